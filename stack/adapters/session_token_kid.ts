@@ -1,0 +1,37 @@
+/**
+ * Session tokens of Supabase Auth name their signing key (`kid`), and `@supabase/server` insists on it;
+ * those of `@supabase/lite` name none (seen in 0.10.0).
+ *
+ * @module
+ */
+
+import { decodeProtectedHeader, jwtVerify, SignJWT } from "jose";
+
+import type { StackKeys } from "../keys.ts";
+
+/**
+ * Signs the bearer token of a request again with its `kid`, claims unchanged. A token that is not the
+ * stack's own passes as it is, for the function to refuse.
+ *
+ * @param headers Headers of the request, changed in place.
+ * @param keys The keys of the stack.
+ */
+export async function nameSigningKey(headers: Headers, keys: StackKeys): Promise<void> {
+  const token = headers.get("authorization")?.match(/^Bearer (ey.+)$/)?.[1];
+  if (!token) return;
+  try {
+    if (decodeProtectedHeader(token).kid) return;
+    const secret = new TextEncoder().encode(keys.jwtSecret);
+    const { payload } = await jwtVerify(token, secret, {
+      algorithms: ["HS256"],
+      // An expired token keeps its expiry, so that the function says that it has expired.
+      currentDate: new Date(0),
+    });
+    const signed = await new SignJWT(payload)
+      .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: keys.jwtKid })
+      .sign(secret);
+    headers.set("authorization", `Bearer ${signed}`);
+  } catch {
+    return;
+  }
+}

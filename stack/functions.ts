@@ -1,0 +1,201 @@
+/**
+ * Runs the edge functions in a process of their own, with the permissions and the environment that
+ * the platform gives them.
+ *
+ * @module
+ */
+
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import type { ReadableStream as NodeReadableStream } from "node:stream/web";
+import { parseEnv } from "node:util";
+
+import { type StackKeys, toJwks } from "./keys.ts";
+import { PROJECT_DIR } from "./options.ts";
+import { databaseUrl } from "./postgres.ts";
+
+const FUNCTIONS_DIR = `${PROJECT_DIR}/supabase/functions`;
+
+/** How to run the functions. */
+export interface FunctionsOptions {
+  apiUrl: string;
+  dbPort: number;
+  keys: StackKeys;
+  /** Path of the Deno executable to run them with. */
+  deno: string;
+  /** Takes each line that a function writes. */
+  log: (line: string) => void;
+  /** Whether a changed source file starts them anew. */
+  watch: boolean;
+}
+
+/** The running functions. */
+export interface Functions {
+  /** Passes a request on; its path begins with the function's name. */
+  fetch(request: Request): Promise<Response>;
+  /** Kills the process without warning; the next request starts another. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Host {
+  child: Deno.ChildProcess;
+  /** Port it listens on, once it does. */
+  port: Promise<number>;
+}
+
+/** Whether the project has an edge function of this name. */
+export async function functionExists(name: string): Promise<boolean> {
+  if (!/^[A-Za-z][\w-]*$/.test(name)) return false;
+  const file = await Deno.stat(`${FUNCTIONS_DIR}/${name}/index.ts`).catch(() => undefined);
+  return file?.isFile ?? false;
+}
+
+/** Starts the functions' process. */
+export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
+  const environment = { ...platformEnvironment(options), ...await readSecrets() };
+  let host: Host | undefined;
+  let stopped = false;
+
+  const current = (): Host => {
+    if (host) return host;
+    const spawned = spawnHost(options, environment);
+    spawned.child.status.then(() => {
+      if (host === spawned) host = undefined;
+    });
+    return host = spawned;
+  };
+  const kill = async () => {
+    const dying = host;
+    host = undefined;
+    if (!dying) return;
+    dying.child.kill("SIGKILL");
+    await dying.child.status;
+  };
+
+  await current().port;
+  const watcher = options.watch ? watchSources(kill, options.log) : undefined;
+
+  return {
+    async fetch(request) {
+      if (stopped) return unavailable("The stack is stopping");
+      try {
+        const port = await current().port;
+        const { pathname, search } = new URL(request.url);
+        const headers = new Headers(request.headers);
+        headers.delete("host");
+        return await fetch(`http://127.0.0.1:${port}${pathname}${search}`, {
+          method: request.method,
+          headers,
+          body: request.body,
+          redirect: "manual",
+        });
+      } catch (error) {
+        // The process died under the request, as a worker does on the platform when it is over its
+        // limits; whether the request had an effect is not known here.
+        return unavailable(`The functions' process ended: ${error}`);
+      }
+    },
+    kill,
+    async stop() {
+      stopped = true;
+      watcher?.close();
+      await kill();
+    },
+  };
+}
+
+function unavailable(message: string): Response {
+  return Response.json({ code: "WORKER_ERROR", message }, { status: 502 });
+}
+
+function spawnHost(options: FunctionsOptions, environment: Record<string, string>): Host {
+  const child = new Deno.Command(options.deno, {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      // As on the platform: the import map, and no other configuration.
+      "--no-config",
+      "--no-lock",
+      "--node-modules-dir=none",
+      `--import-map=${PROJECT_DIR}/import_map.json`,
+      "--allow-net",
+      "--allow-env",
+      `--allow-read=${FUNCTIONS_DIR}`,
+      new URL("functions_host.ts", import.meta.url).pathname,
+      FUNCTIONS_DIR,
+    ],
+    env: environment,
+    clearEnv: true,
+    cwd: FUNCTIONS_DIR,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+
+  const port = new Promise<number>((resolve, reject) => {
+    readLines(child.stdout, (line) => {
+      const listening = line.match(/^\{"listening":(\d+)\}$/)?.[1];
+      if (listening) resolve(Number(listening));
+      else options.log(line);
+    });
+    child.status.then(() => reject(new Error("it could not be started")));
+  });
+  // Whoever waits for the port learns of it; nobody may.
+  port.catch(() => {});
+  readLines(child.stderr, options.log);
+  return { child, port };
+}
+
+async function readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  take: (line: string) => void,
+): Promise<void> {
+  const input = Readable.fromWeb(stream as NodeReadableStream);
+  for await (const line of createInterface({ input })) take(line);
+}
+
+/** What the platform sets for every function, and what Deno itself needs to find its cache. */
+function platformEnvironment(options: FunctionsOptions): Record<string, string> {
+  const { keys } = options;
+  const inherited = ["HOME", "DENO_DIR", "XDG_CACHE_HOME", "NPM_CONFIG_REGISTRY", "PATH"];
+  return {
+    ...Object.fromEntries(inherited.flatMap((name) => {
+      const value = Deno.env.get(name);
+      return value === undefined ? [] : [[name, value]];
+    })),
+    SUPABASE_URL: options.apiUrl,
+    SUPABASE_DB_URL: databaseUrl(options.dbPort, "postgres"),
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
+    SUPABASE_SECRET_KEYS: JSON.stringify(keys.secretKeys),
+    SUPABASE_JWKS: JSON.stringify(toJwks(keys)),
+    DENO_NO_UPDATE_CHECK: "1",
+    DO_NOT_TRACK: "1",
+    NO_COLOR: "1",
+  };
+}
+
+/** The project's own secrets for local functions, from the file that the Supabase CLI reads too. */
+async function readSecrets(): Promise<Record<string, string>> {
+  const text = await Deno.readTextFile(`${FUNCTIONS_DIR}/.env`).catch(() => "");
+  return parseEnv(text) as Record<string, string>;
+}
+
+function watchSources(restart: () => Promise<void>, log: (line: string) => void): Deno.FsWatcher {
+  const watcher = Deno.watchFs(FUNCTIONS_DIR);
+  (async () => {
+    let pending: ReturnType<typeof setTimeout> | undefined;
+    for await (const { kind, paths } of watcher) {
+      const source = paths.some((path) => /\.(ts|json)$/.test(path) && !/_test\.ts$/.test(path));
+      if (kind === "access" || !source) continue;
+      clearTimeout(pending);
+      // Editors write a file in several steps.
+      pending = setTimeout(async () => {
+        await restart();
+        log("Functions reloaded");
+      }, 50);
+    }
+  })();
+  return watcher;
+}

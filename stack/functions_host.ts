@@ -1,0 +1,49 @@
+/**
+ * The process that runs the edge functions, as the platform's runtime does: each is imported from
+ * its `index.ts` on its first request, and its default export answers. Started by `functions.ts` with
+ * the folder of the functions as its argument; works in any Deno from 2.1 on and imports nothing.
+ *
+ * @module
+ */
+
+const folder = Deno.args[0];
+
+/** What an edge function exports by default. */
+interface EdgeFunction {
+  fetch(request: Request): Response | Promise<Response>;
+}
+
+const loaded = new Map<string, Promise<EdgeFunction>>();
+
+function load(name: string): Promise<EdgeFunction> {
+  let loading = loaded.get(name);
+  if (!loading) {
+    loading = import(`file://${folder}/${name}/index.ts`).then((module) => module.default);
+    loaded.set(name, loading);
+  }
+  return loading;
+}
+
+Deno.serve({
+  hostname: "127.0.0.1",
+  port: 0,
+  // The first line of output, and the only one that is not the functions' own.
+  onListen: ({ port }) => console.log(JSON.stringify({ listening: port })),
+}, async (request) => {
+  const name = new URL(request.url).pathname.split("/")[1] ?? "";
+  let edgeFunction: EdgeFunction;
+  try {
+    edgeFunction = await load(name);
+  } catch (error) {
+    console.error(error);
+    return Response.json(
+      { code: "BOOT_ERROR", message: "Worker failed to boot (please check logs)" },
+      { status: 503 },
+    );
+  }
+  return await edgeFunction.fetch(request);
+});
+
+// Ends with the process that started it: its end of the pipe closes then.
+for await (const _ of Deno.stdin.readable) { /* nothing is ever sent */ }
+Deno.exit(0);

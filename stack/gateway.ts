@@ -1,0 +1,88 @@
+/**
+ * The one port that clients talk to, as the platform has it: `/functions/v1/NAME/...` goes to the edge
+ * function, the rest to REST, Auth and Storage.
+ *
+ * @module
+ */
+
+import { jwtVerify } from "jose";
+
+import { unwrapMultipart } from "./adapters/multipart_upload.ts";
+import { correctRaiseStatus } from "./adapters/raise_exception_status.ts";
+import { nameSigningKey } from "./adapters/session_token_kid.ts";
+import { renameSignedUrls } from "./adapters/storage_signed_urls.ts";
+import { functionExists, type Functions } from "./functions.ts";
+import type { StackKeys } from "./keys.ts";
+import type { Lite } from "./lite.ts";
+import type { ProjectConfig } from "./options.ts";
+
+/** What the gateway stands in front of. */
+export interface Backends {
+  lite: Lite;
+  functions: Functions;
+  keys: StackKeys;
+  config: ProjectConfig;
+}
+
+const FUNCTIONS_PREFIX = "/functions/v1";
+
+/**
+ * Serves the gateway on 127.0.0.1.
+ *
+ * @param port The port; it must be free.
+ * @param backends Where requests go.
+ */
+export function serveGateway(port: number, backends: Backends): Deno.HttpServer {
+  return Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    return pathname.startsWith(`${FUNCTIONS_PREFIX}/`)
+      ? toFunction(request, backends)
+      : toLite(request, backends.lite);
+  });
+}
+
+async function toLite(incoming: Request, lite: Lite): Promise<Response> {
+  let request: Request;
+  try {
+    request = await unwrapMultipart(incoming);
+  } catch (error) {
+    return Response.json(
+      { statusCode: "400", error: "Bad Request", message: `Malformed multipart body: ${error}` },
+      { status: 400 },
+    );
+  }
+  const response = await lite.fetch(request);
+  return await renameSignedUrls(request, await correctRaiseStatus(request, response));
+}
+
+async function toFunction(incoming: Request, backends: Backends): Promise<Response> {
+  const url = new URL(incoming.url);
+  url.pathname = url.pathname.slice(FUNCTIONS_PREFIX.length);
+  const name = url.pathname.split("/")[1] ?? "";
+  if (!await functionExists(name)) {
+    return Response.json(
+      { code: "NOT_FOUND", message: "Requested function was not found" },
+      { status: 404, headers: { "access-control-allow-origin": "*" } },
+    );
+  }
+  const headers = new Headers(incoming.headers);
+  await nameSigningKey(headers, backends.keys);
+  const verify = backends.config.functions[name]?.verify_jwt ?? true;
+  if (verify && incoming.method !== "OPTIONS" && !await hasSessionToken(headers, backends.keys)) {
+    return Response.json({ code: 401, message: "Invalid JWT" }, { status: 401 });
+  }
+  return await backends.functions.fetch(
+    new Request(url, {
+      method: incoming.method,
+      headers,
+      body: incoming.body,
+    }),
+  );
+}
+
+/** What the platform checks before a function whose `verify_jwt` is on. */
+async function hasSessionToken(headers: Headers, keys: StackKeys): Promise<boolean> {
+  const token = headers.get("authorization")?.replace(/^Bearer /, "") ?? "";
+  const secret = new TextEncoder().encode(keys.jwtSecret);
+  return await jwtVerify(token, secret).then(() => true, () => false);
+}

@@ -1,0 +1,102 @@
+/**
+ * REST, Auth and Storage: `@supabase/lite` on the stack's PostgreSQL.
+ *
+ * @module
+ */
+
+import type { App } from "@supabase/lite";
+
+import { keepGrants } from "./adapters/blanket_grants.ts";
+import { numericAsNumber } from "./adapters/numeric_as_number.ts";
+import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
+import type { StackKeys } from "./keys.ts";
+import type { ProjectConfig } from "./options.ts";
+import { databaseUrl } from "./postgres.ts";
+
+/** What `@supabase/lite` is made of. */
+export interface LiteOptions {
+  dbPort: number;
+  keys: StackKeys;
+  config: ProjectConfig;
+  /** Folder below which Storage keeps its files. */
+  dir: string;
+  /** False leaves the differences from the platform in place, for the adapters' own tests. */
+  adapted?: boolean;
+}
+
+/** A running `@supabase/lite`. */
+export interface Lite {
+  fetch(request: Request): Promise<Response>;
+  /** Forgets what it knows of the schema. */
+  reloadSchema(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds the app on the database. Its role, `stack_api`, owns the tables of Auth and Storage and nothing
+ * in `public`.
+ */
+export async function startLite(options: LiteOptions): Promise<Lite> {
+  // Read when the module is loaded.
+  Deno.env.set("EXPERIMENTAL_STORAGE", "1");
+  Deno.env.set("DO_NOT_TRACK", "1");
+  const { createApi } = await import("@supabase/lite/cli");
+  const { createPostgresConnection } = await import("@supabase/lite/postgres");
+
+  const adapted = options.adapted ?? true;
+  const connection = createPostgresConnection({
+    url: databaseUrl(options.dbPort, "stack_api"),
+    postgresOptions: {
+      max: 20,
+      onnotice: () => {},
+      ...(adapted && { types: { ...numericAsNumber, ...timestampsAsIso } }),
+    },
+  });
+  if (adapted) keepGrants(connection);
+
+  // The file-system storage is wired by the package's own command-line API, relative to the working
+  // folder; it takes its configuration from a file, which is replaced here by the project's.
+  const api = await createApi({ root: options.dir, withSupabaseClient: false });
+  const { local } = api.project;
+  local.getConfig = () =>
+    Promise.resolve({
+      connection,
+      api: options.config.api,
+      auth: { ...options.config.auth, jwt_secret: options.keys.jwtSecret },
+      storage: options.config.storage,
+      options: {
+        server: {
+          disableStudio: true,
+          admin: false,
+          apiKeys: { resolver: (key: string) => Promise.resolve(resolveKey(key, options.keys)) },
+        },
+      },
+    } as unknown as Awaited<ReturnType<typeof local.getConfig>>);
+  const app: App = await inDirectory(options.dir, () => local.createApp());
+
+  return {
+    fetch: (request) => app.fetch(request),
+    reloadSchema: () => connection.clearSchemaCache(),
+    close: () => connection.close(),
+  };
+}
+
+function resolveKey(key: string, keys: StackKeys) {
+  if (key === keys.publishableKey) {
+    return { type: "publishable" as const, claims: { role: "anon" } };
+  }
+  if (Object.values(keys.secretKeys).includes(key)) {
+    return { type: "secret" as const, claims: { role: "service_role" } };
+  }
+  return null;
+}
+
+async function inDirectory<T>(dir: string, run: () => Promise<T>): Promise<T> {
+  const before = Deno.cwd();
+  Deno.chdir(dir);
+  try {
+    return await run();
+  } finally {
+    Deno.chdir(before);
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The commands of the local stack: start, stop, reset, status.
+ *
+ * @module
+ */
+
+import { StackFailure } from "./failure.ts";
+import { lockHolder } from "./lock.ts";
+import { readOptions, type StackOptions } from "./options.ts";
+import { removeData } from "./postgres.ts";
+import { printReport, say } from "./progress.ts";
+import { type Stack, startStack } from "./stack.ts";
+
+const HELP =
+  `The local stack: PostgreSQL, REST, Auth, Storage and the edge functions, without Docker.
+
+  deno task start     start it and show what the functions log; Ctrl-C stops it
+  deno task stop      stop one that runs elsewhere
+  deno task reset     stop it and empty its data: users, rows, files; the keys stay
+  deno task status    say whether it runs, and where
+
+Environment
+  STACK_DIR        folder for data, keys and logs       (default .stack)
+  STACK_API_PORT   port of the API on 127.0.0.1         (default 54321)
+  STACK_DB_PORT    port of PostgreSQL on 127.0.0.1      (default 54322)
+  STACK_DENO       Deno executable for the functions    (default the one that runs this)
+`;
+
+const COMMANDS: Record<string, (options: StackOptions) => Promise<void>> = {
+  start,
+  stop,
+  reset,
+  status,
+};
+
+async function start(options: StackOptions): Promise<void> {
+  const stack = await startStack(options, {
+    report: printReport,
+    log: say,
+    watch: true,
+    durable: true,
+  });
+  printSummary(stack, options);
+  const signal = await Promise.race([
+    ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map(nextSignal),
+    stack.postgres.ended.then(() => "PostgreSQL's end" as const),
+  ]);
+  say(`\nStopping (${signal})`);
+  await stack.stop();
+  Deno.exit(signal === "PostgreSQL's end" ? 1 : 0);
+}
+
+function nextSignal(signal: Deno.Signal): Promise<Deno.Signal> {
+  return new Promise((resolve) => Deno.addSignalListener(signal, () => resolve(signal)));
+}
+
+function printSummary(stack: Stack, options: StackOptions): void {
+  const { environment } = stack;
+  say(`
+Strongroom is running. Ctrl-C stops it; its data stays.
+
+  API              ${environment.SUPABASE_URL}
+  Functions        ${environment.SUPABASE_URL}/functions/v1/
+  Database         ${environment.SUPABASE_DB_URL}
+  Publishable key  ${environment.SUPABASE_PUBLISHABLE_KEY}
+  Secret key       ${environment.SUPABASE_SECRET_KEY}
+
+These are in ${options.dir}/env. Try:
+
+  curl ${environment.SUPABASE_URL}/functions/v1/credits/openapi.json
+
+What the functions log follows.
+`);
+}
+
+async function stop(options: StackOptions): Promise<void> {
+  const pid = await lockHolder(options.dir);
+  if (pid === undefined) {
+    say("No stack is running here.");
+    return;
+  }
+  Deno.kill(pid, "SIGTERM");
+  while (await lockHolder(options.dir) !== undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  say("Stopped.");
+}
+
+async function reset(options: StackOptions): Promise<void> {
+  await stop(options);
+  await removeData(options.dir);
+  await Deno.remove(`${options.dir}/supabase`, { recursive: true }).catch(() => {});
+  say("Emptied. The next start makes it anew.");
+}
+
+async function status(options: StackOptions): Promise<void> {
+  const pid = await lockHolder(options.dir);
+  if (pid === undefined) {
+    say("No stack is running here. Start one with: deno task start");
+    Deno.exit(3);
+  }
+  say(`Running (process ${pid}). ${options.dir}/env has:\n`);
+  say(await Deno.readTextFile(`${options.dir}/env`));
+}
+
+if (import.meta.main) {
+  const [name = "--help", ...rest] = Deno.args;
+  const command = COMMANDS[name];
+  if (!command || rest.length > 0) {
+    say(HELP);
+    Deno.exit(name === "--help" || name === "-h" || rest.includes("--help") ? 0 : 2);
+  }
+  try {
+    await command(await readOptions());
+  } catch (error) {
+    if (!(error instanceof StackFailure)) throw error;
+    say(`\n${error.message}.\n${error.cure}`);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Applies the project's migrations and seed as the Supabase CLI does, without the CLI.
+ *
+ * @module
+ */
+
+import type { PostgresError, Sql } from "postgres";
+
+import { StackFailure } from "./failure.ts";
+import { PROJECT_DIR } from "./options.ts";
+import type { Report } from "./progress.ts";
+
+/** One file of `supabase/migrations`. */
+export interface Migration {
+  /** The digits before the first underscore: the migration's identity. */
+  version: string;
+  name: string;
+  file: string;
+}
+
+const MIGRATIONS_DIR = `${PROJECT_DIR}/supabase/migrations`;
+
+/** The project's migrations in the order they apply. */
+export function listMigrations(): Migration[] {
+  return [...Deno.readDirSync(MIGRATIONS_DIR)]
+    .flatMap(({ name: file }) => {
+      const [, version, name] = file.match(/^(\d+)_(.*)\.sql$/) ?? [];
+      return version && name ? [{ version, name, file }] : [];
+    })
+    .sort((a, b) => a.version < b.version ? -1 : 1);
+}
+
+/**
+ * Applies the migrations that the database has not had, each in a transaction of its own together
+ * with its row in the CLI's history table, so that `supabase db push` finds nothing left to do.
+ *
+ * @param sql A connection of postgres, the role the CLI uses.
+ * @param report Told of each migration applied.
+ * @throws {StackFailure} when one fails, or the history has one that the folder has not.
+ */
+export async function applyMigrations(sql: Sql, report: Report): Promise<void> {
+  await sql.unsafe(`
+    create schema if not exists supabase_migrations;
+    create table if not exists supabase_migrations.schema_migrations (version text primary key);
+    alter table supabase_migrations.schema_migrations
+      add column if not exists statements text[], add column if not exists name text;
+  `).simple();
+  const rows = await sql`select version from supabase_migrations.schema_migrations`;
+  const applied = new Set(rows.map((row) => row.version as string));
+  const migrations = listMigrations();
+
+  const unknown = [...applied].filter((version) => !migrations.some((m) => m.version === version));
+  if (unknown.length > 0) {
+    throw new StackFailure(
+      `The data folder has had migrations that supabase/migrations has not: ${unknown.join(", ")}`,
+      "Empty it: deno task reset",
+    );
+  }
+  for (const migration of migrations.filter((m) => !applied.has(m.version))) {
+    await applyOne(sql, migration);
+    report(`  ${migration.file}`);
+  }
+}
+
+async function applyOne(sql: Sql, migration: Migration): Promise<void> {
+  const text = await Deno.readTextFile(`${MIGRATIONS_DIR}/${migration.file}`);
+  try {
+    await sql.begin(async (transaction) => {
+      await transaction.unsafe(text).simple();
+      await transaction`insert into supabase_migrations.schema_migrations (version, name, statements)
+        values (${migration.version}, ${migration.name}, ${[text]})`;
+    });
+  } catch (error) {
+    throw sqlFailure(`supabase/migrations/${migration.file}`, text, error);
+  }
+}
+
+/**
+ * Runs the seed files that `config.toml` names, in one transaction each.
+ *
+ * @param sql A connection of postgres.
+ * @param paths Paths relative to `supabase/`.
+ */
+export async function applySeed(sql: Sql, paths: string[]): Promise<void> {
+  for (const path of paths) {
+    const file = `supabase/${path.replace(/^\.\//, "")}`;
+    const text = await Deno.readTextFile(`${PROJECT_DIR}/${file}`);
+    try {
+      await sql.begin((transaction) => transaction.unsafe(text).simple());
+    } catch (error) {
+      throw sqlFailure(file, text, error);
+    }
+  }
+}
+
+function sqlFailure(file: string, text: string, error: unknown): StackFailure {
+  const { message, position } = error as PostgresError;
+  const line = position ? `:${text.slice(0, Number(position)).split("\n").length}` : "";
+  return new StackFailure(
+    `${file}${line} failed: ${message}`,
+    "Mend the file and start again; nothing of it was applied.",
+    { cause: error },
+  );
+}

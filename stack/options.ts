@@ -1,0 +1,79 @@
+/**
+ * Where a stack lives and on which ports: from the environment and `supabase/config.toml`.
+ *
+ * @module
+ */
+
+import { parse } from "smol-toml";
+
+import { StackFailure } from "./failure.ts";
+
+/** The checkout this file is in. */
+export const PROJECT_DIR: string = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** What the local stack reads of `supabase/config.toml`; the file has more for the CLI. */
+export interface ProjectConfig {
+  api: { port: number; schemas: string[]; max_rows: number };
+  db: { port: number; seed?: { enabled?: boolean; sql_paths?: string[] } };
+  auth: Record<string, unknown>;
+  storage: Record<string, unknown>;
+  functions: Record<string, { verify_jwt?: boolean }>;
+}
+
+/** One stack: its folder, ports and the Deno that runs its functions. */
+export interface StackOptions {
+  /** Folder for data, keys, logs and the env file. */
+  dir: string;
+  /** Port of the API on 127.0.0.1. */
+  apiPort: number;
+  /** Port of PostgreSQL on 127.0.0.1. */
+  dbPort: number;
+  /** Path of the Deno executable for the functions' process. */
+  functionsDeno: string;
+  config: ProjectConfig;
+}
+
+/**
+ * Reads the options of a stack.
+ *
+ * `STACK_DIR` (default `.stack` in the checkout), `STACK_API_PORT` and `STACK_DB_PORT` (default: the
+ * ports of `config.toml`) and `STACK_DENO` (default: the Deno that runs this) override.
+ *
+ * @throws {StackFailure} when a port is no port or `config.toml` cannot be read.
+ */
+export async function readOptions(): Promise<StackOptions> {
+  const config = await readConfig();
+  return {
+    dir: Deno.env.get("STACK_DIR") ?? `${PROJECT_DIR}/.stack`,
+    apiPort: portFromEnv("STACK_API_PORT") ?? config.api.port,
+    dbPort: portFromEnv("STACK_DB_PORT") ?? config.db.port,
+    functionsDeno: Deno.env.get("STACK_DENO") ?? Deno.execPath(),
+    config,
+  };
+}
+
+async function readConfig(): Promise<ProjectConfig> {
+  const path = `${PROJECT_DIR}/supabase/config.toml`;
+  try {
+    return parse(await Deno.readTextFile(path)) as unknown as ProjectConfig;
+  } catch (cause) {
+    throw new StackFailure(
+      `Cannot read supabase/config.toml: ${cause instanceof Error ? cause.message : cause}`,
+      "Mend the file, or take it from git again.",
+      { cause },
+    );
+  }
+}
+
+function portFromEnv(name: string): number | undefined {
+  const text = Deno.env.get(name);
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new StackFailure(
+      `${name} is "${text}", which is no port`,
+      "Set it to a number from 1 to 65535.",
+    );
+  }
+  return port;
+}

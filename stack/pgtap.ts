@@ -1,0 +1,46 @@
+/**
+ * Makes pgTAP available to the embedded PostgreSQL, which comes without it.
+ *
+ * @module
+ */
+
+import { pgtap } from "@electric-sql/pglite-pgtap";
+
+/**
+ * Puts pgTAP's files, which npm has packed for PGlite and are plain SQL, among the extensions, so that
+ * `create extension pgtap` works. Does nothing when they are there.
+ *
+ * @param extensionDir Folder of the extensions' control files.
+ */
+export async function installPgtap(extensionDir: string): Promise<void> {
+  if (await exists(`${extensionDir}/pgtap.control`)) return;
+  const temporary = await Deno.makeTempDir();
+  try {
+    await extract(await archivePath(), temporary);
+    const from = `${temporary}/share/postgresql/extension`;
+    const files = [...Deno.readDirSync(from)].map((entry) => entry.name);
+    // The control file goes last: it is what says that pgTAP is whole.
+    for (const file of files.sort((a) => a === "pgtap.control" ? 1 : -1)) {
+      await Deno.copyFile(`${from}/${file}`, `${extensionDir}/${file}`);
+    }
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
+
+async function archivePath(): Promise<string> {
+  // The package tells PGlite, and only PGlite, where its archive is.
+  const setup = pgtap.setup as unknown as () => Promise<{ bundlePath: URL }>;
+  return (await setup()).bundlePath.pathname;
+}
+
+async function extract(archive: string, dir: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command("tar", {
+    args: ["-xzf", archive, "-C", dir, "share/postgresql/extension"],
+  }).output();
+  if (!success) throw new Error(`Cannot unpack pgTAP: ${new TextDecoder().decode(stderr)}`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

@@ -1,0 +1,155 @@
+-- What a hosted Supabase project has before the first migration of its owner: roles, schemas,
+-- default privileges, extensions, and what the Auth and Storage services own. Run once, by the
+-- superuser supabase_admin, on an empty database. Nothing here is part of the product.
+--
+-- `postgres` is not a superuser here, as it is not on the hosted platform: a migration that only
+-- a superuser could run fails on the first start and not on the first deploy.
+
+-- Roles -------------------------------------------------------------------------------------------
+
+create role postgres login createdb createrole replication bypassrls password 'postgres';
+create role anon nologin noinherit;
+create role authenticated nologin noinherit;
+create role service_role nologin noinherit bypassrls;
+create role authenticator login noinherit password 'postgres';
+create role supabase_auth_admin login noinherit createrole password 'postgres';
+create role supabase_storage_admin login noinherit createrole password 'postgres';
+
+grant anon, authenticated, service_role to authenticator with inherit false, set true;
+grant anon, authenticated, service_role to supabase_storage_admin with inherit false, set true;
+grant anon, authenticated, service_role to postgres with admin option;
+
+alter role anon set statement_timeout = '3s';
+alter role authenticated set statement_timeout = '8s';
+alter role authenticator set statement_timeout = '8s';
+alter role postgres set search_path = "$user", public, extensions;
+
+-- REST, Auth and Storage share one connection here and have three on the platform, so this role has
+-- the rights of the three, and none of its own. What it may do to the tables in public, it may do
+-- only as the role of the request.
+create role stack_api login noinherit password 'postgres';
+grant anon, authenticated, service_role to stack_api with inherit false, set true;
+grant supabase_auth_admin, supabase_storage_admin to stack_api with inherit true, set false;
+
+-- The platform lets postgres write policies for the tables of Storage, by an extension of its own.
+grant supabase_storage_admin to postgres with inherit true, set false;
+
+-- Database and schema public ----------------------------------------------------------------------
+
+alter database postgres owner to postgres;
+grant all on schema public to postgres;
+grant usage on schema public to anon, authenticated, service_role;
+
+alter default privileges for role postgres in schema public
+  grant all on tables to postgres, anon, authenticated, service_role;
+alter default privileges for role postgres in schema public
+  grant all on functions to postgres, anon, authenticated, service_role;
+alter default privileges for role postgres in schema public
+  grant all on sequences to postgres, anon, authenticated, service_role;
+
+-- REST reads the schema from information_schema, which shows a role the tables it has some right on.
+alter default privileges for role postgres in schema public grant references on tables to stack_api;
+
+create publication supabase_realtime;
+alter publication supabase_realtime owner to postgres;
+
+-- Extensions --------------------------------------------------------------------------------------
+
+create schema extensions authorization postgres;
+grant usage on schema extensions to anon, authenticated, service_role;
+alter default privileges for role supabase_admin in schema extensions
+  grant all on functions to postgres, anon, authenticated, service_role;
+create extension "uuid-ossp" schema extensions;
+create extension pgcrypto schema extensions;
+
+-- Auth --------------------------------------------------------------------------------------------
+
+create schema auth authorization supabase_auth_admin;
+grant usage on schema auth to postgres, anon, authenticated, service_role;
+alter role supabase_auth_admin set search_path = auth;
+
+set role supabase_auth_admin;
+-- {{auth tables}}
+
+create function auth.jwt() returns jsonb language sql stable as $$
+  select coalesce(
+    nullif(current_setting('request.jwt.claim', true), ''),
+    nullif(current_setting('request.jwt.claims', true), ''))::jsonb
+$$;
+create function auth.uid() returns uuid language sql stable as $$
+  select coalesce(
+    nullif(current_setting('request.jwt.claim.sub', true), ''),
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid
+$$;
+create function auth.role() returns text language sql stable as $$
+  select coalesce(
+    nullif(current_setting('request.jwt.claim.role', true), ''),
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role')
+$$;
+create function auth.email() returns text language sql stable as $$
+  select coalesce(
+    nullif(current_setting('request.jwt.claim.email', true), ''),
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'email')
+$$;
+
+grant select, insert, update, delete, references, trigger on all tables in schema auth to postgres;
+reset role;
+
+-- Storage -----------------------------------------------------------------------------------------
+
+create schema storage authorization supabase_storage_admin;
+grant usage on schema storage to postgres, anon, authenticated, service_role;
+alter role supabase_storage_admin set search_path = storage;
+
+set role supabase_storage_admin;
+-- {{storage tables}}
+
+grant all on storage.buckets, storage.objects to postgres, anon, authenticated, service_role;
+
+-- Rows of Storage stand for bytes elsewhere: only the service may delete them. The real service says
+-- so by the setting; the one here is known by its connection, which names its operation when it
+-- acts as a client. A function called through REST on that same connection has neither.
+create function storage.protect_delete() returns trigger language plpgsql as $$
+begin
+  if coalesce(current_setting('storage.allow_delete_query', true), 'false') <> 'true'
+    and not (session_user = 'stack_api'
+      and (current_user = 'stack_api'
+        or coalesce(current_setting('storage.operation', true), '') <> '')) then
+    raise exception 'Direct deletion from storage tables is not allowed. Use the Storage API instead.'
+      using errcode = '42501';
+  end if;
+  return null;
+end $$;
+create trigger protect_objects_delete before delete on storage.objects
+  for each statement execute function storage.protect_delete();
+create trigger protect_buckets_delete before delete on storage.buckets
+  for each statement execute function storage.protect_delete();
+reset role;
+
+-- Nothing of the product's in auth and storage ------------------------------------------------------
+
+-- postgres may hang triggers on auth.users and policies on the tables of Storage; anything else in
+-- these two schemas is refused on the platform (42501), so it is refused here.
+create schema _stack;
+create function _stack.guard_platform_schemas() returns event_trigger
+language plpgsql set search_path = '' as $$
+declare
+  v_command record;
+begin
+  if session_user <> 'postgres' then
+    return;
+  end if;
+  for v_command in select * from pg_catalog.pg_event_trigger_ddl_commands() loop
+    if v_command.schema_name in ('auth', 'storage')
+      and v_command.object_type not in ('trigger', 'policy') then
+      raise exception 'permission denied for schema %', v_command.schema_name
+        using errcode = '42501',
+          hint = 'On a Supabase project nothing but triggers on auth.users and policies on storage tables can be added to these schemas';
+    end if;
+  end loop;
+end $$;
+create event trigger guard_platform_schemas on ddl_command_end
+  execute function _stack.guard_platform_schemas();
+
+-- What this file was when it ran, so that a data folder made by another version is noticed.
+create table _stack.platform (sha256 text not null);

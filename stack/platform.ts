@@ -1,0 +1,53 @@
+/**
+ * Makes an empty PostgreSQL into what a hosted project has before its first migration.
+ *
+ * @module
+ */
+
+import { getAuthSchemaSql, getStorageSchemaSql } from "@supabase/lite";
+import type { Sql } from "postgres";
+
+import { UNWRAP_JSON_COLUMNS_SQL } from "./adapters/json_columns.ts";
+import { StackFailure } from "./failure.ts";
+
+/**
+ * Applies `platform.sql`, with the tables of Auth and Storage where it asks for them, unless it has been.
+ *
+ * @param sql A connection of supabase_admin.
+ * @throws {StackFailure} when the database was made by another `platform.sql`.
+ */
+export async function applyPlatform(sql: Sql): Promise<void> {
+  const text = await platformSql();
+  const digest = new Uint8Array(
+    await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)),
+  ).toHex();
+
+  const [existing] = await sql`select to_regclass('_stack.platform') is not null as applied`;
+  if (!existing?.applied) {
+    await sql.begin(async (transaction) => {
+      await transaction.unsafe(text).simple();
+      await transaction`insert into _stack.platform values (${digest})`;
+    });
+    return;
+  }
+  const [row] = await sql`select sha256 from _stack.platform`;
+  if (row?.sha256 !== digest) {
+    throw new StackFailure(
+      "The data folder was made by another version of the local stack",
+      "Empty it: deno task reset",
+    );
+  }
+}
+
+async function platformSql(): Promise<string> {
+  const template = await Deno.readTextFile(new URL("platform.sql", import.meta.url));
+  return template
+    .replace("-- {{auth tables}}", () => withoutSchema(getAuthSchemaSql()))
+    .replace("-- {{storage tables}}", () => withoutSchema(getStorageSchemaSql()))
+    .concat(UNWRAP_JSON_COLUMNS_SQL);
+}
+
+// The schemas exist already, and the services' roles may not create any.
+function withoutSchema(sql: string): string {
+  return sql.replace(/^CREATE SCHEMA .*;$/gm, "");
+}

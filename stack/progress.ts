@@ -1,0 +1,51 @@
+/**
+ * What a person sees while the stack comes up.
+ *
+ * @module
+ */
+
+/** Says what is being done now. */
+export type Report = (line: string) => void;
+
+const encoder = new TextEncoder();
+
+/** Writes a line to stdout. `console` is not for people here: see {@link divertConsole}. */
+export function say(line: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+}
+
+/** Prints each step. */
+export const printReport: Report = (line) => say(`  ${line}`);
+
+/**
+ * Sends what libraries write to the console to a file: `@supabase/lite` prints every database error
+ * that it answers, and the e-mails that Auth would send.
+ *
+ * @param path The file, appended to.
+ */
+export function divertConsole(path: string): void {
+  const write = (...values: unknown[]) => {
+    const text = values.map((v) => typeof v === "string" ? v : Deno.inspect(v)).join(" ");
+    Deno.writeTextFileSync(path, `${text}\n`, { append: true, create: true });
+  };
+  Object.assign(console, { log: write, info: write, warn: write, error: write, debug: write });
+}
+
+/** Says nothing. */
+export const noReport: Report = () => {};
+
+/**
+ * Runs one step and reports it with the time it took.
+ *
+ * @param report Where to say it.
+ * @param label What is done, in the present: `Starting PostgreSQL`.
+ * @param run The step.
+ * @returns What the step returns.
+ */
+export async function step<T>(report: Report, label: string, run: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  report(`${label} ...`);
+  const result = await run();
+  report(`${label}: done in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  return result;
+}

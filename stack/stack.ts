@@ -1,0 +1,137 @@
+/**
+ * A whole stack: PostgreSQL, REST, Auth, Storage and the edge functions, started and stopped as one.
+ *
+ * @module
+ */
+
+import { type Functions, startFunctions } from "./functions.ts";
+import { serveGateway } from "./gateway.ts";
+import { readKeys, type StackKeys } from "./keys.ts";
+import { startLite } from "./lite.ts";
+import { acquireLock } from "./lock.ts";
+import { applyMigrations, applySeed } from "./migrations.ts";
+import type { StackOptions } from "./options.ts";
+import { installPgtap } from "./pgtap.ts";
+import { applyPlatform } from "./platform.ts";
+import { requireFreePort } from "./ports.ts";
+import { connect, databaseUrl, type Postgres, startPostgres } from "./postgres.ts";
+import { divertConsole, type Report, step } from "./progress.ts";
+
+/** A running stack. */
+export interface Stack {
+  readonly apiUrl: string;
+  readonly keys: StackKeys;
+  readonly postgres: Postgres;
+  readonly functions: Functions;
+  /** What a client needs, as in the env file. */
+  readonly environment: Record<string, string>;
+  /** Stops all of it, last started first. */
+  stop(): Promise<void>;
+}
+
+/** How to start a stack, beyond where. */
+export interface StartOptions {
+  report: Report;
+  /** Takes each line the functions write. */
+  log: (line: string) => void;
+  /** Start the functions anew when their source changes. */
+  watch: boolean;
+  /** Keep data through a sudden death of the machine. */
+  durable: boolean;
+}
+
+/**
+ * Starts a stack in `options.dir`.
+ *
+ * @throws {StackFailure} when something is in the way; nothing is left running then.
+ */
+export async function startStack(options: StackOptions, start: StartOptions): Promise<Stack> {
+  const { report } = start;
+  const running: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (let end = running.pop(); end; end = running.pop()) await end();
+  };
+  try {
+    const lock = await acquireLock(options.dir);
+    running.push(() => lock.release());
+    divertConsole(`${options.dir}/services.log`);
+    requireFreePort(options.apiPort, "STACK_API_PORT");
+    requireFreePort(options.dbPort, "STACK_DB_PORT");
+
+    const keys = await readKeys(options.dir);
+    const postgres = await step(
+      report,
+      "Starting PostgreSQL",
+      () => startPostgres({ dir: options.dir, port: options.dbPort, durable: start.durable }),
+    );
+    running.push(() => postgres.stop());
+    await step(report, "Preparing the database", () => prepare(options, postgres, report));
+
+    const lite = await step(
+      report,
+      "Starting REST, Auth and Storage",
+      () => startLite({ dbPort: options.dbPort, keys, config: options.config, dir: options.dir }),
+    );
+    running.push(() => lite.close());
+
+    const apiUrl = `http://127.0.0.1:${options.apiPort}`;
+    const functions = await step(report, "Starting the functions", () =>
+      startFunctions({
+        apiUrl,
+        dbPort: options.dbPort,
+        keys,
+        deno: options.functionsDeno,
+        log: start.log,
+        watch: start.watch,
+      }));
+    running.push(() => functions.stop());
+
+    const gateway = serveGateway(options.apiPort, {
+      lite,
+      functions,
+      keys,
+      config: options.config,
+    });
+    running.push(() => gateway.shutdown());
+
+    const environment = toEnvironment(apiUrl, options.dbPort, keys);
+    await writeEnvironment(options.dir, environment);
+    return { apiUrl, keys, postgres, functions, environment, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function prepare(options: StackOptions, postgres: Postgres, report: Report): Promise<void> {
+  await installPgtap(postgres.extensionDir);
+  const admin = connect(options.dbPort, "supabase_admin");
+  try {
+    await applyPlatform(admin);
+  } finally {
+    await admin.end();
+  }
+  const sql = connect(options.dbPort, "postgres");
+  try {
+    await applyMigrations(sql, report);
+    const { seed } = options.config.db;
+    if (postgres.fresh && seed?.enabled) await applySeed(sql, seed.sql_paths ?? []);
+  } finally {
+    await sql.end();
+  }
+}
+
+function toEnvironment(apiUrl: string, dbPort: number, keys: StackKeys): Record<string, string> {
+  return {
+    SUPABASE_URL: apiUrl,
+    SUPABASE_PUBLISHABLE_KEY: keys.publishableKey,
+    SUPABASE_SECRET_KEY: keys.secretKeys.default,
+    SUPABASE_CRON_KEY: keys.secretKeys.cron,
+    SUPABASE_DB_URL: databaseUrl(dbPort, "postgres"),
+  };
+}
+
+async function writeEnvironment(dir: string, environment: Record<string, string>): Promise<void> {
+  const lines = Object.entries(environment).map(([name, value]) => `${name}=${value}\n`);
+  await Deno.writeTextFile(`${dir}/env`, lines.join(""), { mode: 0o600 });
+}

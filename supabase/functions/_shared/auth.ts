@@ -1,0 +1,94 @@
+/**
+ * Who may call a route, said on the route.
+ *
+ * `@supabase/server` checks the credentials: a session token of Supabase Auth in `Authorization`, or a
+ * secret key in `apikey`. Here its refusals become problem documents, and a token is held to be one of
+ * a signed-in user, which its signature alone does not say.
+ *
+ * @module
+ */
+
+import type { MiddlewareHandler } from "hono";
+import { HTTPException } from "hono/http-exception";
+import { type AuthConfig, AuthError, type SupabaseContext } from "@supabase/server";
+import { withSupabase } from "@supabase/server/adapters/hono";
+
+import type { Database } from "./database.types.ts";
+import { Problem } from "./problem.ts";
+
+/** Variables of a request that has been authenticated. */
+export interface AuthenticatedEnv {
+  Variables: { supabaseContext: SupabaseContext<Database> };
+}
+
+/** Supabase Auth puts this audience and this role in the tokens of signed-in users. */
+const SIGNED_IN = "authenticated";
+
+/** Milliseconds that a call to the database may take: above PostgreSQL's own limit of 8 s, which answers better. */
+const DATABASE_TIMEOUT_MS = 10_000;
+
+/**
+ * Middleware that lets a request pass when it carries one of the given credentials.
+ *
+ * @param auth `user`, `secret`, `secret:NAME`, or several.
+ * @throws {Problem} 401 `credentials_missing`, `invalid_api_key`, `token_expired` or `invalid_token`.
+ */
+export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedEnv> {
+  const verify = withSupabase<Database>({
+    auth,
+    audience: SIGNED_IN,
+    supabaseOptions: { db: { timeout: DATABASE_TIMEOUT_MS } },
+  });
+  return async function authenticateRequest(c, next) {
+    try {
+      await verify(c, async () => {});
+    } catch (error) {
+      throw error instanceof HTTPException && error.cause instanceof AuthError
+        ? toProblem(error.cause)
+        : error;
+    }
+    const { jwtClaims } = c.var.supabaseContext;
+    if (jwtClaims && jwtClaims.role !== SIGNED_IN) {
+      throw unauthorized("invalid_token", "The token is not one of a signed-in user");
+    }
+    await next();
+  };
+}
+
+/** The id of the signed-in user; for routes that only `user` reaches. */
+export function userId(context: SupabaseContext<Database>): string {
+  const id = context.userClaims?.id;
+  if (id === undefined) throw new TypeError("The route is not one for users");
+  return id;
+}
+
+function toProblem(error: AuthError): Problem {
+  // A server without keys, not a caller without rights.
+  if (error.status >= 500) {
+    return new Problem(500, "internal_error", "Something went wrong on the server", {
+      cause: error,
+    });
+  }
+  switch (error.code) {
+    case "INVALID_JWT":
+      return isExpiry(error.cause)
+        ? unauthorized("token_expired", "The session token has expired", "Refresh the session")
+        : unauthorized("invalid_token", "The session token is not valid", "Sign in again");
+    case "INVALID_API_KEY":
+      return unauthorized("invalid_api_key", "The API key does not open this route");
+    default:
+      return unauthorized(
+        "credentials_missing",
+        "The request carries no credential that opens this route",
+        "Send a session token as Authorization: Bearer, or a secret key as apikey",
+      );
+  }
+}
+
+function isExpiry(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && cause.code === "ERR_JWT_EXPIRED";
+}
+
+function unauthorized(code: string, detail: string, hint?: string): Problem {
+  return new Problem(401, code, detail, { hint, headers: { "www-authenticate": "Bearer" } });
+}

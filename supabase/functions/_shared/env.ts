@@ -1,0 +1,33 @@
+/**
+ * The environment that the platform gives a function. `@supabase/server` reads it at each request; here
+ * it is checked once, before the first, so that a function without keys does not start.
+ *
+ * @module
+ */
+
+import { resolveEnv } from "@supabase/server/core";
+
+/**
+ * Makes sure that the function can tell its callers apart.
+ *
+ * @throws {Error} naming the variable that is missing and where it comes from.
+ */
+export function requireEnvironment(): void {
+  const { data: env, error } = resolveEnv();
+  if (error) throw new Error(`Cannot start: ${error.message}`, { cause: error });
+
+  const missing = [
+    Object.keys(env.publishableKeys).length === 0 && "SUPABASE_PUBLISHABLE_KEYS",
+    !env.secretKeys.default && "SUPABASE_SECRET_KEYS",
+    // Without it a forged token would pass where signing in is optional.
+    !env.jwks && "SUPABASE_JWKS",
+  ].filter(Boolean);
+  if (missing.length > 0) {
+    throw new Error(
+      `Cannot start: ${
+        missing.join(", ")
+      } not set. The platform sets them for projects that have ` +
+        "publishable and secret keys: Project Settings > API Keys",
+    );
+  }
+}

@@ -14,10 +14,13 @@ import { type StackKeys, toJwks } from "./keys.ts";
 import { PROJECT_DIR } from "./options.ts";
 import { databaseUrl } from "./postgres.ts";
 
-const FUNCTIONS_DIR = `${PROJECT_DIR}/supabase/functions`;
+/** Where the project's edge functions are. */
+export const FUNCTIONS_DIR: string = `${PROJECT_DIR}/supabase/functions`;
 
 /** How to run the functions. */
 export interface FunctionsOptions {
+  /** Folder of the edge functions, one folder each. */
+  dir: string;
   apiUrl: string;
   dbPort: number;
   keys: StackKeys;
@@ -31,6 +34,8 @@ export interface FunctionsOptions {
 
 /** The running functions. */
 export interface Functions {
+  /** Whether there is an edge function of this name. */
+  exists(name: string): Promise<boolean>;
   /** Passes a request on; its path begins with the function's name. */
   fetch(request: Request): Promise<Response>;
   /** Kills the process without warning; the next request starts another. */
@@ -44,16 +49,9 @@ interface Host {
   port: Promise<number>;
 }
 
-/** Whether the project has an edge function of this name. */
-export async function functionExists(name: string): Promise<boolean> {
-  if (!/^[A-Za-z][\w-]*$/.test(name)) return false;
-  const file = await Deno.stat(`${FUNCTIONS_DIR}/${name}/index.ts`).catch(() => undefined);
-  return file?.isFile ?? false;
-}
-
 /** Starts the functions' process. */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
-  const environment = { ...platformEnvironment(options), ...await readSecrets() };
+  const environment = { ...platformEnvironment(options), ...await readSecrets(options.dir) };
   let host: Host | undefined;
   let stopped = false;
 
@@ -74,9 +72,14 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   };
 
   await current().port;
-  const watcher = options.watch ? watchSources(kill, options.log) : undefined;
+  const watcher = options.watch ? watchSources(options.dir, kill, options.log) : undefined;
 
   return {
+    async exists(name) {
+      if (!/^[A-Za-z][\w-]*$/.test(name)) return false;
+      const file = await Deno.stat(`${options.dir}/${name}/index.ts`).catch(() => undefined);
+      return file?.isFile ?? false;
+    },
     async fetch(request) {
       if (stopped) return unavailable("The stack is stopping");
       try {
@@ -122,13 +125,13 @@ function spawnHost(options: FunctionsOptions, environment: Record<string, string
       `--import-map=${PROJECT_DIR}/import_map.json`,
       "--allow-net",
       "--allow-env",
-      `--allow-read=${FUNCTIONS_DIR}`,
+      `--allow-read=${options.dir}`,
       new URL("functions_host.ts", import.meta.url).pathname,
-      FUNCTIONS_DIR,
+      options.dir,
     ],
     env: environment,
     clearEnv: true,
-    cwd: FUNCTIONS_DIR,
+    cwd: options.dir,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -177,13 +180,17 @@ function platformEnvironment(options: FunctionsOptions): Record<string, string> 
 }
 
 /** The project's own secrets for local functions, from the file that the Supabase CLI reads too. */
-async function readSecrets(): Promise<Record<string, string>> {
-  const text = await Deno.readTextFile(`${FUNCTIONS_DIR}/.env`).catch(() => "");
+async function readSecrets(dir: string): Promise<Record<string, string>> {
+  const text = await Deno.readTextFile(`${dir}/.env`).catch(() => "");
   return parseEnv(text) as Record<string, string>;
 }
 
-function watchSources(restart: () => Promise<void>, log: (line: string) => void): Deno.FsWatcher {
-  const watcher = Deno.watchFs(FUNCTIONS_DIR);
+function watchSources(
+  dir: string,
+  restart: () => Promise<void>,
+  log: (line: string) => void,
+): Deno.FsWatcher {
+  const watcher = Deno.watchFs(dir);
   (async () => {
     let pending: ReturnType<typeof setTimeout> | undefined;
     for await (const { kind, paths } of watcher) {

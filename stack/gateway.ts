@@ -8,10 +8,9 @@
 import { jwtVerify } from "jose";
 
 import { unwrapMultipart } from "./adapters/multipart_upload.ts";
-import { correctRaiseStatus } from "./adapters/raise_exception_status.ts";
 import { nameSigningKey } from "./adapters/session_token_kid.ts";
-import { renameSignedUrls } from "./adapters/storage_signed_urls.ts";
-import { functionExists, type Functions } from "./functions.ts";
+import { mendSigning } from "./adapters/storage_signed_urls.ts";
+import type { Functions } from "./functions.ts";
 import type { StackKeys } from "./keys.ts";
 import type { Lite } from "./lite.ts";
 import type { ProjectConfig } from "./options.ts";
@@ -51,15 +50,14 @@ async function toLite(incoming: Request, lite: Lite): Promise<Response> {
       { status: 400 },
     );
   }
-  const response = await lite.fetch(request);
-  return await renameSignedUrls(request, await correctRaiseStatus(request, response));
+  return await mendSigning(request, (signing) => lite.fetch(signing));
 }
 
 async function toFunction(incoming: Request, backends: Backends): Promise<Response> {
   const url = new URL(incoming.url);
   url.pathname = url.pathname.slice(FUNCTIONS_PREFIX.length);
   const name = url.pathname.split("/")[1] ?? "";
-  if (!await functionExists(name)) {
+  if (!await backends.functions.exists(name)) {
     return Response.json(
       { code: "NOT_FOUND", message: "Requested function was not found" },
       { status: 404, headers: { "access-control-allow-origin": "*" } },

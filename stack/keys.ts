@@ -4,7 +4,7 @@
  * @module
  */
 
-import { generateApiKey } from "@supabase/lite";
+import { generateApiKey } from "./supabase_lite.ts";
 
 /** The keys a Supabase project has, as far as the stack needs them. */
 export interface StackKeys {

@@ -7,11 +7,13 @@
 import type { App } from "@supabase/lite";
 
 import { keepGrants } from "./adapters/blanket_grants.ts";
+import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
 import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
 import type { StackKeys } from "./keys.ts";
 import type { ProjectConfig } from "./options.ts";
-import { databaseUrl } from "./postgres.ts";
+import { connect, databaseUrl } from "./postgres.ts";
+import { createApi, createPostgresConnection } from "./supabase_lite.ts";
 
 /** What `@supabase/lite` is made of. */
 export interface LiteOptions {
@@ -27,8 +29,6 @@ export interface LiteOptions {
 /** A running `@supabase/lite`. */
 export interface Lite {
   fetch(request: Request): Promise<Response>;
-  /** Forgets what it knows of the schema. */
-  reloadSchema(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,12 +37,6 @@ export interface Lite {
  * in `public`.
  */
 export async function startLite(options: LiteOptions): Promise<Lite> {
-  // Read when the module is loaded.
-  Deno.env.set("EXPERIMENTAL_STORAGE", "1");
-  Deno.env.set("DO_NOT_TRACK", "1");
-  const { createApi } = await import("@supabase/lite/cli");
-  const { createPostgresConnection } = await import("@supabase/lite/postgres");
-
   const adapted = options.adapted ?? true;
   const connection = createPostgresConnection({
     url: databaseUrl(options.dbPort, "stack_api"),
@@ -52,7 +46,10 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
       ...(adapted && { types: { ...numericAsNumber, ...timestampsAsIso } }),
     },
   });
-  if (adapted) keepGrants(connection);
+  if (adapted) {
+    keepGrants(connection);
+    answerDatabaseErrors(connection);
+  }
 
   // The file-system storage is wired by the package's own command-line API, relative to the working
   // folder; it takes its configuration from a file, which is replaced here by the project's.
@@ -74,10 +71,16 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     } as unknown as Awaited<ReturnType<typeof local.getConfig>>);
   const app: App = await inDirectory(options.dir, () => local.createApp());
 
+  // As PostgREST does: `notify pgrst` forgets what is known of the schema.
+  const listener = connect(options.dbPort, "supabase_admin");
+  await listener.listen("pgrst", () => connection.clearSchemaCache());
+
   return {
     fetch: (request) => app.fetch(request),
-    reloadSchema: () => connection.clearSchemaCache(),
-    close: () => connection.close(),
+    async close() {
+      await listener.end();
+      await connection.close();
+    },
   };
 }
 

@@ -151,5 +151,14 @@ end $$;
 create event trigger guard_platform_schemas on ddl_command_end
   execute function _stack.guard_platform_schemas();
 
+-- REST learns of changes to the schema -------------------------------------------------------------
+
+create function _stack.notify_rest() returns event_trigger language plpgsql as $$
+begin
+  notify pgrst, 'reload schema';
+end $$;
+create event trigger pgrst_ddl_watch on ddl_command_end execute function _stack.notify_rest();
+create event trigger pgrst_drop_watch on sql_drop execute function _stack.notify_rest();
+
 -- What this file was when it ran, so that a data folder made by another version is noticed.
 create table _stack.platform (sha256 text not null);

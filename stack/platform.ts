@@ -4,11 +4,11 @@
  * @module
  */
 
-import { getAuthSchemaSql, getStorageSchemaSql } from "@supabase/lite";
 import type { Sql } from "postgres";
 
 import { UNWRAP_JSON_COLUMNS_SQL } from "./adapters/json_columns.ts";
 import { StackFailure } from "./failure.ts";
+import { getAuthSchemaSql, getStorageSchemaSql } from "./supabase_lite.ts";
 
 /**
  * Applies `platform.sql`, with the tables of Auth and Storage where it asks for them, unless it has been.

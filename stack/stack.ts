@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Functions, startFunctions } from "./functions.ts";
+import { type Functions, FUNCTIONS_DIR, startFunctions } from "./functions.ts";
 import { serveGateway } from "./gateway.ts";
 import { readKeys, type StackKeys } from "./keys.ts";
 import { startLite } from "./lite.ts";
@@ -20,6 +20,7 @@ import { divertConsole, type Report, step } from "./progress.ts";
 /** A running stack. */
 export interface Stack {
   readonly apiUrl: string;
+  readonly dbPort: number;
   readonly keys: StackKeys;
   readonly postgres: Postgres;
   readonly functions: Functions;
@@ -77,6 +78,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     const apiUrl = `http://127.0.0.1:${options.apiPort}`;
     const functions = await step(report, "Starting the functions", () =>
       startFunctions({
+        dir: FUNCTIONS_DIR,
         apiUrl,
         dbPort: options.dbPort,
         keys,
@@ -96,7 +98,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
 
     const environment = toEnvironment(apiUrl, options.dbPort, keys);
     await writeEnvironment(options.dir, environment);
-    return { apiUrl, keys, postgres, functions, environment, stop };
+    return { apiUrl, dbPort: options.dbPort, keys, postgres, functions, environment, stop };
   } catch (error) {
     await stop();
     throw error;

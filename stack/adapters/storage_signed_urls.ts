@@ -1,42 +1,78 @@
 /**
- * Supabase Storage answers a signing request with `signedURL` (downloads) or `url` (uploads), both
- * relative to `/storage/v1`; `@supabase/lite` with `signedUrl`, relative to the root (seen in 0.10.0), which
- * storage-js does not read.
+ * Two differences in signing Storage URLs (seen in 0.10.0).
+ *
+ * Supabase Storage answers with `signedURL` (downloads) or `url` (uploads), both relative to `/storage/v1`;
+ * `@supabase/lite` with `signedUrl`, relative to the root, which storage-js does not read. And the route
+ * that signs many downloads is hidden there behind the one that signs one, and answers 404.
  *
  * @module
  */
 
-const SIGN_PATH = /^\/storage\/v1\/object\/(upload\/)?sign\//;
+/** `/object/sign/BUCKET`, `/object/sign/BUCKET/PATH` or `/object/upload/sign/BUCKET/PATH` */
+const SIGN_PATH = /^\/storage\/v1\/object\/(upload\/)?sign\/[^/]+(\/.+)?$/;
+
+/** What the real service says of a path that it does not sign. */
+const NOT_SIGNED = "Either the object does not exist or you do not have access to it";
 
 /**
- * Renames the fields of a signing answer.
+ * Answers a request to Storage, with these differences mended when it is one for signing.
  *
- * @param request The request, whose path tells what was signed.
- * @param response Its answer.
+ * @param request The request.
+ * @param answer Asks `@supabase/lite`.
  */
-export async function renameSignedUrls(request: Request, response: Response): Promise<Response> {
+export async function mendSigning(
+  request: Request,
+  answer: (request: Request) => Promise<Response>,
+): Promise<Response> {
   const match = new URL(request.url).pathname.match(SIGN_PATH);
-  if (!match || request.method !== "POST" || !response.ok) return response;
+  if (!match || request.method !== "POST") return await answer(request);
+  const [, upload, path] = match;
+  if (!upload && !path) return await signMany(request, answer);
 
-  const body = await response.json();
-  const field = match[1] ? "url" : "signedURL";
-  const renamed = Array.isArray(body)
-    ? body.map((item) => rename(item, field))
-    : rename(body, field);
-  return Response.json(renamed, { status: response.status, headers: withoutLength(response) });
+  const response = await answer(request);
+  if (!response.ok) return response;
+  const { signedUrl, ...others } = await response.json();
+  const field = upload ? "url" : "signedURL";
+  return Response.json({ ...others, [field]: relative(signedUrl) }, {
+    headers: withoutLength(response.headers),
+  });
 }
 
-function rename(item: Record<string, unknown>, field: string): Record<string, unknown> {
-  if (!("signedUrl" in item)) return item;
-  const { signedUrl, ...others } = item;
-  const relative = typeof signedUrl === "string"
-    ? signedUrl.replace(/^\/storage\/v1/, "") || null
-    : signedUrl;
-  return { ...others, [field]: relative };
+async function signMany(
+  request: Request,
+  answer: (request: Request) => Promise<Response>,
+): Promise<Response> {
+  const headers = withoutLength(request.headers);
+  const { paths, ...options } = await request.json().catch(() => ({}));
+  if (!Array.isArray(paths)) {
+    return Response.json(
+      { statusCode: "400", error: "Error", message: "body must have required property 'paths'" },
+      { status: 400 },
+    );
+  }
+  const signed = await Promise.all(paths.map(async (path) => {
+    const encoded = String(path).split("/").map(encodeURIComponent).join("/");
+    const response = await answer(
+      new Request(`${request.url}/${encoded}`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify(options),
+      }),
+    );
+    const body = await response.json();
+    return response.ok
+      ? { error: null, path, signedURL: relative(body.signedUrl) }
+      : { error: NOT_SIGNED, path, signedURL: null };
+  }));
+  return Response.json(signed, { headers: { "access-control-allow-origin": "*" } });
 }
 
-function withoutLength(response: Response): Headers {
-  const headers = new Headers(response.headers);
+function relative(url: string): string {
+  return url.replace(/^\/storage\/v1/, "");
+}
+
+function withoutLength(original: Headers): Headers {
+  const headers = new Headers(original);
   headers.delete("content-length");
   return headers;
 }

@@ -289,6 +289,7 @@ declare
   v_account public.credit_accounts;
   v_entry public.credit_transactions;
   v_hash bytea;
+  v_amount numeric;
   v_available numeric;
 begin
   if num_nulls(deduct_credits.sku, deduct_credits.amount) <> 1
@@ -328,30 +329,30 @@ begin
     end if;
   end if;
 
-  v_entry.amount := deduct_credits.amount;
+  v_amount := deduct_credits.amount;
   if deduct_credits.sku is not null then
-    select p.unit_price, p.amount into v_entry.unit_price, v_entry.amount
+    select p.unit_price, p.amount into v_entry.unit_price, v_amount
     from private.price_credits(deduct_credits.sku, deduct_credits.quantity) as p;
   end if;
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
-  if v_entry.amount < 0.0001 or v_entry.amount > 1000000000 or scale(trim_scale(v_entry.amount)) > 4 then
-    raise exception 'Cannot charge % credits', v_entry.amount
+  if v_amount < 0.0001 or v_amount > 1000000000 or scale(trim_scale(v_amount)) > 4 then
+    raise exception 'Cannot charge % credits', v_amount
       using errcode = 'PT422', detail = 'invalid_amount',
         hint = 'A charge is 0.0001 to 1000000000 credits, in steps of 0.0001';
   end if;
 
   v_available := v_account.balance - v_account.held + v_account.overdraft_limit;
-  if v_available < v_entry.amount then
-    raise exception 'Cannot charge % credits: % are available', v_entry.amount, v_available
+  if v_available < v_amount then
+    raise exception 'Cannot charge % credits: % are available', trim_scale(v_amount), trim_scale(v_available)
       using errcode = 'PT402',
         detail = format('insufficient_credits %s',
-          jsonb_build_object('available', v_available, 'required', v_entry.amount)),
+          jsonb_build_object('available', v_available, 'required', v_amount)),
         hint = 'Buy credits, or charge less';
   end if;
 
   v_entry.account_id := v_account.id;
   v_entry.kind := 'deduct';
-  v_entry.amount := -v_entry.amount;
+  v_entry.amount := -v_amount;
   v_entry.sku := deduct_credits.sku;
   v_entry.quantity := deduct_credits.quantity;
   v_entry.description := deduct_credits.description;

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+
+import {
+  serviceClient,
+  stack,
+  test,
+  withDatabase,
+} from "../../supabase/functions/_testing/testing.ts";
+import { withRawLite } from "./testing.ts";
+
+/** Who besides the owner may do what to the history of credits. */
+async function readGrants(): Promise<string[]> {
+  return await withDatabase(async (sql) => {
+    const rows = await sql`
+      select grantee || ' ' || privilege_type as right from information_schema.role_table_grants
+      where table_name = 'credit_transactions' and grantee not in ('postgres', 'stack_api')
+      order by 1`;
+    return rows.map((row) => row.right as string);
+  });
+}
+
+const GRANTED = ["authenticated SELECT", "service_role SELECT"];
+
+test("REST grants nothing: roles have what the migrations gave them", async () => {
+  const { error } = await serviceClient().from("credit_transactions").select("entry_no").limit(1);
+  assert.equal(error, null);
+  assert.deepEqual(await readGrants(), GRANTED);
+});
+
+test("@supabase/lite by itself still tries to grant everything, and its role cannot", async () => {
+  const { error } = await withRawLite(
+    async (lite) =>
+      await lite.client(stack.secretKey).from("credit_transactions").select("entry_no").limit(1),
+    { warm: false },
+  );
+  assert.equal(error?.code, "42501", "it did not try: the adapter can go");
+  assert.deepEqual(await readGrants(), GRANTED);
+});

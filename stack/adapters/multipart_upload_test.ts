@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+
+import {
+  functionsUrl,
+  serviceClient,
+  stack,
+  test,
+  withDatabase,
+} from "../../supabase/functions/_testing/testing.ts";
+import { createBucket } from "./storage_testing.ts";
+import { withRawLite } from "./testing.ts";
+
+test("supabase-js uploads a Blob or File with its type, cache time and metadata", async () => {
+  const name = await createBucket();
+  const bucket = serviceClient().storage.from(name);
+  const bytes = new Uint8Array(200_000).map((_, i) => i * 31);
+  const { error } = await bucket.upload("a.png", new Blob([bytes], { type: "image/png" }), {
+    cacheControl: "120",
+    metadata: { origin: "camera", name: "Zoë" },
+  });
+  assert.equal(error, null);
+  const { data } = await bucket.download("a.png");
+  assert.deepEqual(new Uint8Array(await data!.arrayBuffer()), bytes);
+  const [row] = await withDatabase((sql) =>
+    sql`select metadata, user_metadata from storage.objects where bucket_id = ${name}`
+  );
+  assert.equal(row?.metadata.mimetype, "image/png");
+  assert.equal(row?.metadata.size, bytes.length);
+  assert.match(row?.metadata.cacheControl, /120/);
+  assert.deepEqual(row?.user_metadata, { origin: "camera", name: "Zoë" });
+
+  const file = new File(["text"], "b.txt", { type: "text/plain" });
+  assert.equal((await bucket.upload("b.txt", file)).error, null);
+  assert.equal((await bucket.upload("b.txt", file)).error !== null, true, "no overwriting unasked");
+  assert.equal((await bucket.update("b.txt", new Blob(["other"]))).error, null);
+  assert.equal(await (await bucket.download("b.txt")).data?.text(), "other");
+});
+
+test("a broken multipart body is the sender's fault", async () => {
+  const name = await createBucket();
+  const response = await fetch(`${stack.url}/storage/v1/object/${name}/x`, {
+    method: "POST",
+    headers: { apikey: stack.secretKey, "content-type": "multipart/form-data" },
+    body: "no boundary",
+  });
+  assert.equal(response.status, 400);
+  await response.body?.cancel();
+});
+
+test("a multipart body to anything but Storage passes as it is", async () => {
+  const form = new FormData();
+  form.set("x", "y");
+  const response = await fetch(`${functionsUrl}/credits`, { method: "POST", body: form });
+  assert.equal(response.status, 405);
+  await response.body?.cancel();
+});
+
+test("@supabase/lite by itself still loses what storage-js sends", async () => {
+  const name = await createBucket();
+  const error = await withRawLite(async (lite) =>
+    (await lite.client(stack.secretKey).storage.from(name).upload("a.txt", new Blob(["x"]))).error
+  );
+  assert.ok(error);
+});

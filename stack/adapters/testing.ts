@@ -1,0 +1,61 @@
+/**
+ * For the adapters' tests: `@supabase/lite` without them, on the database of the run. Each test shows that
+ * the stack answers as the platform does, and that `@supabase/lite` by itself still does not; when
+ * that second part fails, the adapter can go.
+ *
+ * @module
+ */
+
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+
+import { stack } from "../../supabase/functions/_testing/testing.ts";
+import { startLite } from "../lite.ts";
+import { readOptions } from "../options.ts";
+
+/** Without the adapters. */
+export interface RawLite {
+  fetch(request: Request): Promise<Response>;
+  /** A supabase-js client that reaches it directly. */
+  client(key: string): SupabaseClient;
+}
+
+/**
+ * Starts `@supabase/lite` without adapters for the time of `run`.
+ *
+ * @param run What to do with it.
+ * @param options Unless `warm` is false, it has failed to make its grants when `run` begins: see
+ * blanket_grants.ts.
+ */
+export async function withRawLite<T>(
+  run: (lite: RawLite) => Promise<T>,
+  options: { warm: boolean } = { warm: true },
+): Promise<T> {
+  const { config } = await readOptions();
+  const lite = await startLite({
+    dbPort: Number(new URL(stack.dbUrl).port),
+    keys: JSON.parse(await Deno.readTextFile(`${stack.dir}/keys.json`)),
+    config,
+    dir: stack.dir,
+    adapted: false,
+  });
+  const fetchLite = (input: RequestInfo | URL, init?: RequestInit) =>
+    lite.fetch(new Request(input, init));
+  const { error } = console;
+  // It prints the errors that it answers.
+  console.error = () => {};
+  const raw: RawLite = {
+    fetch: (request) => lite.fetch(request),
+    client: (key) =>
+      createClient(stack.url, key, {
+        global: { fetch: fetchLite },
+        auth: { persistSession: false, autoRefreshToken: false },
+      }),
+  };
+  try {
+    if (options.warm) await raw.client(stack.secretKey).from("profiles").select("id").limit(1);
+    return await run(raw);
+  } finally {
+    console.error = error;
+    await lite.close();
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Runs the pgTAP files of `supabase/tests`, as `supabase test db` does with Docker.
+ *
+ * @module
+ */
+
+import type { PostgresError, Sql } from "postgres";
+import { Parser } from "tap-parser";
+
+import { PROJECT_DIR } from "./options.ts";
+import { connect } from "./postgres.ts";
+import { say } from "./progress.ts";
+
+/** How many tests there were. */
+export interface Outcome {
+  passed: number;
+  failed: number;
+}
+
+const TESTS_DIR = `${PROJECT_DIR}/supabase/tests`;
+
+/** Made first, whatever is run: the helpers that every file uses. */
+const HELPERS = "000_helpers.sql";
+
+/**
+ * Runs the files whose path contains `filter`, each on a connection of its own, and prints a line for
+ * each and the diagnostics of each failure.
+ *
+ * @param port Port of PostgreSQL.
+ * @param filter Part of a path; empty for all.
+ */
+export async function runPgtap(port: number, filter: string): Promise<Outcome> {
+  const total: Outcome = { passed: 0, failed: 0 };
+  const files = listFiles("").filter((file) => file === HELPERS || file.includes(filter));
+  for (const file of files) {
+    const outcome = await runFile(port, file);
+    total.passed += outcome.passed;
+    total.failed += outcome.failed;
+  }
+  return total;
+}
+
+function listFiles(folder: string): string[] {
+  return [...Deno.readDirSync(`${TESTS_DIR}/${folder}`)]
+    .flatMap((entry) => {
+      const path = folder ? `${folder}/${entry.name}` : entry.name;
+      if (entry.isDirectory) return listFiles(path);
+      return entry.name.endsWith(".sql") ? [path] : [];
+    })
+    .sort();
+}
+
+async function runFile(port: number, file: string): Promise<Outcome> {
+  const text = await Deno.readTextFile(`${TESTS_DIR}/${file}`);
+  const sql = connect(port, "postgres");
+  const start = performance.now();
+  const lines: string[] = [];
+  let broken: string | undefined;
+  try {
+    await execute(sql, text, lines);
+  } catch (error) {
+    const { message, position, where } = error as PostgresError;
+    const line = position ? text.slice(0, Number(position)).split("\n").length : undefined;
+    broken = `${message}${line ? ` (line ${line})` : ""}${where ? `\n${where}` : ""}`;
+  } finally {
+    await sql.end();
+  }
+  return await report(file, lines, broken, performance.now() - start);
+}
+
+/** One simple query, as psql -f would send it; each row of its results is a line of TAP or more. */
+async function execute(sql: Sql, text: string, lines: string[]): Promise<void> {
+  await sql.unsafe(text).simple().forEach((row) => {
+    for (const value of Object.values(row)) {
+      if (typeof value === "string") lines.push(...value.split("\n"));
+    }
+  });
+}
+
+async function report(
+  file: string,
+  lines: string[],
+  broken: string | undefined,
+  milliseconds: number,
+): Promise<Outcome> {
+  const tap = `${lines.filter((line) => line !== "").join("\n")}\n`;
+  const result = await new Promise<Parser["results"]>((resolve) => {
+    const parser = new Parser((results) => resolve(results));
+    parser.end(tap);
+  });
+  const passed = result?.pass ?? 0;
+  const failed = (result?.fail ?? 0) || (broken || !result?.ok ? 1 : 0);
+  const time = `${milliseconds.toFixed(0)} ms`;
+  say(
+    `${
+      failed ? "FAILED" : "ok"
+    }  supabase/tests/${file}  ${passed} passed, ${failed} failed (${time})`,
+  );
+  if (failed) {
+    for (const line of lines.filter((l) => l.startsWith("not ok") || l.startsWith("#"))) {
+      say(`    ${line}`);
+    }
+    if (broken) say(`    ${broken}`);
+  }
+  return { passed, failed };
+}

@@ -1,0 +1,129 @@
+/**
+ * `deno task test`: brings up a stack of its own, runs every test on it, and leaves nothing behind.
+ *
+ * @module
+ */
+
+import { connect } from "./postgres.ts";
+import { StackFailure } from "./failure.ts";
+import { readOptions } from "./options.ts";
+import { type Outcome, runPgtap } from "./pgtap_runner.ts";
+import { freePort } from "./ports.ts";
+import { printReport, say } from "./progress.ts";
+import { type Stack, startStack } from "./stack.ts";
+
+const HELP = `Runs the tests on a stack of its own, on free ports, beside any other that runs.
+
+  deno task test             all of them
+  deno task test TEXT        those whose file or name contains TEXT
+  deno task test --sql       pgTAP alone;  --deno  the others alone
+
+Environment
+  SOAK=SECONDS     how long property, load and kill runs take each  (default: short)
+  STACK_DENO=PATH  Deno executable that runs the functions          (default: this one)
+`;
+
+async function main(args: string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    say(HELP);
+    return 0;
+  }
+  const filter = args.find((arg) => !arg.startsWith("--")) ?? "";
+  const start = performance.now();
+  const dir = await Deno.makeTempDir({ prefix: "strongroom-test-" });
+  // PostgreSQL's user has to reach its data below.
+  await Deno.chmod(dir, 0o755);
+  let stack: Stack | undefined;
+  const onSignal = () => stack?.stop().finally(() => Deno.exit(130));
+  Deno.addSignalListener("SIGINT", onSignal);
+  Deno.addSignalListener("SIGTERM", onSignal);
+  try {
+    stack = await startTestStack(dir);
+    const outcomes: Outcome[] = [];
+    if (!args.includes("--deno")) outcomes.push(await runSqlTests(stack, filter));
+    if (!args.includes("--sql")) outcomes.push(await runDenoTests(stack, dir, filter));
+
+    const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+    const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+    say(`\nIn ${((performance.now() - start) / 1000).toFixed(0)} s:`);
+    say(`${passed} passed, ${failed} failed`);
+    return failed > 0 || passed === 0 ? 1 : 0;
+  } finally {
+    await stack?.stop();
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function startTestStack(dir: string): Promise<Stack> {
+  const log = await Deno.open(`${dir}/functions.log`, { create: true, append: true });
+  const encoder = new TextEncoder();
+  return await startStack(
+    { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
+    {
+      report: printReport,
+      log: (line) => log.writeSync(encoder.encode(`${line}\n`)),
+      watch: false,
+      durable: false,
+    },
+  );
+}
+
+async function runSqlTests(stack: Stack, filter: string): Promise<Outcome> {
+  const admin = connect(stack.dbPort, "supabase_admin");
+  await admin`create extension if not exists pgtap with schema extensions`;
+  await admin.end();
+  return await runPgtap(stack.dbPort, filter);
+}
+
+async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<Outcome> {
+  say("");
+  const files = filter && [...testFiles()].some((file) => file.includes(filter))
+    ? [...testFiles()].filter((file) => file.includes(filter))
+    : [];
+  const report = `${dir}/junit.xml`;
+  const { code } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "test",
+      "--allow-all",
+      "--quiet",
+      "--trace-leaks",
+      `--junit-path=${report}`,
+      ...(filter && files.length === 0 ? [`--filter=${filter}`] : []),
+      ...(files.length > 0 ? files : ["supabase/functions/", "stack/"]),
+    ],
+    env: { ...stack.environment, STACK_LOG: `${dir}/functions.log`, STACK_TEST_DIR: dir },
+    stdin: "null",
+  }).spawn().status;
+  return await readJunit(report, code);
+}
+
+function* testFiles(): Generator<string> {
+  const pending = ["supabase/functions", "stack"];
+  for (let folder = pending.pop(); folder; folder = pending.pop()) {
+    for (const entry of Deno.readDirSync(folder)) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory) pending.push(path);
+      if (entry.name.endsWith("_test.ts")) yield path;
+    }
+  }
+}
+
+async function readJunit(path: string, code: number): Promise<Outcome> {
+  const xml = await Deno.readTextFile(path).catch(() => "");
+  const number = (name: string) =>
+    Number(xml.match(new RegExp(`<testsuites[^>]* ${name}="(\\d+)"`))?.[1] ?? 0);
+  const failed = number("failures") + number("errors");
+  const passed = number("tests") - failed - number("disabled");
+  // A file that does not even load is in no report.
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (!(error instanceof StackFailure)) throw error;
+    say(`\n${error.message}.\n${error.cure}`);
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+
+import { serviceClient, test, withDatabase } from "../_testing/testing.ts";
+import { Problem } from "./problem.ts";
+import { type DatabaseAnswer, defined, unwrap } from "./rpc.ts";
+
+/** Has the database raise, and returns the problem that comes of it. */
+async function problemOf(statement: string): Promise<Problem> {
+  const name = `test_${crypto.randomUUID().replaceAll("-", "_")}`;
+  await withDatabase((sql) =>
+    sql.unsafe(`
+      create function public.${name}() returns int language plpgsql as $body$
+      begin ${statement}; return 1; end $body$;
+    `)
+  );
+  try {
+    unwrap(await callWhenKnown(name));
+  } catch (error) {
+    assert.ok(error instanceof Problem);
+    return error;
+  } finally {
+    await withDatabase((sql) => sql.unsafe(`drop function public.${name}()`));
+  }
+  throw new Error("The database did not raise");
+}
+
+/** PostgREST hears of a new function a moment after it has been made. */
+async function callWhenKnown(name: string): Promise<DatabaseAnswer<unknown>> {
+  const deadline = Date.now() + 5_000;
+  while (true) {
+    const answer = await serviceClient().rpc(name as never) as DatabaseAnswer<unknown>;
+    if (answer.error?.code !== "PGRST202" || Date.now() > deadline) return answer;
+  }
+}
+
+test("what SQL raises with a status becomes a problem with its code, hint and members", async () => {
+  const problem = await problemOf(`raise exception 'Too few' using errcode = 'PT402',
+    detail = 'too_few {"available": 1.5, "more": {"x": [1]}}', hint = 'Get more'`);
+  assert.equal(problem.status, 402);
+  assert.equal(problem.code, "too_few");
+  assert.equal(problem.message, "Too few");
+  assert.equal(problem.hint, "Get more");
+  assert.deepEqual(problem.fields, { available: 1.5, more: { x: [1] } });
+});
+
+test("a status without a machine code is a fault of ours, and nothing of it goes out", async () => {
+  const problem = await problemOf(
+    `raise exception 'Secret' using errcode = 'PT409', detail = 'A sentence.'`,
+  );
+  assert.equal(problem.status, 500);
+  assert.equal(problem.code, "internal_error");
+  assert.ok(!problem.message.includes("Secret"));
+});
+
+test("what the database refuses by itself has a status and a code, and never its own words", async () => {
+  const cases: [statement: string, status: number, code: string][] = [
+    ["perform 'x'::int", 422, "invalid_value"],
+    ["perform 1 / 0", 422, "invalid_value"],
+    ["perform 99999999999::int", 422, "invalid_value"],
+    ["perform convert_from('\\xff', 'UTF8')", 422, "invalid_value"],
+    [
+      "insert into public.credit_prices (sku, unit, price) values ('x', 'y', -1)",
+      422,
+      "invalid_value",
+    ],
+    [
+      "insert into public.credit_prices (sku, unit, price) values ('x', 'y', null)",
+      422,
+      "invalid_value",
+    ],
+    ["insert into public.profiles (id) values (gen_random_uuid())", 409, "reference_missing"],
+    [
+      `insert into public.credit_prices (sku, unit, price)
+        select sku, 'y', 1 from (values ('twice'), ('twice')) as t (sku)`,
+      409,
+      "already_exists",
+    ],
+    ["update public.credit_accounts set balance = 1", 403, "forbidden"],
+    ["raise exception using errcode = '40001'", 503, "try_again"],
+    ["raise exception using errcode = '40P01'", 503, "try_again"],
+    ["raise exception using errcode = '53300'", 503, "try_again"],
+    ["set local statement_timeout = 20; perform pg_sleep(5)", 504, "database_timeout"],
+    ["perform no_such_function()", 500, "internal_error"],
+    ["raise exception 'Secret'", 500, "internal_error"],
+  ];
+  for (const [statement, status, code] of cases) {
+    const problem = await problemOf(statement);
+    assert.deepEqual(
+      [problem.status, problem.code],
+      [status, code],
+      `${statement}: ${JSON.stringify(problem.cause)}`,
+    );
+    assert.ok(problem.cause, "the cause is kept for the log");
+    assert.ok(!/Secret|function|credit_|relation/.test(problem.message), problem.message);
+  }
+});
+
+test("a database that cannot be reached is told apart from one that refuses", async () => {
+  const answer = await createClient("http://127.0.0.1:9", "key").rpc("anything");
+  assert.throws(() => unwrap(answer), { status: 503, code: "try_again" });
+});
+
+test("defined leaves out what is undefined, and only that", () => {
+  assert.deepEqual(defined({ a: 1, b: undefined, c: null, d: 0, e: "" }), {
+    a: 1,
+    c: null,
+    d: 0,
+    e: "",
+  });
+});

@@ -1,0 +1,155 @@
+/**
+ * What the tests of functions and of the stack share: the running stack, users and a database
+ * connection. Only `deno task test` sets its environment.
+ *
+ * @module
+ */
+
+import {
+  createClient,
+  type FunctionInvokeOptions,
+  FunctionsHttpError,
+  type SupabaseClient,
+} from "@supabase/supabase-js";
+import postgres from "postgres";
+
+import type { Database } from "../_shared/database.types.ts";
+
+/** The stack that the tests run on. */
+export interface TestStack {
+  url: string;
+  publishableKey: string;
+  secretKey: string;
+  cronKey: string;
+  dbUrl: string;
+  /** Folder of the stack: keys, logs. */
+  dir: string;
+}
+
+/** A user who has signed up. */
+export interface TestUser {
+  id: string;
+  email: string;
+  token: string;
+  client: SupabaseClient<Database>;
+}
+
+/** The stack of this run. */
+export const stack: TestStack = {
+  url: required("SUPABASE_URL"),
+  publishableKey: required("SUPABASE_PUBLISHABLE_KEY"),
+  secretKey: required("SUPABASE_SECRET_KEY"),
+  cronKey: required("SUPABASE_CRON_KEY"),
+  dbUrl: required("SUPABASE_DB_URL"),
+  dir: required("STACK_TEST_DIR"),
+};
+
+/** Where the edge functions are. */
+export const functionsUrl = `${stack.url}/functions/v1`;
+
+/**
+ * Registers a test. When it fails, what the functions logged meanwhile is printed with it.
+ *
+ * @param name Subject, then criterion: `POST /credits/deduct charges the price in force`.
+ * @param run The test.
+ */
+export function test(name: string, run: () => Promise<void> | void): void {
+  Deno.test(name, async () => {
+    const log = `${stack.dir}/functions.log`;
+    const before = (await Deno.stat(log)).size;
+    try {
+      await run();
+    } catch (error) {
+      const lines = (await Deno.readFile(log)).subarray(before);
+      console.error(`The functions logged:\n${new TextDecoder().decode(lines) || "(nothing)"}`);
+      throw error;
+    }
+  });
+}
+
+/** A supabase-js client with the publishable key and no user, as in a browser before signing in. */
+export function anonymousClient(): SupabaseClient<Database> {
+  return createClient<Database>(stack.url, stack.publishableKey, clientOptions);
+}
+
+/** A supabase-js client with the secret key, as on a server. */
+export function serviceClient(): SupabaseClient<Database> {
+  return createClient<Database>(stack.url, stack.secretKey, clientOptions);
+}
+
+/** Signs a new user up through the Auth API. */
+export async function signUp(): Promise<TestUser> {
+  const client = anonymousClient();
+  const email = `${crypto.randomUUID()}@example.com`;
+  const { data, error } = await client.auth.signUp({ email, password: "correct horse battery" });
+  if (error) throw error;
+  const { user, session } = data;
+  if (!user || !session) throw new Error("Sign-up gave no session");
+  return { id: user.id, email, token: session.access_token, client };
+}
+
+/** An answer of a function, whatever its status. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // deno-lint-ignore no-explicit-any -- what a test expects of it is what the test asserts
+  body: any;
+}
+
+/**
+ * Calls a function through supabase-js, as an app does.
+ *
+ * @param client Who calls.
+ * @param path Function and route: `credits/deduct`.
+ * @param options As `functions.invoke()` takes them; a body makes it a POST.
+ */
+export async function invoke(
+  client: SupabaseClient<Database>,
+  path: string,
+  options: Omit<FunctionInvokeOptions, "method"> & { method?: "GET" | "POST" } = {},
+): Promise<Answer> {
+  const { data, error, response } = await client.functions.invoke(path, {
+    method: options.body === undefined ? "GET" : "POST",
+    ...options,
+  });
+  if (!response) throw error;
+  const body = error instanceof FunctionsHttpError ? await error.context.json() : data;
+  return { status: response.status, headers: response.headers, body };
+}
+
+/** A new sku with a price, made by the service; each test has its own. */
+export async function createPrice(price: number, quantity_scale = 0): Promise<string> {
+  const sku = `test.${crypto.randomUUID()}`;
+  const { error } = await serviceClient().from("credit_prices")
+    .insert({ sku, unit: "one", price, quantity_scale });
+  if (error) throw error;
+  return sku;
+}
+
+/**
+ * Runs statements on the database itself, as its owner, for what no client may do.
+ *
+ * @param run Gets the connection, which is closed afterwards.
+ */
+export async function withDatabase<T>(run: (sql: postgres.Sql) => Promise<T>): Promise<T> {
+  const sql = postgres(stack.dbUrl, { max: 1, onnotice: () => {} });
+  try {
+    return await run(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+const clientOptions = {
+  auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+};
+
+function required(name: string): string {
+  const value = Deno.env.get(name);
+  if (value === undefined) {
+    throw new Error(
+      `${name} is not set: these tests run on a stack. Start them with: deno task test`,
+    );
+  }
+  return value;
+}

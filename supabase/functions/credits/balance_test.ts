@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+
+import { createPrice, invoke, serviceClient, signUp, test } from "../_testing/testing.ts";
+
+test("GET /credits answers the caller's own balance", async () => {
+  const [user, other] = await Promise.all([signUp(), signUp()]);
+  const { status, body } = await invoke(user.client, "credits");
+  assert.equal(status, 200);
+  assert.deepEqual(
+    { ...body, updated_at: undefined },
+    { user_id: user.id, balance: 100, held: 0, available: 100, updated_at: undefined },
+  );
+  assert.ok(!Number.isNaN(Date.parse(body.updated_at)));
+  assert.equal((await invoke(other.client, "credits")).body.user_id, other.id);
+});
+
+test("GET /credits answers a service for the user it names", async () => {
+  const user = await signUp();
+  const { status, body } = await invoke(serviceClient(), `credits?user_id=${user.id}`);
+  assert.equal(status, 200);
+  assert.equal(body.user_id, user.id);
+  assert.equal(body.available, 100);
+});
+
+test("GET /credits tells a service of a user without an account", async () => {
+  const { status, body } = await invoke(
+    serviceClient(),
+    `credits?user_id=${crypto.randomUUID()}`,
+  );
+  assert.equal(status, 404);
+  assert.equal(body.code, "not_found");
+});
+
+test("GET /credits refuses a service that names no user", async () => {
+  for (const query of ["", "?user_id=", "?user_id=me", "?user_id=1&x=2"]) {
+    const { status, body } = await invoke(serviceClient(), `credits${query}`);
+    assert.equal(status, 422, query);
+    assert.equal(body.code, "invalid_request", query);
+  }
+});
+
+test("GET /credits refuses a user who names another", async () => {
+  const [user, other] = await Promise.all([signUp(), signUp()]);
+  const { status, body } = await invoke(user.client, `credits?user_id=${other.id}`);
+  assert.equal(status, 422);
+  assert.equal(body.code, "invalid_request");
+});
+
+test("GET /credits writes four decimals as numbers", async () => {
+  const user = await signUp();
+  const sku = await createPrice(0.0001);
+  await invoke(user.client, "credits/deduct", { body: { sku, quantity: 1 } });
+  const { body } = await invoke(user.client, "credits");
+  assert.equal(body.balance, 99.9999);
+});

@@ -1,0 +1,72 @@
+-- Helpers of the other files: a cast of users, and acting as one of them. Left in place; not part of
+-- the product, and made anew by each run.
+
+begin;
+drop schema if exists tests cascade;
+create schema tests;
+grant usage on schema tests to anon, authenticated, service_role;
+
+-- The name is a user's only property: the same name is the same id in every file.
+create function tests.user_id(name text) returns uuid language sql immutable as $$
+  select md5('strongroom test user ' || name)::uuid
+$$;
+
+-- Signs a user up as the Auth server does, and returns the id.
+create function tests.create_user(name text) returns uuid language sql as $$
+  insert into auth.users (id, email, aud, role, raw_app_meta_data, raw_user_meta_data)
+  values (tests.user_id(name), name || '@example.com', 'authenticated', 'authenticated', '{}',
+    jsonb_build_object('display_name', name))
+  returning id
+$$;
+
+-- From here on, statements run as this user, as PostgREST runs them.
+create function tests.authenticate_as(name text) returns void language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', jsonb_build_object(
+    'sub', tests.user_id(name), 'role', 'authenticated', 'aud', 'authenticated')::text, true);
+  perform set_config('role', 'authenticated', true);
+end $$;
+
+-- From here on, statements run without a user.
+create function tests.authenticate_as_anon() returns void language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"role": "anon"}', true);
+  perform set_config('role', 'anon', true);
+end $$;
+
+-- From here on, statements run as the service with its secret key.
+create function tests.authenticate_as_service() returns void language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '{"role": "service_role"}', true);
+  perform set_config('role', 'service_role', true);
+end $$;
+
+-- From here on, statements run as the owner of the database again.
+create function tests.clear_authentication() returns void language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', '', true);
+  perform set_config('role', 'none', true);
+end $$;
+
+create function tests.account_of(name text) returns uuid language sql stable as $$
+  select a.id from public.credit_accounts as a where a.user_id = tests.user_id(name)
+$$;
+
+-- Runs a statement, which must fail, and returns its SQLSTATE and the machine code of its DETAIL.
+create function tests.refusal(statement text) returns text language plpgsql as $$
+declare
+  v_detail text;
+begin
+  execute statement;
+  return 'no refusal';
+exception when others then
+  get stacked diagnostics v_detail = pg_exception_detail;
+  return trim(sqlstate || ' ' || split_part(v_detail, ' ', 1));
+end $$;
+
+grant execute on all functions in schema tests to anon, authenticated, service_role;
+
+select plan(1);
+select has_function('tests', 'authenticate_as', 'the helpers are there');
+select * from finish();
+commit;

@@ -1,0 +1,57 @@
+-- History is append-only, for everyone, and the last line of defence holds even for the owner.
+
+begin;
+select plan(17);
+select tests.create_user('owner');
+insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
+select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
+
+select throws_ok($$ update credit_transactions set amount = -2 $$, '42501', null,
+  'not even the owner of the table changes an entry');
+select throws_ok($$ delete from credit_transactions $$, '42501', null, 'or deletes one');
+select throws_ok($$ truncate credit_transactions $$, '42501', null, 'or truncates');
+select is((select count(*) from credit_transactions where account_id = tests.account_of('owner')),
+  2::bigint, 'the entries are there');
+
+-- constraints -----------------------------------------------------------------------------------------
+select throws_ok($$ update credit_accounts set balance = -1 where user_id = tests.user_id('owner') $$,
+  '23514', null, 'a balance does not pass its overdraft');
+select throws_ok($$ update credit_accounts set held = 100 where user_id = tests.user_id('owner') $$,
+  '23514', null, 'more cannot be held than is there');
+select throws_ok($$ update credit_accounts set held = -1 where user_id = tests.user_id('owner') $$,
+  '23514', null, 'what is held is not negative');
+select throws_ok(
+  $$ update credit_accounts set overdraft_limit = -1 where user_id = tests.user_id('owner') $$,
+  '23514', null, 'an overdraft is not negative');
+select throws_ok($$ update credit_accounts set team_id = gen_random_uuid() $$, '23514', null,
+  'an account has one owner');
+select throws_ok($$ insert into credit_accounts default values $$, '23514', null,
+  'and not none');
+
+create function pg_temp.post(entry_no bigint, kind text, amount numeric, sku text, key text)
+returns void language sql as $$
+  insert into public.credit_transactions
+    (account_id, entry_no, kind, amount, balance_after, sku, actor, actor_id, idempotency_key, created_at)
+  values (tests.account_of('owner'), entry_no, kind, amount, 0, sku, 'user', tests.user_id('owner'), key, now())
+$$;
+select throws_ok($$ select pg_temp.post(2, 'deduct', -1, null, null) $$, '23505', null,
+  'a number is given once');
+select throws_ok($$ select pg_temp.post(3, 'deduct', 1, null, null) $$, '23514', null,
+  'a deduction does not add');
+select throws_ok($$ select pg_temp.post(3, 'grant', -1, null, null) $$, '23514', null,
+  'a grant does not take');
+select throws_ok($$ select pg_temp.post(3, 'gift', 1, null, null) $$, '23514', null,
+  'there are no other kinds');
+select throws_ok($$ select pg_temp.post(3, 'deduct', -1, 'msg', null) $$, '23514', null,
+  'a sku has its quantity and price with it');
+
+-- the end of an account -------------------------------------------------------------------------------
+delete from auth.users where id = tests.user_id('owner');
+select is_empty($$ select 1 from credit_accounts where user_id = tests.user_id('owner') $$,
+  'deleting the user deletes the account');
+select is_empty(
+  $$ select 1 from credit_transactions where actor_id = tests.user_id('owner') $$,
+  'and its history');
+
+select * from finish();
+rollback;

@@ -58,7 +58,7 @@ async function readConfig(): Promise<ProjectConfig> {
     return parse(await Deno.readTextFile(path)) as unknown as ProjectConfig;
   } catch (cause) {
     throw new StackFailure(
-      `Cannot read supabase/config.toml: ${cause instanceof Error ? cause.message : cause}`,
+      `Cannot read supabase/config.toml: ${String(cause).split("\n")[0]}`,
       "Mend the file, or take it from git again.",
       { cause },
     );

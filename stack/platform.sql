@@ -153,7 +153,8 @@ create event trigger guard_platform_schemas on ddl_command_end
 
 -- REST learns of changes to the schema -------------------------------------------------------------
 
-create function _stack.notify_rest() returns event_trigger language plpgsql as $$
+create function _stack.notify_rest() returns event_trigger
+language plpgsql set search_path = '' as $$
 begin
   notify pgrst, 'reload schema';
 end $$;
@@ -161,4 +162,4 @@ create event trigger pgrst_ddl_watch on ddl_command_end execute function _stack.
 create event trigger pgrst_drop_watch on sql_drop execute function _stack.notify_rest();
 
 -- What this file was when it ran, so that a data folder made by another version is noticed.
-create table _stack.platform (sha256 text not null);
+create table _stack.platform (sha256 text primary key);

@@ -30,7 +30,6 @@ export async function unwrapMultipart(request: Request): Promise<Request> {
   headers.delete("content-length");
   headers.set("content-type", fields.contentType ?? file?.type ?? "application/octet-stream");
   if (fields.cacheControl) headers.set("cache-control", `max-age=${fields.cacheControl}`);
-  if (fields.metadata) headers.set("x-metadata", btoa(fields.metadata));
   return new Request(request.url, {
     method: request.method,
     headers,

@@ -23,13 +23,8 @@ export interface RawLite {
  * Starts `@supabase/lite` without adapters for the time of `run`.
  *
  * @param run What to do with it.
- * @param options Unless `warm` is false, it has failed to make its grants when `run` begins: see
- * blanket_grants.ts.
  */
-export async function withRawLite<T>(
-  run: (lite: RawLite) => Promise<T>,
-  options: { warm: boolean } = { warm: true },
-): Promise<T> {
+export async function withRawLite<T>(run: (lite: RawLite) => Promise<T>): Promise<T> {
   const { config } = await readOptions();
   const lite = await startLite({
     dbPort: Number(new URL(stack.dbUrl).port),
@@ -52,7 +47,6 @@ export async function withRawLite<T>(
       }),
   };
   try {
-    if (options.warm) await raw.client(stack.secretKey).from("profiles").select("id").limit(1);
     return await run(raw);
   } finally {
     console.error = error;

@@ -29,7 +29,6 @@ comment on table private.settings is
 comment on column private.settings.name is 'domain.name, as in credits.signup_amount';
 comment on column private.settings.unit is 'What value counts: credits, bytes, seconds, rows';
 
-alter table private.settings enable row level security;
 revoke all on private.settings from public, anon, authenticated, service_role;
 
 -- The value of one setting; an unknown name is a fault in the caller and raises P0002.

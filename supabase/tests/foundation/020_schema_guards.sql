@@ -1,13 +1,18 @@
 -- What must hold for every table and function, whoever adds one.
 
 begin;
-select plan(8);
+select plan(9);
 
 select is_empty(
   $$ select c.oid::regclass from pg_class c
-    where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
+    where c.relnamespace = 'public'::regnamespace
       and c.relkind in ('r', 'p') and not c.relrowsecurity $$,
-  'row level security is on for every table');
+  'row level security is on for every table that PostgREST exposes');
+
+select is_empty(
+  $$ select table_name, grantee, privilege_type from information_schema.table_privileges
+    where table_schema = 'private' and grantee in ('PUBLIC', 'anon', 'authenticated', 'service_role') $$,
+  'nobody has a right on a table in private');
 
 select is_empty(
   $$ select p.oid::regprocedure from pg_proc p

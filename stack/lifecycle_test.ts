@@ -1,0 +1,270 @@
+import assert from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+
+import { test } from "../supabase/functions/_testing/testing.ts";
+import { PROJECT_DIR } from "./options.ts";
+import { freePort } from "./ports.ts";
+
+/** A checkout of the test's own, and a place and ports for its stack. */
+interface Checkout {
+  project: string;
+  dir: string;
+  environment: Record<string, string>;
+  /** Runs a command of the stack to its end. */
+  command(name: string, environment?: Record<string, string>): Promise<Ended>;
+  /** Starts the stack and waits until it runs. */
+  start(): Promise<Started>;
+}
+
+interface Ended {
+  code: number;
+  output: string;
+}
+
+interface Started {
+  child: Deno.ChildProcess;
+  output: string;
+}
+
+/** What the stack needs of the project. */
+const PARTS = ["deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
+
+async function withCheckout(run: (checkout: Checkout) => Promise<void>): Promise<void> {
+  const root = await Deno.makeTempDir({ prefix: "strongroom-checkout-" });
+  const project = `${root}/project`;
+  await Deno.mkdir(project);
+  for (const part of PARTS) await copy(`${PROJECT_DIR}/${part}`, `${project}/${part}`);
+  await Deno.symlink(`${PROJECT_DIR}/node_modules`, `${project}/node_modules`);
+
+  const environment = {
+    STACK_DIR: `${root}/stack`,
+    STACK_API_PORT: String(freePort()),
+    STACK_DB_PORT: String(freePort()),
+  };
+  const spawn = (name: string, more: Record<string, string> = {}) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "stack/main.ts", name],
+      cwd: project,
+      env: { ...environment, ...more },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+  const children: Deno.ChildProcess[] = [];
+  try {
+    await run({
+      project,
+      dir: environment.STACK_DIR,
+      environment,
+      async command(name, more) {
+        const { code, stdout, stderr } = await spawn(name, more).output();
+        const decoder = new TextDecoder();
+        return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+      },
+      async start() {
+        const child = spawn("start").spawn();
+        children.push(child);
+        child.stderr.cancel();
+        return { child, output: await readUntil(child.stdout, "What the functions log follows") };
+      },
+    });
+  } finally {
+    for (const child of children) {
+      try {
+        child.kill("SIGTERM");
+      } catch { /* it has ended */ }
+      await child.status;
+    }
+    await until(() => processesOf(root).length === 0);
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+test("Ctrl-C stops the stack, leaves no process and no lock, and the data is there again", async () => {
+  await withCheckout(async (checkout) => {
+    const first = await checkout.start();
+    assert.match(first.output, /Strongroom is running/);
+    const email = await signUp(checkout);
+    assert.equal((await checkout.command("status")).code, 0);
+
+    first.child.kill("SIGINT");
+    assert.equal((await first.child.status).code, 0);
+    assert.deepEqual(processesOf(checkout.dir), []);
+    assert.equal((await checkout.command("status")).code, 3);
+
+    const second = await checkout.start();
+    await signIn(checkout, email);
+    assert.match((await checkout.command("stop")).output, /Stopped/);
+    await second.child.status;
+    assert.deepEqual(processesOf(checkout.dir), []);
+  });
+});
+
+test("a stack that is killed takes its processes along, loses nothing and starts again", async () => {
+  await withCheckout(async (checkout) => {
+    const first = await checkout.start();
+    const email = await signUp(checkout);
+    first.child.kill("SIGKILL");
+    await first.child.status;
+
+    const second = await checkout.start();
+    await signIn(checkout, email);
+    second.child.kill("SIGKILL");
+    await second.child.status;
+    await until(() => processesOf(checkout.dir).length === 0);
+  });
+});
+
+test("reset empties the data and keeps the keys", async () => {
+  await withCheckout(async (checkout) => {
+    await checkout.start();
+    const email = await signUp(checkout);
+    const keys = await Deno.readTextFile(`${checkout.dir}/keys.json`);
+    assert.match((await checkout.command("reset")).output, /Emptied/);
+    await checkout.start();
+    await assert.rejects(signIn(checkout, email));
+    assert.equal(await Deno.readTextFile(`${checkout.dir}/keys.json`), keys);
+  });
+});
+
+test("what is in the way ends with one sentence and what to do, and nothing left running", async () => {
+  await withCheckout(async (checkout) => {
+    const { environment, project, dir } = checkout;
+    const migrations = `${project}/supabase/migrations`;
+    const refused = async (what: RegExp, cure: RegExp, more: Record<string, string> = {}) => {
+      const { code, output } = await checkout.command("start", more);
+      assert.equal(code, 1, output);
+      const [problem, advice] = output.trim().split("\n").slice(-2);
+      assert.match(problem ?? "", what);
+      assert.match(advice ?? "", cure);
+      assert.doesNotMatch(output, /^\s+at /m, "no stack trace");
+      assert.deepEqual(processesOf(dir), [], "nothing is left running");
+    };
+
+    for (const name of ["STACK_API_PORT", "STACK_DB_PORT"]) {
+      const taken = Deno.listen({ hostname: "127.0.0.1", port: Number(environment[name]) });
+      await refused(/^Port \d+ is taken/, new RegExp(name));
+      taken.close();
+    }
+    await refused(/STACK_API_PORT is "x"/, /1 to 65535/, { STACK_API_PORT: "x" });
+    await refused(/^Cannot write to/, /STACK_DIR/, { STACK_DIR: "/dev/null/stack" });
+
+    await Deno.writeTextFile(
+      `${migrations}/29990101000000_broken.sql`,
+      "select 1;\n\nselect oops;\n",
+    );
+    await refused(
+      /^supabase\/migrations\/29990101000000_broken\.sql:3 failed: column "oops" does not exist/,
+      /start again/,
+    );
+    await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
+    const whole = await checkout.start();
+    const again = await checkout.command("start");
+    assert.equal(again.code, 1);
+    assert.match(again.output, /A stack is running here already \(process \d+\)/);
+    whole.child.kill("SIGINT");
+    await whole.child.status;
+
+    await Deno.remove(`${migrations}/29990101000000_broken.sql`);
+    await refused(/^The data folder has had migrations .*: 29990101000000/, /deno task reset/);
+
+    await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
+    await Deno.writeTextFile(`${project}/stack/platform.sql`, "-- changed\n", { append: true });
+    await refused(/^The data folder was made by another version/, /deno task reset/);
+
+    await Deno.writeTextFile(`${project}/supabase/config.toml`, "[");
+    await refused(/^Cannot read supabase\/config\.toml/, /Mend the file/);
+  });
+});
+
+test("a data folder of another PostgreSQL is told apart", async () => {
+  await withCheckout(async (checkout) => {
+    const data = `${checkout.dir}/postgres/data`;
+    await Deno.mkdir(data, { recursive: true });
+    await Deno.chmod(checkout.dir.replace(/\/stack$/, ""), 0o755);
+    await Deno.writeTextFile(`${data}/PG_VERSION`, "16\n");
+    const { code, output } = await checkout.command("start");
+    assert.equal(code, 1);
+    assert.match(output, /made by PostgreSQL 16, this is 17\.\nEmpty it: deno task reset/);
+  });
+});
+
+test("the commands answer --help, and an unknown one with it", async () => {
+  await withCheckout(async (checkout) => {
+    const help = await checkout.command("--help");
+    assert.equal(help.code, 0);
+    for (const word of ["start", "stop", "reset", "status", "STACK_DIR", "STACK_DENO"]) {
+      assert.ok(help.output.includes(word), word);
+    }
+    assert.equal((await checkout.command("begin")).code, 2);
+    assert.match((await checkout.command("stop")).output, /No stack is running here/);
+  });
+});
+
+function client(checkout: Checkout) {
+  const env = Deno.readTextFileSync(`${checkout.dir}/env`);
+  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+  return createClient(value("SUPABASE_URL"), value("SUPABASE_PUBLISHABLE_KEY"), {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+}
+
+async function signUp(checkout: Checkout): Promise<string> {
+  const email = `${crypto.randomUUID()}@example.com`;
+  const { error } = await client(checkout).auth.signUp({ email, password: "correct horse" });
+  if (error) throw error;
+  return email;
+}
+
+async function signIn(checkout: Checkout, email: string): Promise<void> {
+  const { error } = await client(checkout).auth.signInWithPassword({
+    email,
+    password: "correct horse",
+  });
+  if (error) throw error;
+}
+
+/** Ids of the processes that have a path in their arguments; none where there is no /proc. */
+function processesOf(path: string): string[] {
+  try {
+    return [...Deno.readDirSync("/proc")].map((entry) => entry.name).filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(path);
+      } catch {
+        return false;
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  const { success } = await new Deno.Command("cp", { args: ["-R", from, to] }).output();
+  assert.ok(success);
+}
+
+async function readUntil(stream: ReadableStream<Uint8Array>, text: string): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let output = "";
+  while (!output.includes(text)) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`The stack ended before it ran:\n${output}`);
+    output += decoder.decode(value, { stream: true });
+  }
+  // What follows is of no interest, but must not fill the pipe.
+  (async () => {
+    while (!(await reader.read()).done);
+  })();
+  return output;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error("It did not come to pass");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

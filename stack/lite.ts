@@ -9,6 +9,7 @@ import type { App } from "@supabase/lite";
 import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
+import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
 import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
 import type { StackKeys } from "./keys.ts";
 import type { ProjectConfig } from "./options.ts";
@@ -71,9 +72,8 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     } as unknown as Awaited<ReturnType<typeof local.getConfig>>);
   const app: App = await inDirectory(options.dir, () => local.createApp());
 
-  // As PostgREST does: `notify pgrst` forgets what is known of the schema.
   const listener = connect(options.dbPort, "supabase_admin");
-  await listener.listen("pgrst", () => connection.clearSchemaCache());
+  if (adapted) await reloadSchemaOnNotify(connection, listener);
 
   return {
     fetch: (request) => app.fetch(request),

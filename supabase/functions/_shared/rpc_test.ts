@@ -80,7 +80,7 @@ test("what the database refuses by itself has a status and a code, and never its
     ["raise exception using errcode = '40001'", 503, "try_again"],
     ["raise exception using errcode = '40P01'", 503, "try_again"],
     ["raise exception using errcode = '53300'", 503, "try_again"],
-    ["set local statement_timeout = 20; perform pg_sleep(5)", 504, "database_timeout"],
+    ["raise exception using errcode = '57014'", 504, "database_timeout"],
     ["perform no_such_function()", 500, "internal_error"],
     ["raise exception 'Secret'", 500, "internal_error"],
   ];

@@ -22,7 +22,7 @@ export const UserDeduction = z.strictObject({ sku, quantity });
 
 /** `POST /credits/deduct` by a service: for a user, at the price list or by an amount of its own. */
 export const ServiceDeduction = z.strictObject({
-  user_id: z.uuid(),
+  user_id: z.guid(),
   sku: z.optional(sku),
   quantity: z.optional(quantity),
   amount: z.optional(amount),
@@ -36,7 +36,7 @@ export const ServiceDeduction = z.strictObject({
 ));
 
 /** `GET /credits` by a service. */
-export const ServiceBalanceQuery = z.strictObject({ user_id: z.uuid() });
+export const ServiceBalanceQuery = z.strictObject({ user_id: z.guid() });
 
 /** `GET /credits` by a signed-in user: nothing to choose. */
 export const UserBalanceQuery = z.strictObject({});

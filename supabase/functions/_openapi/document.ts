@@ -1,0 +1,150 @@
+/**
+ * Makes the OpenAPI document of a function from the schemas that its routes check requests with. Runs
+ * when the document is generated; no function carries it.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
+
+/** A route of a function, described. */
+export interface RouteDescription {
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** Below the function's name: `/deduct`, or empty. */
+  path: string;
+  summary: string;
+  description: string;
+  /** Who may call it. */
+  auth: ("user" | "secret")[];
+  /** Whether it takes an `Idempotency-Key`. */
+  idempotent?: boolean;
+  query?: z.ZodMiniObject;
+  body?: z.ZodMiniType;
+  /** Status and shape of success. */
+  response: { status: number; description: string; schema: z.ZodMiniType };
+  /** The codes of its own problems, by status. */
+  problems: Record<number, string[]>;
+}
+
+/** A function, described. */
+export interface FunctionDescription {
+  name: string;
+  summary: string;
+  routes: RouteDescription[];
+}
+
+/** What any route with a credential may answer. */
+const COMMON_PROBLEMS: Record<number, string[]> = {
+  401: ["credentials_missing", "invalid_api_key", "token_expired", "invalid_token"],
+  500: ["internal_error"],
+  503: ["try_again"],
+  504: ["database_timeout"],
+};
+
+/** What a route that reads a body may answer. */
+const BODY_PROBLEMS: Record<number, string[]> = {
+  400: ["invalid_json"],
+  413: ["body_too_large"],
+  422: ["invalid_request"],
+};
+
+const SECURITY = { user: { userToken: [] }, secret: { secretKey: [] } };
+
+const IdempotencyKey = z.object({
+  "Idempotency-Key": z.optional(z.string().check(z.regex(/^[\x21-\x7e]{1,255}$/))),
+});
+
+/** The OpenAPI 3.1 document of a function. */
+export function describeFunction(description: FunctionDescription): unknown {
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  for (const route of description.routes) {
+    const path = `/${description.name}${route.path}`;
+    paths[path] = { ...paths[path], [route.method]: operation(description.name, route) };
+  }
+  return createDocument({
+    openapi: "3.1.0",
+    info: { title: description.name, version: "1", description: description.summary },
+    servers: [{
+      url: "{supabase_url}/functions/v1",
+      variables: { supabase_url: { default: "http://127.0.0.1:54321" } },
+    }],
+    paths,
+    components: {
+      securitySchemes: {
+        userToken: {
+          type: "http",
+          scheme: "bearer",
+          bearerFormat: "JWT",
+          description: "Session token of a signed-in user, as supabase-js sends it",
+        },
+        secretKey: {
+          type: "apiKey",
+          in: "header",
+          name: "apikey",
+          description: "Secret key of the project (sb_secret_...), for servers only",
+        },
+      },
+    },
+  });
+}
+
+function operation(name: string, route: RouteDescription): ZodOpenApiOperationObject {
+  const problems = merge(
+    COMMON_PROBLEMS,
+    route.body ? BODY_PROBLEMS : {},
+    route.idempotent ? { 400: ["invalid_idempotency_key"], 422: ["idempotency_key_reused"] } : {},
+    route.problems,
+  );
+  return {
+    operationId: `${name}${route.path.replace(/\W+/g, "_")}_${route.method}`,
+    summary: route.summary,
+    description: route.description,
+    security: route.auth.map((mode) => SECURITY[mode]),
+    requestParams: {
+      ...(route.query && { query: route.query }),
+      ...(route.idempotent && { header: IdempotencyKey }),
+    },
+    ...(route.body && {
+      requestBody: { required: true, content: { "application/json": { schema: route.body } } },
+    }),
+    responses: {
+      [route.response.status]: {
+        description: route.response.description,
+        content: { "application/json": { schema: route.response.schema } },
+      },
+      ...Object.fromEntries(
+        Object.entries(problems).map(([status, codes]) => [status, problemResponse(codes)]),
+      ),
+    },
+  };
+}
+
+function merge(...all: Record<number, string[]>[]): Record<number, string[]> {
+  const merged: Record<number, string[]> = {};
+  for (const problems of all) {
+    for (const [status, codes] of Object.entries(problems)) {
+      merged[Number(status)] = [...new Set([...merged[Number(status)] ?? [], ...codes])];
+    }
+  }
+  return merged;
+}
+
+function problemResponse(codes: string[]) {
+  return {
+    description: codes.join(", "),
+    content: {
+      "application/problem+json": {
+        schema: z.looseObject({
+          type: z.literal("about:blank"),
+          title: z.string(),
+          status: z.int(),
+          detail: z.string(),
+          code: z.enum(codes as [string, ...string[]]),
+          request_id: z.string(),
+          hint: z.optional(z.string()),
+        }),
+      },
+    },
+  };
+}

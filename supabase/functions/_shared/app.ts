@@ -6,7 +6,6 @@
  */
 
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
@@ -14,6 +13,7 @@ import * as z from "zod/mini";
 import en from "zod/locales/en";
 
 import type { AuthenticatedEnv } from "./auth.ts";
+import { limitBody } from "./body_limit.ts";
 import { requireEnvironment } from "./env.ts";
 import { logRequests } from "./log.ts";
 import { Problem, renderProblem } from "./problem.ts";
@@ -62,12 +62,7 @@ export function createApp(
     maxAge: PREFLIGHT_MAX_AGE_S,
   }));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
-  app.use(bodyLimit({
-    maxSize: options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
-    onError: () => {
-      throw new Problem(413, "body_too_large", "The body is larger than this function takes");
-    },
-  }));
+  app.use(limitBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES));
   app.use(async function forbidCaching(c, next) {
     await next();
     c.header("cache-control", "no-store");

@@ -1,0 +1,22 @@
+/**
+ * `deno task bench`: runs the benchmarks, all or those named. Each prints ratios against a reference that it
+ * measures in the same run.
+ *
+ * @module
+ */
+
+const BENCHMARKS = ["cold_start"];
+
+const HELP = `Runs the benchmarks. Each prints a ratio against its reference in the same run.
+
+  deno task bench [NAME ...]
+
+Names: ${BENCHMARKS.join(", ")}
+`;
+
+const names = Deno.args.length > 0 ? Deno.args : BENCHMARKS;
+if (names.some((name) => !BENCHMARKS.includes(name))) {
+  console.log(HELP);
+  Deno.exit(names.includes("--help") ? 0 : 2);
+}
+for (const name of names) await import(`./${name}.ts`);

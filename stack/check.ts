@@ -1,0 +1,104 @@
+/**
+ * `deno task check`: everything about the project that is not a test.
+ *
+ * @module
+ */
+
+import { platformDeno, supabaseCli } from "./npm_tools.ts";
+import { PROJECT_DIR } from "./options.ts";
+import { databaseUrl } from "./postgres.ts";
+import { say } from "./progress.ts";
+import { withScratchDatabase } from "./scratch_database.ts";
+import { generateTypes, TYPES_FILE } from "./types.ts";
+
+const HELP = `Checks the project, all of it or the checks named.
+
+  deno task check [NAME ...]
+
+`;
+
+/** A check answers what is wrong and what to do about it, or nothing. */
+type Check = () => Promise<string | undefined>;
+
+const CHECKS: Record<string, Check> = {
+  format: () => run(["fmt", "--check", "--quiet"], "Format with: deno task fmt"),
+  lint: () => run(["lint", "--quiet"], "See above."),
+  types: () => run(["check", "--quiet", "supabase", "stack", "bench"], "See above."),
+  lockfile: () => run(["install", "--frozen", "--quiet"], "Commit deno.lock as deno writes it."),
+  openapi: () =>
+    run(["task", "--quiet", "openapi", "--check"], "Write them with: deno task openapi"),
+  database: () => withScratchDatabase(checkDatabase),
+  "platform-runtime": checkPlatformRuntime,
+};
+
+/** The migrations on an empty platform database, by the official CLI. */
+async function checkDatabase(port: number): Promise<string | undefined> {
+  const remote = `--remote=${databaseUrl(port, "postgres")}`;
+  const push = await supabaseCli("db", "push", remote, "--yes");
+  if (push.code !== 0) return `supabase db push failed:\n${push.output}`;
+  const again = await supabaseCli("db", "push", remote, "--yes");
+  if (again.code !== 0 || !/up to date/i.test(again.output)) {
+    return `A second supabase db push found something to do:\n${again.output}`;
+  }
+  const advisors = await supabaseCli(
+    "db",
+    "advisors",
+    remote,
+    "--level",
+    "info",
+    "--fail-on",
+    "info",
+  );
+  if (advisors.code !== 0) return `supabase db advisors found:\n${advisors.output}`;
+
+  if (await generateTypes(port) !== await Deno.readTextFile(TYPES_FILE)) {
+    return "The generated types are out of date. Write them with: deno task types";
+  }
+}
+
+/** The tests of the functions, with the functions under the Deno of the platform's runtime. */
+async function checkPlatformRuntime(): Promise<string | undefined> {
+  return await run(
+    ["task", "--quiet", "test", "--deno", "supabase/functions"],
+    "They pass under a newer Deno: look for what the platform's runtime has not.",
+    { STACK_DENO: await platformDeno() },
+  );
+}
+
+async function run(
+  args: string[],
+  cure: string,
+  env: Record<string, string> = {},
+): Promise<string | undefined> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: PROJECT_DIR,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  if (code === 0) return undefined;
+  const decoder = new TextDecoder();
+  return `${decoder.decode(stdout)}${decoder.decode(stderr)}\n${cure}`;
+}
+
+async function main(names: string[]): Promise<number> {
+  if (names.some((name) => !(name in CHECKS))) {
+    say(`${HELP}Names: ${Object.keys(CHECKS).join(", ")}`);
+    return names.includes("--help") ? 0 : 2;
+  }
+  let failed = 0;
+  for (const [name, check] of Object.entries(CHECKS)) {
+    if (names.length > 0 && !names.includes(name)) continue;
+    const start = performance.now();
+    const problem = await check();
+    const time = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+    say(`${problem ? "FAILED" : "ok"}  ${name} (${time})`);
+    if (problem) {
+      failed++;
+      say(problem);
+    }
+  }
+  return failed > 0 ? 1 : 0;
+}
+
+Deno.exit(await main(Deno.args));

@@ -1,0 +1,66 @@
+/**
+ * Programs that come as npm packages and are run by `npx`, each with its version, pinned here.
+ *
+ * @module
+ */
+
+import { StackFailure } from "./failure.ts";
+import { PROJECT_DIR } from "./options.ts";
+
+/** The official CLI. */
+const SUPABASE_CLI = "supabase@3.1.0";
+
+/** The level of Supabase Edge Runtime: V8 13.0. */
+const PLATFORM_DENO = "deno@2.1.4";
+
+/** What a program answered. */
+export interface Answer {
+  code: number;
+  stdout: string;
+  /** All that it wrote, for people. */
+  output: string;
+}
+
+/**
+ * Runs the Supabase CLI in the project.
+ *
+ * @param args Its arguments.
+ */
+export async function supabaseCli(...args: string[]): Promise<Answer> {
+  return await npx([SUPABASE_CLI, ...args], PROJECT_DIR);
+}
+
+/** Path of the Deno that is at the level of the platform's runtime. */
+export async function platformDeno(): Promise<string> {
+  // Not in the project: that Deno cannot read its lockfile.
+  const { code, stdout, output } = await npx(
+    [PLATFORM_DENO, "eval", "console.log(Deno.execPath())"],
+    "/",
+  );
+  if (code !== 0) throw new StackFailure(`Cannot run ${PLATFORM_DENO}: ${output}`, NPM_CURE);
+  return stdout.trim();
+}
+
+const NPM_CURE = "Install Node.js with npm: https://nodejs.org";
+
+async function npx(args: string[], cwd: string): Promise<Answer> {
+  try {
+    const { code, stdout, stderr } = await new Deno.Command("npx", {
+      args: ["--yes", ...args],
+      cwd,
+      env: {
+        DO_NOT_TRACK: "1",
+        SUPABASE_TELEMETRY_DISABLED: "1",
+        NO_COLOR: "1",
+        // The stack's PostgreSQL has no certificate; the CLI would say so in the midst of its answer.
+        PGSSLMODE: "disable",
+      },
+      stdin: "null",
+    }).output();
+    const decoder = new TextDecoder();
+    const out = decoder.decode(stdout);
+    return { code, stdout: out, output: out + decoder.decode(stderr) };
+  } catch (cause) {
+    throw new StackFailure(`Cannot run npx: ${cause}`, NPM_CURE, { cause });
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * `deno task types`: writes the TypeScript types of the database that the migrations make.
+ *
+ * @module
+ */
+
+import { StackFailure } from "./failure.ts";
+import { applyMigrations } from "./migrations.ts";
+import { supabaseCli } from "./npm_tools.ts";
+import { PROJECT_DIR } from "./options.ts";
+import { connect, databaseUrl } from "./postgres.ts";
+import { noReport, say } from "./progress.ts";
+import { withScratchDatabase } from "./scratch_database.ts";
+
+/** Where the types are. */
+export const TYPES_FILE = `${PROJECT_DIR}/supabase/functions/_shared/database.types.ts`;
+
+/**
+ * The types of a database, as `supabase gen types` makes them and `deno fmt` writes them.
+ *
+ * @param port Port of the database.
+ */
+export async function generateTypes(port: number): Promise<string> {
+  const url = databaseUrl(port, "postgres");
+  const { code, stdout, output } = await supabaseCli(
+    "gen",
+    "types",
+    "typescript",
+    `--remote=${url}`,
+    "--schema=public",
+  );
+  if (code !== 0) throw new StackFailure(`supabase gen types failed: ${output}`, "See above.");
+  return await format(stdout);
+}
+
+async function format(source: string): Promise<string> {
+  const file = await Deno.makeTempFile({ suffix: ".ts" });
+  await Deno.writeTextFile(file, source);
+  await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", `--config=${PROJECT_DIR}/deno.json`, file],
+  }).output();
+  const formatted = await Deno.readTextFile(file);
+  await Deno.remove(file);
+  return formatted;
+}
+
+if (import.meta.main) {
+  if (Deno.args.length > 0) {
+    say("deno task types writes supabase/functions/_shared/database.types.ts from the migrations.");
+    Deno.exit(Deno.args.includes("--help") ? 0 : 2);
+  }
+  await withScratchDatabase(async (port) => {
+    const sql = connect(port, "postgres");
+    await applyMigrations(sql, noReport);
+    await sql.end();
+    await Deno.writeTextFile(TYPES_FILE, await generateTypes(port));
+  });
+  say("Written: supabase/functions/_shared/database.types.ts");
+}

@@ -17,6 +17,15 @@ import { databaseUrl } from "./postgres.ts";
 /** Where the project's edge functions are. */
 export const FUNCTIONS_DIR: string = `${PROJECT_DIR}/supabase/functions`;
 
+/** The import map, and no other configuration. */
+const AS_ON_THE_PLATFORM = [
+  "--quiet",
+  "--no-config",
+  "--no-lock",
+  "--node-modules-dir=none",
+  `--import-map=${PROJECT_DIR}/import_map.json`,
+];
+
 /** How to run the functions. */
 export interface FunctionsOptions {
   /** Folder of the edge functions, one folder each. */
@@ -71,6 +80,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     await dying.child.status;
   };
 
+  await downloadPackages(options);
   await current().port;
   const watcher = options.watch ? watchSources(options.dir, kill, options.log) : undefined;
 
@@ -108,6 +118,23 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   };
 }
 
+/**
+ * Has Deno fetch what the functions import, so that the first request does not. A function that cannot
+ * be loaded says so when it is called; the others go on.
+ */
+async function downloadPackages(options: FunctionsOptions): Promise<void> {
+  const entries = [...Deno.readDirSync(options.dir)]
+    .filter((entry) => entry.isDirectory && !entry.name.startsWith("_"))
+    .map((entry) => `${options.dir}/${entry.name}/index.ts`);
+  const { stderr } = await new Deno.Command(options.deno, {
+    args: ["cache", ...AS_ON_THE_PLATFORM, ...entries],
+    env: { ...denoEnvironment(), NO_COLOR: "1" },
+    clearEnv: true,
+  }).output();
+  const text = new TextDecoder().decode(stderr).trim();
+  if (text) options.log(text);
+}
+
 function unavailable(message: string): Response {
   return Response.json({ code: "WORKER_ERROR", message }, { status: 502 });
 }
@@ -116,13 +143,8 @@ function spawnHost(options: FunctionsOptions, environment: Record<string, string
   const child = new Deno.Command(options.deno, {
     args: [
       "run",
-      "--quiet",
+      ...AS_ON_THE_PLATFORM,
       "--no-prompt",
-      // As on the platform: the import map, and no other configuration.
-      "--no-config",
-      "--no-lock",
-      "--node-modules-dir=none",
-      `--import-map=${PROJECT_DIR}/import_map.json`,
       "--allow-net",
       "--allow-env",
       `--allow-read=${options.dir}`,
@@ -159,15 +181,11 @@ async function readLines(
   for await (const line of createInterface({ input })) take(line);
 }
 
-/** What the platform sets for every function, and what Deno itself needs to find its cache. */
+/** What the platform sets for every function. */
 function platformEnvironment(options: FunctionsOptions): Record<string, string> {
   const { keys } = options;
-  const inherited = ["HOME", "DENO_DIR", "XDG_CACHE_HOME", "NPM_CONFIG_REGISTRY", "PATH"];
   return {
-    ...Object.fromEntries(inherited.flatMap((name) => {
-      const value = Deno.env.get(name);
-      return value === undefined ? [] : [[name, value]];
-    })),
+    ...denoEnvironment(),
     SUPABASE_URL: options.apiUrl,
     SUPABASE_DB_URL: databaseUrl(options.dbPort, "postgres"),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
@@ -177,6 +195,14 @@ function platformEnvironment(options: FunctionsOptions): Record<string, string> 
     DO_NOT_TRACK: "1",
     NO_COLOR: "1",
   };
+}
+
+/** What Deno itself needs: its cache, and the way to the registry. */
+function denoEnvironment(): Record<string, string> {
+  const wanted = /^(HOME|PATH|DENO_DIR|XDG_CACHE_HOME|NPM_CONFIG_.*|.*_PROXY|.*_proxy|.*CERT.*)$/;
+  return Object.fromEntries(
+    Object.entries(Deno.env.toObject()).filter(([name]) => wanted.test(name)),
+  );
 }
 
 /** The project's own secrets for local functions, from the file that the Supabase CLI reads too. */

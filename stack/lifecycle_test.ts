@@ -29,8 +29,12 @@ interface Started {
 /** What the stack needs of the project. */
 const PARTS = ["deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
 
-async function withCheckout(run: (checkout: Checkout) => Promise<void>): Promise<void> {
+async function withCheckout(
+  run: (checkout: Checkout) => Promise<void>,
+  mode = 0o755,
+): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "strongroom-checkout-" });
+  await Deno.chmod(root, mode);
   const project = `${root}/project`;
   await Deno.mkdir(project);
   for (const part of PARTS) await copy(`${PROJECT_DIR}/${part}`, `${project}/${part}`);
@@ -115,6 +119,18 @@ test("a stack that is killed takes its processes along, loses nothing and starts
   });
 });
 
+test("a stack runs in a folder that is closed to other users, also as root", async () => {
+  await withCheckout(async (checkout) => {
+    const { child } = await checkout.start();
+    const email = await signUp(checkout);
+    child.kill("SIGINT");
+    await child.status;
+    await checkout.start();
+    await signIn(checkout, email);
+    assert.match((await checkout.command("reset")).output, /Emptied/);
+  }, 0o700);
+});
+
 test("reset empties the data and keeps the keys", async () => {
   await withCheckout(async (checkout) => {
     await checkout.start();
@@ -181,7 +197,6 @@ test("a data folder of another PostgreSQL is told apart", async () => {
   await withCheckout(async (checkout) => {
     const data = `${checkout.dir}/postgres/data`;
     await Deno.mkdir(data, { recursive: true });
-    await Deno.chmod(checkout.dir.replace(/\/stack$/, ""), 0o755);
     await Deno.writeTextFile(`${data}/PG_VERSION`, "16\n");
     const { code, output } = await checkout.command("start");
     assert.equal(code, 1);

@@ -54,7 +54,11 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
 
   // The file-system storage is wired by the package's own command-line API, relative to the working
   // folder; it takes its configuration from a file, which is replaced here by the project's.
-  const api = await createApi({ root: options.dir, withSupabaseClient: false });
+  const api = await createApi({
+    root: options.dir,
+    withSupabaseClient: false,
+    authStorage: NO_LOGIN as unknown as AuthStorage,
+  });
   const { local } = api.project;
   local.getConfig = () =>
     Promise.resolve({
@@ -83,6 +87,15 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     },
   };
 }
+
+type AuthStorage = NonNullable<NonNullable<Parameters<typeof createApi>[0]>["authStorage"]>;
+
+/** Its own would make a folder in the user's home for a login to its cloud, which nothing here uses. */
+const NO_LOGIN = {
+  getItem: () => Promise.resolve(null),
+  setItem: () => Promise.resolve(),
+  removeItem: () => Promise.resolve(),
+};
 
 function resolveKey(key: string, keys: StackKeys) {
   if (key === keys.publishableKey) {

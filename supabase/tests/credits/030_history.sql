@@ -1,7 +1,7 @@
 -- History is append-only, for everyone, and the last line of defence holds even for the owner.
 
 begin;
-select plan(17);
+select plan(20);
 select tests.create_user('owner');
 insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
 select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
@@ -31,8 +31,10 @@ select throws_ok($$ insert into credit_accounts default values $$, '23514', null
 create function pg_temp.post(entry_no bigint, kind text, amount numeric, sku text, key text)
 returns void language sql as $$
   insert into public.credit_transactions
-    (account_id, entry_no, kind, amount, balance_after, sku, actor, actor_id, idempotency_key, created_at)
-  values (tests.account_of('owner'), entry_no, kind, amount, 0, sku, 'user', tests.user_id('owner'), key, now())
+    (account_id, entry_no, kind, amount, balance_after, sku, actor, actor_id, idempotency_key,
+      request_hash, created_at)
+  values (tests.account_of('owner'), entry_no, kind, amount, 0, sku, 'user', tests.user_id('owner'),
+    key, sha256(key::bytea), now())
 $$;
 select throws_ok($$ select pg_temp.post(2, 'deduct', -1, null, null) $$, '23505', null,
   'a number is given once');
@@ -44,6 +46,12 @@ select throws_ok($$ select pg_temp.post(3, 'gift', 1, null, null) $$, '23514', n
   'there are no other kinds');
 select throws_ok($$ select pg_temp.post(3, 'deduct', -1, 'msg', null) $$, '23514', null,
   'a sku has its quantity and price with it');
+
+select lives_ok($$ select pg_temp.post(3, 'deduct', -1, null, 'key') $$, 'a key is used once');
+select throws_ok($$ select pg_temp.post(4, 'deduct', -1, null, 'key') $$, '23505', null,
+  'and not twice by one user');
+select throws_ok($$ select pg_temp.post(4, 'deduct', -1, null, '') $$, '23514', null,
+  'an empty key is none');
 
 -- the end of an account -------------------------------------------------------------------------------
 delete from auth.users where id = tests.user_id('owner');

@@ -58,5 +58,18 @@ comment on function public.handle_updated_at() is
   'Trigger function: sets updated_at to the time of the transaction';
 revoke all on function public.handle_updated_at() from public, anon, authenticated, service_role;
 
+-- The same under the name that CodingIT-1 documents.
+create function public.update_updated_at_column()
+returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  new.updated_at := now();
+  return new;
+end $$;
+comment on function public.update_updated_at_column() is
+  'Trigger function: sets updated_at to the time of the transaction';
+revoke all on function public.update_updated_at_column() from public, anon, authenticated, service_role;
+
 create trigger settings_updated_at before update on private.settings
   for each row execute function public.handle_updated_at();

@@ -64,6 +64,49 @@ exception when others then
   return trim(sqlstate || ' ' || split_part(v_detail, ' ', 1));
 end $$;
 
+-- What comes of a statement that a role runs: the number of rows it returned or changed, or the SQLSTATE of its
+-- refusal. Nothing of it stays. With row_where, a statement that touched nothing is checked to have: the
+-- rows of the table are looked at again by the owner of the database.
+create function tests.attempt(
+  actor text, statement text, before text default null, tbl text default null, row_where text default null
+) returns text language plpgsql as $$
+declare
+  v_rows bigint;
+  v_image text;
+  v_image_after text;
+  v_look text := format('select md5(string_agg(t::text, %L order by t::text)) from %s as t where %s',
+    '|', tbl, row_where);
+begin
+  if before is not null then
+    execute before;
+  end if;
+  if row_where is not null then
+    execute v_look into v_image;
+  end if;
+  if actor = 'anon' then
+    perform tests.authenticate_as_anon();
+  elsif actor = 'service' then
+    perform tests.authenticate_as_service();
+  else
+    perform tests.authenticate_as(actor);
+  end if;
+  execute statement;
+  get diagnostics v_rows = row_count;
+  perform tests.clear_authentication();
+  if row_where is not null and v_rows = 0 then
+    execute v_look into v_image_after;
+    if v_image is distinct from v_image_after then
+      raise exception 'It said that it changed nothing, and did' using errcode = 'ZZ001';
+    end if;
+  end if;
+  raise exception using errcode = 'ZZ999', message = v_rows::text;
+exception
+  when sqlstate 'ZZ999' then
+    return sqlerrm;
+  when others then
+    return sqlstate;
+end $$;
+
 grant execute on all functions in schema tests to anon, authenticated, service_role;
 
 select plan(1);

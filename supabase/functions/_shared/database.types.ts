@@ -3,6 +3,359 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "api_keys": {
+        Row: {
+          "created_at": string;
+          "expires_at": string | null;
+          "id": string;
+          "is_active": boolean;
+          "key_hash": string;
+          "key_prefix": string;
+          "last_used_at": string | null;
+          "name": string;
+          "permissions": NonNullable<Json>;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "expires_at"?: string | null;
+          "id"?: string;
+          "is_active"?: boolean;
+          "key_hash": string;
+          "key_prefix": string;
+          "last_used_at"?: string | null;
+          "name": string;
+          "permissions"?: NonNullable<Json>;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "expires_at"?: string | null;
+          "id"?: string;
+          "is_active"?: boolean;
+          "key_hash"?: string;
+          "key_prefix"?: string;
+          "last_used_at"?: string | null;
+          "name"?: string;
+          "permissions"?: NonNullable<Json>;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "billing_info": {
+        Row: {
+          "address": string;
+          "billing_cycle": string;
+          "city": string;
+          "company_email": string;
+          "company_name": string;
+          "country": string;
+          "created_at": string;
+          "id": string;
+          "payment_method": string;
+          "postal_code": string;
+          "state": string;
+          "tax_id": string | null;
+          "team_id": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "address": string;
+          "billing_cycle"?: string;
+          "city": string;
+          "company_email": string;
+          "company_name": string;
+          "country"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "payment_method"?: string;
+          "postal_code": string;
+          "state": string;
+          "tax_id"?: string | null;
+          "team_id": string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "address"?: string;
+          "billing_cycle"?: string;
+          "city"?: string;
+          "company_email"?: string;
+          "company_name"?: string;
+          "country"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "payment_method"?: string;
+          "postal_code"?: string;
+          "state"?: string;
+          "tax_id"?: string | null;
+          "team_id"?: string;
+          "updated_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "billing_info_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: true;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "chat_message_cache": {
+        Row: {
+          "content": string;
+          "content_hash": string | null;
+          "content_vector": unknown;
+          "created_at": string;
+          "execution_time_ms": number | null;
+          "id": string;
+          "message_id": string;
+          "model": string | null;
+          "role": string;
+          "session_id": string;
+          "template": string | null;
+          "token_count": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "content": string;
+          "content_hash"?: string | null;
+          "content_vector"?: never;
+          "created_at"?: string;
+          "execution_time_ms"?: number | null;
+          "id"?: string;
+          "message_id": string;
+          "model"?: string | null;
+          "role": string;
+          "session_id": string;
+          "template"?: string | null;
+          "token_count"?: number | null;
+        };
+        Update: {
+          "content"?: string;
+          "content_hash"?: string | null;
+          "content_vector"?: never;
+          "created_at"?: string;
+          "execution_time_ms"?: number | null;
+          "id"?: string;
+          "message_id"?: string;
+          "model"?: string | null;
+          "role"?: string;
+          "session_id"?: string;
+          "template"?: string | null;
+          "token_count"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "chat_message_cache_session_id_fkey";
+            columns: ["session_id"];
+            isOneToOne: false;
+            referencedRelation: "chat_sessions";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "chat_message_cache_session_id_fkey";
+            columns: ["session_id"];
+            isOneToOne: false;
+            referencedRelation: "chat_sessions_with_counts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "chat_messages": {
+        Row: {
+          "audio_url": string | null;
+          "content": string | null;
+          "created_at": string;
+          "feedback": Json | null;
+          "id": string;
+          "sender": string;
+          "session_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "audio_url"?: string | null;
+          "content"?: string | null;
+          "created_at"?: string;
+          "feedback"?: Json | null;
+          "id"?: string;
+          "sender": string;
+          "session_id": string;
+        };
+        Update: {
+          "audio_url"?: string | null;
+          "content"?: string | null;
+          "created_at"?: string;
+          "feedback"?: Json | null;
+          "id"?: string;
+          "sender"?: string;
+          "session_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "chat_messages_session_id_fkey";
+            columns: ["session_id"];
+            isOneToOne: false;
+            referencedRelation: "chat_sessions";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "chat_messages_session_id_fkey";
+            columns: ["session_id"];
+            isOneToOne: false;
+            referencedRelation: "chat_sessions_with_counts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "chat_sessions": {
+        Row: {
+          "created_at": string;
+          "estimated_cost": number;
+          "id": string;
+          "last_activity": string;
+          "message_count": number;
+          "metadata": NonNullable<Json>;
+          "model": string | null;
+          "s3_messages_key": string | null;
+          "s3_metadata_key": string | null;
+          "scenario_id": string | null;
+          "score": number | null;
+          "session_id": string;
+          "status": string;
+          "team_id": string | null;
+          "template": string | null;
+          "title": string | null;
+          "total_tokens": number;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "estimated_cost"?: number;
+          "id"?: string;
+          "last_activity"?: string;
+          "message_count"?: number;
+          "metadata"?: NonNullable<Json>;
+          "model"?: string | null;
+          "s3_messages_key"?: string | null;
+          "s3_metadata_key"?: string | null;
+          "scenario_id"?: string | null;
+          "score"?: number | null;
+          "session_id"?: string;
+          "status"?: string;
+          "team_id"?: string | null;
+          "template"?: string | null;
+          "title"?: string | null;
+          "total_tokens"?: number;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "estimated_cost"?: number;
+          "id"?: string;
+          "last_activity"?: string;
+          "message_count"?: number;
+          "metadata"?: NonNullable<Json>;
+          "model"?: string | null;
+          "s3_messages_key"?: string | null;
+          "s3_metadata_key"?: string | null;
+          "scenario_id"?: string | null;
+          "score"?: number | null;
+          "session_id"?: string;
+          "status"?: string;
+          "team_id"?: string | null;
+          "template"?: string | null;
+          "title"?: string | null;
+          "total_tokens"?: number;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "chat_sessions_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "conversation_threads": {
+        Row: {
+          "created_at": string;
+          "created_by": string;
+          "id": string;
+          "is_archived": boolean;
+          "name": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "created_by": string;
+          "id"?: string;
+          "is_archived"?: boolean;
+          "name": string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "created_by"?: string;
+          "id"?: string;
+          "is_archived"?: boolean;
+          "name"?: string;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
+      "conversations": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "title": string | null;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "title"?: string | null;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "title"?: string | null;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "conversations_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "conversations_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "user_statistics";
+            referencedColumns: ["user_id"];
+          },
+        ];
+      };
       "credit_accounts": {
         Row: {
           "balance": number;
@@ -38,7 +391,15 @@ export type Database = {
           "user_id"?: string | null;
           "version"?: number;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "credit_accounts_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: true;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "credit_prices": {
         Row: {
@@ -128,6 +489,412 @@ export type Database = {
           },
         ];
       };
+      "customization_preferences": {
+        Row: {
+          "allow_markdown_tool_calls": boolean;
+          "auto_send_voice_transcription": boolean;
+          "created_at": string;
+          "image_gen_custom_height": number;
+          "image_gen_custom_width": number;
+          "image_gen_default_size": string;
+          "image_gen_enabled": boolean;
+          "image_gen_use_custom_size": boolean;
+          "include_all_images_in_history": boolean;
+          "include_reasoning_in_history": boolean;
+          "include_recent_images_in_history": boolean;
+          "show_model_info": boolean;
+          "show_reasoning_tokens": boolean;
+          "show_tool_calls": boolean;
+          "show_tps": boolean;
+          "tool_calling_enabled": boolean;
+          "tool_discovery_mode": boolean;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "allow_markdown_tool_calls"?: boolean;
+          "auto_send_voice_transcription"?: boolean;
+          "created_at"?: string;
+          "image_gen_custom_height"?: number;
+          "image_gen_custom_width"?: number;
+          "image_gen_default_size"?: string;
+          "image_gen_enabled"?: boolean;
+          "image_gen_use_custom_size"?: boolean;
+          "include_all_images_in_history"?: boolean;
+          "include_reasoning_in_history"?: boolean;
+          "include_recent_images_in_history"?: boolean;
+          "show_model_info"?: boolean;
+          "show_reasoning_tokens"?: boolean;
+          "show_tool_calls"?: boolean;
+          "show_tps"?: boolean;
+          "tool_calling_enabled"?: boolean;
+          "tool_discovery_mode"?: boolean;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "allow_markdown_tool_calls"?: boolean;
+          "auto_send_voice_transcription"?: boolean;
+          "created_at"?: string;
+          "image_gen_custom_height"?: number;
+          "image_gen_custom_width"?: number;
+          "image_gen_default_size"?: string;
+          "image_gen_enabled"?: boolean;
+          "image_gen_use_custom_size"?: boolean;
+          "include_all_images_in_history"?: boolean;
+          "include_reasoning_in_history"?: boolean;
+          "include_recent_images_in_history"?: boolean;
+          "show_model_info"?: boolean;
+          "show_reasoning_tokens"?: boolean;
+          "show_tool_calls"?: boolean;
+          "show_tps"?: boolean;
+          "tool_calling_enabled"?: boolean;
+          "tool_discovery_mode"?: boolean;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "encrypted_chats": {
+        Row: {
+          "created_at": string;
+          "custom_name": string | null;
+          "encrypted_data": string;
+          "encrypted_title": string | null;
+          "id": string;
+          "image_paths": (string)[] | null;
+          "is_starred": boolean;
+          "title": string | null;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "custom_name"?: string | null;
+          "encrypted_data": string;
+          "encrypted_title"?: string | null;
+          "id"?: string;
+          "image_paths"?: (string)[] | null;
+          "is_starred"?: boolean;
+          "title"?: string | null;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "custom_name"?: string | null;
+          "encrypted_data"?: string;
+          "encrypted_title"?: string | null;
+          "id"?: string;
+          "image_paths"?: (string)[] | null;
+          "is_starred"?: boolean;
+          "title"?: string | null;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "file_uploads": {
+        Row: {
+          "bucket_name": string;
+          "created_at": string;
+          "file_name": string;
+          "file_path": string;
+          "file_size": number | null;
+          "id": string;
+          "is_public": boolean;
+          "metadata": NonNullable<Json>;
+          "mime_type": string | null;
+          "project_id": string | null;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "bucket_name": string;
+          "created_at"?: string;
+          "file_name": string;
+          "file_path": string;
+          "file_size"?: number | null;
+          "id"?: string;
+          "is_public"?: boolean;
+          "metadata"?: NonNullable<Json>;
+          "mime_type"?: string | null;
+          "project_id"?: string | null;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "bucket_name"?: string;
+          "created_at"?: string;
+          "file_name"?: string;
+          "file_path"?: string;
+          "file_size"?: number | null;
+          "id"?: string;
+          "is_public"?: boolean;
+          "metadata"?: NonNullable<Json>;
+          "mime_type"?: string | null;
+          "project_id"?: string | null;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "file_uploads_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "file_uploads_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "fragment_executions": {
+        Row: {
+          "cell_results": Json | null;
+          "completed_at": string | null;
+          "execution_time_ms": number | null;
+          "execution_url": string | null;
+          "fragment_id": string;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "runtime_error": string | null;
+          "sandbox_id": string | null;
+          "started_at": string;
+          "status": string;
+          "stderr": string | null;
+          "stdout": string | null;
+          "template": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cell_results"?: Json | null;
+          "completed_at"?: string | null;
+          "execution_time_ms"?: number | null;
+          "execution_url"?: string | null;
+          "fragment_id": string;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "runtime_error"?: string | null;
+          "sandbox_id"?: string | null;
+          "started_at"?: string;
+          "status"?: string;
+          "stderr"?: string | null;
+          "stdout"?: string | null;
+          "template": string;
+          "user_id": string;
+        };
+        Update: {
+          "cell_results"?: Json | null;
+          "completed_at"?: string | null;
+          "execution_time_ms"?: number | null;
+          "execution_url"?: string | null;
+          "fragment_id"?: string;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "runtime_error"?: string | null;
+          "sandbox_id"?: string | null;
+          "started_at"?: string;
+          "status"?: string;
+          "stderr"?: string | null;
+          "stdout"?: string | null;
+          "template"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "fragment_executions_fragment_id_fkey";
+            columns: ["fragment_id"];
+            isOneToOne: false;
+            referencedRelation: "fragments";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "fragments": {
+        Row: {
+          "additional_dependencies": (string)[] | null;
+          "code": string;
+          "created_at": string;
+          "description": string | null;
+          "file_path": string;
+          "has_additional_dependencies": boolean;
+          "id": string;
+          "install_dependencies_command": string | null;
+          "is_public": boolean;
+          "metadata": NonNullable<Json>;
+          "port": number | null;
+          "project_id": string | null;
+          "template": string;
+          "title": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "additional_dependencies"?: (string)[] | null;
+          "code": string;
+          "created_at"?: string;
+          "description"?: string | null;
+          "file_path": string;
+          "has_additional_dependencies"?: boolean;
+          "id"?: string;
+          "install_dependencies_command"?: string | null;
+          "is_public"?: boolean;
+          "metadata"?: NonNullable<Json>;
+          "port"?: number | null;
+          "project_id"?: string | null;
+          "template": string;
+          "title": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "additional_dependencies"?: (string)[] | null;
+          "code"?: string;
+          "created_at"?: string;
+          "description"?: string | null;
+          "file_path"?: string;
+          "has_additional_dependencies"?: boolean;
+          "id"?: string;
+          "install_dependencies_command"?: string | null;
+          "is_public"?: boolean;
+          "metadata"?: NonNullable<Json>;
+          "port"?: number | null;
+          "project_id"?: string | null;
+          "template"?: string;
+          "title"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "fragments_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "fragments_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "journal_entries": {
+        Row: {
+          "content": string;
+          "created_at": string;
+          "id": string;
+          "is_private": boolean;
+          "mood": string | null;
+          "tags": (string)[] | null;
+          "title": string | null;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "content": string;
+          "created_at"?: string;
+          "id"?: string;
+          "is_private"?: boolean;
+          "mood"?: string | null;
+          "tags"?: (string)[] | null;
+          "title"?: string | null;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "content"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "is_private"?: boolean;
+          "mood"?: string | null;
+          "tags"?: (string)[] | null;
+          "title"?: string | null;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "messages": {
+        Row: {
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "content": NonNullable<Json>;
+          "conversation_id"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "object_data"?: Json | null;
+          "project_id"?: string | null;
+          "result_data"?: Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number"?: number | null;
+          "updated_at"?: string;
+        };
+        Update: {
+          "content"?: NonNullable<Json>;
+          "conversation_id"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "object_data"?: Json | null;
+          "project_id"?: string | null;
+          "result_data"?: Json | null;
+          "role"?: Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number"?: number | null;
+          "updated_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "messages_conversation_id_fkey";
+            columns: ["conversation_id"];
+            isOneToOne: false;
+            referencedRelation: "conversations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "messages_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "messages_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "profiles": {
         Row: {
           "created_at": string;
@@ -154,8 +921,1029 @@ export type Database = {
         };
         Relationships: [];
       };
+      "project_chats": {
+        Row: {
+          "added_at": string;
+          "chat_id": string;
+          "created_at": string;
+          "id": string;
+          "project_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "added_at"?: string;
+          "chat_id": string;
+          "created_at"?: string;
+          "id"?: string;
+          "project_id": string;
+        };
+        Update: {
+          "added_at"?: string;
+          "chat_id"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "project_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "project_chats_chat_id_fkey";
+            columns: ["chat_id"];
+            isOneToOne: false;
+            referencedRelation: "encrypted_chats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "project_chats_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "project_chats_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "project_files": {
+        Row: {
+          "created_at": string;
+          "file_name": string;
+          "file_size": number;
+          "file_type": string;
+          "id": string;
+          "markdown_summary": string | null;
+          "project_id": string;
+          "storage_path": string;
+          "updated_at": string;
+          "uploaded_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "file_name": string;
+          "file_size": number;
+          "file_type": string;
+          "id"?: string;
+          "markdown_summary"?: string | null;
+          "project_id": string;
+          "storage_path": string;
+          "updated_at"?: string;
+          "uploaded_at"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "file_name"?: string;
+          "file_size"?: number;
+          "file_type"?: string;
+          "id"?: string;
+          "markdown_summary"?: string | null;
+          "project_id"?: string;
+          "storage_path"?: string;
+          "updated_at"?: string;
+          "uploaded_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "project_files_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "project_files_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "projects": {
+        Row: {
+          "created_at": string;
+          "deleted_at": string | null;
+          "description": string | null;
+          "id": string;
+          "is_archived": boolean;
+          "is_public": boolean;
+          "metadata": NonNullable<Json>;
+          "status": Database["public"]["Enums"]["project_status_enum"];
+          "system_prompt": string | null;
+          "team_id": string | null;
+          "template_id": string | null;
+          "title": string;
+          "updated_at": string;
+          "user_id": string;
+          "name": string | null;
+        };
+        ComputedFields: "name";
+        Insert: {
+          "created_at"?: string;
+          "deleted_at"?: string | null;
+          "description"?: string | null;
+          "id"?: string;
+          "is_archived"?: boolean;
+          "is_public"?: boolean;
+          "metadata"?: NonNullable<Json>;
+          "status"?: Database["public"]["Enums"]["project_status_enum"];
+          "system_prompt"?: string | null;
+          "team_id"?: string | null;
+          "template_id"?: string | null;
+          "title": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "deleted_at"?: string | null;
+          "description"?: string | null;
+          "id"?: string;
+          "is_archived"?: boolean;
+          "is_public"?: boolean;
+          "metadata"?: NonNullable<Json>;
+          "status"?: Database["public"]["Enums"]["project_status_enum"];
+          "system_prompt"?: string | null;
+          "team_id"?: string | null;
+          "template_id"?: string | null;
+          "title"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "projects_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "site_visits": {
+        Row: {
+          "id": string;
+          "path": string;
+          "referrer": string | null;
+          "timestamp": string;
+          "user_agent": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "id"?: string;
+          "path": string;
+          "referrer"?: string | null;
+          "timestamp"?: string;
+          "user_agent"?: string | null;
+        };
+        Update: {
+          "id"?: string;
+          "path"?: string;
+          "referrer"?: string | null;
+          "timestamp"?: string;
+          "user_agent"?: string | null;
+        };
+        Relationships: [];
+      };
+      "subscription_events": {
+        Row: {
+          "created_at": string;
+          "event_data": NonNullable<Json>;
+          "event_type": string;
+          "id": string;
+          "processed_at": string;
+          "stripe_event_id": string | null;
+          "team_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "event_data"?: NonNullable<Json>;
+          "event_type": string;
+          "id"?: string;
+          "processed_at"?: string;
+          "stripe_event_id"?: string | null;
+          "team_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "event_data"?: NonNullable<Json>;
+          "event_type"?: string;
+          "id"?: string;
+          "processed_at"?: string;
+          "stripe_event_id"?: string | null;
+          "team_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "subscription_events_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "tasks": {
+        Row: {
+          "branch_name": string | null;
+          "created_at": string;
+          "id": number;
+          "logs": Json | null;
+          "progress": number;
+          "prompt": string;
+          "repo_url": string | null;
+          "sandbox_url": string | null;
+          "selected_agent": string | null;
+          "selected_model": string | null;
+          "status": Database["public"]["Enums"]["task_status_enum"];
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "branch_name"?: string | null;
+          "created_at"?: string;
+          "id"?: never;
+          "logs"?: Json | null;
+          "progress"?: number;
+          "prompt": string;
+          "repo_url"?: string | null;
+          "sandbox_url"?: string | null;
+          "selected_agent"?: string | null;
+          "selected_model"?: string | null;
+          "status"?: Database["public"]["Enums"]["task_status_enum"];
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "branch_name"?: string | null;
+          "created_at"?: string;
+          "id"?: never;
+          "logs"?: Json | null;
+          "progress"?: number;
+          "prompt"?: string;
+          "repo_url"?: string | null;
+          "sandbox_url"?: string | null;
+          "selected_agent"?: string | null;
+          "selected_model"?: string | null;
+          "status"?: Database["public"]["Enums"]["task_status_enum"];
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "team_members": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "role": string;
+          "team_id": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "role": string;
+          "team_id": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "role"?: string;
+          "team_id"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "team_members_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "team_usage_limits": {
+        Row: {
+          "created_at": string;
+          "current_usage": number;
+          "id": string;
+          "limit_value": number;
+          "period_end": string;
+          "period_start": string;
+          "team_id": string;
+          "updated_at": string;
+          "usage_type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "current_usage"?: number;
+          "id"?: string;
+          "limit_value"?: number;
+          "period_end"?: string;
+          "period_start"?: string;
+          "team_id": string;
+          "updated_at"?: string;
+          "usage_type": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "current_usage"?: number;
+          "id"?: string;
+          "limit_value"?: number;
+          "period_end"?: string;
+          "period_start"?: string;
+          "team_id"?: string;
+          "updated_at"?: string;
+          "usage_type"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "team_usage_limits_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "teams": {
+        Row: {
+          "cancel_at_period_end": boolean;
+          "created_at": string;
+          "current_period_end": string | null;
+          "current_period_start": string | null;
+          "email": string | null;
+          "id": string;
+          "name": string;
+          "stripe_customer_id": string | null;
+          "stripe_subscription_id": string | null;
+          "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
+          "tier": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cancel_at_period_end"?: boolean;
+          "created_at"?: string;
+          "current_period_end"?: string | null;
+          "current_period_start"?: string | null;
+          "email"?: string | null;
+          "id"?: string;
+          "name": string;
+          "stripe_customer_id"?: string | null;
+          "stripe_subscription_id"?: string | null;
+          "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
+          "tier"?: string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "cancel_at_period_end"?: boolean;
+          "created_at"?: string;
+          "current_period_end"?: string | null;
+          "current_period_start"?: string | null;
+          "email"?: string | null;
+          "id"?: string;
+          "name"?: string;
+          "stripe_customer_id"?: string | null;
+          "stripe_subscription_id"?: string | null;
+          "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
+          "tier"?: string;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
+      "theme_settings": {
+        Row: {
+          "accent_color": string | null;
+          "background_color": string | null;
+          "created_at": string;
+          "grain_enabled": boolean;
+          "icon_foreground_color": string | null;
+          "id": string;
+          "theme_mode": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "accent_color"?: string | null;
+          "background_color"?: string | null;
+          "created_at"?: string;
+          "grain_enabled"?: boolean;
+          "icon_foreground_color"?: string | null;
+          "id"?: string;
+          "theme_mode"?: string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "accent_color"?: string | null;
+          "background_color"?: string | null;
+          "created_at"?: string;
+          "grain_enabled"?: boolean;
+          "icon_foreground_color"?: string | null;
+          "id"?: string;
+          "theme_mode"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_chat_analytics": {
+        Row: {
+          "created_at": string;
+          "estimated_storage_size_bytes": number;
+          "favorite_models": (string)[] | null;
+          "favorite_templates": (string)[] | null;
+          "id": string;
+          "last_activity": string | null;
+          "model_usage": NonNullable<Json>;
+          "most_active_day": number | null;
+          "most_active_hour": number | null;
+          "s3_objects_count": number;
+          "template_usage": NonNullable<Json>;
+          "total_cost": number;
+          "total_messages": number;
+          "total_sessions": number;
+          "total_tokens": number;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "estimated_storage_size_bytes"?: number;
+          "favorite_models"?: (string)[] | null;
+          "favorite_templates"?: (string)[] | null;
+          "id"?: string;
+          "last_activity"?: string | null;
+          "model_usage"?: NonNullable<Json>;
+          "most_active_day"?: number | null;
+          "most_active_hour"?: number | null;
+          "s3_objects_count"?: number;
+          "template_usage"?: NonNullable<Json>;
+          "total_cost"?: number;
+          "total_messages"?: number;
+          "total_sessions"?: number;
+          "total_tokens"?: number;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "estimated_storage_size_bytes"?: number;
+          "favorite_models"?: (string)[] | null;
+          "favorite_templates"?: (string)[] | null;
+          "id"?: string;
+          "last_activity"?: string | null;
+          "model_usage"?: NonNullable<Json>;
+          "most_active_day"?: number | null;
+          "most_active_hour"?: number | null;
+          "s3_objects_count"?: number;
+          "template_usage"?: NonNullable<Json>;
+          "total_cost"?: number;
+          "total_messages"?: number;
+          "total_sessions"?: number;
+          "total_tokens"?: number;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_goals": {
+        Row: {
+          "category": string | null;
+          "completed_at": string | null;
+          "created_at": string;
+          "description": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "progress_percentage": number;
+          "status": string;
+          "target_date": string | null;
+          "title": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "category"?: string | null;
+          "completed_at"?: string | null;
+          "created_at"?: string;
+          "description"?: string | null;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "progress_percentage"?: number;
+          "status"?: string;
+          "target_date"?: string | null;
+          "title": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "category"?: string | null;
+          "completed_at"?: string | null;
+          "created_at"?: string;
+          "description"?: string | null;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "progress_percentage"?: number;
+          "status"?: string;
+          "target_date"?: string | null;
+          "title"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_integrations": {
+        Row: {
+          "connection_data": Json | null;
+          "created_at": string;
+          "id": string;
+          "is_connected": boolean;
+          "service_name": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "connection_data"?: Json | null;
+          "created_at"?: string;
+          "id"?: string;
+          "is_connected"?: boolean;
+          "service_name": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "connection_data"?: Json | null;
+          "created_at"?: string;
+          "id"?: string;
+          "is_connected"?: boolean;
+          "service_name"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_preferences": {
+        Row: {
+          "ai_assistance": boolean;
+          "analytics_enabled": boolean;
+          "created_at": string;
+          "data_sharing_enabled": boolean;
+          "email_notifications": boolean;
+          "font_family": string;
+          "id": string;
+          "marketing_emails": boolean;
+          "preferences": NonNullable<Json>;
+          "security_alerts": boolean;
+          "selected_model_id": string | null;
+          "smart_suggestions": boolean;
+          "system_prompt": string | null;
+          "theme": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "ai_assistance"?: boolean;
+          "analytics_enabled"?: boolean;
+          "created_at"?: string;
+          "data_sharing_enabled"?: boolean;
+          "email_notifications"?: boolean;
+          "font_family"?: string;
+          "id"?: string;
+          "marketing_emails"?: boolean;
+          "preferences"?: NonNullable<Json>;
+          "security_alerts"?: boolean;
+          "selected_model_id"?: string | null;
+          "smart_suggestions"?: boolean;
+          "system_prompt"?: string | null;
+          "theme"?: string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "ai_assistance"?: boolean;
+          "analytics_enabled"?: boolean;
+          "created_at"?: string;
+          "data_sharing_enabled"?: boolean;
+          "email_notifications"?: boolean;
+          "font_family"?: string;
+          "id"?: string;
+          "marketing_emails"?: boolean;
+          "preferences"?: NonNullable<Json>;
+          "security_alerts"?: boolean;
+          "selected_model_id"?: string | null;
+          "smart_suggestions"?: boolean;
+          "system_prompt"?: string | null;
+          "theme"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_profiles": {
+        Row: {
+          "age": number | null;
+          "anxiety_frequency": string | null;
+          "avatar_url": string | null;
+          "challenges": (string)[] | null;
+          "communication_style": string | null;
+          "confidence_level": string | null;
+          "created_at": string;
+          "display_name": string | null;
+          "first_name": string | null;
+          "full_name": string | null;
+          "gender": string | null;
+          "id": string;
+          "last_name": string | null;
+          "main_goals": (string)[] | null;
+          "name": string | null;
+          "onboarding_completed": boolean;
+          "tried_coaching_before": string | null;
+          "updated_at": string;
+          "user_id": string;
+          "work_description": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "age"?: number | null;
+          "anxiety_frequency"?: string | null;
+          "avatar_url"?: string | null;
+          "challenges"?: (string)[] | null;
+          "communication_style"?: string | null;
+          "confidence_level"?: string | null;
+          "created_at"?: string;
+          "display_name"?: string | null;
+          "first_name"?: string | null;
+          "full_name"?: string | null;
+          "gender"?: string | null;
+          "id"?: string;
+          "last_name"?: string | null;
+          "main_goals"?: (string)[] | null;
+          "name"?: string | null;
+          "onboarding_completed"?: boolean;
+          "tried_coaching_before"?: string | null;
+          "updated_at"?: string;
+          "user_id": string;
+          "work_description"?: string | null;
+        };
+        Update: {
+          "age"?: number | null;
+          "anxiety_frequency"?: string | null;
+          "avatar_url"?: string | null;
+          "challenges"?: (string)[] | null;
+          "communication_style"?: string | null;
+          "confidence_level"?: string | null;
+          "created_at"?: string;
+          "display_name"?: string | null;
+          "first_name"?: string | null;
+          "full_name"?: string | null;
+          "gender"?: string | null;
+          "id"?: string;
+          "last_name"?: string | null;
+          "main_goals"?: (string)[] | null;
+          "name"?: string | null;
+          "onboarding_completed"?: boolean;
+          "tried_coaching_before"?: string | null;
+          "updated_at"?: string;
+          "user_id"?: string;
+          "work_description"?: string | null;
+        };
+        Relationships: [];
+      };
+      "user_progress": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "metric_type": string;
+          "metric_value": number;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "metric_type": string;
+          "metric_value"?: number;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "metric_type"?: string;
+          "metric_value"?: number;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_security_settings": {
+        Row: {
+          "backup_codes": (string)[] | null;
+          "created_at": string;
+          "id": string;
+          "last_password_change": string | null;
+          "login_notifications": boolean;
+          "two_factor_enabled": boolean;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "backup_codes"?: (string)[] | null;
+          "created_at"?: string;
+          "id"?: string;
+          "last_password_change"?: string | null;
+          "login_notifications"?: boolean;
+          "two_factor_enabled"?: boolean;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "backup_codes"?: (string)[] | null;
+          "created_at"?: string;
+          "id"?: string;
+          "last_password_change"?: string | null;
+          "login_notifications"?: boolean;
+          "two_factor_enabled"?: boolean;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "user_settings": {
+        Row: {
+          "created_at": string;
+          "email_notifications": boolean;
+          "id": string;
+          "language": string;
+          "notifications_enabled": boolean;
+          "push_notifications": boolean;
+          "theme": string;
+          "timezone": string;
+          "updated_at": string;
+          "user_id": string;
+          "notifications": boolean | null;
+        };
+        ComputedFields: "notifications";
+        Insert: {
+          "created_at"?: string;
+          "email_notifications"?: boolean;
+          "id"?: string;
+          "language"?: string;
+          "notifications_enabled"?: boolean;
+          "push_notifications"?: boolean;
+          "theme"?: string;
+          "timezone"?: string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "email_notifications"?: boolean;
+          "id"?: string;
+          "language"?: string;
+          "notifications_enabled"?: boolean;
+          "push_notifications"?: boolean;
+          "theme"?: string;
+          "timezone"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "users_teams": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "is_default": boolean;
+          "team_id": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id"?: string;
+          "is_default"?: boolean;
+          "team_id": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "is_default"?: boolean;
+          "team_id"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "users_teams_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "waitlist": {
+        Row: {
+          "created_at": string;
+          "email": string;
+          "id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "email": string;
+          "id"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "email"?: string;
+          "id"?: string;
+        };
+        Relationships: [];
+      };
+      "workflows": {
+        Row: {
+          "created_at": string;
+          "description": string | null;
+          "id": string;
+          "is_active": boolean;
+          "name": string;
+          "schema": NonNullable<Json>;
+          "team_id": string;
+          "updated_at": string;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "description"?: string | null;
+          "id"?: string;
+          "is_active"?: boolean;
+          "name": string;
+          "schema": NonNullable<Json>;
+          "team_id": string;
+          "updated_at"?: string;
+          "version"?: number;
+        };
+        Update: {
+          "created_at"?: string;
+          "description"?: string | null;
+          "id"?: string;
+          "is_active"?: boolean;
+          "name"?: string;
+          "schema"?: NonNullable<Json>;
+          "team_id"?: string;
+          "updated_at"?: string;
+          "version"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "workflows_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "workspace_files": {
+        Row: {
+          "content": string;
+          "created_at": string | null;
+          "id": string;
+          "is_directory": boolean | null;
+          "metadata": Json | null;
+          "mime_type": string | null;
+          "name": string;
+          "parent_path": string | null;
+          "path": string;
+          "project_id": string | null;
+          "size_bytes": number | null;
+          "updated_at": string | null;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "content"?: string;
+          "created_at"?: string | null;
+          "id"?: string;
+          "is_directory"?: boolean | null;
+          "metadata"?: Json | null;
+          "mime_type"?: string | null;
+          "name": string;
+          "parent_path"?: string | null;
+          "path": string;
+          "project_id"?: string | null;
+          "size_bytes"?: number | null;
+          "updated_at"?: string | null;
+          "user_id": string;
+        };
+        Update: {
+          "content"?: string;
+          "created_at"?: string | null;
+          "id"?: string;
+          "is_directory"?: boolean | null;
+          "metadata"?: Json | null;
+          "mime_type"?: string | null;
+          "name"?: string;
+          "parent_path"?: string | null;
+          "path"?: string;
+          "project_id"?: string | null;
+          "size_bytes"?: number | null;
+          "updated_at"?: string | null;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "workspace_files_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "workspace_files_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
     };
     Views: {
+      "chat_sessions_with_counts": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "last_activity": string;
+          "last_message_at": string | null;
+          "message_count": number | null;
+          "metadata": NonNullable<Json>;
+          "model": string | null;
+          "scenario_id": string | null;
+          "score": number | null;
+          "session_id": string;
+          "status": string;
+          "team_id": string | null;
+          "template": string | null;
+          "title": string | null;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "chat_sessions_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "project_stats": {
+        Row: {
+          "chat_count": number | null;
+          "created_at": string;
+          "file_count": number | null;
+          "id": string;
+          "is_archived": boolean;
+          "name": string;
+          "total_file_size": number | null;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "user_credits": {
         Row: {
           "available": number | null;
@@ -181,8 +1969,23 @@ export type Database = {
         };
         Relationships: [];
       };
+      "user_statistics": {
+        Row: {
+          "active_goals": number | null;
+          "completed_goals": number | null;
+          "journal_entries_count": number | null;
+          "last_chat_session": string | null;
+          "total_chat_sessions": number | null;
+          "total_messages": number | null;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
     };
     Functions: {
+      "cleanup_expired_sessions": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "cleanup_old_multipart_uploads": { Args: Record<PropertyKey, never>; Returns: undefined };
       "credits": {
         Args: { "": Database["public"]["Tables"]["profiles"]["Row"] };
         Returns:
@@ -207,9 +2010,57 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_bucket_size": { Args: { "bucket_name": string }; Returns: number };
+      "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_user_full_profile": { Args: { "user_uuid": string }; Returns: Json };
+      "name": {
+        Args: { "": Database["public"]["Tables"]["projects"]["Row"] };
+        Returns:
+          & { error: true }
+          & "the function public.name with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+      };
+      "notifications": {
+        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
+        Returns:
+          & { error: true }
+          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+      };
+      "revoke_user_sessions": { Args: { "user_uuid": string }; Returns: undefined };
+      "save_message_and_update_project": {
+        Args: {
+          "content_param": Json;
+          "object_data_param"?: Json;
+          "project_id_param": string;
+          "result_data_param"?: Json;
+          "role_param": string;
+          "sequence_number_param"?: number;
+        };
+        Returns: {
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
     };
     Enums: {
-      [_ in never]: never;
+      "message_role_enum": "user" | "assistant" | "system";
+      "project_status_enum": "active" | "archived" | "deleted";
+      "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
+      "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
       "credit_entry": {
@@ -332,6 +2183,11 @@ export type CompositeTypes<
 
 export const Constants = {
   "public": {
-    Enums: {},
+    Enums: {
+      "message_role_enum": ["user", "assistant", "system"],
+      "project_status_enum": ["active", "archived", "deleted"],
+      "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
+      "task_status_enum": ["pending", "processing", "completed", "error"],
+    },
   },
 } as const;

@@ -1,7 +1,7 @@
 -- What must hold for every table and function, whoever adds one.
 
 begin;
-select plan(9);
+select plan(12);
 
 select is_empty(
   $$ select c.oid::regclass from pg_class c
@@ -24,8 +24,16 @@ select set_eq(
   $$ select p.oid::regprocedure::text from pg_proc p
     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and p.prosecdef $$,
   array[
+    'cleanup_expired_sessions()',
+    'cleanup_old_multipart_uploads()',
     'deduct_credits(uuid,text,numeric,numeric,text,text,text)',
-    'handle_new_user()'
+    'handle_new_user()',
+    'private.keep_team_owner()',
+    'private.my_team_ids(text[])',
+    'private.project_shows_object(text,text)',
+    'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',
+    'private.update_project_timestamp()',
+    'revoke_user_sessions(uuid)'
   ],
   'the definer functions are those we know');
 
@@ -39,7 +47,16 @@ select set_eq(
   $$ select p.oid::regprocedure::text from pg_proc p
     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
       and has_function_privilege('authenticated', p.oid, 'execute') $$,
-  array['credits(profiles)'],
+  array[
+    'credits(profiles)',
+    'get_user_full_profile(uuid)',
+    'name(projects)',
+    'notifications(user_settings)',
+    'private.my_team_ids(text[])',
+    'private.project_shows_object(text,text)',
+    'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',
+    'save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)'
+  ],
   'a signed-in user may execute what we know');
 
 select is_empty(
@@ -55,6 +72,30 @@ select is_empty(
         select 1 from pg_index i
         where i.indrelid = c.conrelid and i.indpred is null and i.indkey[0] = c.conkey[1]) $$,
   'every foreign key leads an index');
+
+select is_empty(
+  $$ select a.tablename, a.policyname, b.policyname
+    from pg_policies a join pg_policies b using (schemaname, tablename)
+    where a.schemaname in ('public', 'storage') and a.policyname < b.policyname
+      and a.permissive = 'PERMISSIVE' and b.permissive = 'PERMISSIVE'
+      and a.roles && b.roles and (a.cmd = b.cmd or 'ALL' in (a.cmd, b.cmd)) $$,
+  'no two permissive policies are for one role and action');
+
+select is_empty(
+  $$ select c.oid::regclass from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'updated_at' and not a.attisdropped
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+      and c.relname <> 'credit_accounts'
+      and 1 <> (select count(*) from pg_trigger t
+        where t.tgrelid = c.oid and t.tgfoid in (
+          'public.handle_updated_at'::regproc, 'public.update_updated_at_column'::regproc)) $$,
+  'every updated_at has one trigger; that of credit_accounts is dated by its entries');
+
+select is_empty(
+  $$ select p.oid::regprocedure from pg_proc p
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
+      and has_function_privilege('service_role', p.oid, 'execute') and p.prorettype = 'trigger'::regtype $$,
+  'a trigger function is nobody''s to call');
 
 select is_empty(
   $$ select polrelid::regclass, polname from pg_policy

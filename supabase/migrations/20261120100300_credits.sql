@@ -41,7 +41,7 @@ create policy "signed-in users read the price list" on public.credit_prices
 create table public.credit_accounts (
   id uuid primary key default gen_random_uuid(),
   user_id uuid references auth.users (id) on delete cascade,
-  team_id uuid,
+  team_id uuid references public.teams (id) on delete cascade,
   balance numeric(15, 4) not null default 0,
   held numeric(15, 4) not null default 0,
   overdraft_limit numeric(15, 4) not null default 0,

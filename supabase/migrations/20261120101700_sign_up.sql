@@ -11,6 +11,11 @@ begin
   insert into public.profiles (id, display_name)
   values (new.id, nullif(btrim(left(btrim(new.raw_user_meta_data ->> 'display_name'), 200)), ''))
   on conflict do nothing;
+  insert into public.user_profiles (user_id) values (new.id) on conflict do nothing;
+  insert into public.user_preferences (user_id) values (new.id) on conflict do nothing;
+  insert into public.user_settings (user_id) values (new.id) on conflict do nothing;
+  insert into public.user_security_settings (user_id) values (new.id) on conflict do nothing;
+  insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
   perform private.open_credit_account(new.id);
   return new;
 end $$;
@@ -25,5 +30,10 @@ insert into public.profiles (id, display_name)
 select u.id, nullif(btrim(left(btrim(u.raw_user_meta_data ->> 'display_name'), 200)), '')
 from auth.users as u
 on conflict do nothing;
+insert into public.user_profiles (user_id) select u.id from auth.users as u on conflict do nothing;
+insert into public.user_preferences (user_id) select u.id from auth.users as u on conflict do nothing;
+insert into public.user_settings (user_id) select u.id from auth.users as u on conflict do nothing;
+insert into public.user_security_settings (user_id) select u.id from auth.users as u on conflict do nothing;
+insert into public.user_chat_analytics (user_id) select u.id from auth.users as u on conflict do nothing;
 
 select private.open_credit_account(u.id) from auth.users as u;

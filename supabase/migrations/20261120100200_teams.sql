@@ -1,0 +1,329 @@
+-- Teams: who works together, as what, and under which subscription. Rights come from team_members; a plan,
+-- a limit or a subscription is the server's to write.
+
+create type public.subscription_status_enum as enum (
+  'active', 'canceled', 'past_due', 'unpaid', 'incomplete');
+
+-- teams ------------------------------------------------------------------------------------------
+
+create table public.teams (
+  id uuid primary key default gen_random_uuid(),
+  name text not null,
+  tier text not null default 'free',
+  email text,
+  stripe_customer_id text,
+  stripe_subscription_id text,
+  subscription_status public.subscription_status_enum not null default 'active',
+  current_period_start timestamptz,
+  current_period_end timestamptz,
+  cancel_at_period_end boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint teams_name_check check (name <> ''),
+  constraint teams_tier_check check (tier in ('free', 'pro', 'enterprise')),
+  constraint teams_stripe_customer_id_key unique (stripe_customer_id),
+  constraint teams_stripe_subscription_id_key unique (stripe_subscription_id)
+);
+comment on table public.teams is
+  'Organisations and their subscription. A new one is written by the server with its first member, an owner';
+
+alter table public.teams enable row level security;
+revoke all on public.teams from public, anon, authenticated, service_role;
+grant select on public.teams to authenticated;
+grant update (name, email, updated_at)
+  on public.teams to authenticated;
+grant select, insert, update, delete on public.teams to service_role;
+
+create trigger update_teams_updated_at before update on public.teams
+  for each row execute function public.update_updated_at_column();
+
+-- team_members -----------------------------------------------------------------------------------
+
+create table public.team_members (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  role text not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint team_members_role_check check (role in ('owner', 'admin', 'member')),
+  constraint team_members_unique unique (team_id, user_id)
+);
+comment on table public.team_members is 'Who belongs to a team, and as what';
+
+create index idx_team_members_user_id on public.team_members (user_id);
+
+alter table public.team_members enable row level security;
+revoke all on public.team_members from public, anon, authenticated, service_role;
+grant select on public.team_members to authenticated;
+grant insert (id, team_id, user_id, role, updated_at)
+  on public.team_members to authenticated;
+grant update (role, updated_at)
+  on public.team_members to authenticated;
+grant delete on public.team_members to authenticated;
+grant select, insert, update, delete on public.team_members to service_role;
+
+create trigger update_team_members_updated_at before update on public.team_members
+  for each row execute function public.update_updated_at_column();
+
+-- Membership ----------------------------------------------------------------------------------------
+
+-- The teams in which the caller is a member, with one of the given roles if any are given. A set that a query
+-- evaluates once, not a function per row.
+-- Definer: the policies of team_members ask it, and would ask themselves for ever otherwise (42P17).
+create function private.my_team_ids(roles text[] default null)
+returns setof uuid
+language sql stable security definer set search_path = ''
+as $$
+  select m.team_id from public.team_members as m
+  where m.user_id = (select auth.uid()) and (roles is null or m.role = any (roles))
+$$;
+revoke all on function private.my_team_ids(text[]) from public, anon, authenticated, service_role;
+grant execute on function private.my_team_ids(text[]) to authenticated, service_role;
+
+create policy "members read their teams" on public.teams
+  for select to authenticated
+  using (id in (select private.my_team_ids()));
+create policy "owners and admins update their teams" on public.teams
+  for update to authenticated
+  using (id in (select private.my_team_ids(array['owner', 'admin'])))
+  with check (id in (select private.my_team_ids(array['owner', 'admin'])));
+create policy "members read the members of their teams" on public.team_members
+  for select to authenticated
+  using (team_id in (select private.my_team_ids()));
+create policy "owners add members, admins all but owners" on public.team_members
+  for insert to authenticated
+  with check (team_id in (select private.my_team_ids(array['owner']))
+    or role <> 'owner' and team_id in (select private.my_team_ids(array['admin'])));
+create policy "owners change roles, admins all but those of owners" on public.team_members
+  for update to authenticated
+  using (team_id in (select private.my_team_ids(array['owner']))
+    or role <> 'owner' and team_id in (select private.my_team_ids(array['admin'])))
+  with check (team_id in (select private.my_team_ids(array['owner']))
+    or role <> 'owner' and team_id in (select private.my_team_ids(array['admin'])));
+create policy "owners remove members, admins all but owners, members themselves" on public.team_members
+  for delete to authenticated
+  using (team_id in (select private.my_team_ids(array['owner']))
+    or role <> 'owner' and (team_id in (select private.my_team_ids(array['admin']))
+      or user_id = (select auth.uid())));
+
+-- A team keeps an owner: the last one can neither leave nor be demoted.
+-- Definer: it counts owners whom the caller may not see.
+create function private.keep_team_owner()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Nobody is held back when the team goes, or the user's account does.
+  if not exists (select 1 from auth.users as u where u.id = old.user_id) then
+    return null;
+  end if;
+  -- The lock makes two owners who leave at the same time leave one after the other.
+  perform 1 from public.teams as t where t.id = old.team_id for no key update;
+  if found and not exists (
+    select 1 from public.team_members as m where m.team_id = old.team_id and m.role = 'owner') then
+    raise exception 'A team keeps at least one owner' using errcode = 'PT409', detail = 'last_owner',
+      hint = 'Make another member an owner first, or delete the team';
+  end if;
+  return null;
+end $$;
+revoke all on function private.keep_team_owner() from public, anon, authenticated, service_role;
+
+create trigger keep_team_owner after update or delete on public.team_members
+  for each row when (old.role = 'owner') execute function private.keep_team_owner();
+
+-- users_teams ------------------------------------------------------------------------------------
+
+create table public.users_teams (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references auth.users (id) on delete cascade,
+  team_id uuid not null references public.teams (id) on delete cascade,
+  is_default boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint users_teams_unique unique (user_id, team_id)
+);
+comment on table public.users_teams is
+  'A user''s teams and which one is the default. Grants no access: rights come from team_members';
+
+create index idx_users_teams_team_id on public.users_teams (team_id);
+create unique index users_teams_one_default on public.users_teams (user_id) where is_default;
+
+alter table public.users_teams enable row level security;
+revoke all on public.users_teams from public, anon, authenticated, service_role;
+grant select on public.users_teams to authenticated;
+grant insert (id, user_id, team_id, is_default, updated_at)
+  on public.users_teams to authenticated;
+grant update (is_default, updated_at)
+  on public.users_teams to authenticated;
+grant delete on public.users_teams to authenticated;
+grant select, insert, update, delete on public.users_teams to service_role;
+
+create policy "users read their own team choices" on public.users_teams
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "users list teams they belong to" on public.users_teams
+  for insert to authenticated
+  with check (user_id = (select auth.uid()) and team_id in (select private.my_team_ids()));
+create policy "users update their list of teams they belong to" on public.users_teams
+  for update to authenticated
+  using (user_id = (select auth.uid()))
+  with check (user_id = (select auth.uid()) and team_id in (select private.my_team_ids()));
+create policy "users delete their own team choices" on public.users_teams
+  for delete to authenticated using (user_id = (select auth.uid()));
+
+create trigger update_users_teams_updated_at before update on public.users_teams
+  for each row execute function public.update_updated_at_column();
+
+-- team_usage_limits ------------------------------------------------------------------------------
+
+create table public.team_usage_limits (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  usage_type text not null,
+  limit_value integer not null default 0,
+  current_usage integer not null default 0,
+  period_start timestamptz not null default now(),
+  period_end timestamptz not null default now() + interval '1 month',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint team_usage_limits_usage_type_check check (
+    usage_type in ('github_imports', 'storage_mb', 'execution_time_seconds', 'api_calls')),
+  constraint team_usage_limits_limit_value_check check (limit_value >= 0),
+  constraint team_usage_limits_current_usage_check check (current_usage >= 0),
+  constraint team_usage_limits_unique unique (team_id, usage_type)
+);
+comment on table public.team_usage_limits is 'What a team may use in a period';
+
+alter table public.team_usage_limits enable row level security;
+revoke all on public.team_usage_limits from public, anon, authenticated, service_role;
+grant select on public.team_usage_limits to authenticated;
+grant select, insert, update, delete on public.team_usage_limits to service_role;
+
+create policy "members read the limits of their teams" on public.team_usage_limits
+  for select to authenticated
+  using (team_id in (select private.my_team_ids()));
+
+create trigger update_team_usage_limits_updated_at before update on public.team_usage_limits
+  for each row execute function public.update_updated_at_column();
+
+-- billing_info -----------------------------------------------------------------------------------
+
+create table public.billing_info (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  company_name text not null,
+  company_email text not null,
+  tax_id text,
+  address text not null,
+  city text not null,
+  state text not null,
+  postal_code text not null,
+  country text not null default 'US',
+  payment_method text not null default 'card',
+  billing_cycle text not null default 'monthly',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint billing_info_team_id_key unique (team_id),
+  constraint billing_info_company_email_check check (company_email ~ '^[^@\s]+@[^@\s]+$'),
+  constraint billing_info_payment_method_check check (
+    payment_method in ('card', 'bank_transfer', 'invoice')),
+  constraint billing_info_billing_cycle_check check (billing_cycle in ('monthly', 'annual'))
+);
+comment on table public.billing_info is 'Invoice address of a team';
+
+alter table public.billing_info enable row level security;
+revoke all on public.billing_info from public, anon, authenticated, service_role;
+grant select on public.billing_info to authenticated;
+grant insert (id, team_id, company_name, company_email, tax_id, address, city, state, postal_code,
+  country, payment_method, billing_cycle, updated_at)
+  on public.billing_info to authenticated;
+grant update (company_name, company_email, tax_id, address, city, state, postal_code, country,
+  payment_method, billing_cycle, updated_at)
+  on public.billing_info to authenticated;
+grant select, insert, update, delete on public.billing_info to service_role;
+
+create policy "owners and admins read the billing details" on public.billing_info
+  for select to authenticated
+  using (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+create policy "owners and admins enter billing details" on public.billing_info
+  for insert to authenticated
+  with check (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+create policy "owners and admins update the billing details" on public.billing_info
+  for update to authenticated
+  using (team_id in (select private.my_team_ids(array['owner', 'admin'])))
+  with check (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+
+create trigger update_billing_info_updated_at before update on public.billing_info
+  for each row execute function public.update_updated_at_column();
+
+-- subscription_events ----------------------------------------------------------------------------
+
+create table public.subscription_events (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  stripe_event_id text,
+  event_type text not null,
+  event_data jsonb not null default '{}'::jsonb,
+  processed_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint subscription_events_stripe_event_id_key unique (stripe_event_id),
+  constraint subscription_events_event_type_check check (event_type <> '')
+);
+comment on table public.subscription_events is 'Subscription events received for a team';
+
+create index idx_subscription_events_team_id on public.subscription_events (team_id);
+
+alter table public.subscription_events enable row level security;
+revoke all on public.subscription_events from public, anon, authenticated, service_role;
+grant select on public.subscription_events to authenticated;
+grant select, insert, update, delete on public.subscription_events to service_role;
+
+create policy "owners and admins read subscription events" on public.subscription_events
+  for select to authenticated
+  using (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+
+-- workflows --------------------------------------------------------------------------------------
+
+create table public.workflows (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  name text not null,
+  description text,
+  schema jsonb not null,
+  is_active boolean not null default true,
+  version integer not null default 1,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint workflows_name_check check (name <> ''),
+  constraint workflows_version_check check (version >= 1)
+);
+comment on table public.workflows is 'Workflows a team owns';
+
+create index idx_workflows_team_id on public.workflows (team_id);
+
+alter table public.workflows enable row level security;
+revoke all on public.workflows from public, anon, authenticated, service_role;
+grant select on public.workflows to authenticated;
+grant insert (id, team_id, name, description, schema, is_active, version, updated_at)
+  on public.workflows to authenticated;
+grant update (name, description, schema, is_active, version, updated_at)
+  on public.workflows to authenticated;
+grant delete on public.workflows to authenticated;
+grant select, insert, update, delete on public.workflows to service_role;
+
+create policy "members read the workflows of their teams" on public.workflows
+  for select to authenticated
+  using (team_id in (select private.my_team_ids()));
+create policy "members create workflows" on public.workflows
+  for insert to authenticated
+  with check (team_id in (select private.my_team_ids()));
+create policy "members update workflows" on public.workflows
+  for update to authenticated
+  using (team_id in (select private.my_team_ids()))
+  with check (team_id in (select private.my_team_ids()));
+create policy "owners and admins delete workflows" on public.workflows
+  for delete to authenticated
+  using (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+
+create trigger update_workflows_updated_at before update on public.workflows
+  for each row execute function public.update_updated_at_column();

@@ -1,0 +1,212 @@
+-- Every table, every action, every role. The cast:
+--
+--   owner      whose rows they are; a plain member of the team
+--   stranger   signed in, in no team
+--   member, admin, boss   of the team that the owner's project belongs to, as member, admin and owner
+--   anon, service         without a user; with the secret key
+--
+-- A cell has four letters, for select, insert, update and delete of the owner's row (an insert is of a row just like
+-- it): 1 it is done, 0 it is refused quietly and nothing moves, x it is refused with 42501.
+
+begin;
+select no_plan();
+
+select tests.create_user(name)
+from unnest(array['owner', 'stranger', 'member', 'admin', 'boss', 'guest']) as name;
+
+create function pg_temp.id(name text) returns uuid language sql immutable as $$
+  select md5('strongroom test row ' || name)::uuid
+$$;
+
+insert into teams (id, name) values (pg_temp.id('team'), 'Team');
+insert into team_members (team_id, user_id, role)
+select pg_temp.id('team'), tests.user_id(m.name), m.role
+from (values ('boss', 'owner'), ('admin', 'admin'), ('member', 'member'), ('owner', 'member')) as m (name, role);
+insert into projects (id, user_id, team_id, title)
+values (pg_temp.id('project'), tests.user_id('owner'), pg_temp.id('team'), 'Project');
+insert into conversations (id, user_id) values (pg_temp.id('conversation'), tests.user_id('owner'));
+insert into encrypted_chats (id, user_id, encrypted_data)
+values (pg_temp.id('chat'), tests.user_id('owner'), 'x');
+insert into chat_sessions (id, user_id) values (pg_temp.id('session'), tests.user_id('owner'));
+insert into fragments (id, user_id, title, template, code, file_path)
+values (pg_temp.id('fragment'), tests.user_id('owner'), 'F', 't', 'c', 'f');
+
+create temp table matrix (
+  tbl text, owner text, stranger text, member text, admin text, boss text, anon text, service text,
+  columns text, row_values text, change text, row_where text
+);
+
+-- Rows of one user, which nobody else sees: named by their user_id.
+insert into matrix
+select tbl, '1111', '0x00', '0x00', '0x00', '0x00', 'xxxx', '1111', columns, row_values, change, row_where
+from (values
+  ('user_profiles', 'user_id', '{owner}', 'full_name = ''x''', 'user_id = {owner}'),
+  ('user_preferences', 'user_id', '{owner}', 'theme = ''dark''', 'user_id = {owner}'),
+  ('user_settings', 'user_id', '{owner}', 'language = ''de''', 'user_id = {owner}'),
+  ('user_security_settings', 'user_id', '{owner}', 'login_notifications = false', 'user_id = {owner}'),
+  ('user_integrations', 'user_id, service_name', '{owner}, ''github''', 'is_connected = true', 'user_id = {owner}'),
+  ('theme_settings', 'user_id', '{owner}', 'grain_enabled = true', 'user_id = {owner}'),
+  ('customization_preferences', 'user_id', '{owner}', 'show_tps = true', 'user_id = {owner}'),
+  ('users_teams', 'user_id, team_id', '{owner}, {team}', 'is_default = true', 'user_id = {owner}'),
+  ('conversations', 'id, user_id', '{new}, {owner}', 'title = ''x''', 'user_id = {owner}'),
+  ('conversation_threads', 'name, created_by', '''t'', {owner}', 'name = ''x''', 'created_by = {owner}'),
+  ('encrypted_chats', 'user_id, encrypted_data', '{owner}, ''x''', 'is_starred = true', 'user_id = {owner}'),
+  ('chat_sessions', 'user_id, scenario_id, status', '{owner}, ''s'', ''active''', 'title = ''x''', 'user_id = {owner}'),
+  ('chat_messages', 'session_id, sender, content', '{session}, ''user'', ''x''', 'content = ''y''', 'session_id = {session}'),
+  ('chat_message_cache', 'session_id, message_id, role, content', '{session}, ''m'', ''user'', ''x''', 'content = ''y''', 'session_id = {session}'),
+  ('tasks', 'user_id, prompt', '{owner}, ''x''', 'progress = 50', 'user_id = {owner}'),
+  ('workspace_files', 'user_id, project_id, path, name', '{owner}, {project}, ''a'', ''a''', 'content = ''x''', 'user_id = {owner}'),
+  ('fragment_executions', 'fragment_id, user_id, template', '{fragment}, {owner}, ''t''', 'status = ''running''', 'user_id = {owner}'),
+  ('user_goals', 'user_id, title', '{owner}, ''x''', 'progress_percentage = 50', 'user_id = {owner}'),
+  ('user_progress', 'user_id, metric_type', '{owner}, ''m''', 'metric_value = 5', 'user_id = {owner}'),
+  ('journal_entries', 'user_id, content', '{owner}, ''x''', 'mood = ''calm''', 'user_id = {owner}')
+) as own (tbl, columns, row_values, change, row_where);
+
+-- The others.          owner   stranger member  admin   boss    anon    service
+insert into matrix values
+  ('profiles',           '111x', '0x0x', '0x0x', '0x0x', '0x0x', 'xxxx', '1111',
+    'id', '{owner}', 'display_name = ''x''', 'id = {owner}'),
+  ('api_keys',           '1x11', '0x00', '0x00', '0x00', '0x00', 'xxxx', '1111',
+    'user_id, name, key_hash, key_prefix', '{owner}, ''k'', ''h'', ''p''', 'name = ''x''', 'user_id = {owner}'),
+  ('teams',              '1x0x', '0x0x', '1x0x', '1x1x', '1x1x', 'xxxx', '1111',
+    'id, name', '{new}, ''T''', 'name = ''x''', 'id = {team}'),
+  ('team_members',       '1x00', '0x00', '1x00', '1111', '1111', 'xxxx', '1111',
+    'team_id, user_id, role', '{team}, {guest}, ''member''', 'role = ''admin''', 'user_id = {guest}'),
+  ('team_usage_limits',  '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1111',
+    'team_id, usage_type', '{team}, ''api_calls''', 'limit_value = 9', 'team_id = {team}'),
+  ('billing_info',       '0x0x', '0x0x', '0x0x', '111x', '111x', 'xxxx', '1111',
+    'team_id, company_name, company_email, address, city, state, postal_code',
+    '{team}, ''C'', ''a@example.com'', ''a'', ''c'', ''s'', ''p''', 'city = ''x''', 'team_id = {team}'),
+  ('subscription_events', '0xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1111',
+    'team_id, event_type', '{team}, ''e''', 'event_type = ''x''', 'team_id = {team}'),
+  ('workflows',          '1110', '0x00', '1110', '1111', '1111', 'xxxx', '1111',
+    'team_id, name, schema', '{team}, ''w'', ''{}''', 'name = ''x''', 'team_id = {team}'),
+  ('projects',           '1111', '0x00', '1x00', '1x10', '1x11', '0xxx', '1111',
+    'user_id, team_id, title', '{owner}, {team}, ''P''', 'title = ''x''', 'user_id = {owner}'),
+  ('project_files',      '1111', '0x00', '1x00', '1x00', '1x00', 'xxxx', '1111',
+    'project_id, file_name, storage_path, file_type, file_size',
+    '{project}, ''f'', ''p'', ''pdf'', 1', 'file_name = ''x''', 'project_id = {project}'),
+  ('file_uploads',       '1111', '0x00', '1x00', '1x00', '1x00', 'xxxx', '1111',
+    'user_id, project_id, file_name, file_path, bucket_name',
+    '{owner}, {project}, ''f'', ''p'', ''b''', 'file_name = ''x''', 'user_id = {owner}'),
+  ('messages',           '1111', '0x00', '1100', '1100', '1100', 'xxxx', '1111',
+    'project_id, role, content, sequence_number', '{project}, ''user'', ''"x"'', 0',
+    'content = ''"y"''', 'project_id = {project}'),
+  ('messages',           '1111', '0x00', '0x00', '0x00', '0x00', 'xxxx', '1111',
+    'conversation_id, role, content', '{conversation}, ''user'', ''"x"''',
+    'content = ''"y"''', 'conversation_id = {conversation}'),
+  ('project_chats',      '11x1', '0xx0', '0xx0', '0xx0', '0xx0', 'xxxx', '1111',
+    'project_id, chat_id', '{project}, {chat}', 'added_at = now()', 'project_id = {project}'),
+  ('fragments',          '1111', '0x00', '1x00', '1x00', '1x00', '0xxx', '1111',
+    'user_id, project_id, title, template, code, file_path',
+    '{owner}, {project}, ''F'', ''t'', ''c'', ''f''', 'title = ''x''', 'project_id = {project}'),
+  ('user_chat_analytics', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1111',
+    'user_id', '{owner}', 'total_messages = 9', 'user_id = {owner}'),
+  ('waitlist',           'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', '1111',
+    'email', '''waiting@example.com''', 'email = ''b@example.com''', 'email = ''waiting@example.com'''),
+  ('site_visits',        'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', '1111',
+    'path', '''/tried''', 'path = ''/x''', 'path = ''/tried'''),
+  ('credit_prices',      '1xxx', '1xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1111',
+    'sku, unit, price', '''tried'', ''one'', 1', 'price = 2', 'sku = ''tried'''),
+  ('credit_accounts',    '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id', '{owner}', 'balance = 9', 'user_id = {owner}'),
+  ('credit_transactions', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'account_id, entry_no, kind, amount, balance_after, actor, created_at',
+    '{account}, 99, ''grant'', 1, 1, ''system'', now()', 'amount = 9', 'account_id = {account}');
+
+-- Views, which have no more than select; the team's project is its members' to see.
+insert into matrix values
+  ('user_credits',       '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner}'),
+  ('project_stats',      '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner}'),
+  ('chat_sessions_with_counts', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner}'),
+  ('user_statistics',    '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner}');
+
+insert into matrix
+select 'code_embeddings', '1111', '0x00', '0x00', '0x00', '0x00', 'xxxx', '1111',
+  'user_id, content', '{owner}, ''x''', 'content = ''y''', 'user_id = {owner}'
+where to_regclass('public.code_embeddings') is not null;
+
+-- Statements ----------------------------------------------------------------------------------------
+
+create function pg_temp.fill(template text) returns text language sql as $$
+  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+    '{owner}', quote_literal(tests.user_id('owner'))),
+    '{guest}', quote_literal(tests.user_id('guest'))),
+    '{account}', quote_literal(tests.account_of('owner'))),
+    '{team}', quote_literal(pg_temp.id('team'))),
+    '{project}', quote_literal(pg_temp.id('project'))),
+    '{conversation}', quote_literal(pg_temp.id('conversation'))),
+    '{chat}', quote_literal(pg_temp.id('chat'))),
+    '{session}', quote_literal(pg_temp.id('session'))),
+    '{fragment}', quote_literal(pg_temp.id('fragment'))),
+    '{new}', quote_literal(gen_random_uuid()))
+$$;
+
+-- The tables that have none yet get the owner's row; a project's stays the one.
+do $$
+declare
+  m record;
+  v_there bigint;
+begin
+  for m in select * from matrix where columns is not null loop
+    execute format('select count(*) from %I where %s', m.tbl, pg_temp.fill(m.row_where)) into v_there;
+    if v_there = 0 then
+      execute format('insert into %I (%s) values (%s)', m.tbl, m.columns, pg_temp.fill(m.row_values));
+    end if;
+  end loop;
+end $$;
+
+-- What makes room for a row just like the owner's: nothing may hang from these two.
+create function pg_temp.make_room(m matrix) returns text language sql as $$
+  select case when m.tbl in ('teams', 'projects', 'credit_accounts') then null
+    else format('delete from %I where %s', m.tbl, pg_temp.fill(m.row_where)) end
+$$;
+
+create function pg_temp.statement(m matrix, action text) returns text language sql as $$
+  select pg_temp.fill(case action
+    when 'select' then format('select 1 from %I where %s', m.tbl, m.row_where)
+    when 'insert' then format('insert into %I (%s) values (%s)', m.tbl, m.columns, m.row_values)
+    when 'update' then format('update %I set %s where %s', m.tbl, m.change, m.row_where)
+    when 'delete' then format('delete from %I where %s', m.tbl, m.row_where)
+  end)
+$$;
+
+-- The matrix covers what there is.
+select bag_eq(
+  $$ select distinct tbl from matrix $$,
+  $$ select c.relname::text from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') $$,
+  'every table and view is in the matrix');
+
+-- A column is one role; anon, which has no grant on most, is told so by the statement failing.
+select is(
+  tests.attempt(actor.name, pg_temp.statement(m, a.action),
+    case when a.action = 'insert' and m.columns is not null then pg_temp.make_room(m) end,
+    m.tbl, case when a.action in ('update', 'delete') then pg_temp.fill(m.row_where) end),
+  case substr(actor.cell, a.place, 1) when 'x' then '42501' else substr(actor.cell, a.place, 1) end,
+  format('%s: %s by %s', m.tbl, a.action, actor.name))
+from matrix as m
+cross join lateral (values ('owner', m.owner), ('stranger', m.stranger), ('member', m.member),
+  ('admin', m.admin), ('boss', m.boss), ('anon', m.anon), ('service', m.service)) as actor (name, cell)
+cross join (values ('select', 1), ('insert', 2), ('update', 3), ('delete', 4)) as a (action, place)
+where m.columns is not null or a.action = 'select';
+
+-- TRUNCATE, REFERENCES and TRIGGER are nobody's: row level security does not see the first.
+select is_empty(
+  $$ select table_name, grantee, privilege_type from information_schema.table_privileges
+    where table_schema = 'public' and grantee in ('PUBLIC', 'anon', 'authenticated', 'service_role')
+      and privilege_type not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE') $$,
+  'nobody may truncate a table, refer to it or hang a trigger on it');
+select is_empty(
+  $$ select p.table_name, p.grantee, p.privilege_type from information_schema.table_privileges p
+    join information_schema.views v using (table_schema, table_name)
+    where p.table_schema = 'public' and p.grantee <> 'postgres' and p.grantee <> 'stack_api'
+      and (p.privilege_type <> 'SELECT' or p.grantee in ('PUBLIC', 'anon')) $$,
+  'a view is read by signed-in users and the service, and no more');
+
+select * from finish();
+rollback;

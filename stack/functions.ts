@@ -187,6 +187,9 @@ function platformEnvironment(options: FunctionsOptions): Record<string, string> 
   return {
     ...denoEnvironment(),
     SUPABASE_URL: options.apiUrl,
+    // What these were called before; the platform still sets them.
+    SUPABASE_ANON_KEY: keys.publishableKey,
+    SUPABASE_SERVICE_ROLE_KEY: keys.secretKeys.default,
     SUPABASE_DB_URL: databaseUrl(options.dbPort, "postgres"),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
     SUPABASE_SECRET_KEYS: JSON.stringify(keys.secretKeys),

@@ -18,7 +18,10 @@ const loaded = new Map<string, Promise<EdgeFunction>>();
 function load(name: string): Promise<EdgeFunction> {
   let loading = loaded.get(name);
   if (!loading) {
-    loading = import(`file://${folder}/${name}/index.ts`).then((module) => module.default);
+    loading = import(`file://${folder}/${name}/index.ts`).then(({ default: exported }) => {
+      if (typeof exported?.fetch === "function") return exported;
+      throw new TypeError(`functions/${name}/index.ts has no default export with a fetch function`);
+    });
     loaded.set(name, loading);
   }
   return loading;
@@ -43,6 +46,11 @@ Deno.serve({
   }
   return await edgeFunction.fetch(request);
 });
+
+// A function that served by itself would listen beside the gateway, for everyone.
+Deno.serve = () => {
+  throw new TypeError("Deno.serve is not for functions here: export default { fetch } instead");
+};
 
 // Ends with the process that started it: its end of the pipe closes then.
 for await (const _ of Deno.stdin.readable) { /* nothing is ever sent */ }

@@ -106,6 +106,24 @@ test("a function that does not load answers 503 and leaves the others alone", as
   });
 });
 
+test("a function in another form than a default export is refused, and listens nowhere", async () => {
+  await withFunctions({}, async ({ dir, ask, log }) => {
+    const sources = {
+      serves: `Deno.serve(() => new Response("x"));`,
+      none: `export const fetch = () => new Response("x");`,
+    };
+    for (const [name, source] of Object.entries(sources)) {
+      await Deno.mkdir(`${dir}/${name}`);
+      await Deno.writeTextFile(`${dir}/${name}/index.ts`, source);
+      const response = await ask(name);
+      assert.equal(response.status, 503);
+      await response.body?.cancel();
+    }
+    assert.ok(log.some((line) => line.includes("export default { fetch } instead")));
+    assert.ok(log.some((line) => line.includes("none/index.ts has no default export")));
+  });
+});
+
 test("when the functions' process is killed, its requests end and the next ones are served", async () => {
   await withFunctions({
     slow: `console.log("slow has begun"); await new Promise(() => {}); return new Response();`,

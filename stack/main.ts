@@ -45,8 +45,12 @@ async function start(options: StackOptions): Promise<void> {
     ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map(nextSignal),
     stack.postgres.ended.then(() => "PostgreSQL's end" as const),
   ]);
+  if (signal === "PostgreSQL's end") {
+    say(`\nPostgreSQL has ended by itself. Its log: ${stack.postgres.dir}/postgres.log`);
+  }
   say(`\nStopping (${signal})`);
   await stack.stop();
+  say("Stopped. The data is kept.");
   Deno.exit(signal === "PostgreSQL's end" ? 1 : 0);
 }
 
@@ -65,7 +69,7 @@ Strongroom is running. Ctrl-C stops it; its data stays.
   Publishable key  ${environment.SUPABASE_PUBLISHABLE_KEY}
   Secret key       ${environment.SUPABASE_SECRET_KEY}
 
-These are in ${options.dir}/env. Try:
+These are in ${options.dir}/env; errors of REST, Auth and Storage, and e-mails, in services.log beside it. Try:
 
   curl ${environment.SUPABASE_URL}/functions/v1/credits/openapi.json
 

@@ -31,8 +31,9 @@ create role stack_api login noinherit password 'postgres';
 grant anon, authenticated, service_role to stack_api with inherit false, set true;
 grant supabase_auth_admin, supabase_storage_admin to stack_api with inherit true, set false;
 
--- The platform lets postgres write policies for the tables of Storage, by an extension of its own.
-grant supabase_storage_admin to postgres with inherit true, set false;
+-- The platform lets postgres add and drop triggers and policies on the tables of Auth and Storage, by an
+-- extension of its own; here it owns them, and a guard below refuses everything else.
+grant supabase_auth_admin, supabase_storage_admin to postgres with inherit true, set false;
 
 -- Database and schema public ----------------------------------------------------------------------
 
@@ -139,7 +140,14 @@ begin
   if session_user <> 'postgres' then
     return;
   end if;
-  for v_command in select * from pg_catalog.pg_event_trigger_ddl_commands() loop
+  for v_command in
+    select c.schema_name, c.object_type from pg_catalog.pg_event_trigger_ddl_commands() as c
+    where tg_event = 'ddl_command_end'
+    union all
+    -- What goes along with a trigger or a policy is not dropped for itself.
+    select d.schema_name, d.object_type from pg_catalog.pg_event_trigger_dropped_objects() as d
+    where tg_event = 'sql_drop' and d.original
+  loop
     if v_command.schema_name in ('auth', 'storage')
       and v_command.object_type not in ('trigger', 'policy') then
       raise exception 'permission denied for schema %', v_command.schema_name
@@ -149,6 +157,8 @@ begin
   end loop;
 end $$;
 create event trigger guard_platform_schemas on ddl_command_end
+  execute function _stack.guard_platform_schemas();
+create event trigger guard_platform_schemas_drop on sql_drop
   execute function _stack.guard_platform_schemas();
 
 -- REST learns of changes to the schema -------------------------------------------------------------

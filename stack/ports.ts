@@ -7,21 +7,29 @@
 import { StackFailure } from "./failure.ts";
 
 /**
- * Makes sure that a port can be had.
+ * Makes sure that ports can be had.
  *
- * @param port Port on 127.0.0.1.
- * @param variable Environment variable that moves it, for the message.
- * @throws {StackFailure} when something listens there.
+ * @param ports Ports on 127.0.0.1, by the environment variables that move them.
+ * @throws {StackFailure} naming all on which something listens.
  */
-export function requireFreePort(port: number, variable: string): void {
+export function requireFreePorts(ports: Record<string, number>): void {
+  const taken = Object.entries(ports).filter(([, port]) => !isFree(port));
+  if (taken.length === 0) return;
+  const numbers = taken.map(([, port]) => port).join(" and ");
+  const moved = taken.map(([name]) => `${name}=${freePort()}`).join(" ");
+  throw new StackFailure(
+    `Port ${numbers} ${taken.length > 1 ? "are" : "is"} taken by another program`,
+    "Stop it (another stack, or that of the Supabase CLI, uses the same ports), " +
+      `or start on other ports: ${moved}`,
+  );
+}
+
+function isFree(port: number): boolean {
   try {
     Deno.listen({ hostname: "127.0.0.1", port }).close();
-  } catch (cause) {
-    throw new StackFailure(
-      `Port ${port} is taken by another program`,
-      `Stop that program (a Supabase CLI stack uses the same ports), or set ${variable} to a free port.`,
-      { cause },
-    );
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -13,7 +13,7 @@ import { applyMigrations, applySeed } from "./migrations.ts";
 import type { StackOptions } from "./options.ts";
 import { installPgtap } from "./pgtap.ts";
 import { applyPlatform } from "./platform.ts";
-import { requireFreePort } from "./ports.ts";
+import { requireFreePorts } from "./ports.ts";
 import { connect, databaseUrl, type Postgres, startPostgres } from "./postgres.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
 
@@ -56,8 +56,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     const lock = await acquireLock(options.dir);
     running.push(() => lock.release());
     divertConsole(`${options.dir}/services.log`);
-    requireFreePort(options.apiPort, "STACK_API_PORT");
-    requireFreePort(options.dbPort, "STACK_DB_PORT");
+    requireFreePorts({ STACK_API_PORT: options.apiPort, STACK_DB_PORT: options.dbPort });
 
     const keys = await readKeys(options.dir);
     const postgres = await step(

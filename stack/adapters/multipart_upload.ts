@@ -27,7 +27,8 @@ export async function unwrapMultipart(request: Request): Promise<Request> {
 
   const { file, fields } = await readForm(request.body, type);
   const headers = new Headers(request.headers);
-  headers.delete("content-length");
+  // By it the size limits are checked.
+  headers.set("content-length", String(file?.bytes.length ?? 0));
   headers.set("content-type", fields.contentType ?? file?.type ?? "application/octet-stream");
   if (fields.cacheControl) headers.set("cache-control", `max-age=${fields.cacheControl}`);
   return new Request(request.url, {

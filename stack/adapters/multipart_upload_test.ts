@@ -34,6 +34,15 @@ test("supabase-js uploads a Blob or File with its type and cache time", async ()
   assert.equal(await (await bucket.download("b.txt")).data?.text(), "other");
 });
 
+test("a Blob larger than its bucket takes is refused", async () => {
+  const name = `test-${crypto.randomUUID()}`;
+  await serviceClient().storage.createBucket(name, { public: false, fileSizeLimit: 10 });
+  const bucket = serviceClient().storage.from(name);
+  assert.equal((await bucket.upload("ten", new Blob(["x".repeat(10)]))).error, null);
+  const { error } = await bucket.upload("eleven", new Blob(["x".repeat(11)]));
+  assert.match(error?.message ?? "", /exceeded the maximum allowed size/);
+});
+
 test("a broken multipart body is the sender's fault", async () => {
   const name = await createBucket();
   const response = await fetch(`${stack.url}/storage/v1/object/${name}/x`, {

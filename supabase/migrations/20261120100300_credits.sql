@@ -185,9 +185,8 @@ end $$;
 revoke all on function private.post_credit_entry(public.credit_transactions)
   from public, anon, authenticated, service_role;
 
--- Opens the account of a new user, with the credits that every new account gets. Does nothing for a user
--- who has one.
-create function private.open_credit_account(user_id uuid)
+-- Opens the account of a user, with sign-up credits if any are given. Does nothing for a user who has one.
+create function private.open_credit_account(user_id uuid, signup_amount numeric)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -198,7 +197,7 @@ begin
   on conflict on constraint credit_accounts_user_id_key do nothing
   returning a.id into v_entry.account_id;
 
-  v_entry.amount := private.setting('credits.signup_amount');
+  v_entry.amount := signup_amount;
   if v_entry.account_id is not null and v_entry.amount > 0 then
     v_entry.kind := 'grant';
     v_entry.description := 'Sign-up credits';
@@ -206,7 +205,7 @@ begin
     perform private.post_credit_entry(v_entry);
   end if;
 end $$;
-revoke all on function private.open_credit_account(uuid) from public, anon, authenticated, service_role;
+revoke all on function private.open_credit_account(uuid, numeric) from public, anon, authenticated, service_role;
 
 -- deduct_credits ------------------------------------------------------------------------------------
 

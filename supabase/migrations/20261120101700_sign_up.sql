@@ -16,7 +16,7 @@ begin
   insert into public.user_settings (user_id) values (new.id) on conflict do nothing;
   insert into public.user_security_settings (user_id) values (new.id) on conflict do nothing;
   insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
-  perform private.open_credit_account(new.id);
+  perform private.open_credit_account(new.id, private.setting('credits.signup_amount'));
   return new;
 end $$;
 comment on function public.handle_new_user() is 'Trigger function: makes the rows of a new account';
@@ -36,4 +36,5 @@ insert into public.user_settings (user_id) select u.id from auth.users as u on c
 insert into public.user_security_settings (user_id) select u.id from auth.users as u on conflict do nothing;
 insert into public.user_chat_analytics (user_id) select u.id from auth.users as u on conflict do nothing;
 
-select private.open_credit_account(u.id) from auth.users as u;
+-- Without sign-up credits: what they are owed is the product's to say.
+select private.open_credit_account(u.id, 0) from auth.users as u;

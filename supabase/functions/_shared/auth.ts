@@ -75,14 +75,19 @@ function toProblem(error: AuthError): Problem {
         ? unauthorized("token_expired", "The session token has expired", "Refresh the session")
         : unauthorized("invalid_token", "The session token is not valid", "Sign in again");
     case "INVALID_API_KEY":
+      // supabase-js sends the publishable key when nobody is signed in: it is not the wrong key.
+      if (receivedKey(error) === "publishable") break;
       return unauthorized("invalid_api_key", "The API key does not open this route");
-    default:
-      return unauthorized(
-        "credentials_missing",
-        "The request carries no credential that opens this route",
-        "Send a session token as Authorization: Bearer, or a secret key as apikey",
-      );
   }
+  return unauthorized(
+    "credentials_missing",
+    "The request carries no credential that opens this route",
+    "Sign in, or on a server send a secret key as apikey",
+  );
+}
+
+function receivedKey(error: AuthError): unknown {
+  return (error.details?.received as { apikey?: unknown } | undefined)?.apikey;
 }
 
 function isExpiry(cause: unknown): boolean {

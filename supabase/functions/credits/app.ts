@@ -6,6 +6,7 @@
 
 import { createApp } from "../_shared/app.ts";
 import { authenticate, userId } from "../_shared/auth.ts";
+import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readQuery } from "../_shared/request.ts";
 import { defined, unwrap } from "../_shared/rpc.ts";
 import openapi from "./openapi.json" with { type: "json" };
@@ -26,9 +27,13 @@ app.get("/", authenticate(["user", "secret"]), async (c) => {
     return c.json(unwrap(await supabase.from("user_credits").select().single()));
   }
   const { user_id } = readQuery(c, ServiceBalanceQuery);
-  return c.json(
-    unwrap(await supabaseAdmin.from("user_credits").select().eq("user_id", user_id).single()),
+  const [credits] = unwrap(
+    await supabaseAdmin.from("user_credits").select().eq("user_id", user_id),
   );
+  if (!credits) {
+    throw new Problem(404, "account_not_found", `User "${user_id}" has no credit account`);
+  }
+  return c.json(credits);
 });
 
 app.post("/deduct", authenticate(["user", "secret"]), async (c) => {

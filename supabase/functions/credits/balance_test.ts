@@ -28,7 +28,7 @@ test("GET /credits tells a service of a user without an account", async () => {
     `credits?user_id=${crypto.randomUUID()}`,
   );
   assert.equal(status, 404);
-  assert.equal(body.code, "not_found");
+  assert.equal(body.code, "account_not_found");
 });
 
 test("GET /credits refuses a service that names no user", async () => {

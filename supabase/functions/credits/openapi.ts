@@ -45,7 +45,7 @@ export const document: unknown = describeFunction({
       auth: ["user", "secret"],
       query: z.partial(ServiceBalanceQuery),
       response: { status: 200, description: "The balance", schema: Balance },
-      problems: { 404: ["not_found"], 422: ["invalid_request"] },
+      problems: { 404: ["account_not_found"], 422: ["invalid_request"] },
     },
     {
       method: "post",

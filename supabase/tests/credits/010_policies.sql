@@ -57,7 +57,7 @@ select throws_ok($$ update credit_prices set price = 0.0001 $$, '42501', null,
 select throws_ok($$ delete from credit_prices $$, '42501', null, 'the owner cannot delete a price');
 select throws_ok($$ select deduct_credits(tests.user_id('owner'), 'test.sku', 1) $$, '42501', null,
   'the owner cannot call deduct_credits');
-select throws_ok($$ select private.open_credit_account(tests.user_id('owner')) $$, '42501', null,
+select throws_ok($$ select private.open_credit_account(tests.user_id('owner'), 1) $$, '42501', null,
   'the owner cannot call open_credit_account');
 select throws_ok($$ select private.post_credit_entry(null) $$, '42501', null,
   'the owner cannot call post_credit_entry');

@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import type { PostgresError } from "postgres";
+
+import { test, withDatabase } from "../supabase/functions/_testing/testing.ts";
+
+/** The SQLSTATE that a statement of postgres ends with, or nothing. What it did is undone. */
+async function refusal(statement: string): Promise<string | undefined> {
+  return await withDatabase(async (sql) => {
+    try {
+      await sql.begin(async (transaction) => {
+        await transaction.unsafe(statement).simple();
+        throw new Error("undo");
+      });
+    } catch (error) {
+      return (error as PostgresError).code;
+    }
+  });
+}
+
+test("postgres, which migrations run as, is no superuser", async () => {
+  const [role] = await withDatabase((sql) =>
+    sql`select rolsuper, rolcreaterole, rolbypassrls from pg_roles where rolname = current_user`
+  );
+  assert.deepEqual({ ...role }, { rolsuper: false, rolcreaterole: true, rolbypassrls: true });
+});
+
+test("nothing but triggers and policies can be added to auth and storage, or taken away", async () => {
+  const trigger = `create function public.test_trigger() returns trigger language plpgsql
+      as $$ begin return new; end $$;
+    create trigger test_trigger after insert on auth.users
+      for each row execute function public.test_trigger();`;
+  const policy = "create policy test_policy on storage.objects for select to anon using (false);";
+  const allowed = [
+    trigger,
+    `${trigger} drop trigger test_trigger on auth.users;`,
+    `${trigger} drop function public.test_trigger() cascade;`,
+    policy,
+    `${policy} drop policy test_policy on storage.objects;`,
+    "create table public.test_table (id uuid references auth.users (id) on delete cascade);",
+    "create table public.test_table (id int); drop table public.test_table;",
+  ];
+  for (const statement of allowed) assert.equal(await refusal(statement), undefined, statement);
+
+  const refused = [
+    "create table auth.test_table (id int);",
+    "create function auth.test() returns int language sql as 'select 1';",
+    "create view storage.test_view as select 1;",
+    "alter table auth.users add column test int;",
+    "alter table storage.objects disable row level security;",
+    "drop table auth.users cascade;",
+    "drop function auth.uid() cascade;",
+    "create index on auth.users (created_at);",
+  ];
+  for (const statement of refused) assert.equal(await refusal(statement), "42501", statement);
+});
+
+test("rows of storage.objects are not deleted by SQL", async () => {
+  assert.equal(await refusal("delete from storage.objects;"), "42501");
+  assert.equal(await refusal("delete from storage.buckets;"), "42501");
+});

@@ -6,7 +6,7 @@
 
 import { platformDeno, supabaseCli } from "./npm_tools.ts";
 import { PROJECT_DIR } from "./options.ts";
-import { databaseUrl } from "./postgres.ts";
+import { type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { say } from "./progress.ts";
 import { withScratchDatabase } from "./scratch_database.ts";
 import { generateTypes, TYPES_FILE } from "./types.ts";
@@ -32,8 +32,8 @@ const CHECKS: Record<string, Check> = {
 };
 
 /** The migrations on an empty platform database, by the official CLI. */
-async function checkDatabase(port: number): Promise<string | undefined> {
-  const remote = `--remote=${databaseUrl(port, "postgres")}`;
+async function checkDatabase(access: DatabaseAccess): Promise<string | undefined> {
+  const remote = `--remote=${databaseUrl(access, "postgres")}`;
   const push = await supabaseCli("db", "push", remote, "--yes");
   if (push.code !== 0) return `supabase db push failed:\n${push.output}`;
   const again = await supabaseCli("db", "push", remote, "--yes");
@@ -51,7 +51,7 @@ async function checkDatabase(port: number): Promise<string | undefined> {
   );
   if (advisors.code !== 0) return `supabase db advisors found:\n${advisors.output}`;
 
-  if (await generateTypes(port) !== await Deno.readTextFile(TYPES_FILE)) {
+  if (await generateTypes(access) !== await Deno.readTextFile(TYPES_FILE)) {
     return "The generated types are out of date. Write them with: deno task types";
   }
 }

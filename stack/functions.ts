@@ -12,7 +12,7 @@ import { parseEnv } from "node:util";
 
 import { type StackKeys, toJwks } from "./keys.ts";
 import { PROJECT_DIR } from "./options.ts";
-import { databaseUrl } from "./postgres.ts";
+import { type DatabaseAccess, databaseUrl } from "./postgres.ts";
 
 /** Where the project's edge functions are. */
 export const FUNCTIONS_DIR: string = `${PROJECT_DIR}/supabase/functions`;
@@ -31,7 +31,7 @@ export interface FunctionsOptions {
   /** Folder of the edge functions, one folder each. */
   dir: string;
   apiUrl: string;
-  dbPort: number;
+  access: DatabaseAccess;
   keys: StackKeys;
   /** Path of the Deno executable to run them with. */
   deno: string;
@@ -136,7 +136,10 @@ async function downloadPackages(options: FunctionsOptions): Promise<void> {
 }
 
 function unavailable(message: string): Response {
-  return Response.json({ code: "WORKER_ERROR", message }, { status: 502 });
+  return Response.json({ code: "WORKER_ERROR", message }, {
+    status: 502,
+    headers: { "access-control-allow-origin": "*" },
+  });
 }
 
 function spawnHost(options: FunctionsOptions, environment: Record<string, string>): Host {
@@ -190,7 +193,7 @@ function platformEnvironment(options: FunctionsOptions): Record<string, string> 
     // What these were called before; the platform still sets them.
     SUPABASE_ANON_KEY: keys.publishableKey,
     SUPABASE_SERVICE_ROLE_KEY: keys.secretKeys.default,
-    SUPABASE_DB_URL: databaseUrl(options.dbPort, "postgres"),
+    SUPABASE_DB_URL: databaseUrl(options.access, "postgres"),
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: keys.publishableKey }),
     SUPABASE_SECRET_KEYS: JSON.stringify(keys.secretKeys),
     SUPABASE_JWKS: JSON.stringify(toJwks(keys)),

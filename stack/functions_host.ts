@@ -41,7 +41,7 @@ Deno.serve({
     console.error(error);
     return Response.json(
       { code: "BOOT_ERROR", message: "Worker failed to boot (please check logs)" },
-      { status: 503 },
+      { status: 503, headers: { "access-control-allow-origin": "*" } },
     );
   }
   return await edgeFunction.fetch(request);

@@ -13,6 +13,7 @@ const keys: StackKeys = {
   jwtKid: "kid",
   publishableKey: "sb_publishable_x",
   secretKeys: { default: "sb_secret_x", cron: "sb_secret_y" },
+  databasePassword: "p",
 };
 
 interface Fixture {
@@ -34,7 +35,7 @@ async function withFunctions(
   const functions = await startFunctions({
     dir,
     apiUrl: "http://127.0.0.1:1",
-    dbPort: 2,
+    access: { port: 2, password: "p" },
     keys,
     deno: Deno.env.get("STACK_DENO") ?? Deno.execPath(),
     log: (line) => log.push(line),
@@ -208,7 +209,7 @@ async function withGateway(
   try {
     await run(`http://127.0.0.1:${port}`);
   } finally {
-    await gateway.shutdown();
+    await gateway.stop();
   }
 }
 

@@ -23,7 +23,21 @@ export interface Backends {
   config: ProjectConfig;
 }
 
+/** The running gateway. */
+export interface Gateway {
+  /** Takes no more requests, and ends those that do not end by themselves within a second. */
+  stop(): Promise<void>;
+}
+
 const FUNCTIONS_PREFIX = "/functions/v1";
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** Milliseconds that requests have to end in. */
+const PATIENCE_MS = 1_000;
+
+/** The platform's own answers are for browsers too. */
+const CORS = { "access-control-allow-origin": "*" };
 
 /**
  * Serves the gateway on 127.0.0.1.
@@ -31,13 +45,27 @@ const FUNCTIONS_PREFIX = "/functions/v1";
  * @param port The port; it must be free.
  * @param backends Where requests go.
  */
-export function serveGateway(port: number, backends: Backends): Deno.HttpServer {
-  return Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => {
+export function serveGateway(port: number, backends: Backends): Gateway {
+  const abort = new AbortController();
+  const server = Deno.serve({
+    hostname: "127.0.0.1",
+    port,
+    signal: abort.signal,
+    onListen: () => {},
+  }, (request) => {
+    if (!METHODS.includes(request.method)) return new Response(null, { status: 405 });
     const { pathname } = new URL(request.url);
     return pathname.startsWith(`${FUNCTIONS_PREFIX}/`)
       ? toFunction(request, backends)
       : toLite(request, backends.lite);
   });
+  return {
+    async stop() {
+      const late = setTimeout(() => abort.abort(), PATIENCE_MS);
+      await server.shutdown();
+      clearTimeout(late);
+    },
+  };
 }
 
 async function toLite(incoming: Request, lite: Lite): Promise<Response> {
@@ -60,14 +88,14 @@ async function toFunction(incoming: Request, backends: Backends): Promise<Respon
   if (!await backends.functions.exists(name)) {
     return Response.json(
       { code: "NOT_FOUND", message: "Requested function was not found" },
-      { status: 404, headers: { "access-control-allow-origin": "*" } },
+      { status: 404, headers: CORS },
     );
   }
   const headers = new Headers(incoming.headers);
   await nameSigningKey(headers, backends.keys);
   const verify = backends.config.functions[name]?.verify_jwt ?? true;
   if (verify && incoming.method !== "OPTIONS" && !await hasSessionToken(headers, backends.keys)) {
-    return Response.json({ code: 401, message: "Invalid JWT" }, { status: 401 });
+    return Response.json({ code: 401, message: "Invalid JWT" }, { status: 401, headers: CORS });
   }
   return await backends.functions.fetch(
     new Request(url, {

@@ -16,6 +16,8 @@ export interface StackKeys {
   publishableKey: string;
   /** For servers, by name: `default` and `cron`. */
   secretKeys: { default: string; cron: string };
+  /** Password of the database's superuser and of the roles of the services. */
+  databasePassword: string;
 }
 
 /**
@@ -25,11 +27,8 @@ export interface StackKeys {
  */
 export async function readKeys(dir: string): Promise<StackKeys> {
   const path = `${dir}/keys.json`;
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const text = await Deno.readTextFile(path).catch(() => undefined);
+  if (text !== undefined) return JSON.parse(text);
   const keys: StackKeys = {
     jwtSecret: crypto.randomUUID() + crypto.randomUUID(),
     jwtKid: crypto.randomUUID(),
@@ -38,8 +37,13 @@ export async function readKeys(dir: string): Promise<StackKeys> {
       default: (await generateApiKey("secret")).key,
       cron: (await generateApiKey("secret")).key,
     },
+    databasePassword: crypto.randomUUID(),
   };
-  await Deno.writeTextFile(path, JSON.stringify(keys, null, 2) + "\n", { mode: 0o600 });
+  // Under another name until they are whole.
+  await Deno.writeTextFile(`${path}.partial`, JSON.stringify(keys, null, 2) + "\n", {
+    mode: 0o600,
+  });
+  await Deno.rename(`${path}.partial`, path);
   return keys;
 }
 

@@ -13,12 +13,12 @@ import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
 import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
 import type { StackKeys } from "./keys.ts";
 import type { ProjectConfig } from "./options.ts";
-import { connect, databaseUrl } from "./postgres.ts";
+import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { createApi, createPostgresConnection } from "./supabase_lite.ts";
 
 /** What `@supabase/lite` is made of. */
 export interface LiteOptions {
-  dbPort: number;
+  access: DatabaseAccess;
   keys: StackKeys;
   config: ProjectConfig;
   /** Folder below which Storage keeps its files. */
@@ -40,7 +40,7 @@ export interface Lite {
 export async function startLite(options: LiteOptions): Promise<Lite> {
   const adapted = options.adapted ?? true;
   const connection = createPostgresConnection({
-    url: databaseUrl(options.dbPort, "stack_api"),
+    url: databaseUrl(options.access, "stack_api"),
     postgresOptions: {
       max: 20,
       onnotice: () => {},
@@ -76,7 +76,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     } as unknown as Awaited<ReturnType<typeof local.getConfig>>);
   const app: App = await inDirectory(options.dir, () => local.createApp());
 
-  const listener = connect(options.dbPort, "supabase_admin");
+  const listener = connect(options.access, "supabase_admin");
   if (adapted) await reloadSchemaOnNotify(connection, listener);
 
   return {

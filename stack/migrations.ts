@@ -76,17 +76,28 @@ async function applyOne(sql: Sql, migration: Migration): Promise<void> {
 }
 
 /**
- * Runs the seed files that `config.toml` names, in one transaction each.
+ * Runs the seed files that `config.toml` names, once, each in a transaction together with its row in the
+ * CLI's table of seeds.
  *
  * @param sql A connection of postgres.
  * @param paths Paths relative to `supabase/`.
  */
 export async function applySeed(sql: Sql, paths: string[]): Promise<void> {
+  await sql.unsafe(`
+    create table if not exists supabase_migrations.seed_files (path text primary key, hash text not null);
+  `).simple();
+  const rows = await sql`select path from supabase_migrations.seed_files`;
+  const applied = new Set(rows.map((row) => row.path as string));
   for (const path of paths) {
     const file = `supabase/${path.replace(/^\.\//, "")}`;
+    if (applied.has(file)) continue;
     const text = await Deno.readTextFile(`${PROJECT_DIR}/${file}`);
     try {
-      await sql.begin((transaction) => transaction.unsafe(text).simple());
+      await sql.begin(async (transaction) => {
+        await transaction.unsafe(text).simple();
+        await transaction`insert into supabase_migrations.seed_files (path, hash)
+          values (${file}, encode(sha256(convert_to(${text}, 'UTF8')), 'hex'))`;
+      });
     } catch (error) {
       throw sqlFailure(file, text, error);
     }

@@ -8,7 +8,7 @@ import type { PostgresError, Sql } from "postgres";
 import { Parser } from "tap-parser";
 
 import { PROJECT_DIR } from "./options.ts";
-import { connect } from "./postgres.ts";
+import { connect, type DatabaseAccess } from "./postgres.ts";
 import { say } from "./progress.ts";
 
 /** How many tests there were. */
@@ -26,14 +26,14 @@ const HELPERS = "000_helpers.sql";
  * Runs the files whose path contains `filter`, each on a connection of its own, and prints a line for
  * each and the diagnostics of each failure.
  *
- * @param port Port of PostgreSQL.
+ * @param access The database.
  * @param filter Part of a path; empty for all.
  */
-export async function runPgtap(port: number, filter: string): Promise<Outcome> {
+export async function runPgtap(access: DatabaseAccess, filter: string): Promise<Outcome> {
   const total: Outcome = { passed: 0, failed: 0 };
   const files = listFiles("").filter((file) => file === HELPERS || file.includes(filter));
   for (const file of files) {
-    const outcome = await runFile(port, file);
+    const outcome = await runFile(access, file);
     // They are there for the others, and no test by themselves.
     if (file === HELPERS && outcome.failed === 0) continue;
     total.passed += outcome.passed;
@@ -52,9 +52,9 @@ function listFiles(folder: string): string[] {
     .sort();
 }
 
-async function runFile(port: number, file: string): Promise<Outcome> {
+async function runFile(access: DatabaseAccess, file: string): Promise<Outcome> {
   const text = await Deno.readTextFile(`${TESTS_DIR}/${file}`);
-  const sql = connect(port, "postgres");
+  const sql = connect(access, "postgres");
   const start = performance.now();
   const lines: string[] = [];
   let broken: string | undefined;

@@ -11,9 +11,9 @@ create role postgres login createdb createrole replication bypassrls password 'p
 create role anon nologin noinherit;
 create role authenticated nologin noinherit;
 create role service_role nologin noinherit bypassrls;
-create role authenticator login noinherit password 'postgres';
-create role supabase_auth_admin login noinherit createrole password 'postgres';
-create role supabase_storage_admin login noinherit createrole password 'postgres';
+create role authenticator login noinherit password '{{services password}}';
+create role supabase_auth_admin login noinherit createrole password '{{services password}}';
+create role supabase_storage_admin login noinherit createrole password '{{services password}}';
 
 grant anon, authenticated, service_role to authenticator with inherit false, set true;
 grant anon, authenticated, service_role to supabase_storage_admin with inherit false, set true;
@@ -27,7 +27,8 @@ alter role postgres set search_path = "$user", public, extensions;
 -- REST, Auth and Storage share one connection here and have three on the platform, so this role has
 -- the rights of the three, and none of its own. What it may do to the tables in public, it may do
 -- only as the role of the request.
-create role stack_api login noinherit password 'postgres';
+create role stack_api login noinherit password '{{services password}}';
+alter role stack_api set statement_timeout = '8s';
 grant anon, authenticated, service_role to stack_api with inherit false, set true;
 grant supabase_auth_admin, supabase_storage_admin to stack_api with inherit true, set false;
 

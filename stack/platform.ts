@@ -14,9 +14,10 @@ import { getAuthSchemaSql, getStorageSchemaSql } from "./supabase_lite.ts";
  * Applies `platform.sql`, with the tables of Auth and Storage where it asks for them, unless it has been.
  *
  * @param sql A connection of supabase_admin.
+ * @param password The password of the services' roles.
  * @throws {StackFailure} when the database was made by another `platform.sql`.
  */
-export async function applyPlatform(sql: Sql): Promise<void> {
+export async function applyPlatform(sql: Sql, password: string): Promise<void> {
   const text = await platformSql();
   const digest = new Uint8Array(
     await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)),
@@ -25,7 +26,7 @@ export async function applyPlatform(sql: Sql): Promise<void> {
   const [existing] = await sql`select to_regclass('_stack.platform') is not null as applied`;
   if (!existing?.applied) {
     await sql.begin(async (transaction) => {
-      await transaction.unsafe(text).simple();
+      await transaction.unsafe(text.replaceAll("{{services password}}", password)).simple();
       await transaction`insert into _stack.platform values (${digest})`;
     });
     return;

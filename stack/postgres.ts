@@ -4,7 +4,7 @@
  * @module
  */
 
-import postgres from "postgres";
+import postgres, { type PostgresError } from "postgres";
 
 import { StackFailure } from "./failure.ts";
 import { findPostgres, type PostgresBinaries, reachableDir } from "./postgres_binaries.ts";
@@ -19,19 +19,23 @@ export interface Postgres {
   readonly ended: Promise<void>;
   /** Folder of data and log. */
   readonly dir: string;
-  /** Whether the data folder was made by this start. */
-  readonly fresh: boolean;
   readonly extensionDir: string;
   /** Shuts the server down, disconnecting its clients, and waits for it. */
   stop(): Promise<void>;
 }
 
-/** How to start PostgreSQL. */
-export interface PostgresOptions {
-  /** The stack's folder. */
-  dir: string;
+/** What it takes to connect to the database. */
+export interface DatabaseAccess {
   /** Port on 127.0.0.1. */
   port: number;
+  /** Password of the superuser and of the roles of the services; that of `postgres` is `postgres`. */
+  password: string;
+}
+
+/** How to start PostgreSQL. */
+export interface PostgresOptions extends DatabaseAccess {
+  /** The stack's folder. */
+  dir: string;
   /** Whether data must survive the machine's sudden death; false for the stacks of tests. */
   durable: boolean;
 }
@@ -45,29 +49,26 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const binaries = await findPostgres();
   const dir = await reachableDir(`${options.dir}/postgres`, binaries.user);
   const data = `${dir}/data`;
-  const fresh = await initialise(binaries, data);
-  await waitForPredecessor(data);
+  await initialise(binaries, data, options.password);
 
   const child = spawnServer(binaries, dir, options);
   const guard = spawnGuard(binaries, data);
   const ended = child.status.then(() => {});
-  await waitUntilReady(options.port, child, dir);
-
-  return {
-    pid: child.pid,
-    ended,
-    dir,
-    fresh,
-    extensionDir: binaries.extensionDir,
-    async stop() {
-      try {
-        child.kill("SIGINT");
-      } catch { /* it has ended already */ }
-      await ended;
-      await guard.stdin.close().catch(() => {});
-      await guard.status;
-    },
+  const stop = async () => {
+    try {
+      child.kill("SIGINT");
+    } catch { /* it has ended already */ }
+    await ended;
+    await guard.stdin.close().catch(() => {});
+    await guard.status;
   };
+  try {
+    await waitUntilReady(options, child, dir);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { pid: child.pid, ended, dir, extensionDir: binaries.extensionDir, stop };
 }
 
 /** Removes the data folder of the stack in `dir`. The stack must not be running. */
@@ -80,27 +81,32 @@ export async function removeData(dir: string): Promise<void> {
 /**
  * Connects to the stack's database.
  *
- * @param port Port on 127.0.0.1.
- * @param user `postgres` (as migrations run), `supabase_admin` (the superuser) or a service's role.
+ * @param access Port and password.
+ * @param user `postgres` (as migrations run) or `supabase_admin` (the superuser).
  * @param options Passed to the driver.
  */
 export function connect(
-  port: number,
+  access: DatabaseAccess,
   user: "postgres" | "supabase_admin",
   options: postgres.Options<Record<string, never>> = {},
 ): postgres.Sql {
-  return postgres(databaseUrl(port, user), { onnotice: () => {}, max: 1, ...options });
+  return postgres(databaseUrl(access, user), { onnotice: () => {}, max: 1, ...options });
 }
 
-/** The connection string of a role. All local roles have the password `postgres`. */
-export function databaseUrl(port: number, user: string): string {
-  return `postgresql://${user}:postgres@127.0.0.1:${port}/postgres`;
+/** The connection string of a role. */
+export function databaseUrl(access: DatabaseAccess, user: string): string {
+  const password = user === "postgres" ? "postgres" : access.password;
+  return `postgresql://${user}:${password}@127.0.0.1:${access.port}/postgres`;
 }
 
-async function initialise(binaries: PostgresBinaries, data: string): Promise<boolean> {
+async function initialise(
+  binaries: PostgresBinaries,
+  data: string,
+  password: string,
+): Promise<void> {
   const version = await Deno.readTextFile(`${data}/PG_VERSION`).catch(() => undefined);
   if (version !== undefined) {
-    if (version.trim() === MAJOR_VERSION) return false;
+    if (version.trim() === MAJOR_VERSION) return;
     throw new StackFailure(
       `The data folder was made by PostgreSQL ${version.trim()}, this is ${MAJOR_VERSION}`,
       "Empty it: deno task reset",
@@ -108,34 +114,37 @@ async function initialise(binaries: PostgresBinaries, data: string): Promise<boo
   }
   // Under another name until it is whole: an interrupted initdb is done again, not found half made.
   const partial = `${data}.partial`;
+  const passwordFile = `${data}.password`;
   await Deno.remove(partial, { recursive: true }).catch(() => {});
-  const passwordFile = await Deno.makeTempFile({ dir: data.replace(/\/data$/, "") });
-  await Deno.writeTextFile(passwordFile, "postgres\n");
-  if (binaries.user.uid !== undefined) await Deno.chown(passwordFile, binaries.user.uid, null);
-  const { success, stderr } = await new Deno.Command(binaries.initdb, {
-    args: [
-      `--pgdata=${partial}`,
-      "--username=supabase_admin",
-      "--auth=scram-sha-256",
-      `--pwfile=${passwordFile}`,
-      "--encoding=UTF8",
-      "--locale-provider=builtin",
-      "--builtin-locale=C.UTF-8",
-      "--locale=C",
-      "--no-sync",
-    ],
-    ...binaries.user,
-    cwd: "/",
-  }).output();
-  await Deno.remove(passwordFile);
-  if (!success) {
-    throw new StackFailure(
-      `initdb failed: ${new TextDecoder().decode(stderr).trim()}`,
-      "Check that the folder can be written, or set STACK_DIR to one that can.",
-    );
+  await Deno.remove(passwordFile).catch(() => {});
+  try {
+    await Deno.writeTextFile(passwordFile, `${password}\n`, { mode: 0o600, createNew: true });
+    if (binaries.user.uid !== undefined) await Deno.chown(passwordFile, binaries.user.uid, null);
+    const { success, stderr } = await new Deno.Command(binaries.initdb, {
+      args: [
+        `--pgdata=${partial}`,
+        "--username=supabase_admin",
+        "--auth=scram-sha-256",
+        `--pwfile=${passwordFile}`,
+        "--encoding=UTF8",
+        "--locale-provider=builtin",
+        "--builtin-locale=C.UTF-8",
+        "--locale=C",
+        "--no-sync",
+      ],
+      ...binaries.user,
+      cwd: "/",
+    }).output();
+    if (!success) {
+      throw new StackFailure(
+        `initdb failed: ${new TextDecoder().decode(stderr).trim()}`,
+        "Check that the folder can be written, or set STACK_DIR to one that can.",
+      );
+    }
+    await Deno.rename(partial, data);
+  } finally {
+    await Deno.remove(passwordFile).catch(() => {});
   }
-  await Deno.rename(partial, data);
-  return true;
 }
 
 function spawnServer(
@@ -189,34 +198,47 @@ function spawnGuard(binaries: PostgresBinaries, data: string): Deno.ChildProcess
   }).spawn();
 }
 
-/** After a kill -9 the guard of the last run may still be shutting its server down. */
-async function waitForPredecessor(data: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (true) {
-    const file = await Deno.readTextFile(`${data}/postmaster.pid`).catch(() => undefined);
-    const pid = Number(file?.split("\n")[0]);
-    if (!pid || !isAlive(pid)) return;
+/**
+ * Waits until no PostgreSQL runs on the data of a stack: after a kill -9 the guard of the last run may
+ * still be shutting its server down.
+ *
+ * @param stackDir The stack's folder.
+ * @throws {StackFailure} when one goes on running.
+ */
+export async function waitForPredecessor(stackDir: string): Promise<void> {
+  const binaries = await findPostgres();
+  const data = `${await reachableDir(`${stackDir}/postgres`, binaries.user)}/data`;
+  const deadline = Date.now() + PREDECESSOR_PATIENCE_MS;
+  while (await serverRuns(binaries, data)) {
     if (Date.now() > deadline) {
       throw new StackFailure(
-        `Another PostgreSQL (process ${pid}) uses ${data}`,
-        `Stop it, or remove ${data}/postmaster.pid if that process is something else.`,
+        `Another PostgreSQL uses ${data}`,
+        `Stop it, or remove ${data}/postmaster.pid if it is something else.`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    // Signal 0 is not offered; SIGCONT does nothing to a process that runs.
-    Deno.kill(pid, "SIGCONT");
-    return true;
-  } catch (error) {
-    return error instanceof Deno.errors.PermissionDenied;
-  }
+/** PostgreSQL writes all it has in memory before it ends, which can take a while. */
+const PREDECESSOR_PATIENCE_MS = 60_000;
+
+async function serverRuns(binaries: PostgresBinaries, data: string): Promise<boolean> {
+  const { success } = await new Deno.Command(binaries.pgCtl, {
+    args: ["status", "-D", data],
+    ...binaries.user,
+    cwd: "/",
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return success;
 }
 
-async function waitUntilReady(port: number, child: Deno.ChildProcess, dir: string): Promise<void> {
+async function waitUntilReady(
+  options: PostgresOptions,
+  child: Deno.ChildProcess,
+  dir: string,
+): Promise<void> {
   let exited = false;
   child.status.then(() => exited = true);
   while (true) {
@@ -227,14 +249,23 @@ async function waitUntilReady(port: number, child: Deno.ChildProcess, dir: strin
         "If its data is damaged, empty it: deno task reset",
       );
     }
-    const sql = connect(port, "supabase_admin", { connect_timeout: 5 });
+    const sql = connect(options, "supabase_admin", { connect_timeout: 5 });
     try {
       await sql`select 1`;
       return;
-    } catch {
+    } catch (error) {
+      if ((error as PostgresError).code === INVALID_PASSWORD) {
+        throw new StackFailure(
+          "The data folder was made with other keys than those in keys.json",
+          "Empty it: deno task reset",
+        );
+      }
       await new Promise((resolve) => setTimeout(resolve, 30));
     } finally {
       await sql.end();
     }
   }
 }
+
+/** SQLSTATE of a login with a wrong password. */
+const INVALID_PASSWORD = "28P01";

@@ -74,10 +74,10 @@ async function startTestStack(dir: string): Promise<Stack> {
 }
 
 async function runSqlTests(stack: Stack, filter: string): Promise<Outcome> {
-  const admin = connect(stack.dbPort, "supabase_admin");
+  const admin = connect(stack.access, "supabase_admin");
   await admin`create extension if not exists pgtap with schema extensions`;
   await admin.end();
-  return await runPgtap(stack.dbPort, filter);
+  return await runPgtap(stack.access, filter);
 }
 
 async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<Outcome> {

@@ -8,25 +8,27 @@
 import { installPgtap } from "./pgtap.ts";
 import { applyPlatform } from "./platform.ts";
 import { freePort } from "./ports.ts";
-import { connect, startPostgres } from "./postgres.ts";
+import { connect, type DatabaseAccess, startPostgres } from "./postgres.ts";
 
 /**
  * Starts PostgreSQL in a folder of its own, makes it a platform database, and removes it afterwards.
  *
- * @param run Gets the port.
+ * @param run Gets what it takes to connect.
  */
-export async function withScratchDatabase<T>(run: (port: number) => Promise<T>): Promise<T> {
+export async function withScratchDatabase<T>(
+  run: (access: DatabaseAccess) => Promise<T>,
+): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "strongroom-scratch-" });
   // PostgreSQL's user has to reach its data below.
   await Deno.chmod(dir, 0o755);
-  const port = freePort();
-  const server = await startPostgres({ dir, port, durable: false });
+  const access = { port: freePort(), password: crypto.randomUUID() };
+  const server = await startPostgres({ ...access, dir, durable: false });
   try {
     await installPgtap(server.extensionDir);
-    const sql = connect(port, "supabase_admin");
-    await applyPlatform(sql);
+    const sql = connect(access, "supabase_admin");
+    await applyPlatform(sql, access.password);
     await sql.end();
-    return await run(port);
+    return await run(access);
   } finally {
     await server.stop();
     await Deno.remove(dir, { recursive: true });

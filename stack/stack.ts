@@ -14,13 +14,20 @@ import type { StackOptions } from "./options.ts";
 import { installPgtap } from "./pgtap.ts";
 import { applyPlatform } from "./platform.ts";
 import { requireFreePorts } from "./ports.ts";
-import { connect, databaseUrl, type Postgres, startPostgres } from "./postgres.ts";
+import {
+  connect,
+  type DatabaseAccess,
+  databaseUrl,
+  type Postgres,
+  startPostgres,
+  waitForPredecessor,
+} from "./postgres.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
 
 /** A running stack. */
 export interface Stack {
   readonly apiUrl: string;
-  readonly dbPort: number;
+  readonly access: DatabaseAccess;
   readonly keys: StackKeys;
   readonly postgres: Postgres;
   readonly functions: Functions;
@@ -56,21 +63,24 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     const lock = await acquireLock(options.dir);
     running.push(() => lock.release());
     divertConsole(`${options.dir}/services.log`);
-    requireFreePorts({ STACK_API_PORT: options.apiPort, STACK_DB_PORT: options.dbPort });
-
     const keys = await readKeys(options.dir);
-    const postgres = await step(
-      report,
-      "Starting PostgreSQL",
-      () => startPostgres({ dir: options.dir, port: options.dbPort, durable: start.durable }),
-    );
+    const access = { port: options.dbPort, password: keys.databasePassword };
+    const postgres = await step(report, "Starting PostgreSQL", async () => {
+      await waitForPredecessor(options.dir);
+      requireFreePorts({ STACK_API_PORT: options.apiPort, STACK_DB_PORT: options.dbPort });
+      return await startPostgres({ ...access, dir: options.dir, durable: start.durable });
+    });
     running.push(() => postgres.stop());
-    await step(report, "Preparing the database", () => prepare(options, postgres, report));
+    await step(
+      report,
+      "Preparing the database",
+      () => prepare(options, access, postgres.extensionDir, report),
+    );
 
     const lite = await step(
       report,
       "Starting REST, Auth and Storage",
-      () => startLite({ dbPort: options.dbPort, keys, config: options.config, dir: options.dir }),
+      () => startLite({ access, keys, config: options.config, dir: options.dir }),
     );
     running.push(() => lite.close());
 
@@ -79,7 +89,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       startFunctions({
         dir: FUNCTIONS_DIR,
         apiUrl,
-        dbPort: options.dbPort,
+        access,
         keys,
         deno: options.functionsDeno,
         log: start.log,
@@ -93,42 +103,51 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       keys,
       config: options.config,
     });
-    running.push(() => gateway.shutdown());
+    running.push(() => gateway.stop());
 
-    const environment = toEnvironment(apiUrl, options.dbPort, keys);
+    const environment = toEnvironment(apiUrl, access, keys);
     await writeEnvironment(options.dir, environment);
-    return { apiUrl, dbPort: options.dbPort, keys, postgres, functions, environment, stop };
+    return { apiUrl, access, keys, postgres, functions, environment, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function prepare(options: StackOptions, postgres: Postgres, report: Report): Promise<void> {
-  await installPgtap(postgres.extensionDir);
-  const admin = connect(options.dbPort, "supabase_admin");
+async function prepare(
+  options: StackOptions,
+  access: DatabaseAccess,
+  extensionDir: string,
+  report: Report,
+): Promise<void> {
+  await installPgtap(extensionDir);
+  const admin = connect(access, "supabase_admin");
   try {
-    await applyPlatform(admin);
+    await applyPlatform(admin, access.password);
   } finally {
     await admin.end();
   }
-  const sql = connect(options.dbPort, "postgres");
+  const sql = connect(access, "postgres");
   try {
     await applyMigrations(sql, report);
     const { seed } = options.config.db;
-    if (postgres.fresh && seed?.enabled) await applySeed(sql, seed.sql_paths ?? []);
+    if (seed?.enabled) await applySeed(sql, seed.sql_paths ?? []);
   } finally {
     await sql.end();
   }
 }
 
-function toEnvironment(apiUrl: string, dbPort: number, keys: StackKeys): Record<string, string> {
+function toEnvironment(
+  apiUrl: string,
+  access: DatabaseAccess,
+  keys: StackKeys,
+): Record<string, string> {
   return {
     SUPABASE_URL: apiUrl,
     SUPABASE_PUBLISHABLE_KEY: keys.publishableKey,
     SUPABASE_SECRET_KEY: keys.secretKeys.default,
     SUPABASE_CRON_KEY: keys.secretKeys.cron,
-    SUPABASE_DB_URL: databaseUrl(dbPort, "postgres"),
+    SUPABASE_DB_URL: databaseUrl(access, "postgres"),
   };
 }
 

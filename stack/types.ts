@@ -8,7 +8,7 @@ import { StackFailure } from "./failure.ts";
 import { applyMigrations } from "./migrations.ts";
 import { supabaseCli } from "./npm_tools.ts";
 import { PROJECT_DIR } from "./options.ts";
-import { connect, databaseUrl } from "./postgres.ts";
+import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { noReport, say } from "./progress.ts";
 import { withScratchDatabase } from "./scratch_database.ts";
 
@@ -18,10 +18,10 @@ export const TYPES_FILE = `${PROJECT_DIR}/supabase/functions/_shared/database.ty
 /**
  * The types of a database, as `supabase gen types` makes them and `deno fmt` writes them.
  *
- * @param port Port of the database.
+ * @param access The database.
  */
-export async function generateTypes(port: number): Promise<string> {
-  const url = databaseUrl(port, "postgres");
+export async function generateTypes(access: DatabaseAccess): Promise<string> {
+  const url = databaseUrl(access, "postgres");
   const { code, stdout, output } = await supabaseCli(
     "gen",
     "types",
@@ -49,11 +49,11 @@ if (import.meta.main) {
     say("deno task types writes supabase/functions/_shared/database.types.ts from the migrations.");
     Deno.exit(Deno.args.includes("--help") ? 0 : 2);
   }
-  await withScratchDatabase(async (port) => {
-    const sql = connect(port, "postgres");
+  await withScratchDatabase(async (access) => {
+    const sql = connect(access, "postgres");
     await applyMigrations(sql, noReport);
     await sql.end();
-    await Deno.writeTextFile(TYPES_FILE, await generateTypes(port));
+    await Deno.writeTextFile(TYPES_FILE, await generateTypes(access));
   });
   say("Written: supabase/functions/_shared/database.types.ts");
 }

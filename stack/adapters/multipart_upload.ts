@@ -8,7 +8,7 @@
 
 // @deno-types="@types/busboy"
 import busboy from "busboy";
-import { Readable } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 
 const OBJECT_PATH = /^\/storage\/v1\/object\//;
@@ -50,6 +50,7 @@ function readForm(body: ReadableStream<Uint8Array>, contentType: string): Promis
     parser.on("field", (name, value) => form.fields[name] = value);
     parser.on("file", (_name, stream, info) => {
       const chunks: Uint8Array<ArrayBuffer>[] = [];
+      stream.on("error", reject);
       stream.on("data", (chunk: Uint8Array<ArrayBuffer>) => chunks.push(chunk));
       stream.on("end", async () => {
         const bytes = new Uint8Array(await new Blob(chunks).arrayBuffer());
@@ -57,8 +58,9 @@ function readForm(body: ReadableStream<Uint8Array>, contentType: string): Promis
         resolve(form);
       });
     });
-    parser.on("error", reject);
     parser.on("close", () => form.file ?? resolve(form));
-    Readable.fromWeb(body as unknown as NodeReadableStream).pipe(parser);
+    pipeline(Readable.fromWeb(body as unknown as NodeReadableStream), parser, (error) => {
+      if (error) reject(error);
+    });
   });
 }

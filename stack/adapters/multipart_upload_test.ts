@@ -54,6 +54,27 @@ test("a broken multipart body is the sender's fault", async () => {
   await response.body?.cancel();
 });
 
+test("an upload that ends too soon is the sender's fault, and harms nobody else", async () => {
+  const type = "multipart/form-data; boundary=b";
+  const part = '--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\nabc';
+  const response = await fetch(`${stack.url}/storage/v1/object/x/y`, {
+    method: "POST",
+    headers: { "content-type": type },
+    body: part,
+  });
+  assert.equal(response.status, 400);
+  await response.body?.cancel();
+
+  // A client that goes away in the midst of it.
+  const { hostname, port } = new URL(stack.url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const head = `POST /storage/v1/object/x/y HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\n` +
+    "content-length: 100000\r\n\r\n";
+  await connection.write(new TextEncoder().encode(head + part));
+  connection.close();
+  assert.equal((await serviceClient().storage.listBuckets()).error, null);
+});
+
 test("a multipart body to anything but Storage passes as it is", async () => {
   const form = new FormData();
   form.set("x", "y");

@@ -9,6 +9,7 @@
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 
 import { stack } from "../../supabase/functions/_testing/testing.ts";
+import { readKeys } from "../keys.ts";
 import { startLite } from "../lite.ts";
 import { readOptions } from "../options.ts";
 
@@ -28,9 +29,10 @@ export async function withRawLite<T>(
   run: (lite: RawLite, firstError?: string) => Promise<T>,
 ): Promise<T> {
   const { config } = await readOptions();
+  const keys = await readKeys(stack.dir);
   const lite = await startLite({
-    dbPort: Number(new URL(stack.dbUrl).port),
-    keys: JSON.parse(await Deno.readTextFile(`${stack.dir}/keys.json`)),
+    access: { port: Number(new URL(stack.dbUrl).port), password: keys.databasePassword },
+    keys,
     config,
     dir: stack.dir,
     adapted: false,

@@ -5,13 +5,15 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
+
 /** Fresh processes per bundle; their median counts. */
 const RUNS = 21;
 
 /** The aim for both ratios. */
 const AIM = 1.5;
 
-const FUNCTIONS = new URL("../supabase/functions/", import.meta.url).pathname;
+const FUNCTIONS = fileURLToPath(new URL("../supabase/functions/", import.meta.url));
 
 /** The least that a function which talks to the database carries. */
 const REFERENCE = `import { createClient } from "@supabase/supabase-js";

@@ -8,8 +8,10 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
+import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 
+import { StackFailure } from "./failure.ts";
 import { type StackKeys, toJwks } from "./keys.ts";
 import { PROJECT_DIR } from "./options.ts";
 import { type DatabaseAccess, databaseUrl } from "./postgres.ts";
@@ -80,8 +82,18 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     await dying.child.status;
   };
 
-  await downloadPackages(options);
-  await current().port;
+  try {
+    await downloadPackages(options);
+    await current().port;
+  } catch (cause) {
+    throw new StackFailure(
+      `Cannot run the functions with ${options.deno}: ${
+        cause instanceof Error ? cause.message : cause
+      }`,
+      "Set STACK_DENO to a Deno executable, or leave it unset.",
+      { cause },
+    );
+  }
   const watcher = options.watch ? watchSources(options.dir, kill, options.log) : undefined;
 
   return {
@@ -128,8 +140,7 @@ async function downloadPackages(options: FunctionsOptions): Promise<void> {
     .map((entry) => `${options.dir}/${entry.name}/index.ts`);
   const { stderr } = await new Deno.Command(options.deno, {
     args: ["cache", ...AS_ON_THE_PLATFORM, ...entries],
-    env: { ...denoEnvironment(), NO_COLOR: "1" },
-    clearEnv: true,
+    env: { NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder().decode(stderr).trim();
   if (text) options.log(text);
@@ -151,7 +162,7 @@ function spawnHost(options: FunctionsOptions, environment: Record<string, string
       "--allow-net",
       "--allow-env",
       `--allow-read=${options.dir}`,
-      new URL("functions_host.ts", import.meta.url).pathname,
+      fileURLToPath(new URL("functions_host.ts", import.meta.url)),
       options.dir,
     ],
     env: environment,
@@ -188,7 +199,7 @@ async function readLines(
 function platformEnvironment(options: FunctionsOptions): Record<string, string> {
   const { keys } = options;
   return {
-    ...denoEnvironment(),
+    ...denoEnvironment(/^(HOME|PATH|DENO_DIR|XDG_CACHE_HOME|.*CERT.*)$/),
     SUPABASE_URL: options.apiUrl,
     // What these were called before; the platform still sets them.
     SUPABASE_ANON_KEY: keys.publishableKey,
@@ -203,9 +214,8 @@ function platformEnvironment(options: FunctionsOptions): Record<string, string> 
   };
 }
 
-/** What Deno itself needs: its cache, and the way to the registry. */
-function denoEnvironment(): Record<string, string> {
-  const wanted = /^(HOME|PATH|DENO_DIR|XDG_CACHE_HOME|NPM_CONFIG_.*|.*_PROXY|.*_proxy|.*CERT.*)$/;
+/** The variables of this process that Deno itself needs. */
+function denoEnvironment(wanted: RegExp): Record<string, string> {
   return Object.fromEntries(
     Object.entries(Deno.env.toObject()).filter(([name]) => wanted.test(name)),
   );

@@ -1,12 +1,14 @@
 /**
  * The process that runs the edge functions, as the platform's runtime does: each is imported from
  * its `index.ts` on its first request, and its default export answers. Started by `functions.ts` with
- * the folder of the functions as its argument; works in any Deno from 2.1 on and imports nothing.
+ * the folder of the functions as its argument; works in any Deno from 2.1 on and imports nothing but what Deno ships.
  *
  * @module
  */
 
-const folder = Deno.args[0];
+import { pathToFileURL } from "node:url";
+
+const [folder = ""] = Deno.args;
 
 /** What an edge function exports by default. */
 interface EdgeFunction {
@@ -18,10 +20,14 @@ const loaded = new Map<string, Promise<EdgeFunction>>();
 function load(name: string): Promise<EdgeFunction> {
   let loading = loaded.get(name);
   if (!loading) {
-    loading = import(`file://${folder}/${name}/index.ts`).then(({ default: exported }) => {
-      if (typeof exported?.fetch === "function") return exported;
-      throw new TypeError(`functions/${name}/index.ts has no default export with a fetch function`);
-    });
+    loading = import(pathToFileURL(`${folder}/${name}/index.ts`).href).then(
+      ({ default: exported }) => {
+        if (typeof exported?.fetch === "function") return exported;
+        throw new TypeError(
+          `functions/${name}/index.ts has no default export with a fetch function`,
+        );
+      },
+    );
     loaded.set(name, loading);
   }
   return loading;

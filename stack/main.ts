@@ -5,7 +5,7 @@
  */
 
 import { StackFailure } from "./failure.ts";
-import { lockHolder } from "./lock.ts";
+import { acquireLock, lockHolder } from "./lock.ts";
 import { readOptions, type StackOptions } from "./options.ts";
 import { removeData } from "./postgres.ts";
 import { printReport, say } from "./progress.ts";
@@ -49,6 +49,10 @@ async function start(options: StackOptions): Promise<void> {
     say(`\nPostgreSQL has ended by itself. Its log: ${stack.postgres.dir}/postgres.log`);
   }
   say(`\nStopping (${signal})`);
+  // Who asks twice does not want to wait.
+  for (const again of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(again, () => Deno.exit(130));
+  }
   await stack.stop();
   say("Stopped. The data is kept.");
   Deno.exit(signal === "PostgreSQL's end" ? 1 : 0);
@@ -84,7 +88,11 @@ async function stop(options: StackOptions): Promise<void> {
     return;
   }
   Deno.kill(pid, "SIGTERM");
+  const deadline = Date.now() + 30_000;
   while (await lockHolder(options.dir) !== undefined) {
+    if (Date.now() > deadline) {
+      throw new StackFailure(`Process ${pid} does not stop`, `End it with: kill -9 ${pid}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   say("Stopped.");
@@ -92,8 +100,11 @@ async function stop(options: StackOptions): Promise<void> {
 
 async function reset(options: StackOptions): Promise<void> {
   await stop(options);
+  const lock = await acquireLock(options.dir);
   await removeData(options.dir);
   await Deno.remove(`${options.dir}/supabase`, { recursive: true }).catch(() => {});
+  await Deno.remove(`${options.dir}/env`).catch(() => {});
+  await lock.release();
   say("Emptied. The next start makes it anew.");
 }
 

@@ -4,12 +4,14 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
+import { resolve } from "node:path";
 import { parse } from "smol-toml";
 
 import { StackFailure } from "./failure.ts";
 
 /** The checkout this file is in. */
-export const PROJECT_DIR: string = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+export const PROJECT_DIR: string = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
 /** What the local stack reads of `supabase/config.toml`; the file has more for the CLI. */
 export interface ProjectConfig {
@@ -43,13 +45,20 @@ export interface StackOptions {
  */
 export async function readOptions(): Promise<StackOptions> {
   const config = await readConfig();
-  return {
-    dir: Deno.env.get("STACK_DIR") ?? `${PROJECT_DIR}/.stack`,
+  const options = {
+    dir: resolve(Deno.env.get("STACK_DIR") || `${PROJECT_DIR}/.stack`),
     apiPort: portFromEnv("STACK_API_PORT") ?? config.api.port,
     dbPort: portFromEnv("STACK_DB_PORT") ?? config.db.port,
-    functionsDeno: Deno.env.get("STACK_DENO") ?? Deno.execPath(),
+    functionsDeno: Deno.env.get("STACK_DENO") || Deno.execPath(),
     config,
   };
+  if (options.apiPort === options.dbPort) {
+    throw new StackFailure(
+      `The API and the database cannot both have port ${options.apiPort}`,
+      "Set STACK_API_PORT and STACK_DB_PORT to two ports.",
+    );
+  }
+  return options;
 }
 
 async function readConfig(): Promise<ProjectConfig> {
@@ -67,7 +76,7 @@ async function readConfig(): Promise<ProjectConfig> {
 
 function portFromEnv(name: string): number | undefined {
   const text = Deno.env.get(name);
-  if (text === undefined) return undefined;
+  if (!text) return undefined;
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new StackFailure(

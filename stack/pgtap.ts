@@ -4,6 +4,8 @@
  * @module
  */
 
+import { fileURLToPath } from "node:url";
+
 import { pgtap } from "@electric-sql/pglite-pgtap";
 
 /**
@@ -31,7 +33,7 @@ export async function installPgtap(extensionDir: string): Promise<void> {
 async function archivePath(): Promise<string> {
   // The package tells PGlite, and only PGlite, where its archive is.
   const setup = pgtap.setup as unknown as () => Promise<{ bundlePath: URL }>;
-  return (await setup()).bundlePath.pathname;
+  return fileURLToPath((await setup()).bundlePath);
 }
 
 async function extract(archive: string, dir: string): Promise<void> {

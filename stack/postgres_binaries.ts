@@ -58,8 +58,13 @@ export async function reachableDir(
     return wanted;
   }
   const dir = `/var/tmp/strongroom-${await shortHash(wanted)}`;
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
-  await Deno.chown(dir, user.uid, user.gid ?? null);
+  try {
+    await Deno.mkdir(dir, { mode: 0o700 });
+    await Deno.chown(dir, user.uid, user.gid ?? null);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    await requireOwn(dir, [0, user.uid]);
+  }
   return dir;
 }
 
@@ -106,12 +111,8 @@ async function succeeds(
 
 async function copyToReach(root: string): Promise<string> {
   const dir = `/var/tmp/strongroom-postgres-${await shortHash(root)}`;
-  const existing = await Deno.stat(`${dir}/bin/postgres`).catch(() => undefined);
-  if (existing) {
-    // A folder in /var/tmp that root did not make is nobody's to run.
-    if (existing.uid !== 0) {
-      throw new StackFailure(`${dir} does not belong to root`, "Remove it and start again.");
-    }
+  if (await Deno.lstat(dir).catch(() => undefined)) {
+    await requireOwn(dir, [0]);
     return dir;
   }
   const partial = await Deno.makeTempDir({ dir: "/var/tmp", prefix: "strongroom-" });
@@ -125,6 +126,14 @@ async function copyToReach(root: string): Promise<string> {
   await Deno.chmod(partial, 0o755);
   await Deno.rename(partial, dir).catch(() => Deno.remove(partial, { recursive: true }));
   return dir;
+}
+
+/** Everyone may make folders in /var/tmp: one that somebody else has made there is not to be used. */
+async function requireOwn(dir: string, owners: number[]): Promise<void> {
+  const { isDirectory, uid, mode } = await Deno.lstat(dir);
+  if (!isDirectory || !owners.includes(uid ?? -1) || ((mode ?? 0) & 0o022) !== 0) {
+    throw new StackFailure(`${dir} is not a folder of this program's own`, "Remove it.");
+  }
 }
 
 async function userIds(name: string): Promise<{ uid: number; gid: number }> {

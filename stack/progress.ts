@@ -11,7 +11,12 @@ const encoder = new TextEncoder();
 
 /** Writes a line to stdout. `console` is not for people here: see {@link divertConsole}. */
 export function say(line: string): void {
-  Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+  try {
+    Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+  } catch (error) {
+    // Whoever read this has gone; the work goes on.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }
 
 /** Prints each step. */
@@ -26,7 +31,12 @@ export const printReport: Report = (line) => say(`  ${line}`);
 export function divertConsole(path: string): void {
   const write = (...values: unknown[]) => {
     const text = values.map((v) => typeof v === "string" ? v : Deno.inspect(v)).join(" ");
-    Deno.writeTextFileSync(path, `${text}\n`, { append: true, create: true });
+    Deno.writeTextFileSync(path, `${text}\n`, {
+      append: true,
+      create: true,
+      // It has tokens of sign-in links.
+      mode: 0o600,
+    });
   };
   Object.assign(console, { log: write, info: write, warn: write, error: write, debug: write });
 }

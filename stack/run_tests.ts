@@ -23,6 +23,9 @@ Environment
   STACK_DENO=PATH  Deno executable that runs the functions          (default: this one)
 `;
 
+/** The process of the Deno tests, while it runs. */
+let running: Deno.ChildProcess | undefined;
+
 async function main(args: string[]): Promise<number> {
   const flags = args.filter((arg) => arg.startsWith("-"));
   const [filter = "", ...more] = args.filter((arg) => !arg.startsWith("-"));
@@ -36,6 +39,9 @@ async function main(args: string[]): Promise<number> {
   await Deno.chmod(dir, 0o755);
   let stack: Stack | undefined;
   const cleanUp = async () => {
+    try {
+      running?.kill("SIGKILL");
+    } catch { /* it has ended */ }
     await stack?.stop();
     await Deno.remove(dir, { recursive: true }).catch(() => {});
   };
@@ -60,7 +66,7 @@ async function main(args: string[]): Promise<number> {
 }
 
 async function startTestStack(dir: string): Promise<Stack> {
-  const log = await Deno.open(`${dir}/functions.log`, { create: true, append: true });
+  const log = await Deno.open(`${dir}/functions.log`, { create: true, append: true, mode: 0o600 });
   const encoder = new TextEncoder();
   return await startStack(
     { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
@@ -86,7 +92,7 @@ async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<
     ? [...testFiles()].filter((file) => file.includes(filter))
     : [];
   const report = `${dir}/junit.xml`;
-  const { code } = await new Deno.Command(Deno.execPath(), {
+  const child = new Deno.Command(Deno.execPath(), {
     args: [
       "test",
       "--allow-all",
@@ -98,7 +104,9 @@ async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<
     ],
     env: { ...stack.environment, STACK_LOG: `${dir}/functions.log`, STACK_TEST_DIR: dir },
     stdin: "null",
-  }).spawn().status;
+  }).spawn();
+  running = child;
+  const { code } = await child.status;
   return await readJunit(report, code);
 }
 

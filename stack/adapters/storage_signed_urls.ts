@@ -43,7 +43,7 @@ async function signMany(
   answer: (request: Request) => Promise<Response>,
 ): Promise<Response> {
   const headers = withoutLength(request.headers);
-  const { paths, ...options } = await request.json().catch(() => ({}));
+  const { paths, ...options } = (await request.json().catch(() => null)) ?? {};
   if (!Array.isArray(paths)) {
     return Response.json(
       { statusCode: "400", error: "Error", message: "body must have required property 'paths'" },
@@ -51,6 +51,10 @@ async function signMany(
     );
   }
   const signed = await Promise.all(paths.map(async (path) => {
+    // In a URL they would lead out of the bucket.
+    if (/(^|\/)\.{1,2}(\/|$)/.test(String(path))) {
+      return { error: NOT_SIGNED, path, signedURL: null };
+    }
     const encoded = String(path).split("/").map(encodeURIComponent).join("/");
     const response = await answer(
       new Request(`${request.url}/${encoded}`, {

@@ -22,8 +22,9 @@ test("a signed download URL from supabase-js opens the object, and only that one
   assert.ok(!other.ok);
   await other.body?.cancel();
 
-  const many = await bucket.createSignedUrls(["a/one file.txt", "a/two.txt", "none"], 60);
+  const many = await bucket.createSignedUrls(["a/one file.txt", "a/two.txt", "../x", "none"], 60);
   const missing = many.data?.pop();
+  assert.equal(many.data?.pop()?.signedUrl ?? null, null, "no way out of the bucket");
   assert.deepEqual([missing?.path, missing?.signedUrl ?? null], ["none", null]);
   assert.match(missing?.error ?? "", /does not exist/);
   for (const item of many.data ?? []) {

@@ -83,7 +83,7 @@ create table public.credit_transactions (
   actor text not null,
   actor_id uuid,
   idempotency_key text,
-  request_hash bytea,
+  request_hash text,
   created_at timestamptz not null,
   primary key (account_id, entry_no),
   constraint credit_transactions_entry_no_check check (entry_no > 0),
@@ -105,11 +105,12 @@ comment on column public.credit_transactions.actor is
   'Who asked: the user, the service with a secret key, or the system itself';
 comment on column public.credit_transactions.actor_id is 'The user who acted, or for whom the service did';
 comment on column public.credit_transactions.request_hash is
-  'What was asked with the idempotency key, to tell a repeat from another request';
+  'SHA-256 of what was asked with the idempotency key, to tell a repeat from another request';
 
--- The same key of one user is one entry, whichever account it is in.
+-- The same key of one user is one entry, whichever account it is in. What the service does for the user has keys
+-- of its own: else a user could use them up before it.
 create unique index credit_transactions_idempotency_key on public.credit_transactions
-  (coalesce(actor_id, account_id), idempotency_key) where idempotency_key is not null;
+  (coalesce(actor_id, account_id), actor, idempotency_key) where idempotency_key is not null;
 
 alter table public.credit_transactions enable row level security;
 revoke all on public.credit_transactions from public, anon, authenticated, service_role;
@@ -265,8 +266,8 @@ end $$;
 revoke all on function private.price_credits(text, numeric) from public, anon, authenticated, service_role;
 
 -- Charges the account of a user: either quantity of sku at its price, or amount. Posts one entry and
--- returns it. The same idempotency_key of the same user with the same request returns the first entry
--- again, with replayed = true.
+-- returns it. The same idempotency_key of the same user and actor with the same request returns the first
+-- entry again, with replayed = true. actor is user or service: who asked.
 -- Definer: not even the service may write the tables of credits. For the service only, which answers
 -- for user_id and for who may name an amount.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits {available, required};
@@ -287,14 +288,15 @@ as $$
 declare
   v_account public.credit_accounts;
   v_entry public.credit_transactions;
-  v_hash bytea;
+  v_hash text;
   v_amount numeric;
   v_available numeric;
 begin
   if num_nulls(deduct_credits.sku, deduct_credits.amount) <> 1
     or (deduct_credits.amount is not null and deduct_credits.quantity is not null)
-    or char_length(deduct_credits.description) not between 1 and 500 then
-    raise exception 'A charge names either sku and quantity or an amount, and its description has 1 to 500 characters'
+    or char_length(deduct_credits.description) not between 1 and 500
+    or deduct_credits.actor is null or deduct_credits.actor not in ('user', 'service') then
+    raise exception 'A charge names either sku and quantity or an amount; its description has 1 to 500 characters, its actor is user or service'
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   if char_length(deduct_credits.idempotency_key) not between 1 and 255 then
@@ -311,12 +313,13 @@ begin
   end if;
 
   if deduct_credits.idempotency_key is not null then
-    v_hash := sha256(convert_to(jsonb_build_array('deduct', v_account.id, deduct_credits.sku,
+    v_hash := encode(sha256(convert_to(jsonb_build_array('deduct', v_account.id, deduct_credits.sku,
       trim_scale(deduct_credits.quantity), trim_scale(deduct_credits.amount),
-      deduct_credits.description)::text, 'UTF8'));
+      deduct_credits.description)::text, 'UTF8')), 'hex');
     -- Looked for under the lock: a second request with the key waits for the first and then finds it.
     select t.* into v_entry from public.credit_transactions as t
     where coalesce(t.actor_id, t.account_id) = deduct_credits.user_id
+      and t.actor = deduct_credits.actor
       and t.idempotency_key = deduct_credits.idempotency_key;
     if found then
       if v_entry.request_hash <> v_hash then

@@ -16,7 +16,8 @@ begin
   insert into public.user_settings (user_id) values (new.id) on conflict do nothing;
   insert into public.user_security_settings (user_id) values (new.id) on conflict do nothing;
   insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
-  perform private.open_credit_account(new.id, private.setting('credits.signup_amount'));
+  perform private.open_credit_account(new.id, coalesce(
+    (select s.value from private.settings as s where s.name = 'credits.signup_amount'), 0));
   return new;
 end $$;
 comment on function public.handle_new_user() is 'Trigger function: makes the rows of a new account';

@@ -24,6 +24,9 @@ export interface AuthenticatedEnv {
 /** Supabase Auth puts this audience and this role in the tokens of signed-in users. */
 const SIGNED_IN = "authenticated";
 
+/** The form of the ids of Supabase Auth. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** Milliseconds that a call to the database may take: above PostgreSQL's own limit of 8 s, which answers better. */
 const DATABASE_TIMEOUT_MS = 10_000;
 
@@ -48,7 +51,10 @@ export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedE
         : error;
     }
     const { jwtClaims } = c.var.supabaseContext;
-    if (jwtClaims && jwtClaims.role !== SIGNED_IN) {
+    if (
+      jwtClaims &&
+      (jwtClaims.role !== SIGNED_IN || jwtClaims.exp === undefined || !UUID.test(jwtClaims.sub))
+    ) {
       throw unauthorized("invalid_token", "The token is not one of a signed-in user");
     }
     await next();

@@ -35,6 +35,7 @@ test("a token is refused when it is not Auth's, not a user's or not valid any mo
   const wrongKey = new TextEncoder().encode("another secret of the same length as the first one");
   const now = Math.floor(Date.now() / 1000);
   const { sub: _, ...withoutSubject } = claims(id);
+  const { exp: __, ...everlasting } = claims(id);
   const [header, payload, signature] = token.split(".");
   const cases: [what: string, token: string, code: string][] = [
     ["signed with another key", await sign(claims(id), wrongKey), "invalid_token"],
@@ -61,6 +62,9 @@ test("a token is refused when it is not Auth's, not a user's or not valid any mo
       await sign({ ...claims(id), role: "service_role" }),
       "invalid_token",
     ],
+    ["of a user without an id", await sign({ ...claims(id), sub: "" }), "invalid_token"],
+    ["of an id that is none", await sign({ ...claims(id), sub: "me" }), "invalid_token"],
+    ["that never expires", await sign(everlasting), "invalid_token"],
     ["garbage", "eyJ.eyJ.eyJ", "invalid_token"],
   ];
   for (const [what, candidate, code] of cases) {

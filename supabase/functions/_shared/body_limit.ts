@@ -17,12 +17,14 @@ const PATIENCE = 16;
  * Middleware that reads the body, so that the routes have it whole.
  *
  * @param maxBytes Bytes that a body may have.
- * @throws {Problem} 413 `body_too_large`.
+ * @throws {Problem} 413 `body_too_large`; 400 `body_incomplete` when the client goes away.
  */
 export function limitBody(maxBytes: number): MiddlewareHandler {
   return async function readLimitedBody(c, next) {
     if (c.req.raw.body) {
-      const body = await readAtMost(c.req.raw.body, maxBytes);
+      const body = await readAtMost(c.req.raw.body, maxBytes).catch((cause: unknown) => {
+        throw new Problem(400, "body_incomplete", "The body ended before its end", { cause });
+      });
       if (!body) {
         throw new Problem(413, "body_too_large", `A body may have ${maxBytes} bytes here`);
       }

@@ -71,16 +71,27 @@ const KNOWN_STATES: Record<string, [status: number, code: string, detail: string
   PGRST116: [404, "not_found", "There is no such thing"],
 };
 
+/** What an answer without a known code says by its status: of a proxy in front of PostgREST, or of PostgREST. */
+const KNOWN_STATUSES: Record<number, [status: number, code: string, detail: string]> = {
+  401: [401, "token_expired", "The session token has expired"],
+  429: [503, "try_again", "The database takes no more requests for now"],
+  502: [503, "try_again", "The database cannot be reached"],
+  503: [503, "try_again", "The database cannot be reached"],
+  504: [504, "database_timeout", "The database took too long"],
+};
+
 function fromPostgres(error: PostgrestError, status: number): Problem {
-  const raised = error.code.match(/^PT([45]\d\d)$/)?.[1];
+  const state = typeof error.code === "string" ? error.code : "";
+  const raised = state.match(/^PT([45]\d\d)$/)?.[1];
   if (raised) return fromRaise(Number(raised), error);
 
-  const known = KNOWN_STATES[error.code] ?? KNOWN_STATES[error.code.slice(0, 2)];
+  const known = KNOWN_STATES[state] ?? KNOWN_STATES[state.slice(0, 2)] ?? KNOWN_STATUSES[status];
   if (known) {
     const [status, code, detail] = known;
     return new Problem(status, code, detail, {
       cause: error,
       ...(status === 503 && { headers: { "retry-after": "1" } }),
+      ...(status === 401 && { headers: { "www-authenticate": "Bearer" } }),
     });
   }
   // supabase-js has no status for an answer that never came.

@@ -101,6 +101,29 @@ test("a database that cannot be reached is told apart from one that refuses", as
   assert.throws(() => unwrap(answer), { status: 503, code: "try_again" });
 });
 
+test("what stands in front of the database is told apart by its status", async () => {
+  const answers: [status: number, body: string, expected: number, code: string][] = [
+    [502, "<html>Bad Gateway</html>", 503, "try_again"],
+    [503, "upstream", 503, "try_again"],
+    [503, '{"message": "no code"}', 503, "try_again"],
+    [504, "", 504, "database_timeout"],
+    [429, '{"message": "slow down"}', 503, "try_again"],
+    [401, '{"code": "PGRST303", "message": "JWT expired"}', 401, "token_expired"],
+    [500, '{"code": "XX000", "message": "Secret"}', 500, "internal_error"],
+    [500, "Secret", 500, "internal_error"],
+  ];
+  for (const [status, body, expected, code] of answers) {
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => new Response(body, { status }),
+    );
+    const client = createClient(`http://127.0.0.1:${server.addr.port}`, "key");
+    const answer = await client.rpc("anything");
+    await server.shutdown();
+    assert.throws(() => unwrap(answer), { status: expected, code }, `${status} ${body}`);
+  }
+});
+
 test("defined leaves out what is undefined, and only that", () => {
   assert.deepEqual(defined({ a: 1, b: undefined, c: null, d: 0, e: "" }), {
     a: 1,

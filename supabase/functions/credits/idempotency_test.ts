@@ -8,6 +8,7 @@ import {
   signUp,
   test,
   type TestUser,
+  withDatabase,
 } from "../_testing/testing.ts";
 
 function deduct(user: TestUser, key: string, sku: string, quantity = 1): Promise<Answer> {
@@ -34,7 +35,20 @@ test("ten requests at once with one Idempotency-Key charge once", async () => {
   const user = await signUp();
   const sku = await createPrice(10);
   const key = crypto.randomUUID();
-  const answers = await Promise.all(Array.from({ length: 10 }, () => deduct(user, key, sku)));
+  // All ten wait for the account before any of them can see the key of another.
+  const answers = await withDatabase((sql) =>
+    sql.begin(async (transaction) => {
+      await transaction`select 1 from credit_accounts where user_id = ${user.id} for update`;
+      const requests = Array.from({ length: 10 }, () => deduct(user, key, sku));
+      let waiting = 0;
+      while (waiting < 10) {
+        const [row] =
+          await transaction`select count(*)::int as waiting from pg_locks where not granted`;
+        waiting = row?.waiting;
+      }
+      return { requests };
+    })
+  ).then(({ requests }) => Promise.all(requests));
   assert.deepEqual(answers.map((answer) => answer.status), Array(10).fill(200));
   assert.equal(new Set(answers.map((answer) => JSON.stringify(answer.body))).size, 1);
   const replayed = answers.filter((answer) => answer.headers.get("idempotent-replayed") === "true");
@@ -66,11 +80,16 @@ test("two users may use the same Idempotency-Key", async () => {
   }
 });
 
-test("a service's Idempotency-Key is the key of the user it acts for", async () => {
+test("a service's Idempotency-Key is its own for each user, and out of the users' reach", async () => {
   const [one, two] = await Promise.all([signUp(), signUp()]);
-  const headers = { "idempotency-key": crypto.randomUUID() };
+  const key = crypto.randomUUID();
   const charge = (user: TestUser) =>
-    invoke(serviceClient(), "credits/deduct", { body: { user_id: user.id, amount: 5 }, headers });
+    invoke(serviceClient(), "credits/deduct", {
+      body: { user_id: user.id, amount: 5 },
+      headers: { "idempotency-key": key },
+    });
+  // The user has used the key for something else before.
+  assert.equal((await deduct(one, key, await createPrice(1))).status, 200);
   assert.equal((await charge(one)).headers.get("idempotent-replayed"), null);
   assert.equal((await charge(two)).headers.get("idempotent-replayed"), null);
   assert.equal((await charge(one)).headers.get("idempotent-replayed"), "true");

@@ -58,6 +58,7 @@ test("POST /credits/deduct answers each bad body with its problem and charges no
     ["quantity 1.5", `{"sku": "${sku}", "quantity": 1.5}`, 422, "invalid_quantity"],
     ["quantity 1e308", `{"sku": "${sku}", "quantity": 1e308}`, 422, "invalid_request"],
     ["quantity 1e400", `{"sku": "${sku}", "quantity": 1e400}`, 422, "invalid_request"],
+    ["quantity 1e-320", `{"sku": "${sku}", "quantity": 1e-320}`, 422, "invalid_request"],
     ["quantity 1e-9", `{"sku": "${sku}", "quantity": 1e-9}`, 422, "invalid_request"],
     ["a string", `{"sku": "${sku}", "quantity": "1"}`, 422, "invalid_request"],
     ["a list", `{"sku": "${sku}", "quantity": [1]}`, 422, "invalid_request"],
@@ -86,7 +87,7 @@ test("POST /credits/deduct says which field is wrong, and how", async () => {
   const user = await signUp();
   const problem = await (await post(user, `{"sku": "x", "quantity": 0, "note": 1}`)).json();
   assert.deepEqual(problem.errors, [
-    { path: "quantity", message: "Too small: expected number to be >0" },
+    { path: "quantity", message: "Too small: expected number to be >=0.0001" },
     { path: "", message: 'Unrecognized key: "note"' },
   ]);
 });

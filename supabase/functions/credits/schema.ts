@@ -13,7 +13,7 @@ const LARGEST = 1_000_000_000;
 const STEP = 0.0001;
 
 const sku = z.string().check(z.regex(/^[a-z0-9][a-z0-9._:/-]{0,99}$/));
-const quantity = z.number().check(z.positive(), z.maximum(LARGEST), z.multipleOf(STEP));
+const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
 const amount = quantity;
 const description = z.string().check(z.minLength(1), z.maxLength(500));
 

@@ -1,7 +1,7 @@
 -- deduct_credits: what it charges, what it writes, what it refuses.
 
 begin;
-select plan(49);
+select plan(54);
 select tests.create_user('owner');
 select tests.create_user('other');
 insert into credit_prices (sku, effective_from, unit, price, quantity_scale) values
@@ -71,6 +71,10 @@ select is(tests.refusal($$ select pg_temp.deduct('msg', 2, idempotency_key => 'k
   'PT422 idempotency_key_reused', 'another quantity is another request');
 select is(tests.refusal($$ select pg_temp.deduct(amount => 1, idempotency_key => 'k') $$),
   'PT422 idempotency_key_reused', 'so is an amount');
+select is(tests.refusal($$ select pg_temp.deduct('msg', 1, description => 'd', idempotency_key => 'k') $$),
+  'PT422 idempotency_key_reused', 'so is a description');
+select is((public.deduct_credits(tests.user_id('other'), 'msg', 1, idempotency_key => 'k')).replayed, false,
+  'a service has keys of its own');
 select is((pg_temp.deduct('msg', 1, idempotency_key => 'k', name => 'other')).replayed, false,
   'another user''s key is another key');
 insert into credit_prices values ('msg', now(), 'message', 7);
@@ -126,6 +130,13 @@ select is(tests.refusal($$ select pg_temp.deduct('tiny', 1, name => 'nobody') $$
   'PT404 account_not_found', 'a user without an account');
 select is(tests.refusal($$ select public.deduct_credits(null, 'tiny', 1) $$),
   'PT404 account_not_found', 'no user');
+
+select is(tests.refusal($$ select public.deduct_credits(tests.user_id('owner'), 'tiny', 1, actor => 'system') $$),
+  'PT422 invalid_charge', 'the system charges nobody');
+select is(tests.refusal($$ select public.deduct_credits(tests.user_id('owner'), 'tiny', 1, actor => null) $$),
+  'PT422 invalid_charge', 'nor does nobody');
+select throws_ok($$ insert into credit_prices (sku, unit, price, quantity_scale) values ('x', 'y', 1, 5) $$, '23514',
+  null, 'a quantity has at most four decimals');
 
 -- afterwards ------------------------------------------------------------------------------------------
 select results_eq(

@@ -1,7 +1,7 @@
 -- History is append-only, for everyone, and the last line of defence holds even for the owner.
 
 begin;
-select plan(20);
+select plan(21);
 select tests.create_user('owner');
 insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
 select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
@@ -34,7 +34,7 @@ returns void language sql as $$
     (account_id, entry_no, kind, amount, balance_after, sku, actor, actor_id, idempotency_key,
       request_hash, created_at)
   values (tests.account_of('owner'), entry_no, kind, amount, 0, sku, 'user', tests.user_id('owner'),
-    key, sha256(key::bytea), now())
+    key, case when key is not null then 'hash' end, now())
 $$;
 select throws_ok($$ select pg_temp.post(2, 'deduct', -1, null, null) $$, '23505', null,
   'a number is given once');
@@ -50,6 +50,9 @@ select throws_ok($$ select pg_temp.post(3, 'deduct', -1, 'msg', null) $$, '23514
 select lives_ok($$ select pg_temp.post(3, 'deduct', -1, null, 'key') $$, 'a key is used once');
 select throws_ok($$ select pg_temp.post(4, 'deduct', -1, null, 'key') $$, '23505', null,
   'and not twice by one user');
+select throws_ok($$ insert into credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
+    values (tests.account_of('owner'), 9, 'grant', 1, 1, 'nobody', now()) $$, '23514', null,
+  'an actor is user, service or system');
 select throws_ok($$ select pg_temp.post(4, 'deduct', -1, null, '') $$, '23514', null,
   'an empty key is none');
 

@@ -1,7 +1,7 @@
 -- Sign-up: every row is made, and nothing a user sends can stop it.
 
 begin;
-select plan(12);
+select plan(14);
 
 -- as the Auth server: its role, and whatever metadata a client made up
 create function pg_temp.sign_up(name text, metadata jsonb) returns void language sql as $$
@@ -42,6 +42,15 @@ select is((select balance from credit_accounts where user_id = tests.user_id('po
 select is_empty(
   $$ select 1 from credit_transactions where account_id = tests.account_of('poor') $$,
   'and then there is no entry');
+
+delete from private.settings;
+select lives_ok($$ select pg_temp.sign_up('unset', '{}') $$, 'a missing setting stops no sign-up');
+
+-- A user who was there before the trigger was.
+delete from credit_accounts where user_id = tests.user_id('plain');
+select private.open_credit_account(tests.user_id('plain'), 0);
+select results_eq($$ select balance, version from credit_accounts where user_id = tests.user_id('plain') $$,
+  $$ values (0::numeric, 0::bigint) $$, 'an account can be opened without credits');
 
 select * from finish();
 rollback;

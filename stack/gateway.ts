@@ -12,6 +12,7 @@ import { nameSigningKey } from "./adapters/session_token_kid.ts";
 import { mendSigning } from "./adapters/storage_signed_urls.ts";
 import type { Functions } from "./functions.ts";
 import type { StackKeys } from "./keys.ts";
+import { within } from "./within.ts";
 import type { Lite } from "./lite.ts";
 import type { ProjectConfig } from "./options.ts";
 
@@ -25,7 +26,7 @@ export interface Backends {
 
 /** The running gateway. */
 export interface Gateway {
-  /** Takes no more requests, and ends those that do not end by themselves within a second. */
+  /** Takes no more requests, and waits a second for those under way. */
   stop(): Promise<void>;
 }
 
@@ -33,7 +34,7 @@ const FUNCTIONS_PREFIX = "/functions/v1";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Milliseconds that requests have to end in. */
+/** Milliseconds that requests under way have to end in. */
 const PATIENCE_MS = 1_000;
 
 /** The platform's own answers are for browsers too. */
@@ -46,11 +47,9 @@ const CORS = { "access-control-allow-origin": "*" };
  * @param backends Where requests go.
  */
 export function serveGateway(port: number, backends: Backends): Gateway {
-  const abort = new AbortController();
   const server = Deno.serve({
     hostname: "127.0.0.1",
     port,
-    signal: abort.signal,
     onListen: () => {},
   }, (request) => {
     if (!METHODS.includes(request.method)) return new Response(null, { status: 405 });
@@ -60,11 +59,7 @@ export function serveGateway(port: number, backends: Backends): Gateway {
       : toLite(request, backends.lite);
   });
   return {
-    async stop() {
-      const late = setTimeout(() => abort.abort(), PATIENCE_MS);
-      await server.shutdown();
-      clearTimeout(late);
-    },
+    stop: () => within(PATIENCE_MS, server.shutdown()),
   };
 }
 

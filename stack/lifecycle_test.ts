@@ -7,6 +7,8 @@ import { freePort } from "./ports.ts";
 
 /** A checkout of the test's own, and a place and ports for its stack. */
 interface Checkout {
+  /** Where all of it is. */
+  root: string;
   project: string;
   dir: string;
   environment: Record<string, string>;
@@ -35,7 +37,7 @@ async function withCheckout(
 ): Promise<void> {
   const root = await Deno.makeTempDir({ prefix: "strongroom-checkout-" });
   await Deno.chmod(root, mode);
-  const project = `${root}/project`;
+  const project = `${root}/a project`;
   await Deno.mkdir(project);
   for (const part of PARTS) await copy(`${PROJECT_DIR}/${part}`, `${project}/${part}`);
   await Deno.symlink(`${PROJECT_DIR}/node_modules`, `${project}/node_modules`);
@@ -57,6 +59,7 @@ async function withCheckout(
   const children: Deno.ChildProcess[] = [];
   try {
     await run({
+      root,
       project,
       dir: environment.STACK_DIR,
       environment,
@@ -93,14 +96,31 @@ test("Ctrl-C stops the stack, leaves no process and no lock, and the data is the
 
     first.child.kill("SIGINT");
     assert.equal((await first.child.status).code, 0);
-    assert.deepEqual(processesOf(checkout.dir), []);
+    assert.deepEqual(processesOf(checkout.root), []);
     assert.equal((await checkout.command("status")).code, 3);
 
     const second = await checkout.start();
     await signIn(checkout, email);
     assert.match((await checkout.command("stop")).output, /Stopped/);
     await second.child.status;
-    assert.deepEqual(processesOf(checkout.dir), []);
+    assert.deepEqual(processesOf(checkout.root), []);
+  });
+});
+
+test("Ctrl-C does not wait for a request that does not end", async () => {
+  await withCheckout(async (checkout) => {
+    const { child } = await checkout.start();
+    const connection = await Deno.connect({
+      hostname: "127.0.0.1",
+      port: Number(checkout.environment.STACK_API_PORT),
+    });
+    const head =
+      "POST /functions/v1/credits/deduct HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
+    await connection.write(new TextEncoder().encode(`${head}half`));
+    child.kill("SIGINT");
+    assert.equal((await child.status).code, 0);
+    connection.close();
+    assert.deepEqual(processesOf(checkout.root), []);
   });
 });
 
@@ -115,7 +135,7 @@ test("a stack that is killed takes its processes along, loses nothing and starts
     await signIn(checkout, email);
     second.child.kill("SIGKILL");
     await second.child.status;
-    await until(() => processesOf(checkout.dir).length === 0);
+    await until(() => processesOf(checkout.root).length === 0);
   });
 });
 
@@ -145,7 +165,7 @@ test("reset empties the data and keeps the keys", async () => {
 
 test("what is in the way ends with one sentence and what to do, and nothing left running", async () => {
   await withCheckout(async (checkout) => {
-    const { environment, project, dir } = checkout;
+    const { environment, project, root } = checkout;
     const migrations = `${project}/supabase/migrations`;
     const refused = async (what: RegExp, cure: RegExp, more: Record<string, string> = {}) => {
       const { code, output } = await checkout.command("start", more);
@@ -154,7 +174,7 @@ test("what is in the way ends with one sentence and what to do, and nothing left
       assert.match(problem ?? "", what);
       assert.match(advice ?? "", cure);
       assert.doesNotMatch(output, /^\s+at /m, "no stack trace");
-      assert.deepEqual(processesOf(dir), [], "nothing is left running");
+      assert.deepEqual(processesOf(root), [], "nothing is left running");
     };
 
     for (const name of ["STACK_API_PORT", "STACK_DB_PORT"]) {
@@ -175,6 +195,8 @@ test("what is in the way ends with one sentence and what to do, and nothing left
     );
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
     const whole = await checkout.start();
+    await signUp(checkout);
+    assert.ok(await countPrices(checkout) > 0, "the seed is there, though the first start failed");
     const again = await checkout.command("start");
     assert.equal(again.code, 1);
     assert.match(again.output, /A stack is running here already \(process \d+\)/);
@@ -229,6 +251,14 @@ async function signUp(checkout: Checkout): Promise<string> {
   const { error } = await client(checkout).auth.signUp({ email, password: "correct horse" });
   if (error) throw error;
   return email;
+}
+
+async function countPrices(checkout: Checkout): Promise<number> {
+  const env = await Deno.readTextFile(`${checkout.dir}/env`);
+  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+  const { count } = await createClient(value("SUPABASE_URL"), value("SUPABASE_SECRET_KEY"))
+    .from("credit_prices").select("*", { count: "exact", head: true });
+  return count ?? 0;
 }
 
 async function signIn(checkout: Checkout, email: string): Promise<void> {

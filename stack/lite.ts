@@ -15,6 +15,7 @@ import type { StackKeys } from "./keys.ts";
 import type { ProjectConfig } from "./options.ts";
 import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { createApi, createPostgresConnection } from "./supabase_lite.ts";
+import { within } from "./within.ts";
 
 /** What `@supabase/lite` is made of. */
 export interface LiteOptions {
@@ -82,8 +83,8 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
   return {
     fetch: (request) => app.fetch(request),
     async close() {
-      await listener.end();
-      await connection.close();
+      // Queries under way end with their server, which stops next.
+      await within(1_000, Promise.all([listener.end(), connection.close()]));
     },
   };
 }

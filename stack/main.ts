@@ -49,17 +49,24 @@ async function start(options: StackOptions): Promise<void> {
     say(`\nPostgreSQL has ended by itself. Its log: ${stack.postgres.dir}/postgres.log`);
   }
   say(`\nStopping (${signal})`);
-  // Who asks twice does not want to wait.
-  for (const again of ["SIGINT", "SIGTERM"] as const) {
-    Deno.addSignalListener(again, () => Deno.exit(130));
-  }
   await stack.stop();
   say("Stopped. The data is kept.");
   Deno.exit(signal === "PostgreSQL's end" ? 1 : 0);
 }
 
+/** Who asks a second time does not want to wait for an orderly end. */
+const SECOND_THOUGHT_MS = 300;
+
 function nextSignal(signal: Deno.Signal): Promise<Deno.Signal> {
-  return new Promise((resolve) => Deno.addSignalListener(signal, () => resolve(signal)));
+  let first: number | undefined;
+  return new Promise((resolve) =>
+    Deno.addSignalListener(signal, () => {
+      // One Ctrl-C can arrive twice: from the terminal, and passed on by whoever started this.
+      if (first !== undefined && performance.now() - first > SECOND_THOUGHT_MS) Deno.exit(130);
+      first ??= performance.now();
+      resolve(signal);
+    })
+  );
 }
 
 function printSummary(stack: Stack, options: StackOptions): void {

@@ -100,7 +100,7 @@ async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<
       "--trace-leaks",
       `--junit-path=${report}`,
       ...(filter && files.length === 0 ? [`--filter=${filter}`] : []),
-      ...(files.length > 0 ? files : ["supabase/functions/", "stack/"]),
+      ...(files.length > 0 ? files : ["supabase/functions/", "supabase/tests/", "stack/"]),
     ],
     env: { ...stack.environment, STACK_LOG: `${dir}/functions.log`, STACK_TEST_DIR: dir },
     stdin: "null",
@@ -111,7 +111,7 @@ async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<
 }
 
 function* testFiles(): Generator<string> {
-  const pending = ["supabase/functions", "stack"];
+  const pending = ["supabase/functions", "supabase/tests", "stack"];
   for (let folder = pending.pop(); folder; folder = pending.pop()) {
     for (const entry of Deno.readDirSync(folder)) {
       const path = `${folder}/${entry.name}`;

@@ -29,6 +29,8 @@ create index idx_tasks_created_at on public.tasks (created_at desc);
 
 alter table public.tasks enable row level security;
 revoke all on public.tasks from public, anon, authenticated, service_role;
+-- An identity column draws from its sequence by itself; nobody else has to.
+revoke all on sequence public.tasks_id_seq from public, anon, authenticated, service_role;
 grant select on public.tasks to authenticated;
 grant insert (user_id, status, progress, prompt, repo_url, selected_agent, selected_model,
   sandbox_url, branch_name, logs, updated_at)

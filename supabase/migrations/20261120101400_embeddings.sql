@@ -25,6 +25,7 @@ begin
 
     alter table public.code_embeddings enable row level security;
     revoke all on public.code_embeddings from public, anon, authenticated, service_role;
+    revoke all on sequence public.code_embeddings_id_seq from public, anon, authenticated, service_role;
     grant select, delete on public.code_embeddings to authenticated;
     grant insert (id, user_id, content, embedding) on public.code_embeddings to authenticated;
     grant update (content, embedding) on public.code_embeddings to authenticated;

@@ -208,5 +208,34 @@ select is_empty(
       and (p.privilege_type <> 'SELECT' or p.grantee in ('PUBLIC', 'anon')) $$,
   'a view is read by signed-in users and the service, and no more');
 
+-- The end of an account ---------------------------------------------------------------------------------
+
+-- Every uuid column of every table that has the user's id in it, found in the catalog.
+create function pg_temp.traces() returns setof text language plpgsql as $$
+declare
+  c record;
+  v_rows bigint;
+begin
+  for c in
+    select a.attrelid::regclass as tbl, a.attname from pg_attribute a
+    join pg_class r on r.oid = a.attrelid and r.relkind = 'r'
+    where r.relnamespace in ('public'::regnamespace, 'private'::regnamespace, 'auth'::regnamespace)
+      and a.atttypid = 'uuid'::regtype and not a.attisdropped
+  loop
+    execute format('select count(*) from %s where %I = %L', c.tbl, c.attname, tests.user_id('owner')) into v_rows;
+    if v_rows > 0 then
+      return next c.tbl || '.' || c.attname;
+    end if;
+  end loop;
+end $$;
+select cmp_ok((select count(*) from pg_temp.traces()), '>', 25::bigint, 'the owner is in many tables');
+delete from auth.users where id = tests.user_id('owner');
+select is_empty($$ select * from pg_temp.traces() $$, 'deleting the user leaves no trace of them');
+select is_empty(
+  $$ select 1 from messages where project_id = pg_temp.id('project') or conversation_id = pg_temp.id('conversation')
+    union all select 1 from chat_messages where session_id = pg_temp.id('session')
+    union all select 1 from project_files where project_id = pg_temp.id('project') $$,
+  'nor of what belonged to what was theirs');
+
 select * from finish();
 rollback;

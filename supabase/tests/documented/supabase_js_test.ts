@@ -125,12 +125,8 @@ test("Chuk Chat: settings are upserted by user_id, projects are archived and rea
   await client.from("customization_preferences").upsert({ user_id: id, show_tps: true }, {
     onConflict: "user_id",
   });
-  const { data } = await client.from("projects").insert({
-    user_id: id,
-    title: "P",
-    is_archived: true,
-  })
-    .select("name, status").single();
+  await client.from("projects").insert({ user_id: id, title: "P", is_archived: true });
+  const { data } = await client.from("projects").select("name, status").single();
   assert.deepEqual(data, { name: "P", status: "archived" });
 });
 

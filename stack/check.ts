@@ -6,6 +6,7 @@
 
 import { platformDeno, supabaseCli } from "./npm_tools.ts";
 import { PROJECT_DIR } from "./options.ts";
+import { runPgtapOnPglite } from "./pglite.ts";
 import { type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { say } from "./progress.ts";
 import { withScratchDatabase } from "./scratch_database.ts";
@@ -28,6 +29,7 @@ const CHECKS: Record<string, Check> = {
   openapi: () =>
     run(["task", "--quiet", "openapi", "--check"], "Write them with: deno task openapi"),
   database: () => withScratchDatabase(checkDatabase),
+  pglite: checkPglite,
   "platform-runtime": checkPlatformRuntime,
 };
 
@@ -54,6 +56,12 @@ async function checkDatabase(access: DatabaseAccess): Promise<string | undefined
   if (await generateTypes(access) !== await Deno.readTextFile(TYPES_FILE)) {
     return "The generated types are out of date. Write them with: deno task types";
   }
+}
+
+/** The migrations and the pgTAP tests on a second engine, which has pgvector. */
+async function checkPglite(): Promise<string | undefined> {
+  const { passed, failed } = await runPgtapOnPglite();
+  if (failed > 0 || passed === 0) return `${failed} pgTAP tests failed on PGlite: see above.`;
 }
 
 /** The tests of the functions, with the functions under the Deno of the platform's runtime. */

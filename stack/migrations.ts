@@ -18,7 +18,8 @@ export interface Migration {
   file: string;
 }
 
-const MIGRATIONS_DIR = `${PROJECT_DIR}/supabase/migrations`;
+/** Where the migrations are. */
+export const MIGRATIONS_DIR = `${PROJECT_DIR}/supabase/migrations`;
 
 /** The project's migrations in the order they apply. */
 export function listMigrations(): Migration[] {

@@ -22,6 +22,9 @@ const TESTS_DIR = `${PROJECT_DIR}/supabase/tests`;
 /** Made first, whatever is run: the helpers that every file uses. */
 const HELPERS = "000_helpers.sql";
 
+/** Runs the text of a file, giving each line of TAP to `take` as it comes. */
+export type Execute = (text: string, take: (line: string) => void) => Promise<void>;
+
 /**
  * Runs the files whose path contains `filter`, each on a connection of its own, and prints a line for
  * each and the diagnostics of each failure.
@@ -30,10 +33,27 @@ const HELPERS = "000_helpers.sql";
  * @param filter Part of a path; empty for all.
  */
 export async function runPgtap(access: DatabaseAccess, filter: string): Promise<Outcome> {
+  return await runPgtapWith(async (text, take) => {
+    const sql = connect(access, "postgres");
+    try {
+      await execute(sql, text, take);
+    } finally {
+      await sql.end();
+    }
+  }, filter);
+}
+
+/**
+ * As {@link runPgtap}, on whatever executes SQL.
+ *
+ * @param execute Runs the text of one file.
+ * @param filter Part of a path; empty for all.
+ */
+export async function runPgtapWith(execute: Execute, filter: string): Promise<Outcome> {
   const total: Outcome = { passed: 0, failed: 0 };
   const files = listFiles("").filter((file) => file === HELPERS || file.includes(filter));
   for (const file of files) {
-    const outcome = await runFile(access, file);
+    const outcome = await runFile(execute, file);
     // They are there for the others, and no test by themselves.
     if (file === HELPERS && outcome.failed === 0) continue;
     total.passed += outcome.passed;
@@ -52,31 +72,36 @@ function listFiles(folder: string): string[] {
     .sort();
 }
 
-async function runFile(access: DatabaseAccess, file: string): Promise<Outcome> {
+async function runFile(execute: Execute, file: string): Promise<Outcome> {
   const text = await Deno.readTextFile(`${TESTS_DIR}/${file}`);
-  const sql = connect(access, "postgres");
   const start = performance.now();
   const lines: string[] = [];
   let broken: string | undefined;
   try {
-    await execute(sql, text, lines);
+    await execute(text, (line) => lines.push(line));
   } catch (error) {
     const { message, position, where } = error as PostgresError;
     const line = position ? text.slice(0, Number(position)).split("\n").length : undefined;
     broken = `${message}${line ? ` (line ${line})` : ""}${where ? `\n${where}` : ""}`;
-  } finally {
-    await sql.end();
   }
   return await report(file, lines, broken, performance.now() - start);
 }
 
 /** One simple query, as psql -f would send it; each row of its results is a line of TAP or more. */
-async function execute(sql: Sql, text: string, lines: string[]): Promise<void> {
-  await sql.unsafe(text).simple().forEach((row) => {
-    for (const value of Object.values(row)) {
-      if (typeof value === "string") lines.push(...value.split("\n"));
-    }
-  });
+async function execute(sql: Sql, text: string, take: (line: string) => void): Promise<void> {
+  await sql.unsafe(text).simple().forEach((row) => takeRow(row, take));
+}
+
+/**
+ * Gives the lines of TAP in a row of a result.
+ *
+ * @param row The row; what is no text in it is no TAP.
+ * @param take Takes a line.
+ */
+export function takeRow(row: Record<string, unknown>, take: (line: string) => void): void {
+  for (const value of Object.values(row)) {
+    if (typeof value === "string") value.split("\n").forEach(take);
+  }
 }
 
 async function report(

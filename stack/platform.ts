@@ -40,7 +40,8 @@ export async function applyPlatform(sql: Sql, password: string): Promise<void> {
   }
 }
 
-async function platformSql(): Promise<string> {
+/** The text of the platform, with a place for the password of the services' roles. */
+export async function platformSql(): Promise<string> {
   const template = await Deno.readTextFile(new URL("platform.sql", import.meta.url));
   return template
     .replace("-- {{auth tables}}", () => withoutSchema(getAuthSchemaSql()))

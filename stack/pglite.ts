@@ -1,0 +1,44 @@
+/**
+ * The migrations and the pgTAP tests on PGlite: a second PostgreSQL, of another major version, which has
+ * pgvector, so that the vector parts are tried too.
+ *
+ * @module
+ */
+
+import { PGlite } from "@electric-sql/pglite";
+import { pgcrypto } from "@electric-sql/pglite/contrib/pgcrypto";
+import { uuid_ossp } from "@electric-sql/pglite/contrib/uuid_ossp";
+import { pgtap } from "@electric-sql/pglite-pgtap";
+import { vector } from "@electric-sql/pglite-pgvector";
+
+import { listMigrations, MIGRATIONS_DIR } from "./migrations.ts";
+import { type Outcome, runPgtapWith, takeRow } from "./pgtap_runner.ts";
+import { platformSql } from "./platform.ts";
+
+/** Applies everything and runs every pgTAP file, all in this process. */
+export async function runPgtapOnPglite(): Promise<Outcome> {
+  const db = await PGlite.create({ extensions: { pgcrypto, pgtap, uuid_ossp, vector } });
+  try {
+    // Its one user is called postgres and is the superuser: here postgres cannot be less.
+    const platform = (await platformSql()).replace("create role postgres ", "alter role postgres ");
+    await db.exec("create role supabase_admin superuser");
+    await db.exec(platform);
+    await db.exec("create extension pgtap with schema extensions");
+    await db.exec('set search_path = "$user", public, extensions');
+    for (const { file } of listMigrations()) {
+      await db.exec(await Deno.readTextFile(`${MIGRATIONS_DIR}/${file}`));
+    }
+    return await runPgtapWith(async (text, take) => {
+      try {
+        for (const { rows } of await db.exec(text)) for (const row of rows) takeRow(row, take);
+      } finally {
+        // One connection serves all files: what a broken one left open is closed.
+        await db.exec("rollback");
+        await db.exec("reset role");
+        await db.exec("discard temp");
+      }
+    }, "");
+  } finally {
+    await db.close();
+  }
+}

@@ -6,7 +6,10 @@ begin
     raise notice 'The extension vector is not available: code_embeddings is left out';
     return;
   end if;
+  -- Its functions are for everyone, whoever of the platform's roles comes to own them.
+  alter default privileges grant execute on functions to public;
   create extension if not exists vector with schema extensions;
+  alter default privileges revoke execute on functions from public;
 
   execute $sql$
     create table public.code_embeddings (

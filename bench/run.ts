@@ -5,7 +5,7 @@
  * @module
  */
 
-const BENCHMARKS = ["cold_start"];
+const BENCHMARKS = ["cold_start", "policies"];
 
 const HELP = `Runs the benchmarks. Each prints a ratio against its reference in the same run.
 

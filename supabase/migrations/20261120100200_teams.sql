@@ -71,13 +71,16 @@ create trigger update_team_members_updated_at before update on public.team_membe
 -- The teams in which the caller is a member, with one of the given roles if any are given. A set that a query
 -- evaluates once, not a function per row.
 -- Definer: the policies of team_members ask it, and would ask themselves for ever otherwise (42P17).
+-- PL/pgSQL keeps the plan of its query for the session, SQL would plan it in every statement that asks.
 create function private.my_team_ids(roles text[] default null)
 returns setof uuid
-language sql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' rows 10
 as $$
-  select m.team_id from public.team_members as m
-  where m.user_id = (select auth.uid()) and (roles is null or m.role = any (roles))
-$$;
+begin
+  return query
+    select m.team_id from public.team_members as m
+    where m.user_id = (select auth.uid()) and (roles is null or m.role = any (roles));
+end $$;
 revoke all on function private.my_team_ids(text[]) from public, anon, authenticated, service_role;
 grant execute on function private.my_team_ids(text[]) to authenticated, service_role;
 

@@ -1,7 +1,7 @@
 -- What must hold for every table and function, whoever adds one.
 
 begin;
-select plan(13);
+select plan(14);
 
 select is_empty(
   $$ select c.oid::regclass from pg_class c
@@ -104,6 +104,10 @@ select is_empty(
       and concat(pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
         !~ 'SELECT auth\.(uid|jwt|role)\(\)' $$,
   'every policy asks who the caller is once per query, not once per row');
+
+select is_empty(
+  $$ select polrelid::regclass, polname from pg_policy where polcmd = 'w' and polwithcheck is null $$,
+  'every policy for updates says what a row may become');
 
 create function private.probe() returns int language sql set search_path = '' as 'select 1';
 select ok(not has_function_privilege('authenticated', 'private.probe()', 'execute'),

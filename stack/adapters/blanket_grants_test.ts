@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 
-import {
-  serviceClient,
-  stack,
-  test,
-  withDatabase,
-} from "../../supabase/functions/_testing/testing.ts";
+import { serviceClient, test, withDatabase } from "../../supabase/functions/_testing/testing.ts";
 import { withRawLite } from "./testing.ts";
 
 /** Who besides the owner may do what to the history of credits. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SignJWT } from "jose";
 
-import { test } from "../supabase/functions/_testing/testing.ts";
+import { test, until } from "../supabase/functions/_testing/testing.ts";
 import { type Functions, startFunctions } from "./functions.ts";
 import { serveGateway } from "./gateway.ts";
 import type { StackKeys } from "./keys.ts";
@@ -210,13 +210,5 @@ async function withGateway(
     await run(`http://127.0.0.1:${port}`);
   } finally {
     await gateway.stop();
-  }
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!await condition()) {
-    if (Date.now() > deadline) throw new Error("It did not come to pass");
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

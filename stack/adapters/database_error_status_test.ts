@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import {
+  callNewFunction,
   serviceClient,
   stack,
   test,
@@ -23,11 +24,7 @@ test("a plain raise exception is 400 with its message, detail and hint", async (
       begin raise exception 'Plain' using detail = 'D', hint = 'H'; end $$`)
   );
   try {
-    const deadline = Date.now() + 5_000;
-    let answer = await serviceClient().rpc(name as never);
-    while (answer.error?.code === "PGRST202" && Date.now() < deadline) {
-      answer = await serviceClient().rpc(name as never);
-    }
+    const answer = await callNewFunction(name);
     assert.equal(answer.status, 400);
     assert.deepEqual({ ...answer.error }, {
       ...answer.error,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { createPrice, functionsUrl, signUp, stack, test } from "../_testing/testing.ts";
+import { createPrice, functionsUrl, signUp, stack, test, until } from "../_testing/testing.ts";
 
 const url = `${functionsUrl}/credits`;
 
@@ -89,12 +89,11 @@ test("each request is one line of JSON in the log, without token, query or body"
 
 /** The log is written by another process: the line is awaited, not expected at once. */
 async function findLogLine(requestId: string): Promise<string> {
-  const deadline = Date.now() + 5_000;
-  while (Date.now() < deadline) {
+  let line: string | undefined;
+  await until(async () => {
     const log = await Deno.readTextFile(`${stack.dir}/functions.log`);
-    const line = log.split("\n").find((candidate) => candidate.includes(requestId));
-    if (line) return line;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`No line of the log has the request id ${requestId}`);
+    line = log.split("\n").find((candidate) => candidate.includes(requestId));
+    return line !== undefined;
+  });
+  return line ?? "";
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 
-import { serviceClient, test, withDatabase } from "../_testing/testing.ts";
+import { callNewFunction, test, withDatabase } from "../_testing/testing.ts";
 import { Problem } from "./problem.ts";
-import { type DatabaseAnswer, defined, unwrap } from "./rpc.ts";
+import { defined, unwrap } from "./rpc.ts";
 
 /** Has the database raise, and returns the problem that comes of it. */
 async function problemOf(statement: string): Promise<Problem> {
@@ -15,7 +15,7 @@ async function problemOf(statement: string): Promise<Problem> {
     `)
   );
   try {
-    unwrap(await callWhenKnown(name));
+    unwrap(await callNewFunction(name));
   } catch (error) {
     assert.ok(error instanceof Problem);
     return error;
@@ -23,15 +23,6 @@ async function problemOf(statement: string): Promise<Problem> {
     await withDatabase((sql) => sql.unsafe(`drop function public.${name}()`));
   }
   throw new Error("The database did not raise");
-}
-
-/** PostgREST hears of a new function a moment after it has been made. */
-async function callWhenKnown(name: string): Promise<DatabaseAnswer<unknown>> {
-  const deadline = Date.now() + 5_000;
-  while (true) {
-    const answer = await serviceClient().rpc(name as never) as DatabaseAnswer<unknown>;
-    if (answer.error?.code !== "PGRST202" || Date.now() > deadline) return answer;
-  }
 }
 
 test("what SQL raises with a status becomes a problem with its code, hint and members", async () => {

@@ -9,6 +9,7 @@ import {
   createClient,
   type FunctionInvokeOptions,
   FunctionsHttpError,
+  type PostgrestSingleResponse,
   type SupabaseClient,
 } from "@supabase/supabase-js";
 import postgres from "postgres";
@@ -138,6 +139,36 @@ export async function withDatabase<T>(run: (sql: postgres.Sql) => Promise<T>): P
   } finally {
     await sql.end();
   }
+}
+
+/**
+ * Waits until something is so, asking again and again.
+ *
+ * @param condition What is waited for.
+ * @throws when it has not come to pass in 20 seconds.
+ */
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!await condition()) {
+    if (Date.now() > deadline) throw new Error(`It did not come to pass: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/**
+ * Calls a function that the test has just made in the database, as the service; PostgREST hears of it a
+ * moment later.
+ *
+ * @param name Name of a function in public without parameters.
+ */
+export async function callNewFunction(name: string): Promise<PostgrestSingleResponse<unknown>> {
+  let answer: PostgrestSingleResponse<unknown> | undefined;
+  await until(async () => {
+    answer = await serviceClient().rpc(name as never) as PostgrestSingleResponse<unknown>;
+    return answer.error?.code !== "PGRST202";
+  });
+  if (!answer) throw new Error("There was no answer");
+  return answer;
 }
 
 const clientOptions = {

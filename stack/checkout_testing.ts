@@ -1,0 +1,171 @@
+/**
+ * For tests of whole stacks: a checkout of the test's own, started and stopped as a person does it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+
+import { until } from "../supabase/functions/_testing/testing.ts";
+import { PROJECT_DIR } from "./options.ts";
+import { freePort } from "./ports.ts";
+
+/** A checkout of the test's own, and a place and ports for its stack. */
+export interface Checkout {
+  /** Where all of it is. */
+  root: string;
+  project: string;
+  dir: string;
+  environment: Record<string, string>;
+  /** Runs a command of the stack to its end. */
+  command(name: string, environment?: Record<string, string>): Promise<Ended>;
+  /** Starts the stack and waits until it runs. */
+  start(): Promise<Started>;
+}
+
+export interface Ended {
+  code: number;
+  output: string;
+}
+
+export interface Started {
+  child: Deno.ChildProcess;
+  output: string;
+}
+
+/** What the stack needs of the project. */
+const PARTS = ["deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
+
+/**
+ * Makes a checkout in a folder of a name with a space, and removes it with all that runs in it.
+ *
+ * @param run What to do with it.
+ * @param mode Mode of the folder around it.
+ */
+export async function withCheckout(
+  run: (checkout: Checkout) => Promise<void>,
+  mode = 0o755,
+): Promise<void> {
+  const root = await Deno.makeTempDir({ prefix: "strongroom-checkout-" });
+  await Deno.chmod(root, mode);
+  const project = `${root}/a project`;
+  await Deno.mkdir(project);
+  for (const part of PARTS) await copy(`${PROJECT_DIR}/${part}`, `${project}/${part}`);
+  await Deno.symlink(`${PROJECT_DIR}/node_modules`, `${project}/node_modules`);
+
+  const environment = {
+    STACK_DIR: `${root}/stack`,
+    STACK_API_PORT: String(freePort()),
+    STACK_DB_PORT: String(freePort()),
+  };
+  const spawn = (name: string, more: Record<string, string> = {}) =>
+    new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--quiet", "stack/main.ts", name],
+      cwd: project,
+      env: { ...environment, ...more },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    });
+  const children: Deno.ChildProcess[] = [];
+  try {
+    await run({
+      root,
+      project,
+      dir: environment.STACK_DIR,
+      environment,
+      async command(name, more) {
+        const { code, stdout, stderr } = await spawn(name, more).output();
+        const decoder = new TextDecoder();
+        return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+      },
+      async start() {
+        const child = spawn("start").spawn();
+        children.push(child);
+        child.stderr.cancel();
+        return { child, output: await readUntil(child.stdout, "What the functions log follows") };
+      },
+    });
+  } finally {
+    for (const child of children) {
+      try {
+        child.kill("SIGTERM");
+      } catch { /* it has ended */ }
+      await child.status;
+    }
+    await until(() => processesOf(root).length === 0);
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+function client(checkout: Checkout) {
+  const env = Deno.readTextFileSync(`${checkout.dir}/env`);
+  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+  return createClient(value("SUPABASE_URL"), value("SUPABASE_PUBLISHABLE_KEY"), {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+}
+
+/** Signs a user up on the stack of a checkout, and returns the address. */
+export async function signUp(checkout: Checkout): Promise<string> {
+  const email = `${crypto.randomUUID()}@example.com`;
+  const { error } = await client(checkout).auth.signUp({ email, password: "correct horse" });
+  if (error) throw error;
+  return email;
+}
+
+/** How many prices the seed has left. */
+export async function countPrices(checkout: Checkout): Promise<number> {
+  const env = await Deno.readTextFile(`${checkout.dir}/env`);
+  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+  const { count } = await createClient(value("SUPABASE_URL"), value("SUPABASE_SECRET_KEY"))
+    .from("credit_prices").select("*", { count: "exact", head: true });
+  return count ?? 0;
+}
+
+/** Signs in who has signed up. */
+export async function signIn(checkout: Checkout, email: string): Promise<void> {
+  const { error } = await client(checkout).auth.signInWithPassword({
+    email,
+    password: "correct horse",
+  });
+  if (error) throw error;
+}
+
+/** Ids of the processes that have a path in their arguments; none where there is no /proc. */
+export function processesOf(path: string): string[] {
+  try {
+    return [...Deno.readDirSync("/proc")].map((entry) => entry.name).filter((pid) => {
+      if (!/^\d+$/.test(pid)) return false;
+      try {
+        return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes(path);
+      } catch {
+        return false;
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+async function copy(from: string, to: string): Promise<void> {
+  const { success } = await new Deno.Command("cp", { args: ["-R", from, to] }).output();
+  assert.ok(success);
+}
+
+async function readUntil(stream: ReadableStream<Uint8Array>, text: string): Promise<string> {
+  const decoder = new TextDecoder();
+  const reader = stream.getReader();
+  let output = "";
+  while (!output.includes(text)) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`The stack ended before it ran:\n${output}`);
+    output += decoder.decode(value, { stream: true });
+  }
+  // What follows is of no interest, but must not fill the pipe.
+  (async () => {
+    while (!(await reader.read()).done);
+  })();
+  return output;
+}

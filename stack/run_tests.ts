@@ -19,8 +19,7 @@ const HELP = `Runs the tests on a stack of its own, on free ports, beside any ot
   deno task test --sql       pgTAP alone;  --deno  the others alone
 
 Environment
-  SOAK=SECONDS     how long property, load and kill runs take each  (default: short)
-  STACK_DENO=PATH  Deno executable that runs the functions          (default: this one)
+  STACK_DENO=PATH  Deno executable that runs the functions  (default: this one)
 `;
 
 /** The process of the Deno tests, while it runs. */

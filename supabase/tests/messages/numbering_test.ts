@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+
+import { serviceClient, signUp, test } from "../../functions/_testing/testing.ts";
+
+test("messages that 20 callers save at once are numbered without a gap or a double", async () => {
+  const [owner, member] = await Promise.all([signUp(), signUp()]);
+  const service = serviceClient();
+  const { data: team } = await service.from("teams").insert({ name: "T" }).select("id").single();
+  assert.ok(team);
+  await service.from("team_members").insert([
+    { team_id: team.id, user_id: owner.id, role: "owner" },
+    { team_id: team.id, user_id: member.id, role: "member" },
+  ]);
+  const { data: project } = await owner.client.from("projects")
+    .insert({ user_id: owner.id, team_id: team.id, title: "P" }).select("id").single();
+  assert.ok(project);
+
+  const answers = await Promise.all(
+    Array.from(
+      { length: 100 },
+      (_, n) =>
+        (n % 2 ? owner : member).client.rpc("save_message_and_update_project", {
+          project_id_param: project.id,
+          role_param: "user",
+          content_param: { n },
+        }),
+    ),
+  );
+  assert.deepEqual(answers.flatMap((answer) => answer.error ?? []), []);
+  const { data: messages } = await owner.client.from("messages").select("sequence_number, content")
+    .order("sequence_number");
+  assert.deepEqual(
+    messages?.map((message) => message.sequence_number),
+    Array.from({ length: 100 }, (_, n) => n),
+  );
+  assert.equal(new Set(messages?.map((message) => JSON.stringify(message.content))).size, 100);
+});

@@ -86,54 +86,78 @@ grant execute on function private.my_team_ids(text[]) to authenticated, service_
 
 create policy "members read their teams" on public.teams
   for select to authenticated
-  using (id in (select private.my_team_ids()));
+  using (id = any (array(select private.my_team_ids())));
 create policy "owners and admins update their teams" on public.teams
   for update to authenticated
-  using (id in (select private.my_team_ids(array['owner', 'admin'])))
-  with check (id in (select private.my_team_ids(array['owner', 'admin'])));
+  using (id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+  with check (id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 create policy "members read the members of their teams" on public.team_members
   for select to authenticated
-  using (team_id in (select private.my_team_ids()));
+  using (team_id = any (array(select private.my_team_ids())));
 create policy "owners add members, admins all but owners" on public.team_members
   for insert to authenticated
-  with check (team_id in (select private.my_team_ids(array['owner']))
-    or role <> 'owner' and team_id in (select private.my_team_ids(array['admin'])));
+  with check (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))));
 create policy "owners change roles, admins all but those of owners" on public.team_members
   for update to authenticated
-  using (team_id in (select private.my_team_ids(array['owner']))
-    or role <> 'owner' and team_id in (select private.my_team_ids(array['admin'])))
-  with check (team_id in (select private.my_team_ids(array['owner']))
-    or role <> 'owner' and team_id in (select private.my_team_ids(array['admin'])));
+  using (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))))
+  with check (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))));
 create policy "owners remove members, admins all but owners, members themselves" on public.team_members
   for delete to authenticated
-  using (team_id in (select private.my_team_ids(array['owner']))
-    or role <> 'owner' and (team_id in (select private.my_team_ids(array['admin']))
+  using (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and (team_id = any (array(select private.my_team_ids(array['admin'])))
       or user_id = (select auth.uid())));
 
--- A team keeps an owner: the last one can neither leave nor be demoted.
+-- A team keeps an owner: the last one can neither leave nor be demoted. When the account of the last one is deleted,
+-- which nobody may stop, the longest-serving admin becomes owner, or else the longest-serving member.
 -- Definer: it counts owners whom the caller may not see.
 create function private.keep_team_owner()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- Nobody is held back when the team goes, or the user's account does.
-  if not exists (select 1 from auth.users as u where u.id = old.user_id) then
-    return null;
-  end if;
   -- The lock makes two owners who leave at the same time leave one after the other.
   perform 1 from public.teams as t where t.id = old.team_id for no key update;
-  if found and not exists (
+  if not found or exists (
     select 1 from public.team_members as m where m.team_id = old.team_id and m.role = 'owner') then
+    return null;
+  end if;
+  if exists (select 1 from auth.users as u where u.id = old.user_id) then
     raise exception 'A team keeps at least one owner' using errcode = 'PT409', detail = 'last_owner',
       hint = 'Make another member an owner first, or delete the team';
   end if;
+  update public.team_members as m set role = 'owner'
+  where m.id = (
+    select x.id from public.team_members as x where x.team_id = old.team_id
+    order by x.role = 'admin' desc, x.created_at, x.id limit 1);
   return null;
 end $$;
 revoke all on function private.keep_team_owner() from public, anon, authenticated, service_role;
 
 create trigger keep_team_owner after update or delete on public.team_members
   for each row when (old.role = 'owner') execute function private.keep_team_owner();
+
+-- Whose row it is puts it into a team of theirs, and out of it; the team's owners and admins, who may edit the
+-- row, do not. Checked when the team changes, not with every update: who has left a team keeps what is theirs.
+create function private.keep_team()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  -- The service, and a team that goes.
+  if (select auth.uid()) is null
+    or new.team_id is null and not exists (select 1 from public.teams as t where t.id = old.team_id) then
+    return new;
+  end if;
+  if old.user_id <> (select auth.uid())
+    or new.team_id is not null and new.team_id <> all (array(select private.my_team_ids())) then
+    raise exception 'Only its owner moves it, and only into a team of theirs' using errcode = '42501';
+  end if;
+  return new;
+end $$;
+revoke all on function private.keep_team() from public, anon, authenticated, service_role;
 
 -- users_teams ------------------------------------------------------------------------------------
 
@@ -166,11 +190,11 @@ create policy "users read their own team choices" on public.users_teams
   for select to authenticated using (user_id = (select auth.uid()));
 create policy "users list teams they belong to" on public.users_teams
   for insert to authenticated
-  with check (user_id = (select auth.uid()) and team_id in (select private.my_team_ids()));
-create policy "users update their list of teams they belong to" on public.users_teams
+  with check (user_id = (select auth.uid()) and team_id = any (array(select private.my_team_ids())));
+create policy "users update their list of teams" on public.users_teams
   for update to authenticated
   using (user_id = (select auth.uid()))
-  with check (user_id = (select auth.uid()) and team_id in (select private.my_team_ids()));
+  with check (user_id = (select auth.uid()));
 create policy "users delete their own team choices" on public.users_teams
   for delete to authenticated using (user_id = (select auth.uid()));
 
@@ -204,7 +228,7 @@ grant select, insert, update, delete on public.team_usage_limits to service_role
 
 create policy "members read the limits of their teams" on public.team_usage_limits
   for select to authenticated
-  using (team_id in (select private.my_team_ids()));
+  using (team_id = any (array(select private.my_team_ids())));
 
 create trigger update_team_usage_limits_updated_at before update on public.team_usage_limits
   for each row execute function public.update_updated_at_column();
@@ -240,21 +264,21 @@ grant select on public.billing_info to authenticated;
 grant insert (id, team_id, company_name, company_email, tax_id, address, city, state, postal_code,
   country, payment_method, billing_cycle, updated_at)
   on public.billing_info to authenticated;
-grant update (company_name, company_email, tax_id, address, city, state, postal_code, country,
+grant update (team_id, company_name, company_email, tax_id, address, city, state, postal_code, country,
   payment_method, billing_cycle, updated_at)
   on public.billing_info to authenticated;
 grant select, insert, update, delete on public.billing_info to service_role;
 
 create policy "owners and admins read the billing details" on public.billing_info
   for select to authenticated
-  using (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 create policy "owners and admins enter billing details" on public.billing_info
   for insert to authenticated
-  with check (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 create policy "owners and admins update the billing details" on public.billing_info
   for update to authenticated
-  using (team_id in (select private.my_team_ids(array['owner', 'admin'])))
-  with check (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 
 create trigger update_billing_info_updated_at before update on public.billing_info
   for each row execute function public.update_updated_at_column();
@@ -283,7 +307,7 @@ grant select, insert, update, delete on public.subscription_events to service_ro
 
 create policy "owners and admins read subscription events" on public.subscription_events
   for select to authenticated
-  using (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 
 -- workflows --------------------------------------------------------------------------------------
 
@@ -316,17 +340,17 @@ grant select, insert, update, delete on public.workflows to service_role;
 
 create policy "members read the workflows of their teams" on public.workflows
   for select to authenticated
-  using (team_id in (select private.my_team_ids()));
+  using (team_id = any (array(select private.my_team_ids())));
 create policy "members create workflows" on public.workflows
   for insert to authenticated
-  with check (team_id in (select private.my_team_ids()));
+  with check (team_id = any (array(select private.my_team_ids())));
 create policy "members update workflows" on public.workflows
   for update to authenticated
-  using (team_id in (select private.my_team_ids()))
-  with check (team_id in (select private.my_team_ids()));
+  using (team_id = any (array(select private.my_team_ids())))
+  with check (team_id = any (array(select private.my_team_ids())));
 create policy "owners and admins delete workflows" on public.workflows
   for delete to authenticated
-  using (team_id in (select private.my_team_ids(array['owner', 'admin'])));
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 
 create trigger update_workflows_updated_at before update on public.workflows
   for each row execute function public.update_updated_at_column();

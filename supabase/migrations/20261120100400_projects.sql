@@ -48,7 +48,7 @@ grant select, insert, update, delete on public.projects to service_role;
 create policy "users read their own, their teams' and public projects" on public.projects
   for select to authenticated
   using (user_id = (select auth.uid())
-    or team_id in (select private.my_team_ids())
+    or team_id = any (array(select private.my_team_ids()))
     or (is_public and deleted_at is null));
 -- True for every visitor: that is what a public project is.
 create policy "visitors read public projects" on public.projects
@@ -56,35 +56,43 @@ create policy "visitors read public projects" on public.projects
 create policy "users create their own projects" on public.projects
   for insert to authenticated
   with check (user_id = (select auth.uid())
-    and (team_id is null or team_id in (select private.my_team_ids())));
+    and (team_id is null or team_id = any (array(select private.my_team_ids()))));
 create policy "owners, and owners and admins of the team, update projects" on public.projects
   for update to authenticated
   using (user_id = (select auth.uid())
-    or team_id in (select private.my_team_ids(array['owner', 'admin'])))
+    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
   with check (user_id = (select auth.uid())
-      and (team_id is null or team_id in (select private.my_team_ids()))
-    or team_id in (select private.my_team_ids(array['owner', 'admin'])));
+    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
 create policy "owners, and owners of the team, delete projects" on public.projects
   for delete to authenticated
   using (user_id = (select auth.uid())
-    or team_id in (select private.my_team_ids(array['owner'])));
+    or team_id = any (array(select private.my_team_ids(array['owner']))));
 
 create trigger update_projects_updated_at before update on public.projects
   for each row execute function public.update_updated_at_column();
 
--- Chuk Chat archives by the flag, CodingIT-1 by the status: whichever a client changed moves the other. A changed
--- status wins, and the flag never brings a deleted project back.
+-- Chuk Chat archives by the flag, CodingIT-1 by the status, and deletes by status, time or both: whichever a client
+-- changed moves the others. A changed status wins, then the time; the flag never brings a deleted project back.
 create function private.sync_project_archived()
 returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  if new.status <> 'deleted' and new.is_archived <> (new.status = 'archived')
-    and (tg_op = 'INSERT' and new.status = 'active'
-      or tg_op = 'UPDATE' and new.status = old.status) then
-    new.status := case when new.is_archived then 'archived' else 'active' end;
+  if tg_op = 'INSERT' then
+    if new.deleted_at is not null then
+      new.status := 'deleted';
+    elsif new.is_archived and new.status = 'active' then
+      new.status := 'archived';
+    end if;
+  elsif new.status = old.status then
+    if (new.deleted_at is null) <> (old.deleted_at is null) then
+      new.status := case when new.deleted_at is null then 'active' else 'deleted' end;
+    elsif new.is_archived <> old.is_archived and new.status <> 'deleted' then
+      new.status := case when new.is_archived then 'archived' else 'active' end;
+    end if;
   end if;
   new.is_archived := new.status = 'archived';
+  new.deleted_at := case when new.status = 'deleted' then coalesce(new.deleted_at, now()) end;
   return new;
 end $$;
 revoke all on function private.sync_project_archived() from public, anon, authenticated, service_role;
@@ -92,22 +100,8 @@ revoke all on function private.sync_project_archived() from public, anon, authen
 create trigger sync_project_archived before insert or update on public.projects
   for each row execute function private.sync_project_archived();
 
--- The owners and admins of a team update its projects; into which team a project belongs is for its owner.
-create function private.keep_project_team()
-returns trigger
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  if old.user_id <> (select auth.uid()) then
-    raise exception 'Only the owner of a project moves it to another team' using errcode = '42501';
-  end if;
-  return new;
-end $$;
-revoke all on function private.keep_project_team() from public, anon, authenticated, service_role;
-
-create trigger keep_project_team before update on public.projects
-  for each row when (old.team_id is not null and new.team_id is distinct from old.team_id)
-  execute function private.keep_project_team();
+create trigger keep_team before update on public.projects
+  for each row when (new.team_id is distinct from old.team_id) execute function private.keep_team();
 
 create function public.name(projects)
 returns text
@@ -157,7 +151,7 @@ create policy "users read the files of their own and their teams' projects" on p
   using (exists (
     select 1 from public.projects as p
     where p.id = project_id
-      and (p.user_id = (select auth.uid()) or p.team_id in (select private.my_team_ids()))));
+      and (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids())))));
 create policy "users add files to their own projects" on public.project_files
   for insert to authenticated
   with check (exists (
@@ -216,7 +210,7 @@ create policy "users read their own uploads and those in their teams' projects" 
   for select to authenticated
   using (user_id = (select auth.uid()) or exists (
     select 1 from public.projects as p
-    where p.id = project_id and p.team_id in (select private.my_team_ids())));
+    where p.id = project_id and p.team_id = any (array(select private.my_team_ids()))));
 create policy "users create their own uploads" on public.file_uploads
   for insert to authenticated
   with check (user_id = (select auth.uid()) and (project_id is null or exists (

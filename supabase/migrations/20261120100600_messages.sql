@@ -3,6 +3,10 @@
 
 create type public.message_role_enum as enum ('user', 'assistant', 'system');
 
+insert into private.settings (name, value, unit, minimum, maximum, description) values
+  ('messages.sequence_lead', 10000, 'numbers', 1, 1000000,
+    'How far ahead of a project''s newest message a client may number one');
+
 -- messages ---------------------------------------------------------------------------------------
 
 create table public.messages (
@@ -52,8 +56,8 @@ create policy "users write into their conversations, their own and their teams' 
       where c.id = conversation_id and c.user_id = (select auth.uid()))
     or exists (
       select 1 from public.projects as p
-      where p.id = project_id
-        and (p.user_id = (select auth.uid()) or p.team_id in (select private.my_team_ids())))));
+      where p.id = project_id and p.deleted_at is null
+        and (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids()))))));
 create policy "users update messages of their own conversations and projects" on public.messages
   for update to authenticated
   using (role <> 'system' and (exists (
@@ -80,12 +84,6 @@ create policy "users delete messages of their own conversations and projects" on
 create trigger update_messages_updated_at before update on public.messages
   for each row execute function public.update_updated_at_column();
 
--- Search --------------------------------------------------------------------------------------------
-
--- The expression of CodingIT-1's documented query, so that its text finds this index.
-create index idx_messages_content_search on public.messages
-  using gin (to_tsvector('english', content::text));
-
 -- The parent follows --------------------------------------------------------------------------------
 
 create function public.update_conversation_timestamp()
@@ -94,7 +92,7 @@ language plpgsql volatile set search_path = ''
 as $$
 begin
   update public.conversations as c set updated_at = now()
-  where c.id = new.conversation_id and c.updated_at < now();
+  where c.id = new.conversation_id and c.updated_at <> now();
   return null;
 end $$;
 comment on function public.update_conversation_timestamp() is
@@ -105,21 +103,31 @@ create trigger on_message_created after insert on public.messages
   for each row when (new.conversation_id is not null)
   execute function public.update_conversation_timestamp();
 
+-- A project is as new as its newest message. Its row is also the lock that puts those who write into it one
+-- behind the other, and is taken before the message's number: else one would wait for a number that the
+-- other holds while it waits for the project.
 -- Definer: a member of the team writes into a project that is not theirs to update.
-create function private.update_project_timestamp()
+create function private.enter_project()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_lead numeric := private.setting('messages.sequence_lead');
 begin
-  update public.projects as p set updated_at = now()
-  where p.id = new.project_id and p.updated_at < now();
-  return null;
+  update public.projects as p set updated_at = now() where p.id = new.project_id;
+  -- Who could take the last number there is would end the numbering for everyone.
+  if new.sequence_number > v_lead + (select coalesce(max(m.sequence_number), 0) from public.messages as m
+    where m.project_id = new.project_id) then
+    raise exception 'Sequence number % is too far ahead', new.sequence_number
+      using errcode = 'PT422', detail = 'invalid_sequence_number',
+        hint = format('It may be ahead of the newest by %s', v_lead);
+  end if;
+  return new;
 end $$;
-revoke all on function private.update_project_timestamp() from public, anon, authenticated, service_role;
+revoke all on function private.enter_project() from public, anon, authenticated, service_role;
 
-create trigger on_project_message_created after insert on public.messages
-  for each row when (new.project_id is not null)
-  execute function private.update_project_timestamp();
+create trigger enter_project before insert on public.messages
+  for each row when (new.project_id is not null) execute function private.enter_project();
 
 -- save_message_and_update_project -------------------------------------------------------------------
 
@@ -132,14 +140,15 @@ returns public.messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_service boolean := (select auth.role()) = 'service_role';
+  -- Without claims the call is not PostgREST's: only the service may make it.
+  v_service boolean := coalesce((select auth.role()), 'service_role') = 'service_role';
   v_project public.projects;
   v_message public.messages;
 begin
   -- The lock numbers the messages of a project one after the other.
   select p.* into v_project from public.projects as p
   where p.id = save_message_and_update_project.project_id
-    and (v_service or p.user_id = (select auth.uid()) or p.team_id in (select private.my_team_ids()))
+    and (v_service or p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids())))
   for no key update;
   if not found then
     raise exception 'There is no project "%"', save_message_and_update_project.project_id
@@ -174,14 +183,16 @@ begin
   on conflict on constraint messages_project_sequence_key do update
   set role = excluded.role, content = excluded.content, object_data = excluded.object_data,
     result_data = excluded.result_data
-  where m.role <> 'system' or v_service
+  where (m.role <> 'system' or v_service)
+    -- A number that was not asked for replaces nothing.
+    and save_message_and_update_project.sequence_number is not null
   returning m.* into v_message;
   if not found then
     raise exception 'Message % of the project is the system''s',
       save_message_and_update_project.sequence_number
       using errcode = 'PT409', detail = 'system_message', hint = 'Take another sequence number';
   end if;
-  update public.projects as p set updated_at = now() where p.id = v_project.id;
+  update public.projects as p set updated_at = now() where p.id = v_project.id and p.updated_at <> now();
   return v_message;
 end $$;
 revoke all on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)

@@ -56,14 +56,15 @@ create policy "users read their own sessions" on public.chat_sessions
 create policy "users create their own sessions" on public.chat_sessions
   for insert to authenticated
   with check (user_id = (select auth.uid())
-    and (team_id is null or team_id in (select private.my_team_ids())));
+    and (team_id is null or team_id = any (array(select private.my_team_ids()))));
 create policy "users update their own sessions" on public.chat_sessions
   for update to authenticated
-  using (user_id = (select auth.uid()))
-  with check (user_id = (select auth.uid())
-    and (team_id is null or team_id in (select private.my_team_ids())));
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy "users delete their own sessions" on public.chat_sessions
   for delete to authenticated using (user_id = (select auth.uid()));
+
+create trigger keep_team before update on public.chat_sessions
+  for each row when (new.team_id is distinct from old.team_id) execute function private.keep_team();
 
 create trigger update_chat_sessions_updated_at before update on public.chat_sessions
   for each row execute function public.update_updated_at_column();

@@ -89,7 +89,7 @@ grant select on public.workspace_files to authenticated;
 grant insert (id, user_id, project_id, path, name, content, is_directory, parent_path, mime_type,
   size_bytes, metadata, updated_at)
   on public.workspace_files to authenticated;
-grant update (project_id, path, name, content, is_directory, parent_path, mime_type, size_bytes,
+grant update (user_id, project_id, path, name, content, is_directory, parent_path, mime_type, size_bytes,
   metadata, updated_at)
   on public.workspace_files to authenticated;
 grant delete on public.workspace_files to authenticated;

@@ -49,7 +49,7 @@ create policy "users read their own, public and their teams' fragments" on publi
     or is_public
     or exists (
       select 1 from public.projects as p
-      where p.id = project_id and p.team_id in (select private.my_team_ids())));
+      where p.id = project_id and p.team_id = any (array(select private.my_team_ids()))));
 -- True for every visitor: that is what a public fragment is.
 create policy "visitors read public fragments" on public.fragments
   for select to anon using (is_public);

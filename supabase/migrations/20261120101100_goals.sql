@@ -52,7 +52,8 @@ create trigger update_user_goals_updated_at before update on public.user_goals
 alter publication supabase_realtime add table public.user_goals;
 
 -- A goal is completed when a client says so in any of three ways: by its status, or, while it is active or
--- paused, by a progress of 100 or a time of completion. Then all three say so.
+-- paused, by a progress of 100 or a time of completion. Then all three say so, for as long as it is; and what is
+-- not completed has no time of completion.
 create function private.complete_user_goal()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -65,10 +66,10 @@ begin
       or new.completed_at is not null and (tg_op = 'INSERT' or old.completed_at is null)) then
     new.status := 'completed';
   end if;
-  if new.status = 'completed' and not v_was_completed then
+  if new.status = 'completed' then
     new.progress_percentage := 100;
-    new.completed_at := coalesce(new.completed_at, now());
-  elsif new.status <> 'completed' and v_was_completed then
+    new.completed_at := coalesce(new.completed_at, case when v_was_completed then old.completed_at end, now());
+  else
     new.completed_at := null;
   end if;
   return new;

@@ -14,36 +14,30 @@ insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_typ
     array['audio/mpeg', 'audio/mp4', 'audio/wav', 'audio/webm', 'audio/ogg'])
 on conflict (id) do nothing;
 
--- What a look-up of an object's rows goes by.
-create index idx_project_files_storage_path on public.project_files (storage_path);
-create index idx_file_uploads_object on public.file_uploads (bucket_name, file_path);
-
--- Whether a row of a project that the caller may read refers to an object. The row counts only for an object in
--- the folder of the user who made it: else a row in a project of one's own would open anyone's file.
+-- The objects that a row of a team's or public project refers to. A row counts only for an object in the folder of
+-- the user who made it: else a row in a project of one's own would open anyone's file. A set, which a query makes
+-- once, as listing a bucket asks for every object in it.
 -- Definer: the rows of a public project's files are not readable, the files are.
-create function private.project_shows_object(bucket_id text, name text)
-returns boolean
-language sql stable security definer set search_path = ''
+create function private.shared_objects()
+returns table (bucket_id text, name text)
+language plpgsql stable security definer set search_path = ''
 as $$
-  select exists (
-    select 1
-    from (
-      select f.project_id, p.user_id
-      from public.project_files as f join public.projects as p on p.id = f.project_id
-      where project_shows_object.bucket_id = 'project-files'
-        and f.storage_path = project_shows_object.name
+begin
+  return query
+    select r.bucket_id, r.name
+    from public.projects as p
+    cross join lateral (
+      select 'project-files', f.storage_path, p.user_id
+      from public.project_files as f where f.project_id = p.id
       union all
-      select u.project_id, u.user_id
-      from public.file_uploads as u
-      where u.bucket_name = project_shows_object.bucket_id
-        and u.file_path = project_shows_object.name
-    ) as r
-    join public.projects as p on p.id = r.project_id
-    where split_part(project_shows_object.name, '/', 1) = r.user_id::text
-      and (p.team_id in (select private.my_team_ids()) or (p.is_public and p.deleted_at is null)))
-$$;
-revoke all on function private.project_shows_object(text, text) from public, anon, authenticated, service_role;
-grant execute on function private.project_shows_object(text, text) to authenticated, service_role;
+      select u.bucket_name, u.file_path, u.user_id
+      from public.file_uploads as u where u.project_id = p.id and u.bucket_name = 'chat_attachments'
+    ) as r (bucket_id, name, user_id)
+    where (p.team_id = any (array(select private.my_team_ids())) or (p.is_public and p.deleted_at is null))
+      and split_part(r.name, '/', 1) = r.user_id::text;
+end $$;
+revoke all on function private.shared_objects() from public, anon, authenticated, service_role;
+grant execute on function private.shared_objects() to authenticated, service_role;
 
 create policy "users upload into their own folder" on storage.objects
   for insert to authenticated
@@ -55,8 +49,7 @@ create policy "users read their own folder and files of projects they see" on st
   using (bucket_id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
       'chat_attachments', 'voice_recordings')
     and ((storage.foldername(name))[1] = (select auth.uid())::text
-      or bucket_id in ('project-files', 'chat_attachments')
-        and private.project_shows_object(bucket_id, name)));
+      or (bucket_id, name) in (select o.bucket_id, o.name from private.shared_objects() as o)));
 create policy "users replace objects in their own folder" on storage.objects
   for update to authenticated
   using ((storage.foldername(name))[1] = (select auth.uid())::text

@@ -1,6 +1,18 @@
 -- Sign-up: one trigger makes every row that a new account has. An error in it would refuse the sign-up,
 -- so it does nothing that can fail for a reason the user could not mend.
 
+-- The name in the metadata of a user, who writes what they like there: text, without space around it, of at most 200
+-- characters, or none.
+create function private.display_name(metadata jsonb)
+returns text
+language sql immutable set search_path = ''
+as $$
+  select case when jsonb_typeof(metadata -> 'display_name') = 'string' then
+    nullif(regexp_replace(left(regexp_replace(metadata ->> 'display_name', '^\s+', ''), 200), '\s+$', ''), '')
+  end
+$$;
+revoke all on function private.display_name(jsonb) from public, anon, authenticated, service_role;
+
 -- Definer: the insert into auth.users comes from the role of the Auth server, which has no rights here.
 create function public.handle_new_user()
 returns trigger
@@ -9,7 +21,7 @@ as $$
 begin
   -- The metadata is written by the user: nothing but a name is taken from it.
   insert into public.profiles (id, display_name)
-  values (new.id, nullif(btrim(left(btrim(new.raw_user_meta_data ->> 'display_name'), 200)), ''))
+  values (new.id, private.display_name(new.raw_user_meta_data))
   on conflict do nothing;
   insert into public.user_profiles (user_id) values (new.id) on conflict do nothing;
   insert into public.user_preferences (user_id) values (new.id) on conflict do nothing;
@@ -28,7 +40,7 @@ create trigger on_auth_user_created after insert on auth.users
 
 -- Accounts that were there before: a product that moves here brings its users along.
 insert into public.profiles (id, display_name)
-select u.id, nullif(btrim(left(btrim(u.raw_user_meta_data ->> 'display_name'), 200)), '')
+select u.id, private.display_name(u.raw_user_meta_data)
 from auth.users as u
 on conflict do nothing;
 insert into public.user_profiles (user_id) select u.id from auth.users as u on conflict do nothing;

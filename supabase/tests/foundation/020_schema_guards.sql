@@ -28,11 +28,11 @@ select set_eq(
     'cleanup_old_multipart_uploads()',
     'deduct_credits(uuid,text,numeric,numeric,text,text,text)',
     'handle_new_user()',
+    'private.enter_project()',
     'private.keep_team_owner()',
     'private.my_team_ids(text[])',
-    'private.project_shows_object(text,text)',
     'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',
-    'private.update_project_timestamp()',
+    'private.shared_objects()',
     'revoke_user_sessions(uuid)'
   ],
   'the definer functions are those we know');
@@ -53,8 +53,8 @@ select set_eq(
     'name(projects)',
     'notifications(user_settings)',
     'private.my_team_ids(text[])',
-    'private.project_shows_object(text,text)',
     'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',
+    'private.shared_objects()',
     'save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)'
   ],
   'a signed-in user may execute what we know');

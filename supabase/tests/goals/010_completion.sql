@@ -1,7 +1,7 @@
 -- A goal is completed by any of three columns, and then by all three.
 
 begin;
-select plan(12);
+select plan(15);
 select tests.create_user('owner');
 select tests.authenticate_as('owner');
 
@@ -24,11 +24,19 @@ select is(pg_temp.goal($$ status = 'completed', completed_at = '2026-01-02' $$),
 select is(pg_temp.goal($$ status = 'paused', progress_percentage = 100 $$), 'completed 100 now', 'while it is paused');
 select is(pg_temp.goal($$ status = 'cancelled', progress_percentage = 100 $$), 'cancelled 100 open',
   'not when it is cancelled');
+select is(pg_temp.goal($$ status = 'cancelled', completed_at = now() $$), 'cancelled 0 open',
+  'what is not completed has no time of completion');
 select is(pg_temp.goal($$ progress_percentage = 99 $$), 'active 99 open', 'not by 99 %');
 
 insert into user_goals (user_id, title, status) values (tests.user_id('owner'), 'born', 'completed');
 select results_eq($$ select progress_percentage, completed_at from user_goals where title = 'born' $$,
   $$ values (100, now()) $$, 'a goal can be born completed');
+update user_goals set completed_at = null where title = 'born';
+select results_eq($$ select completed_at from user_goals where title = 'born' $$, $$ values (now()) $$,
+  'while it is completed it keeps its time');
+update user_goals set progress_percentage = 30 where title = 'born';
+select results_eq($$ select progress_percentage from user_goals where title = 'born' $$, $$ values (100) $$,
+  'and its progress');
 update user_goals set status = 'active' where title = 'born';
 select results_eq($$ select status, progress_percentage, completed_at from user_goals where title = 'born' $$,
   $$ values ('active', 100, null::timestamptz) $$, 'reopened, it has no time of completion');

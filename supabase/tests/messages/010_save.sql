@@ -3,7 +3,7 @@
 begin;
 -- Every role may call the helpers below; this too is rolled back.
 alter default privileges grant execute on functions to public;
-select plan(31);
+select plan(35);
 select tests.create_user(name) from unnest(array['owner', 'member', 'stranger']) as name;
 create function pg_temp.id(name text) returns uuid language sql immutable as $$ select md5('messages ' || name)::uuid $$;
 insert into teams (id, name) values (pg_temp.id('team'), 'T');
@@ -74,6 +74,17 @@ select is((select updated_at from projects where id = pg_temp.id('project')), no
   'a project too, also when a member of the team writes');
 
 -- constraints ---------------------------------------------------------------------------------------------
+select is(tests.refusal($$ select pg_temp.save(number => 2147483647) $$), 'PT422 invalid_sequence_number',
+  'nobody takes the last number there is');
+select is(tests.refusal($$ insert into messages (project_id, role, content, sequence_number)
+  values (pg_temp.id('project'), 'user', '1', 10031) $$), 'PT422 invalid_sequence_number',
+  'or one too far ahead, directly');
+select lives_ok($$ insert into messages (project_id, role, content, sequence_number)
+  values (pg_temp.id('project'), 'user', '1', 10030) $$, 'but some way ahead');
+select tests.clear_authentication();
+select tests.authenticate_as('owner');
+select is(tests.refusal($$ insert into messages (project_id, role, content, sequence_number)
+  values (pg_temp.id('gone'), 'user', '1', 0) $$), '42501', 'nothing is written into a deleted project');
 select tests.clear_authentication();
 select throws_ok($$ insert into messages (role, content) values ('user', '1') $$, '23514', null, 'a message has a parent');
 select throws_ok($$ insert into messages (project_id, conversation_id, role, content, sequence_number)

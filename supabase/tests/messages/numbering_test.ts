@@ -2,6 +2,32 @@ import assert from "node:assert/strict";
 
 import { serviceClient, signUp, test } from "../../functions/_testing/testing.ts";
 
+test("a message without a number never replaces one that somebody else writes directly", async () => {
+  const { id, client } = await signUp();
+  const { data: project } = await client.from("projects").insert({ user_id: id, title: "P" })
+    .select("id").single();
+  assert.ok(project);
+  const saves = Array.from({ length: 30 }, (_, n) =>
+    client.rpc("save_message_and_update_project", {
+      project_id_param: project.id,
+      role_param: "user",
+      content_param: `saved ${n}`,
+    }));
+  const inserts = Array.from({ length: 30 }, (_, n) =>
+    client.from("messages").insert({
+      project_id: project.id,
+      role: "user",
+      content: `inserted ${n}`,
+      sequence_number: n,
+    }));
+  const answers = await Promise.all([...saves, ...inserts]);
+  // A number that is taken is refused, and nobody deadlocks.
+  assert.deepEqual([...new Set(answers.flatMap((answer) => answer.error?.code ?? []))], ["23505"]);
+  const written = answers.filter((answer) => answer.error === null).length;
+  const { data: messages } = await client.from("messages").select("content");
+  assert.equal(new Set(messages?.map((message) => message.content)).size, written);
+});
+
 test("messages that 20 callers save at once are numbered without a gap or a double", async () => {
   const [owner, member] = await Promise.all([signUp(), signUp()]);
   const service = serviceClient();

@@ -3,7 +3,7 @@
 begin;
 -- Every role may call the helpers below; this too is rolled back.
 alter default privileges grant execute on functions to public;
-select plan(48);
+select plan(60);
 select tests.create_user(name) from unnest(array['owner', 'stranger', 'member', 'admin']) as name;
 
 create function pg_temp.id(name text) returns uuid language sql immutable as $$
@@ -103,6 +103,43 @@ select is(pg_temp.attempt('owner', $$ insert into project_chats (project_id, cha
   '42501', 'not another''s chat');
 select is(pg_temp.attempt('stranger', $$ insert into project_chats (project_id, chat_id) values ({private}, {strange chat}) $$),
   '42501', 'and not to another''s project');
+
+-- what is deleted ---------------------------------------------------------------------------------------
+select is(pg_temp.attempt('owner', $$ insert into messages (project_id, role, content, sequence_number)
+  values ({deleted}, 'user', '"x"', 9) $$), '42501', 'nothing is written into a deleted project');
+select is(pg_temp.attempt('owner', $$ update projects set status = 'deleted' where id = {public} $$), '1',
+  'a project is deleted by its status');
+update projects set status = 'deleted' where id = pg_temp.id('public');
+select is(pg_temp.attempt('stranger', $$ select 1 from projects where id = {public} $$), '0',
+  'and is not public any more');
+update projects set deleted_at = null where id = pg_temp.id('public');
+select is(pg_temp.attempt('stranger', $$ select 1 from projects where id = {public} $$), '1',
+  'until it is restored');
+
+-- a team left behind ------------------------------------------------------------------------------------
+insert into chat_sessions (id, user_id, team_id) values (pg_temp.id('session'), tests.user_id('owner'), pg_temp.id('team'));
+insert into users_teams (user_id, team_id, is_default) values (tests.user_id('owner'), pg_temp.id('team'), true);
+delete from team_members where user_id = tests.user_id('owner');
+select is(pg_temp.attempt('owner', $$ update projects set title = 'x' where id = {shared} $$), '1',
+  'who has left a team still edits the own project');
+select is(pg_temp.attempt('owner', $$ update chat_sessions set title = 'x' where id = {session} $$), '1',
+  'and session');
+select is(pg_temp.attempt('owner', $$ update users_teams set is_default = false $$), '1', 'and list of teams');
+select is(pg_temp.attempt('owner', $$ update projects set team_id = null where id = {shared} $$), '1',
+  'and takes the project out of it');
+select is(pg_temp.attempt('owner', $$ update projects set team_id = {team} where id = {private} $$), '42501',
+  'but puts no other in');
+select is(pg_temp.attempt('owner', $$ update chat_sessions set team_id = {other team} where id = {session} $$), '42501',
+  'and no session');
+insert into team_members (team_id, user_id, role) values (pg_temp.id('team'), tests.user_id('owner'), 'member');
+select tests.authenticate_as('owner');
+select tests.clear_authentication();
+select set_config('request.jwt.claims', jsonb_build_object('sub', tests.user_id('member'), 'role', 'authenticated')::text, true);
+savepoint team_goes;
+select lives_ok($$ delete from teams where id = pg_temp.id('team') $$, 'a team goes, whoever''s projects are in it');
+select is((select team_id from projects where id = pg_temp.id('shared')), null, 'and they stay');
+rollback to team_goes;
+select set_config('request.jwt.claims', '', true);
 
 -- the system's messages -------------------------------------------------------------------------------
 select is(pg_temp.attempt('owner', $$ insert into messages (project_id, role, content, sequence_number)

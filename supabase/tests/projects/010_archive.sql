@@ -1,7 +1,7 @@
 -- Projects: the two flags of an archive, the computed name, what goes with a project.
 
 begin;
-select plan(14);
+select plan(18);
 select tests.create_user('owner');
 select tests.authenticate_as('owner');
 insert into projects (user_id, title) values (tests.user_id('owner'), 'P');
@@ -20,6 +20,17 @@ select is(pg_temp.flags($$ status = 'active' $$), 'active false', 'and back');
 select is(pg_temp.flags($$ status = 'archived', is_archived = false $$), 'archived true', 'the status wins');
 select is(pg_temp.flags($$ status = 'deleted' $$), 'deleted false', 'a deleted project is not archived');
 select is(pg_temp.flags('is_archived = true'), 'deleted false', 'and the flag does not bring it back');
+create function pg_temp.deletion(change text) returns text language plpgsql as $$
+declare
+  v_flags text;
+begin
+  execute format('update projects set %s returning status || '' '' || (deleted_at is not null)', change) into v_flags;
+  return v_flags;
+end $$;
+select is(pg_temp.deletion('deleted_at = null'), 'active false', 'restored by the time');
+select is(pg_temp.deletion('deleted_at = now()'), 'deleted true', 'deleted by the time');
+select is(pg_temp.deletion($$ status = 'active' $$), 'active false', 'restored by the status');
+select is(pg_temp.deletion($$ deleted_at = now(), status = 'deleted' $$), 'deleted true', 'deleted by both, as documented');
 insert into projects (user_id, title, is_archived) values (tests.user_id('owner'), 'born', true);
 select results_eq($$ select status, is_archived from projects where title = 'born' $$,
   $$ values ('archived'::project_status_enum, true) $$, 'a project can be born archived');

@@ -55,8 +55,10 @@ async function main(args: string[]): Promise<number> {
 
     const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
     const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+    const skipped = outcomes.reduce((sum, outcome) => sum + outcome.skipped, 0);
     if (passed + failed === 0) say(`\nNo test has "${filter}" in its file or name`);
     say(`\nIn ${((performance.now() - start) / 1000).toFixed(0)} s:`);
+    if (skipped > 0) say(`${skipped} skipped, which need what is not to be had here`);
     say(`${passed} passed, ${failed} failed`);
     return failed > 0 || passed === 0 ? 1 : 0;
   } finally {
@@ -124,9 +126,10 @@ async function readJunit(path: string, code: number): Promise<Outcome> {
   const xml = await Deno.readTextFile(path).catch(() => "");
   const count = (tag: string) => xml.split(tag).length - 1;
   const failed = count("<failure") + count("<error");
-  const passed = count("<testcase ") - count("<skipped") - failed;
+  const skipped = count("<skipped");
+  const passed = count("<testcase ") - skipped - failed;
   // A file that does not even load is in no report.
-  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed, skipped };
 }
 
 if (import.meta.main) {

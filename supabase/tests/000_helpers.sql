@@ -52,6 +52,25 @@ create function tests.account_of(name text) returns uuid language sql stable as 
   select a.id from public.credit_accounts as a where a.user_id = tests.user_id(name)
 $$;
 
+-- Moves all that an account has into the past: for it, that much time has passed.
+create function tests.pass_time(account_id uuid, passed interval) returns void language plpgsql as $$
+begin
+  alter table public.credit_transactions disable trigger credit_transactions_append_only;
+  update public.credit_transactions as t set created_at = t.created_at - passed
+  where t.account_id = pass_time.account_id;
+  alter table public.credit_transactions enable trigger credit_transactions_append_only;
+  update public.credit_grants as g
+  set effective_at = g.effective_at - passed, expires_at = g.expires_at - passed, created_at = g.created_at - passed,
+    voided_at = g.voided_at - passed
+  where g.account_id = pass_time.account_id;
+  update public.credit_holds as h
+  set expires_at = h.expires_at - passed, created_at = h.created_at - passed, resolved_at = h.resolved_at - passed
+  where h.account_id = pass_time.account_id;
+  update public.credit_accounts as a
+  set next_due_at = a.next_due_at - passed, updated_at = a.updated_at - passed, created_at = a.created_at - passed
+  where a.id = pass_time.account_id;
+end $$;
+
 -- Runs a statement, which must fail, and returns its SQLSTATE and the machine code of its DETAIL.
 create function tests.refusal(statement text) returns text language plpgsql as $$
 declare

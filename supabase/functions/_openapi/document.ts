@@ -6,7 +6,11 @@
  */
 
 import * as z from "zod/mini";
-import { createDocument, type ZodOpenApiOperationObject } from "zod-openapi";
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiResponseObject,
+} from "zod-openapi";
 
 /** A route of a function, described. */
 export interface RouteDescription {
@@ -19,10 +23,17 @@ export interface RouteDescription {
   auth: ("user" | "secret")[];
   /** Whether it takes an `Idempotency-Key`. */
   idempotent?: boolean;
+  /** Parameters in the path: `{id}`. */
+  params?: z.ZodMiniObject;
   query?: z.ZodMiniObject;
   body?: z.ZodMiniType;
-  /** Status and shape of success. */
-  response: { status: number; description: string; schema: z.ZodMiniType };
+  /** Status and shape of success; other content types beside JSON. */
+  response: {
+    status: number;
+    description: string;
+    schema: z.ZodMiniType;
+    alsoAs?: Record<string, z.ZodMiniType>;
+  };
   /** The codes of its own problems, by status. */
   problems: Record<number, string[]>;
 }
@@ -90,6 +101,9 @@ export function describeFunction(description: FunctionDescription): unknown {
 }
 
 function operation(name: string, route: RouteDescription): ZodOpenApiOperationObject {
+  const alsoAs = Object.entries(route.response.alsoAs ?? {}).map(([type, schema]) =>
+    [type, { schema }] as const
+  );
   const problems = merge(
     COMMON_PROBLEMS,
     route.body ? BODY_PROBLEMS : {},
@@ -102,6 +116,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     description: route.description,
     security: route.auth.map((mode) => SECURITY[mode]),
     requestParams: {
+      ...(route.params && { path: route.params }),
       ...(route.query && { query: route.query }),
       ...(route.idempotent && { header: IdempotencyKey }),
     },
@@ -111,7 +126,10 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     responses: {
       [route.response.status]: {
         description: route.response.description,
-        content: { "application/json": { schema: route.response.schema } },
+        content: {
+          "application/json": { schema: route.response.schema },
+          ...Object.fromEntries(alsoAs),
+        },
       },
       ...Object.fromEntries(
         Object.entries(problems).map(([status, codes]) => [status, problemResponse(codes)]),
@@ -142,9 +160,18 @@ const ProblemDocument = z.looseObject({
 });
 z.globalRegistry.add(ProblemDocument, { id: "ProblemDocument" });
 
-function problemResponse(codes: string[]) {
-  return {
+/** Responses by their codes: the same codes are one response, written once, among the components. */
+const problemResponses = new Map<string, ZodOpenApiResponseObject>();
+
+function problemResponse(codes: string[]): ZodOpenApiResponseObject {
+  const id = codes.join("_or_");
+  const known = problemResponses.get(id);
+  if (known) return known;
+  const response = {
+    id,
     description: `\`code\`: ${codes.join(", ")}`,
     content: { "application/problem+json": { schema: ProblemDocument } },
   };
+  problemResponses.set(id, response);
+  return response;
 }

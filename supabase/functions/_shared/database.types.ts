@@ -358,11 +358,16 @@ export type Database = {
       };
       "credit_accounts": {
         Row: {
+          "alert_armed": boolean;
+          "alert_threshold": number | null;
           "balance": number;
           "created_at": string;
           "held": number;
           "id": string;
+          "next_due_at": string | null;
+          "overdraft_held": number;
           "overdraft_limit": number;
+          "overdraft_used": number;
           "team_id": string | null;
           "updated_at": string;
           "user_id": string | null;
@@ -370,22 +375,32 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "alert_armed"?: boolean;
+          "alert_threshold"?: number | null;
           "balance"?: number;
           "created_at"?: string;
           "held"?: number;
           "id"?: string;
+          "next_due_at"?: string | null;
+          "overdraft_held"?: number;
           "overdraft_limit"?: number;
+          "overdraft_used"?: number;
           "team_id"?: string | null;
           "updated_at"?: string;
           "user_id"?: string | null;
           "version"?: number;
         };
         Update: {
+          "alert_armed"?: boolean;
+          "alert_threshold"?: number | null;
           "balance"?: number;
           "created_at"?: string;
           "held"?: number;
           "id"?: string;
+          "next_due_at"?: string | null;
+          "overdraft_held"?: number;
           "overdraft_limit"?: number;
+          "overdraft_used"?: number;
           "team_id"?: string | null;
           "updated_at"?: string;
           "user_id"?: string | null;
@@ -398,6 +413,262 @@ export type Database = {
             isOneToOne: true;
             referencedRelation: "teams";
             referencedColumns: ["id"];
+          },
+        ];
+      };
+      "credit_alerts": {
+        Row: {
+          "account_id": string;
+          "available": number;
+          "created_at": string;
+          "id": string;
+          "threshold": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id": string;
+          "available": number;
+          "created_at"?: string;
+          "id"?: string;
+          "threshold": number;
+        };
+        Update: {
+          "account_id"?: string;
+          "available"?: number;
+          "created_at"?: string;
+          "id"?: string;
+          "threshold"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_accounts";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "team_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "user_credits";
+            referencedColumns: ["account_id"];
+          },
+        ];
+      };
+      "credit_grants": {
+        Row: {
+          "account_id": string;
+          "amount": number;
+          "category": string;
+          "cost_basis": number | null;
+          "created_at": string;
+          "currency": string | null;
+          "description": string | null;
+          "effective_at": string;
+          "expires_at": string | null;
+          "external_reference": string | null;
+          "held": number;
+          "id": string;
+          "priority": number;
+          "remaining": number;
+          "source": string;
+          "spendable": boolean;
+          "status": string;
+          "void_reason": string | null;
+          "voided_at": string | null;
+          "voided_by": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id": string;
+          "amount": number;
+          "category": string;
+          "cost_basis"?: number | null;
+          "created_at": string;
+          "currency"?: string | null;
+          "description"?: string | null;
+          "effective_at": string;
+          "expires_at"?: string | null;
+          "external_reference"?: string | null;
+          "held"?: number;
+          "id"?: string;
+          "priority"?: number;
+          "remaining": number;
+          "source": string;
+          "spendable"?: never;
+          "status": string;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Update: {
+          "account_id"?: string;
+          "amount"?: number;
+          "category"?: string;
+          "cost_basis"?: number | null;
+          "created_at"?: string;
+          "currency"?: string | null;
+          "description"?: string | null;
+          "effective_at"?: string;
+          "expires_at"?: string | null;
+          "external_reference"?: string | null;
+          "held"?: number;
+          "id"?: string;
+          "priority"?: number;
+          "remaining"?: number;
+          "source"?: string;
+          "spendable"?: never;
+          "status"?: string;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_accounts";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "team_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "user_credits";
+            referencedColumns: ["account_id"];
+          },
+        ];
+      };
+      "credit_holds": {
+        Row: {
+          "account_id": string;
+          "actor_id": string | null;
+          "allocations": NonNullable<Json>;
+          "amount": number;
+          "captured": number | null;
+          "created_at": string;
+          "description": string | null;
+          "entry_no": number | null;
+          "expires_at": string;
+          "id": string;
+          "items": Json | null;
+          "resolved_at": string | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id": string;
+          "actor_id"?: string | null;
+          "allocations": NonNullable<Json>;
+          "amount": number;
+          "captured"?: number | null;
+          "created_at": string;
+          "description"?: string | null;
+          "entry_no"?: number | null;
+          "expires_at": string;
+          "id"?: string;
+          "items"?: Json | null;
+          "resolved_at"?: string | null;
+          "status"?: string;
+        };
+        Update: {
+          "account_id"?: string;
+          "actor_id"?: string | null;
+          "allocations"?: NonNullable<Json>;
+          "amount"?: number;
+          "captured"?: number | null;
+          "created_at"?: string;
+          "description"?: string | null;
+          "entry_no"?: number | null;
+          "expires_at"?: string;
+          "id"?: string;
+          "items"?: Json | null;
+          "resolved_at"?: string | null;
+          "status"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_holds_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_accounts";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_holds_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "team_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_holds_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "user_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_holds_entry_fkey";
+            columns: ["account_id", "entry_no"];
+            isOneToOne: false;
+            referencedRelation: "credit_transactions";
+            referencedColumns: ["account_id", "entry_no"];
+          },
+        ];
+      };
+      "credit_member_limits": {
+        Row: {
+          "credit_limit": number | null;
+          "period": string;
+          "period_start": string;
+          "spent": number;
+          "team_id": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "credit_limit"?: number | null;
+          "period"?: string;
+          "period_start"?: string;
+          "spent"?: number;
+          "team_id": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "credit_limit"?: number | null;
+          "period"?: string;
+          "period_start"?: string;
+          "spent"?: number;
+          "team_id"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_member_limits_member_fkey";
+            columns: ["team_id", "user_id"];
+            isOneToOne: true;
+            referencedRelation: "team_members";
+            referencedColumns: ["team_id", "user_id"];
           },
         ];
       };
@@ -434,15 +705,16 @@ export type Database = {
           "account_id": string;
           "actor": string;
           "actor_id": string | null;
+          "allocations": NonNullable<Json>;
           "amount": number;
           "balance_after": number;
           "created_at": string;
           "description": string | null;
           "entry_no": number;
-          "idempotency_key": string | null;
+          "items": Json | null;
           "kind": string;
           "quantity": number | null;
-          "request_hash": string | null;
+          "refund_of": number | null;
           "sku": string | null;
           "unit_price": number | null;
         };
@@ -451,15 +723,16 @@ export type Database = {
           "account_id": string;
           "actor": string;
           "actor_id"?: string | null;
+          "allocations"?: NonNullable<Json>;
           "amount": number;
           "balance_after": number;
           "created_at": string;
           "description"?: string | null;
           "entry_no": number;
-          "idempotency_key"?: string | null;
+          "items"?: Json | null;
           "kind": string;
           "quantity"?: number | null;
-          "request_hash"?: string | null;
+          "refund_of"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
         };
@@ -467,15 +740,16 @@ export type Database = {
           "account_id"?: string;
           "actor"?: string;
           "actor_id"?: string | null;
+          "allocations"?: NonNullable<Json>;
           "amount"?: number;
           "balance_after"?: number;
           "created_at"?: string;
           "description"?: string | null;
           "entry_no"?: number;
-          "idempotency_key"?: string | null;
+          "items"?: Json | null;
           "kind"?: string;
           "quantity"?: number | null;
-          "request_hash"?: string | null;
+          "refund_of"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
         };
@@ -486,6 +760,27 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_transactions_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "team_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_transactions_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "user_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_transactions_refund_of_fkey";
+            columns: ["account_id", "refund_of"];
+            isOneToOne: false;
+            referencedRelation: "credit_transactions";
+            referencedColumns: ["account_id", "entry_no"];
           },
         ];
       };
@@ -1944,29 +2239,58 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
-      "user_credits": {
+      "team_credits": {
+        Row: {
+          "account_id": string;
+          "available": number | null;
+          "balance": number | null;
+          "held": number | null;
+          "overdraft_limit": number;
+          "team_id": string | null;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "credit_accounts_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: true;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "team_member_credits": {
         Row: {
           "available": number | null;
-          "balance": number;
-          "held": number;
+          "credit_limit": number | null;
+          "period": string;
+          "spent": number | null;
+          "team_id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "credit_member_limits_member_fkey";
+            columns: ["team_id", "user_id"];
+            isOneToOne: true;
+            referencedRelation: "team_members";
+            referencedColumns: ["team_id", "user_id"];
+          },
+        ];
+      };
+      "user_credits": {
+        Row: {
+          "account_id": string;
+          "available": number | null;
+          "balance": number | null;
+          "held": number | null;
+          "overdraft_limit": number;
           "updated_at": string;
           "user_id": string | null;
         };
         ComputedFields: never;
-        Insert: {
-          "available"?: never;
-          "balance"?: number | null;
-          "held"?: number | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "available"?: never;
-          "balance"?: number | null;
-          "held"?: number | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [];
       };
       "user_statistics": {
@@ -1984,8 +2308,53 @@ export type Database = {
       };
     };
     Functions: {
+      "capture_credit_hold": {
+        Args: {
+          "allow_overage"?: boolean;
+          "amount"?: number;
+          "description"?: string;
+          "hold_id": string;
+          "idempotency_key"?: string;
+          "items"?: Json;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_entry"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_entry";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "cleanup_expired_sessions": { Args: Record<PropertyKey, never>; Returns: undefined };
       "cleanup_old_multipart_uploads": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
+      "credit_reconciliation": {
+        Args: { "only_account_id"?: string };
+        Returns: {
+          "account_id": string;
+          "actual": number;
+          "expected": number;
+          "problem": string;
+          "subject": string;
+        }[];
+      };
+      "credit_statement": {
+        Args: {
+          "actor"?: string;
+          "after"?: number;
+          "month": string;
+          "page_size"?: number;
+          "team_id"?: string;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_statement"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_statement";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "credits": {
         Args: { "": Database["public"]["Tables"]["profiles"]["Row"] };
         Returns:
@@ -1998,9 +2367,11 @@ export type Database = {
           "amount"?: number;
           "description"?: string;
           "idempotency_key"?: string;
+          "items"?: Json;
           "quantity"?: number;
           "sku"?: string;
-          "user_id": string;
+          "team_id"?: string;
+          "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_entry"];
         SetofOptions: {
@@ -2013,6 +2384,48 @@ export type Database = {
       "get_bucket_size": { Args: { "bucket_name": string }; Returns: number };
       "get_level": { Args: { "file_path": string }; Returns: number };
       "get_user_full_profile": { Args: { "user_uuid": string }; Returns: Json };
+      "grant_credits": {
+        Args: {
+          "amount"?: number;
+          "category"?: string;
+          "cost_basis"?: number;
+          "currency"?: string;
+          "description"?: string;
+          "effective_at"?: string;
+          "expires_at"?: string;
+          "external_reference"?: string;
+          "idempotency_key"?: string;
+          "priority"?: number;
+          "source"?: string;
+          "team_id"?: string;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_grant"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_grant";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "hold_credits": {
+        Args: {
+          "amount"?: number;
+          "description"?: string;
+          "expires_in"?: number;
+          "idempotency_key"?: string;
+          "items"?: Json;
+          "team_id"?: string;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_hold"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_hold";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "name": {
         Args: { "": Database["public"]["Tables"]["projects"]["Row"] };
         Returns:
@@ -2024,6 +2437,42 @@ export type Database = {
         Returns:
           & { error: true }
           & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+      };
+      "quote_credits": {
+        Args: { "items": Json; "team_id"?: string; "user_id"?: string };
+        Returns: Database["public"]["CompositeTypes"]["credit_quote"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_quote";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "refund_credits": {
+        Args: {
+          "account_id": string;
+          "amount"?: number;
+          "description"?: string;
+          "entry_no": number;
+          "idempotency_key"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_entry"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_entry";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "release_credit_hold": {
+        Args: { "hold_id": string; "idempotency_key"?: string };
+        Returns: Database["public"]["CompositeTypes"]["credit_hold"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_hold";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "revoke_user_sessions": { Args: { "user_uuid": string }; Returns: undefined };
       "save_message_and_update_project": {
@@ -2055,6 +2504,53 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "set_credit_alert": {
+        Args: {
+          "actor"?: string;
+          "idempotency_key"?: string;
+          "team_id"?: string;
+          "threshold": number;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_settings"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_settings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "set_credit_overdraft": {
+        Args: {
+          "idempotency_key"?: string;
+          "overdraft_limit": number;
+          "team_id"?: string;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_settings"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_settings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "settle_due_credits": { Args: { "batch"?: number }; Returns: number };
+      "void_credit_grant": {
+        Args: {
+          "grant_id": string;
+          "idempotency_key"?: string;
+          "reason": string;
+          "voided_by": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_grant"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_grant";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
     };
     Enums: {
       "message_role_enum": "user" | "assistant" | "system";
@@ -2072,9 +2568,77 @@ export type Database = {
         "sku": string | null;
         "quantity": number | null;
         "unit_price": number | null;
+        "items": Json | null;
         "description": string | null;
+        "actor_id": string | null;
+        "refund_of": number | null;
         "created_at": string | null;
         "replayed": boolean | null;
+      };
+      "credit_grant": {
+        "id": string | null;
+        "account_id": string | null;
+        "category": string | null;
+        "amount": number | null;
+        "remaining": number | null;
+        "held": number | null;
+        "priority": number | null;
+        "status": string | null;
+        "effective_at": string | null;
+        "expires_at": string | null;
+        "source": string | null;
+        "external_reference": string | null;
+        "cost_basis": number | null;
+        "currency": string | null;
+        "description": string | null;
+        "voided_at": string | null;
+        "voided_by": string | null;
+        "void_reason": string | null;
+        "created_at": string | null;
+        "replayed": boolean | null;
+      };
+      "credit_hold": {
+        "id": string | null;
+        "account_id": string | null;
+        "amount": number | null;
+        "captured": number | null;
+        "status": string | null;
+        "items": Json | null;
+        "description": string | null;
+        "actor_id": string | null;
+        "expires_at": string | null;
+        "resolved_at": string | null;
+        "entry_no": number | null;
+        "created_at": string | null;
+        "replayed": boolean | null;
+      };
+      "credit_quote": {
+        "items": Json | null;
+        "total": number | null;
+        "available": number | null;
+        "member_available": number | null;
+        "affordable": boolean | null;
+      };
+      "credit_settings": {
+        "account_id": string | null;
+        "overdraft_limit": number | null;
+        "alert_threshold": number | null;
+        "available": number | null;
+        "replayed": boolean | null;
+      };
+      "credit_statement": {
+        "account_id": string | null;
+        "month": string | null;
+        "opening_balance": number | null;
+        "closing_balance": number | null;
+        "granted": number | null;
+        "charged": number | null;
+        "refunded": number | null;
+        "expired": number | null;
+        "voided": number | null;
+        "entry_count": number | null;
+        "entries": Json | null;
+        "next_after": number | null;
       };
     };
   };

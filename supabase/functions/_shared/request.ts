@@ -35,6 +35,17 @@ export function readQuery<T extends z.ZodMiniType>(c: Context, schema: T): z.inf
 }
 
 /**
+ * The parameters in the path of a request, held against a schema.
+ *
+ * @param c The request's context.
+ * @param schema Shape of the parameters: an object of strings.
+ * @throws {Problem} 422 `invalid_request`.
+ */
+export function readPath<T extends z.ZodMiniType>(c: Context, schema: T): z.infer<T> {
+  return check(schema, c.req.param());
+}
+
+/**
  * The key that makes a request harmless to repeat, from the `Idempotency-Key` header.
  *
  * @param c The request's context.

@@ -34,6 +34,32 @@ export function unwrap<T>(answer: DatabaseAnswer<T>): NonNullable<T> {
   return answer.data;
 }
 
+/** How often a call is made that the database gave up in favour of others. */
+const ATTEMPTS = 5;
+
+/** Milliseconds before the second attempt, at most; each further one waits up to twice as long. */
+const FIRST_PAUSE_MS = 20;
+
+/**
+ * Makes a call that changes something, and again when the database ended it in favour of others (a deadlock or a
+ * serialisation failure, of which nothing stays).
+ *
+ * @param make Makes the call, anew each time.
+ * @returns Its data.
+ * @throws {Problem} as {@link unwrap}.
+ */
+export async function call<T>(make: () => PromiseLike<DatabaseAnswer<T>>): Promise<NonNullable<T>> {
+  for (let attempt = 1;; attempt++) {
+    const answer = await make();
+    if (attempt === ATTEMPTS || !["40001", "40P01"].includes(answer.error?.code ?? "")) {
+      return unwrap(answer);
+    }
+    // By chance, so that two that met do not meet again.
+    const pause = Math.random() * FIRST_PAUSE_MS * 2 ** (attempt - 1);
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
 /**
  * The arguments of a call without those that are undefined, so that SQL's defaults apply.
  *

@@ -49,6 +49,12 @@ export const stack: TestStack = {
 export const functionsUrl = `${stack.url}/functions/v1`;
 
 /**
+ * How many times its default length a long run has: property tests take more sequences, load tests last longer. From
+ * `SOAK`, default 1.
+ */
+export const soak: number = Number(Deno.env.get("SOAK") ?? "1");
+
+/**
  * Registers a test. When it fails, what the functions logged meanwhile is printed with it.
  *
  * @param name Subject, then criterion: `POST /credits/deduct charges the price in force`.
@@ -107,7 +113,7 @@ export interface Answer {
 export async function invoke(
   client: SupabaseClient<Database>,
   path: string,
-  options: Omit<FunctionInvokeOptions, "method"> & { method?: "GET" | "POST" } = {},
+  options: FunctionInvokeOptions = {},
 ): Promise<Answer> {
   const { data, error, response } = await client.functions.invoke(path, {
     method: options.body === undefined ? "GET" : "POST",

@@ -1,50 +1,149 @@
 /**
- * Credits: the balance of a user, and charges against it.
+ * Credits: what users and teams have, charges against it, and where it comes from.
  *
  * @module
  */
 
+import type { Context } from "hono";
+
 import { createApp } from "../_shared/app.ts";
-import { authenticate, userId } from "../_shared/auth.ts";
+import { authenticate, type AuthenticatedEnv, userId } from "../_shared/auth.ts";
 import { Problem } from "../_shared/problem.ts";
-import { readIdempotencyKey, readJson, readQuery } from "../_shared/request.ts";
-import { defined, unwrap } from "../_shared/rpc.ts";
+import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
+import { call, defined, unwrap } from "../_shared/rpc.ts";
 import openapi from "./openapi.json" with { type: "json" };
-import {
-  ServiceBalanceQuery,
-  ServiceDeduction,
-  UserBalanceQuery,
-  UserDeduction,
-} from "./schema.ts";
+import * as schema from "./schema.ts";
+import { answerStatement } from "./statement.ts";
 
 /** The routes of `credits`; `openapi.ts` describes them. */
 export const app = createApp("credits", openapi);
 
 app.get("/", authenticate(["user", "secret"]), async (c) => {
   const { authMode, supabase, supabaseAdmin } = c.var.supabaseContext;
-  if (authMode === "user") {
-    readQuery(c, UserBalanceQuery);
-    return c.json(unwrap(await supabase.from("user_credits").select().single()));
-  }
-  const { user_id } = readQuery(c, ServiceBalanceQuery);
-  const [credits] = unwrap(
-    await supabaseAdmin.from("user_credits").select().eq("user_id", user_id),
-  );
+  const isUser = authMode === "user";
+  const { user_id = "", team_id } = isUser
+    ? { user_id: userId(c.var.supabaseContext), ...readQuery(c, schema.UserBalanceQuery) }
+    : readQuery(c, schema.ServiceBalanceQuery);
+  const client = isUser ? supabase : supabaseAdmin;
+  const [credits] = team_id === undefined
+    ? unwrap(await client.from("user_credits").select().eq("user_id", user_id))
+    : unwrap(await client.from("team_credits").select().eq("team_id", team_id));
   if (!credits) {
-    throw new Problem(404, "account_not_found", `User "${user_id}" has no credit account`);
+    const owner = team_id === undefined ? `User "${user_id}"` : `Team "${team_id}"`;
+    throw new Problem(404, "account_not_found", `${owner} has no credit account`);
   }
   return c.json(credits);
 });
 
-app.post("/deduct", authenticate(["user", "secret"]), async (c) => {
-  const context = c.var.supabaseContext;
-  const idempotency_key = readIdempotencyKey(c);
-  const charge = context.authMode === "user"
-    ? { ...await readJson(c, UserDeduction), user_id: userId(context), actor: "user" }
-    : { ...await readJson(c, ServiceDeduction), actor: "service" };
-  const { replayed, ...entry } = unwrap(
-    await context.supabaseAdmin.rpc("deduct_credits", defined({ ...charge, idempotency_key })),
-  );
-  if (replayed) c.header("idempotent-replayed", "true");
-  return c.json(entry);
+app.post("/quote", authenticate(["user", "secret"]), async (c) => {
+  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const request = authMode === "user"
+    ? { ...await readJson(c, schema.UserQuote), user_id: userId(c.var.supabaseContext) }
+    : await readJson(c, schema.ServiceQuote);
+  return c.json(await call(() => supabaseAdmin.rpc("quote_credits", defined(request))));
 });
+
+app.post("/deduct", authenticate(["user", "secret"]), async (c) => {
+  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const charge = authMode === "user"
+    ? {
+      ...await readJson(c, schema.UserDeduction),
+      user_id: userId(c.var.supabaseContext),
+      actor: "user",
+    }
+    : { ...await readJson(c, schema.ServiceDeduction), actor: "service" };
+  const args = defined({ ...charge, idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("deduct_credits", args)));
+});
+
+app.post("/grants", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const args = defined({ ...await readJson(c, schema.Grant), idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("grant_credits", args)), 201);
+});
+
+app.post("/grants/:id/void", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: grant_id } = readPath(c, schema.IdPath);
+  const args = defined({ grant_id, ...await readJson(c, schema.Void), idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("void_credit_grant", args)));
+});
+
+app.post("/holds", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const args = defined({ ...await readJson(c, schema.Hold), idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("hold_credits", args)), 201);
+});
+
+app.post("/holds/:id/capture", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: hold_id } = readPath(c, schema.IdPath);
+  const args = defined({ hold_id, ...await readJson(c, schema.Capture), idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("capture_credit_hold", args)));
+});
+
+app.post("/holds/:id/release", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: hold_id } = readPath(c, schema.IdPath);
+  await readJson(c, schema.Release);
+  const args = defined({ hold_id, idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("release_credit_hold", args)));
+});
+
+app.post("/refunds", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const args = defined({ ...await readJson(c, schema.Refund), idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("refund_credits", args)));
+});
+
+app.put("/overdraft", authenticate("secret"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const args = defined({ ...await readJson(c, schema.Overdraft), idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("set_credit_overdraft", args)));
+});
+
+app.put("/alert", authenticate(["user", "secret"]), async (c) => {
+  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { threshold, ...account } = authMode === "user"
+    ? {
+      ...await readJson(c, schema.UserAlert),
+      user_id: userId(c.var.supabaseContext),
+      actor: "user",
+    }
+    : await readJson(c, schema.ServiceAlert);
+  // The generated types know of no argument that is null: null turns the alert off.
+  const args = { ...defined({ ...account, idempotency_key }), threshold: threshold as number };
+  return answer(c, await call(() => supabaseAdmin.rpc("set_credit_alert", args)));
+});
+
+app.get("/statement", authenticate(["user", "secret"]), (c) => {
+  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const request = authMode === "user"
+    ? {
+      ...readQuery(c, schema.UserStatementQuery),
+      user_id: userId(c.var.supabaseContext),
+      actor: "user",
+    }
+    : readQuery(c, schema.ServiceStatementQuery);
+  return answerStatement(c, supabaseAdmin, request);
+});
+
+/** Answers with what a call returned, and says in a header when it is the work of an earlier request. */
+function answer(
+  c: Context<AuthenticatedEnv>,
+  result: { replayed: boolean | null },
+  status: 200 | 201 = 200,
+): Response {
+  const { replayed, ...body } = result;
+  if (replayed) c.header("idempotent-replayed", "true");
+  return c.json(body, status);
+}

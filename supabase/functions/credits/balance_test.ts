@@ -7,8 +7,16 @@ test("GET /credits answers the caller's own balance", async () => {
   const { status, body } = await invoke(user.client, "credits");
   assert.equal(status, 200);
   assert.deepEqual(
-    { ...body, updated_at: undefined },
-    { user_id: user.id, balance: 100, held: 0, available: 100, updated_at: undefined },
+    { ...body, updated_at: undefined, account_id: undefined },
+    {
+      user_id: user.id,
+      account_id: undefined,
+      balance: 100,
+      held: 0,
+      available: 100,
+      overdraft_limit: 0,
+      updated_at: undefined,
+    },
   );
   assert.ok(!Number.isNaN(Date.parse(body.updated_at)));
   assert.equal((await invoke(other.client, "credits")).body.user_id, other.id);

@@ -18,7 +18,10 @@ test("POST /credits/deduct charges a user the price of the sku", async () => {
     sku,
     quantity: 3,
     unit_price: 2.5,
+    items: null,
     description: null,
+    actor_id: user.id,
+    refund_of: null,
   });
   assert.match(account_id, /^[0-9a-f-]{36}$/);
   assert.match(created_at, /^\d{4}-\d\d-\d\dT/);

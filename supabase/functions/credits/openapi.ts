@@ -7,67 +7,328 @@
 import * as z from "zod/mini";
 
 import { describeFunction } from "../_openapi/document.ts";
-import { ServiceBalanceQuery, ServiceDeduction, UserDeduction } from "./schema.ts";
+import * as schema from "./schema.ts";
+
+const { id, time } = schema;
+// Written once, among the components: the function carries its document.
+z.globalRegistry.add(id, { id: "Id" });
+z.globalRegistry.add(time, { id: "Time" });
+z.globalRegistry.add(schema.quantity, { id: "Quantity" });
+z.globalRegistry.add(schema.items, { id: "Items" });
 
 const Balance = z.object({
-  user_id: z.guid(),
+  user_id: z.optional(id),
+  team_id: z.optional(id),
+  account_id: id,
   balance: z.number(),
   held: z.number(),
   available: z.number(),
-  updated_at: z.iso.datetime({ offset: true }),
+  overdraft_limit: z.number(),
+  updated_at: time,
 });
 
-const Entry = z.object({
-  account_id: z.guid(),
+const PricedItem = z.object({
+  sku: z.string(),
+  unit: z.string(),
+  quantity: z.number(),
+  unit_price: z.number(),
+  amount: z.number(),
+});
+
+const Quote = z.object({
+  items: z.array(PricedItem),
+  total: z.number(),
+  available: z.number(),
+  member_available: z.nullable(z.number()),
+  affordable: z.boolean(),
+});
+
+const entry = {
   entry_no: z.int(),
-  kind: z.enum(["grant", "deduct"]),
+  kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay"]),
   amount: z.number(),
   balance_after: z.number(),
   sku: z.nullable(z.string()),
   quantity: z.nullable(z.number()),
   unit_price: z.nullable(z.number()),
+  items: z.nullable(z.array(PricedItem)),
   description: z.nullable(z.string()),
-  created_at: z.iso.datetime({ offset: true }),
+  actor_id: z.nullable(id),
+  refund_of: z.nullable(z.int()),
+  created_at: time,
+};
+
+const Entry = z.object({ account_id: id, ...entry });
+
+const Grant = z.object({
+  id,
+  account_id: id,
+  category: z.enum(["paid", "promotional"]),
+  amount: z.number(),
+  remaining: z.number(),
+  held: z.number(),
+  priority: z.int(),
+  status: z.enum(["pending", "active", "expired", "voided"]),
+  effective_at: time,
+  expires_at: z.nullable(time),
+  source: z.string(),
+  external_reference: z.nullable(z.string()),
+  cost_basis: z.nullable(z.number()),
+  currency: z.nullable(z.string()),
+  description: z.nullable(z.string()),
+  voided_at: z.nullable(time),
+  voided_by: z.nullable(z.string()),
+  void_reason: z.nullable(z.string()),
+  created_at: time,
 });
+
+const Hold = z.object({
+  id,
+  account_id: id,
+  amount: z.number(),
+  captured: z.nullable(z.number()),
+  status: z.enum(["held", "captured", "released", "expired"]),
+  items: z.nullable(z.array(z.object({ sku: z.string(), quantity: z.number() }))),
+  description: z.nullable(z.string()),
+  actor_id: z.nullable(id),
+  expires_at: time,
+  resolved_at: z.nullable(time),
+  entry_no: z.nullable(z.int()),
+  created_at: time,
+});
+
+const Settings = z.object({
+  account_id: id,
+  overdraft_limit: z.number(),
+  alert_threshold: z.nullable(z.number()),
+  available: z.number(),
+});
+
+const Statement = z.object({
+  account_id: id,
+  month: z.string(),
+  opening_balance: z.number(),
+  closing_balance: z.number(),
+  granted: z.number(),
+  charged: z.number(),
+  refunded: z.number(),
+  expired: z.number(),
+  voided: z.number(),
+  entry_count: z.int(),
+  entries: z.array(z.object({ ...entry, actor: z.enum(["user", "service", "system"]) })),
+  next_after: z.nullable(z.int()),
+});
+
+z.globalRegistry.add(PricedItem, { id: "PricedItem" });
+z.globalRegistry.add(Entry, { id: "Entry" });
+z.globalRegistry.add(Grant, { id: "Grant" });
+z.globalRegistry.add(Hold, { id: "Hold" });
+
+const PRICING = ["unknown_sku", "invalid_quantity", "invalid_charge"];
+const PAYMENT = ["insufficient_credits", "member_limit_exceeded"];
+const RESOLVED = ["hold_already_captured", "hold_released", "hold_expired"];
 
 /** The OpenAPI document of `credits`. */
 export const document: unknown = describeFunction({
   name: "credits",
-  summary: "Credits of users: balance and charges. Amounts are credits with up to four decimals.",
+  summary:
+    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are credits with up to four decimals.",
   routes: [
     {
       method: "get",
       path: "",
-      summary: "The balance of a user",
+      summary: "The balance of a user or a team",
       description:
-        "A signed-in user gets the own balance; a service names the user in `user_id`. " +
+        "A signed-in user gets the own balance, or that of a team of theirs; a service names whose. " +
         "`available` is what can be spent now: the balance without what is held, and the overdraft.",
       auth: ["user", "secret"],
-      query: z.partial(ServiceBalanceQuery),
+      query: z.object({ user_id: z.optional(id), team_id: z.optional(id) }),
       response: { status: 200, description: "The balance", schema: Balance },
       problems: { 404: ["account_not_found"], 422: ["invalid_request"] },
     },
     {
       method: "post",
-      path: "/deduct",
-      summary: "Charge a user",
+      path: "/quote",
+      summary: "Price items",
       description:
-        "A signed-in user names what is bought, and the server sets the price. A service " +
-        "names the user, and either what is bought or an amount. Posts one entry, or none.",
+        "What the items cost now, and whether they could be paid. Changes nothing. `member_available` is what " +
+        "the member of a team may still spend; null without a limit.",
+      auth: ["user", "secret"],
+      body: z.union([schema.UserQuote, schema.ServiceQuote]),
+      response: { status: 200, description: "The quote", schema: Quote },
+      problems: { 404: ["account_not_found"], 422: PRICING },
+    },
+    {
+      method: "post",
+      path: "/deduct",
+      summary: "Charge a user or a team",
+      description:
+        "A signed-in user names what is bought, and the server sets the price. A service names the user, " +
+        "and either what is bought or an amount. With `team_id` the account of the team pays. Posts one " +
+        "entry, or none.",
       auth: ["user", "secret"],
       idempotent: true,
-      body: z.union([UserDeduction, ServiceDeduction]),
+      body: z.union([schema.UserDeduction, schema.ServiceDeduction]),
       response: {
         status: 200,
         description:
-          "The entry. With `Idempotent-Replayed: true` an earlier request with the same " +
-          "key posted it.",
+          "The entry. With `Idempotent-Replayed: true` an earlier request with the same key posted it.",
         schema: Entry,
       },
+      problems: { 402: PAYMENT, 404: ["account_not_found"], 422: [...PRICING, "invalid_amount"] },
+    },
+    {
+      method: "post",
+      path: "/grants",
+      summary: "Give credits",
+      description:
+        "They count from `effective_at` (now) until before `expires_at` (never). The same `external_reference` " +
+        "never grants twice: with the same account, amount and category it answers the first grant again.",
+      auth: ["secret"],
+      idempotent: true,
+      body: schema.Grant,
+      response: { status: 201, description: "The grant", schema: Grant },
       problems: {
-        402: ["insufficient_credits"],
         404: ["account_not_found"],
-        422: ["unknown_sku", "invalid_quantity", "invalid_amount", "invalid_charge"],
+        409: ["external_reference_used"],
+        422: ["invalid_grant", "invalid_amount", "balance_too_large"],
+      },
+    },
+    {
+      method: "post",
+      path: "/grants/{id}/void",
+      summary: "Void a grant",
+      description: "What is left of it and not held ends now. What has been spent stays spent.",
+      auth: ["secret"],
+      idempotent: true,
+      params: schema.IdPath,
+      body: schema.Void,
+      response: { status: 200, description: "The grant", schema: Grant },
+      problems: {
+        404: ["grant_not_found"],
+        409: ["grant_already_voided", "grant_expired"],
+        422: ["invalid_void"],
+      },
+    },
+    {
+      method: "post",
+      path: "/holds",
+      summary: "Set credits aside",
+      description:
+        "For a maximum, to be captured when it is known what the work cost. Nothing else can spend them. The " +
+        "hold expires by itself after `expires_in` seconds.",
+      auth: ["secret"],
+      idempotent: true,
+      body: schema.Hold,
+      response: { status: 201, description: "The hold", schema: Hold },
+      problems: {
+        402: PAYMENT,
+        404: ["account_not_found"],
+        422: [...PRICING, "invalid_amount", "invalid_hold"],
+      },
+    },
+    {
+      method: "post",
+      path: "/holds/{id}/capture",
+      summary: "Charge a hold",
+      description:
+        "An amount, or items, or all of it. The rest is free again. More than was held only with " +
+        "`allow_overage`, and if it is available.",
+      auth: ["secret"],
+      idempotent: true,
+      params: schema.IdPath,
+      body: schema.Capture,
+      response: { status: 200, description: "The entry", schema: Entry },
+      problems: {
+        402: PAYMENT,
+        404: ["hold_not_found"],
+        409: RESOLVED,
+        422: [...PRICING, "invalid_amount", "capture_exceeds_hold"],
+      },
+    },
+    {
+      method: "post",
+      path: "/holds/{id}/release",
+      summary: "Give a hold back",
+      description: "All that it has set aside is free again.",
+      auth: ["secret"],
+      idempotent: true,
+      params: schema.IdPath,
+      body: schema.Release,
+      response: { status: 200, description: "The hold", schema: Hold },
+      problems: { 404: ["hold_not_found"], 409: RESOLVED },
+    },
+    {
+      method: "post",
+      path: "/refunds",
+      summary: "Give a charge back",
+      description:
+        "All that is left of it, or a part; never more in all than was charged. It goes back to the grants " +
+        "that were charged.",
+      auth: ["secret"],
+      idempotent: true,
+      body: schema.Refund,
+      response: { status: 200, description: "The entry of the refund", schema: Entry },
+      problems: {
+        404: ["account_not_found", "entry_not_found"],
+        409: ["entry_not_refundable"],
+        422: ["refund_exceeds_charge", "invalid_amount", "invalid_refund"],
+      },
+    },
+    {
+      method: "put",
+      path: "/overdraft",
+      summary: "Set how far below zero an account may go",
+      description: "0 unless it is set. Not below what is in use.",
+      auth: ["secret"],
+      idempotent: true,
+      body: schema.Overdraft,
+      response: { status: 200, description: "The account's settings", schema: Settings },
+      problems: {
+        404: ["account_not_found"],
+        409: ["overdraft_in_use"],
+        422: ["invalid_overdraft"],
+      },
+    },
+    {
+      method: "put",
+      path: "/alert",
+      summary: "Set when to be warned",
+      description:
+        "When fewer credits than `threshold` are available, one row is written to `credit_alerts`; the next " +
+        "only after a top-up. Null turns it off. For a team, its owners and admins set it.",
+      auth: ["user", "secret"],
+      idempotent: true,
+      body: z.union([schema.UserAlert, schema.ServiceAlert]),
+      response: { status: 200, description: "The account's settings", schema: Settings },
+      problems: { 403: ["not_team_admin"], 404: ["account_not_found"], 422: ["invalid_alert"] },
+    },
+    {
+      method: "get",
+      path: "/statement",
+      summary: "The statement of a month",
+      description:
+        "Sums by kind, which lead from the opening to the closing balance, and the entries in pages of `limit`: " +
+        "the next page is `after=next_after`. With `Accept: text/csv` all entries as CSV. Months are in UTC. " +
+        "Of a team, for its owners and admins.",
+      auth: ["user", "secret"],
+      query: z.object({
+        month: z.string(),
+        user_id: z.optional(id),
+        team_id: z.optional(id),
+        after: z.optional(z.string()),
+        limit: z.optional(z.string()),
+      }),
+      response: {
+        status: 200,
+        description: "The statement",
+        schema: Statement,
+        alsoAs: { "text/csv": z.string() },
+      },
+      problems: {
+        403: ["not_team_admin"],
+        404: ["account_not_found"],
+        422: ["invalid_request", "invalid_statement"],
       },
     },
   ],

@@ -12,31 +12,166 @@ const LARGEST = 1_000_000_000;
 /** Smallest step of credits and quantities: four decimals. */
 const STEP = 0.0001;
 
+/** Items that one charge may have. */
+const MOST_ITEMS = 100;
+
+/** Id of a user, a team, a grant, a hold. */
+export const id = z.guid();
+
+/** A moment, with its offset from UTC. */
+export const time = z.iso.datetime({ offset: true });
+
 const sku = z.string().check(z.regex(/^[a-z0-9][a-z0-9._:/-]{0,99}$/));
-const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
+/** Credits, or how much of something, as one entry may have it. */
+export const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
 const amount = quantity;
 const description = z.string().check(z.minLength(1), z.maxLength(500));
+/** What is charged for, in quantities. */
+export const items = z.array(z.strictObject({ sku, quantity })).check(
+  z.minLength(1),
+  z.maxLength(MOST_ITEMS),
+);
 
-/** `POST /credits/deduct` by a signed-in user: the server sets the price. */
-export const UserDeduction = z.strictObject({ sku, quantity });
+/** Whose account it is: a user's or a team's. */
+const account = { user_id: z.optional(id), team_id: z.optional(id) };
 
-/** `POST /credits/deduct` by a service: for a user, at the price list or by an amount of its own. */
-export const ServiceDeduction = z.strictObject({
-  user_id: z.guid(),
+/** What is charged: one thing, several, or an amount. */
+const charge = {
   sku: z.optional(sku),
   quantity: z.optional(quantity),
+  items: z.optional(items),
   amount: z.optional(amount),
+};
+
+type Given = Record<string, unknown>;
+
+function count(value: Given, names: string[]): number {
+  return names.filter((name) => value[name] !== undefined).length;
+}
+
+const oneCharge = z.refine<Given>(
+  (value) =>
+    count(value, ["sku", "items", "amount"]) === 1 &&
+    (value.sku === undefined) === (value.quantity === undefined),
+  "Give either sku and quantity, or items, or amount",
+);
+const amountOrItems = z.refine<Given>(
+  (value) => count(value, ["items", "amount"]) === 1,
+  "Give either items or amount",
+);
+const someAccount = z.refine<Given>(
+  (value) => count(value, ["user_id", "team_id"]) > 0,
+  "Give user_id, or team_id, or both for a member of a team",
+);
+const oneAccount = z.refine<Given>(
+  (value) => count(value, ["user_id", "team_id"]) === 1,
+  "Give either user_id or team_id",
+);
+
+/** `POST /credits/deduct` by a signed-in user: the server sets the price. */
+export const UserDeduction = z.strictObject({
+  sku: z.optional(sku),
+  quantity: z.optional(quantity),
+  items: z.optional(items),
+  team_id: z.optional(id),
+}).check(oneCharge);
+
+/** `POST /credits/deduct` by a service: at the price list or by an amount of its own. */
+export const ServiceDeduction = z.strictObject({
+  ...account,
+  ...charge,
   description: z.optional(description),
-}).check(z.refine(
-  (charge) =>
-    charge.amount === undefined
-      ? charge.sku !== undefined && charge.quantity !== undefined
-      : charge.sku === undefined && charge.quantity === undefined,
-  "Give either sku and quantity, or amount",
+}).check(oneCharge, someAccount);
+
+/** `POST /credits/quote` by a signed-in user. */
+export const UserQuote = z.strictObject({ items, team_id: z.optional(id) });
+
+/** `POST /credits/quote` by a service. */
+export const ServiceQuote = z.strictObject({ items, ...account }).check(someAccount);
+
+/** `POST /credits/grants`. */
+export const Grant = z.strictObject({
+  ...account,
+  amount,
+  category: z.optional(z.enum(["paid", "promotional"])),
+  priority: z.optional(z.int().check(z.minimum(0), z.maximum(100))),
+  effective_at: z.optional(time),
+  expires_at: z.optional(time),
+  source: z.optional(z.string().check(z.minLength(1), z.maxLength(50))),
+  external_reference: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
+  cost_basis: z.optional(z.number().check(z.minimum(0), z.maximum(LARGEST))),
+  currency: z.optional(z.string().check(z.regex(/^[a-z]{3}$/))),
+  description: z.optional(description),
+}).check(oneAccount);
+
+/** `POST /credits/grants/:id/void`. */
+export const Void = z.strictObject({
+  voided_by: z.string().check(z.minLength(1), z.maxLength(200)),
+  reason: description,
+});
+
+/** `POST /credits/holds`. */
+export const Hold = z.strictObject({
+  ...account,
+  items: z.optional(items),
+  amount: z.optional(amount),
+  expires_in: z.optional(z.int().check(z.minimum(1), z.maximum(30 * 86_400))),
+  description: z.optional(description),
+}).check(amountOrItems, someAccount);
+
+/** `POST /credits/holds/:id/capture`: all of it when neither items nor amount is given. */
+export const Capture = z.strictObject({
+  items: z.optional(items),
+  amount: z.optional(amount),
+  allow_overage: z.optional(z.boolean()),
+  description: z.optional(description),
+}).check(z.refine<Given>(
+  (value) => count(value, ["items", "amount"]) < 2,
+  "Give either items or amount, or neither for all of it",
 ));
 
-/** `GET /credits` by a service. */
-export const ServiceBalanceQuery = z.strictObject({ user_id: z.guid() });
+/** `POST /credits/holds/:id/release`: nothing to choose. */
+export const Release = z.strictObject({});
 
-/** `GET /credits` by a signed-in user: nothing to choose. */
-export const UserBalanceQuery = z.strictObject({});
+/** `POST /credits/refunds`: all that is left of the charge when no amount is given. */
+export const Refund = z.strictObject({
+  account_id: id,
+  entry_no: z.int().check(z.minimum(1)),
+  amount: z.optional(amount),
+  description: z.optional(description),
+});
+
+/** `PUT /credits/overdraft`. */
+export const Overdraft = z.strictObject({
+  ...account,
+  overdraft_limit: z.number().check(z.minimum(0), z.maximum(LARGEST), z.multipleOf(STEP)),
+}).check(oneAccount);
+
+const threshold = z.nullable(amount);
+
+/** `PUT /credits/alert` by a signed-in user. */
+export const UserAlert = z.strictObject({ threshold, team_id: z.optional(id) });
+
+/** `PUT /credits/alert` by a service. */
+export const ServiceAlert = z.strictObject({ ...account, threshold }).check(oneAccount);
+
+/** The path of a route with an id. */
+export const IdPath = z.strictObject({ id });
+
+/** `GET /credits` by a service. */
+export const ServiceBalanceQuery = z.strictObject(account).check(oneAccount);
+
+/** `GET /credits` by a signed-in user: their own, unless they name a team of theirs. */
+export const UserBalanceQuery = z.strictObject({ team_id: z.optional(id) });
+
+const statement = {
+  month: z.string().check(z.regex(/^[2-9]\d{3}-(0[1-9]|1[0-2])$/)),
+  after: z.optional(z.string().check(z.regex(/^\d{1,15}$/))),
+  limit: z.optional(z.string().check(z.regex(/^([1-9]\d{0,2}|1000)$/))),
+};
+
+/** `GET /credits/statement` by a signed-in user. */
+export const UserStatementQuery = z.strictObject({ ...statement, team_id: z.optional(id) });
+
+/** `GET /credits/statement` by a service. */
+export const ServiceStatementQuery = z.strictObject({ ...statement, ...account }).check(oneAccount);

@@ -48,7 +48,7 @@ select throws_ok($$ update credit_transactions set amount = 1 $$, '42501', null,
 select throws_ok($$ delete from credit_transactions $$, '42501', null,
   'the owner cannot delete an entry');
 select throws_ok($$ truncate credit_transactions $$, '42501', null, 'the owner cannot truncate entries');
-select throws_ok($$ update user_credits set balance = 1000 $$, '42501', null,
+select throws_ok($$ update user_credits set balance = 1000 $$, '55000', null,
   'the owner cannot change the balance through the view');
 select throws_ok($$ insert into credit_prices (sku, unit, price) values ('free', 'one', 0.0001) $$,
   '42501', null, 'the owner cannot set a price');

@@ -1,7 +1,7 @@
 -- Every index, trigger, enum and realtime table there is: one that goes missing, or comes unasked, is named here.
 
 begin;
-select plan(6);
+select plan(7);
 
 select bag_eq(
   $$ select tablename::text, string_agg(indexname, ' ' order by indexname collate "C") from pg_indexes
@@ -16,9 +16,15 @@ select bag_eq(
       'chat_sessions_pkey chat_sessions_session_id_key idx_chat_sessions_last_activity idx_chat_sessions_status idx_chat_sessions_team_id idx_chat_sessions_user_id'),
     ('conversation_threads', 'conversation_threads_pkey idx_conversation_threads_created_by'),
     ('conversations', 'conversations_pkey idx_conversations_updated_at idx_conversations_user_id'),
-    ('credit_accounts', 'credit_accounts_pkey credit_accounts_team_id_key credit_accounts_user_id_key'),
+    ('credit_accounts',
+      'credit_accounts_next_due_at credit_accounts_pkey credit_accounts_team_id_key credit_accounts_user_id_key'),
+    ('credit_alerts', 'credit_alerts_account_id credit_alerts_pkey'),
+    ('credit_grants',
+      'credit_grants_account_id credit_grants_external_reference_key credit_grants_pkey credit_grants_spendable'),
+    ('credit_holds', 'credit_holds_account_id credit_holds_open credit_holds_pkey'),
+    ('credit_member_limits', 'credit_member_limits_pkey idx_credit_member_limits_user_id'),
     ('credit_prices', 'credit_prices_pkey'),
-    ('credit_transactions', 'credit_transactions_idempotency_key credit_transactions_pkey'),
+    ('credit_transactions', 'credit_transactions_pkey'),
     ('customization_preferences', 'customization_preferences_pkey'),
     ('encrypted_chats',
       'encrypted_chats_pkey idx_encrypted_chats_starred idx_encrypted_chats_user_id idx_encrypted_chats_user_updated'),
@@ -76,6 +82,8 @@ select bag_eq(
     ('chat_sessions', 'keep_team keep_team, update_chat_sessions_updated_at update_updated_at_column'),
     ('conversation_threads', 'update_conversation_threads_updated_at update_updated_at_column'),
     ('conversations', 'conversations_updated_at handle_updated_at'),
+    ('credit_accounts', 'raise_credit_alert raise_credit_alert'),
+    ('credit_member_limits', 'update_credit_member_limits_updated_at handle_updated_at'),
     ('credit_transactions',
       'credit_transactions_append_only refuse_change_of_history, credit_transactions_no_truncate refuse_change_of_history'),
     ('customization_preferences', 'update_customization_preferences_updated_at handle_updated_at'),
@@ -91,9 +99,10 @@ select bag_eq(
       'keep_team keep_team, sync_project_archived sync_project_archived, update_projects_updated_at update_updated_at_column'),
     ('tasks', 'update_tasks_updated_at update_updated_at_column'),
     ('team_members',
-      'keep_team_owner keep_team_owner, update_team_members_updated_at update_updated_at_column'),
+      'keep_team_owner keep_team_owner, open_credit_member_limit open_credit_member_limit, update_team_members_updated_at update_updated_at_column'),
     ('team_usage_limits', 'update_team_usage_limits_updated_at update_updated_at_column'),
-    ('teams', 'update_teams_updated_at update_updated_at_column'),
+    ('teams',
+      'forget_idempotency_keys forget_idempotency_keys, open_team_credit_account open_team_credit_account, update_teams_updated_at update_updated_at_column'),
     ('theme_settings', 'update_theme_settings_updated_at handle_updated_at'),
     ('user_chat_analytics', 'update_user_chat_analytics_updated_at update_updated_at_column'),
     ('user_goals', 'complete_user_goal complete_user_goal, update_user_goals_updated_at handle_updated_at'),
@@ -119,12 +128,15 @@ select bag_eq(
 
 select bag_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
-  array['chat_messages', 'chat_sessions', 'user_goals', 'user_profiles', 'user_progress'],
-  'Realtime publishes five tables');
+  array['chat_messages', 'chat_sessions', 'credit_alerts', 'user_goals', 'user_profiles', 'user_progress'],
+  'Realtime publishes six tables');
 
 select is(
   (select count(*) from pg_trigger where tgrelid = 'auth.users'::regclass and tgname = 'on_auth_user_created'),
   1::bigint, 'one trigger signs a user up');
+select is(
+  (select count(*) from pg_trigger where tgrelid = 'auth.users'::regclass and tgname = 'on_auth_user_deleted'),
+  1::bigint, 'one takes along what no foreign key does');
 
 select * from finish();
 rollback;

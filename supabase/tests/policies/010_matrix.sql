@@ -108,6 +108,30 @@ insert into matrix values
     'path', '''/tried''', 'path = ''/x''', 'path = ''/tried'''),
   ('credit_prices',      '1xxx', '1xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1111',
     'sku, unit, price', '''tried'', ''one'', 1', 'price = 2', 'sku = ''tried'''),
+  ('credit_member_limits', '1x0x', '0x0x', '0x0x', '1x1x', '1x1x', 'xxxx', '1x1x',
+    'team_id, user_id', '{team}, {owner}', 'credit_limit = 9', 'user_id = {owner}'),
+  ('credit_grants',      '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'account_id, category, amount, remaining, status, effective_at, source, created_at',
+    '{account}, ''paid'', 1, 1, ''active'', now(), ''s'', now()', 'remaining = 9', 'account_id = {account}'),
+  ('credit_grants',      '0xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    'account_id, category, amount, remaining, status, effective_at, source, created_at',
+    '{team_account}, ''paid'', 1, 1, ''active'', now(), ''s'', now()', 'remaining = 9', 'account_id = {team_account}'),
+  ('credit_holds',       '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'account_id, amount, allocations, expires_at, created_at',
+    '{account}, 1, ''[]'', now() + interval ''1 day'', now()', 'amount = 9', 'account_id = {account}'),
+  ('credit_holds',       '1xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    'account_id, amount, allocations, actor_id, expires_at, created_at',
+    '{team_account}, 1, ''[]'', {owner}, now() + interval ''1 day'', now()', 'amount = 9',
+    'account_id = {team_account}'),
+  ('credit_alerts',      '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'account_id, threshold, available', '{account}, 1, 0', 'available = 9', 'account_id = {account}'),
+  ('credit_alerts',      '0xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    'account_id, threshold, available', '{team_account}, 1, 0', 'available = 9', 'account_id = {team_account}'),
+  ('credit_accounts',    '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    'team_id', '{team}', 'balance = 9', 'team_id = {team}'),
+  ('credit_transactions', '1xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    'account_id, entry_no, kind, amount, balance_after, actor, actor_id, created_at',
+    '{team_account}, 99, ''grant'', 1, 1, ''service'', {owner}, now()', 'amount = 9', 'account_id = {team_account}'),
   ('credit_accounts',    '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
     'user_id', '{owner}', 'balance = 9', 'user_id = {owner}'),
   ('credit_transactions', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
@@ -117,6 +141,10 @@ insert into matrix values
 -- Views, which have no more than select; the team's project is its members' to see.
 insert into matrix values
   ('user_credits',       '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner}'),
+  ('team_credits',       '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    null, null, null, 'team_id = {team}'),
+  ('team_member_credits', '1xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
     null, null, null, 'user_id = {owner}'),
   ('project_stats',      '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
     null, null, null, 'user_id = {owner}'),
@@ -133,10 +161,11 @@ where to_regclass('public.code_embeddings') is not null;
 -- Statements ----------------------------------------------------------------------------------------
 
 create function pg_temp.fill(template text) returns text language sql as $$
-  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
     '{owner}', quote_literal(tests.user_id('owner'))),
     '{guest}', quote_literal(tests.user_id('guest'))),
     '{account}', quote_literal(tests.account_of('owner'))),
+    '{team_account}', (select quote_literal(a.id) from public.credit_accounts as a where a.team_id = pg_temp.id('team'))),
     '{team}', quote_literal(pg_temp.id('team'))),
     '{project}', quote_literal(pg_temp.id('project'))),
     '{conversation}', quote_literal(pg_temp.id('conversation'))),
@@ -230,7 +259,9 @@ begin
 end $$;
 select cmp_ok((select count(*) from pg_temp.traces()), '>', 25::bigint, 'the owner is in many tables');
 delete from auth.users where id = tests.user_id('owner');
-select is_empty($$ select * from pg_temp.traces() $$, 'deleting the user leaves no trace of them');
+-- Books that are not theirs keep the id of who acted, as nothing in books is changed.
+select bag_eq($$ select * from pg_temp.traces() $$, array['credit_transactions.actor_id', 'credit_holds.actor_id'],
+  'deleting the user leaves no trace of them but in the books of their team');
 select is_empty(
   $$ select 1 from messages where project_id = pg_temp.id('project') or conversation_id = pg_temp.id('conversation')
     union all select 1 from chat_messages where session_id = pg_temp.id('session')

@@ -1,0 +1,111 @@
+/**
+ * The statement of a month, as JSON in pages or as CSV in one piece.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { accepts } from "hono/accepts";
+import type { SupabaseClient } from "@supabase/supabase-js";
+
+import type { Database, Json } from "../_shared/database.types.ts";
+import { call, defined } from "../_shared/rpc.ts";
+
+/** What a statement is asked for, as the query has it. */
+export interface StatementRequest {
+  /** `2026-11`, in UTC. */
+  month: string;
+  user_id?: string | undefined;
+  team_id?: string | undefined;
+  /** Entries come after this number. */
+  after?: string | undefined;
+  /** Entries in a page of JSON, 1 to 1000. */
+  limit?: string | undefined;
+  actor?: string;
+}
+
+const COLUMNS = [
+  "entry_no",
+  "created_at",
+  "kind",
+  "amount",
+  "balance_after",
+  "sku",
+  "quantity",
+  "unit_price",
+  "items",
+  "description",
+  "actor",
+  "actor_id",
+  "refund_of",
+];
+
+/**
+ * Answers with the statement: JSON, or CSV for `Accept: text/csv`.
+ *
+ * @param c The request's context.
+ * @param client Calls as the service.
+ * @param request Whose statement, and of which month.
+ * @throws {Problem} 403 `not_team_admin`, 404 `account_not_found`.
+ */
+export async function answerStatement(
+  c: Context,
+  client: SupabaseClient<Database>,
+  request: StatementRequest,
+): Promise<Response> {
+  const { month, after, limit, ...whose } = request;
+  const page = (after: number) =>
+    call(() =>
+      client.rpc(
+        "credit_statement",
+        defined({
+          ...whose,
+          month: `${month}-01`,
+          after,
+          page_size: limit === undefined ? undefined : Number(limit),
+        }),
+      )
+    );
+  const first = await page(Number(after ?? 0));
+  const type = accepts(c, {
+    header: "Accept",
+    supports: ["application/json", "text/csv"],
+    default: "application/json",
+  });
+  if (type === "application/json") return c.json(first);
+
+  c.header("content-type", "text/csv; charset=utf-8");
+  c.header("content-disposition", `attachment; filename="credits-${month}.csv"`);
+  return c.body(await csv(first, page));
+}
+
+interface Page {
+  entries: Json | null;
+  next_after: number | null;
+}
+
+/** The pages as one stream of CSV: a month can have more entries than memory. */
+async function csv(
+  first: Page,
+  page: (after: number) => Promise<Page>,
+): Promise<ReadableStream<Uint8Array>> {
+  // Here, not above: only who asks for CSV pays for it at the start.
+  const { stringify } = await import("csv-stringify/sync");
+  const encoder = new TextEncoder();
+  const lines = ({ entries }: Page, header: boolean) =>
+    encoder.encode(stringify(entries as unknown[], {
+      header,
+      columns: COLUMNS,
+      record_delimiter: "windows",
+      // A description that a spreadsheet would run as a formula.
+      escape_formulas: true,
+    }));
+  let next: Page | undefined = first;
+  return new ReadableStream({
+    async pull(controller) {
+      if (!next) return controller.close();
+      controller.enqueue(lines(next, next === first));
+      next = next.next_after === null ? undefined : await page(next.next_after);
+    },
+  });
+}

@@ -1,0 +1,612 @@
+-- Credit grants: where the credits of an account come from, how long they last, and which are spent first. Every entry
+-- says from here on which grants it used (its allocations), and the accounts that there are get one grant each for what
+-- they have. Old code that still runs can no longer post: its function is replaced in the same release.
+
+insert into private.settings (name, value, unit, minimum, maximum, description) values
+  ('credits.largest_balance', 10000000000, 'credits', 0, 10000000000,
+    'A grant that would lift an account above this is refused'),
+  ('credits.refund_validity', 2592000, 'seconds', 1, 315360000,
+    'How long credits last that are refunded after their grant has ended');
+
+-- credit_accounts -----------------------------------------------------------------------------------
+
+alter table public.credit_accounts
+  add column overdraft_used numeric(15, 4) not null default 0,
+  add column overdraft_held numeric(15, 4) not null default 0,
+  add column next_due_at timestamptz;
+comment on column public.credit_accounts.overdraft_used is
+  'What was spent and no grant covered: balance is what the grants have left, less this';
+comment on column public.credit_accounts.overdraft_held is 'The part of held that no grant covers';
+comment on column public.credit_accounts.next_due_at is
+  'When the next grant begins or ends or the next hold expires; the account is settled before anything else is done then';
+
+update public.credit_accounts as a set overdraft_used = greatest(0, -a.balance), held = 0;
+
+alter table public.credit_accounts
+  add constraint credit_accounts_overdraft_check check (
+    overdraft_used >= 0 and overdraft_held >= 0 and overdraft_used + overdraft_held <= overdraft_limit);
+create index credit_accounts_next_due_at on public.credit_accounts (next_due_at) where next_due_at is not null;
+
+-- credit_grants -------------------------------------------------------------------------------------
+
+create table public.credit_grants (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  category text not null,
+  amount numeric(15, 4) not null,
+  remaining numeric(15, 4) not null,
+  held numeric(15, 4) not null default 0,
+  priority smallint not null default 50,
+  status text not null,
+  effective_at timestamptz not null,
+  expires_at timestamptz,
+  source text not null,
+  external_reference text,
+  cost_basis numeric(18, 6),
+  currency text,
+  description text,
+  voided_at timestamptz,
+  voided_by text,
+  void_reason text,
+  created_at timestamptz not null,
+  spendable boolean not null generated always as (status = 'active' and remaining > held) stored,
+  constraint credit_grants_external_reference_key unique (external_reference),
+  constraint credit_grants_category_check check (category in ('paid', 'promotional')),
+  constraint credit_grants_amount_check check (amount > 0 and amount <= 100000000000),
+  constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount),
+  constraint credit_grants_priority_check check (priority between 0 and 100),
+  constraint credit_grants_status_check check (status in ('pending', 'active', 'expired', 'voided')),
+  constraint credit_grants_ended_check check (status in ('pending', 'active') or remaining = held),
+  constraint credit_grants_expires_at_check check (expires_at > effective_at and isfinite(expires_at)),
+  constraint credit_grants_effective_at_check check (isfinite(effective_at)),
+  constraint credit_grants_source_check check (char_length(source) between 1 and 50),
+  constraint credit_grants_external_reference_check check (char_length(external_reference) between 1 and 255),
+  constraint credit_grants_cost_basis_check check (
+    cost_basis >= 0 and num_nulls(cost_basis, currency) in (0, 2)),
+  constraint credit_grants_currency_check check (currency ~ '^[a-z]{3}$'),
+  constraint credit_grants_description_check check (char_length(description) between 1 and 500),
+  constraint credit_grants_void_check check (
+    num_nulls(voided_at, voided_by, void_reason) = case status when 'voided' then 0 else 3 end
+    and char_length(voided_by) between 1 and 200 and char_length(void_reason) between 1 and 500)
+);
+comment on table public.credit_grants is
+  'Credits that were paid for or given. Spent by priority, then earliest expiry, then age. Written by functions only.';
+comment on column public.credit_grants.category is 'paid or promotional';
+comment on column public.credit_grants.remaining is 'What has been neither spent nor ended; includes held';
+comment on column public.credit_grants.held is 'The part of remaining that holds have set aside: it outlasts the end of the grant';
+comment on column public.credit_grants.priority is '0 to 100, lower is spent first';
+comment on column public.credit_grants.status is
+  'pending before effective_at, then active until it is expired or voided';
+comment on column public.credit_grants.source is 'Where it comes from: signup, stripe, refund ...';
+comment on column public.credit_grants.external_reference is
+  'Id of the payment: the same payment never grants twice';
+comment on column public.credit_grants.cost_basis is 'Money paid for one credit, in currency (ISO 4217, lower case as Stripe has it)';
+comment on column public.credit_grants.spendable is 'Whether a charge can draw on it: the index of the spending order has only these';
+
+create index credit_grants_account_id on public.credit_grants (account_id, created_at);
+-- remaining is in no index, so that a charge changes none (a heap-only update).
+create index credit_grants_spendable on public.credit_grants (account_id, priority, expires_at, created_at, id)
+  where spendable;
+
+alter table public.credit_grants enable row level security;
+revoke all on public.credit_grants from public, anon, authenticated, service_role;
+grant select on public.credit_grants to authenticated, service_role;
+
+create policy "owners read the grants of their accounts" on public.credit_grants
+  for select to authenticated using (account_id = any (array(select private.my_credit_account_ids())));
+
+-- credit_transactions -------------------------------------------------------------------------------
+
+alter table public.credit_transactions
+  add column allocations jsonb not null default '[]',
+  add column items jsonb,
+  add column refund_of bigint,
+  add constraint credit_transactions_refund_of_fkey
+    foreign key (account_id, refund_of) references public.credit_transactions (account_id, entry_no),
+  add constraint credit_transactions_refund_of_check check ((kind = 'refund') = (refund_of is not null)),
+  add constraint credit_transactions_items_check check (num_nonnulls(items, sku) <= 1);
+alter table public.credit_transactions drop constraint credit_transactions_kind_check;
+alter table public.credit_transactions
+  add constraint credit_transactions_kind_check check (
+    case
+      when kind in ('grant', 'refund') then amount > 0
+      when kind in ('deduct', 'capture', 'expire', 'void') then amount < 0
+      when kind = 'repay' then amount = 0
+      else false
+    end);
+comment on column public.credit_transactions.kind is
+  'grant, deduct, capture, refund, expire, void; repay moves credits from grants to an overdraft, in sum nothing';
+comment on column public.credit_transactions.allocations is
+  'What each grant gave or got, [{grant_id, amount}] in the order of spending; grant_id null is the overdraft';
+comment on column public.credit_transactions.items is
+  'A charge for several things: [{sku, unit, quantity, unit_price, amount}]; one thing is in sku, quantity, unit_price';
+comment on column public.credit_transactions.refund_of is 'The entry_no of the charge that a refund gives back';
+
+-- Accounts that were there before: one grant for what they have, to which all their entries are allocated; to the
+-- overdraft where they have none. New columns of old entries: what the entries say does not change.
+insert into public.credit_grants
+  (account_id, category, amount, remaining, status, effective_at, source, description, created_at)
+select a.id, 'promotional', sum(t.amount) filter (where t.amount > 0), a.balance, 'active', a.created_at, 'opening',
+  'Credits from before grants were kept', a.created_at
+from public.credit_accounts as a
+join public.credit_transactions as t on t.account_id = a.id
+where a.balance >= 0
+group by a.id
+having sum(t.amount) filter (where t.amount > 0) > 0;
+
+alter table public.credit_transactions disable trigger credit_transactions_append_only;
+update public.credit_transactions as t
+set allocations = jsonb_build_array(jsonb_build_object('grant_id', g.id, 'amount', t.amount))
+from public.credit_accounts as a
+left join public.credit_grants as g on g.account_id = a.id
+where a.id = t.account_id;
+alter table public.credit_transactions enable trigger credit_transactions_append_only;
+
+insert into private.idempotency_keys (owner_id, actor, key, request_hash, response, created_at)
+select coalesce(t.actor_id, t.account_id), t.actor, t.idempotency_key, t.request_hash,
+  to_jsonb(private.to_credit_entry(t, false)), t.created_at
+from public.credit_transactions as t
+where t.idempotency_key is not null;
+drop index public.credit_transactions_idempotency_key;
+alter table public.credit_transactions drop column idempotency_key, drop column request_hash;
+
+-- Posting -------------------------------------------------------------------------------------------
+
+drop function public.deduct_credits(uuid, text, numeric, numeric, text, text, text);
+drop function private.to_credit_entry(public.credit_transactions, boolean);
+drop function private.post_credit_entry(public.credit_transactions);
+drop type public.credit_entry;
+
+create type public.credit_entry as (
+  account_id uuid,
+  entry_no bigint,
+  kind text,
+  amount numeric,
+  balance_after numeric,
+  sku text,
+  quantity numeric,
+  unit_price numeric,
+  items jsonb,
+  description text,
+  actor_id uuid,
+  refund_of bigint,
+  created_at timestamptz,
+  replayed boolean
+);
+comment on type public.credit_entry is
+  'An entry as a caller sees it; replayed says that it was posted by an earlier request with the same key';
+
+create function private.to_credit_entry(entry public.credit_transactions)
+returns public.credit_entry
+language sql immutable set search_path = ''
+as $$
+  select row(entry.account_id, entry.entry_no, entry.kind, entry.amount, entry.balance_after, entry.sku, entry.quantity,
+    entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, entry.created_at,
+    false)::public.credit_entry
+$$;
+revoke all on function private.to_credit_entry(public.credit_transactions)
+  from public, anon, authenticated, service_role;
+
+-- Posts one entry: changes the balance and writes the line that says so. entry_no and balance_after are set here, and
+-- created_at unless it is given (what was due is dated when it was due). The other arguments are changes that go with
+-- it. The caller has checked the amount, changed the grants and holds the lock of the account.
+create function private.post_credit_entry(
+  entry public.credit_transactions,
+  overdraft_used numeric default 0,
+  held numeric default 0,
+  overdraft_held numeric default 0
+)
+returns public.credit_transactions
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.credit_accounts as a
+  set balance = a.balance + entry.amount,
+    overdraft_used = a.overdraft_used + post_credit_entry.overdraft_used,
+    held = a.held + post_credit_entry.held,
+    overdraft_held = a.overdraft_held + post_credit_entry.overdraft_held,
+    version = a.version + 1,
+    -- Not now(), which is when the transaction began to wait for the lock: entries are dated in the
+    -- order of their numbers, also when the clock steps back.
+    updated_at = greatest(coalesce(entry.created_at, clock_timestamp()), a.updated_at)
+  where a.id = entry.account_id
+  returning a.version, a.balance, a.updated_at
+  into entry.entry_no, entry.balance_after, entry.created_at;
+
+  insert into public.credit_transactions values (entry.*);
+  return entry;
+end $$;
+revoke all on function private.post_credit_entry(public.credit_transactions, numeric, numeric, numeric)
+  from public, anon, authenticated, service_role;
+
+-- Draws on the grants of an account, in the order of spending: takes the credits, or sets them aside for a hold. The
+-- caller holds the lock of the account.
+create function private.draw_credits(
+  account_id uuid,
+  amount numeric,
+  for_hold boolean,
+  out allocations jsonb,
+  out uncovered numeric
+)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_grant record;
+  v_part numeric;
+begin
+  allocations := '[]';
+  uncovered := amount;
+  for v_grant in
+    select g.id, g.remaining - g.held as free from public.credit_grants as g
+    where g.account_id = draw_credits.account_id and g.spendable
+    order by g.priority, g.expires_at, g.created_at, g.id
+  loop
+    exit when uncovered = 0;
+    v_part := least(v_grant.free, uncovered);
+    uncovered := uncovered - v_part;
+    if for_hold then
+      update public.credit_grants as g set held = g.held + v_part where g.id = v_grant.id;
+    else
+      update public.credit_grants as g set remaining = g.remaining - v_part where g.id = v_grant.id;
+    end if;
+    allocations := allocations || private.credit_allocation(v_grant.id, case when for_hold then v_part else -v_part end);
+  end loop;
+end $$;
+revoke all on function private.draw_credits(uuid, numeric, boolean) from public, anon, authenticated, service_role;
+
+create function private.credit_allocation(grant_id uuid, amount numeric)
+returns jsonb
+language sql immutable set search_path = ''
+as $$
+  select jsonb_build_object('grant_id', grant_id, 'amount', amount)
+$$;
+revoke all on function private.credit_allocation(uuid, numeric) from public, anon, authenticated, service_role;
+
+-- Pays an overdraft with what grants have free, as soon as there is something: whoever is overdrawn has nothing free.
+create function private.repay_credit_overdraft(account_id uuid, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_used numeric;
+  v_drawn record;
+  v_entry public.credit_transactions;
+begin
+  select a.overdraft_used into v_used from public.credit_accounts as a where a.id = repay_credit_overdraft.account_id;
+  if v_used = 0 then
+    return;
+  end if;
+  v_drawn := private.draw_credits(account_id, v_used, false);
+  if v_drawn.uncovered = v_used then
+    return;
+  end if;
+  v_entry.account_id := repay_credit_overdraft.account_id;
+  v_entry.kind := 'repay';
+  v_entry.amount := 0;
+  v_entry.allocations := v_drawn.allocations || private.credit_allocation(null, v_used - v_drawn.uncovered);
+  v_entry.actor := 'system';
+  v_entry.created_at := at;
+  perform private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered - v_used);
+end $$;
+revoke all on function private.repay_credit_overdraft(uuid, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Makes a grant count: posts its entry. A top-up that reaches the threshold arms the alert again; what a hold or a refund
+-- gives back does not, or every other request near the threshold would be a crossing.
+create function private.activate_credit_grant(
+  credit_grant public.credit_grants, at timestamptz, actor text, actor_id uuid default null
+)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_entry public.credit_transactions;
+begin
+  update public.credit_grants as g set status = 'active' where g.id = credit_grant.id;
+  v_entry.account_id := credit_grant.account_id;
+  v_entry.kind := 'grant';
+  v_entry.amount := credit_grant.amount;
+  v_entry.allocations := jsonb_build_array(private.credit_allocation(credit_grant.id, credit_grant.amount));
+  v_entry.description := credit_grant.description;
+  v_entry.actor := activate_credit_grant.actor;
+  v_entry.actor_id := activate_credit_grant.actor_id;
+  v_entry.created_at := at;
+  perform private.post_credit_entry(v_entry);
+  perform private.repay_credit_overdraft(credit_grant.account_id, at);
+  update public.credit_accounts as a set alert_armed = true
+  where a.id = credit_grant.account_id and not a.alert_armed
+    and a.balance - a.held + a.overdraft_limit >= a.alert_threshold;
+end $$;
+revoke all on function private.activate_credit_grant(public.credit_grants, timestamptz, text, uuid)
+  from public, anon, authenticated, service_role;
+
+-- Takes credits of a grant that has ended out of the account: what was free at its end, or what a hold gave back since.
+-- The grant's status says whether it expired or was voided.
+create function private.lapse_credits(credit_grant public.credit_grants, amount numeric, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_entry public.credit_transactions;
+begin
+  if amount = 0 then
+    return;
+  end if;
+  v_entry.account_id := credit_grant.account_id;
+  v_entry.kind := case credit_grant.status when 'voided' then 'void' else 'expire' end;
+  v_entry.amount := -lapse_credits.amount;
+  v_entry.allocations := jsonb_build_array(private.credit_allocation(credit_grant.id, -lapse_credits.amount));
+  v_entry.description := credit_grant.void_reason;
+  v_entry.actor := case credit_grant.status when 'voided' then 'service' else 'system' end;
+  v_entry.created_at := at;
+  perform private.post_credit_entry(v_entry);
+end $$;
+revoke all on function private.lapse_credits(public.credit_grants, numeric, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Ends a grant: what is free of it lapses at once, what holds have set aside when they give it back. status is expired,
+-- or voided, for which voided_by and void_reason are said. The caller holds the lock of the account.
+create function private.end_credit_grant(
+  credit_grant public.credit_grants,
+  status text,
+  at timestamptz,
+  voided_by text default null,
+  void_reason text default null
+)
+returns public.credit_grants
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  -- Of a grant that has not begun there is nothing in the account.
+  v_free numeric := case credit_grant.status when 'pending' then 0 else credit_grant.remaining - credit_grant.held end;
+begin
+  update public.credit_grants as g
+  set status = end_credit_grant.status, remaining = g.held,
+    voided_at = case end_credit_grant.status when 'voided' then end_credit_grant.at end,
+    voided_by = end_credit_grant.voided_by, void_reason = end_credit_grant.void_reason
+  where g.id = credit_grant.id
+  returning g.* into credit_grant;
+  perform private.lapse_credits(credit_grant, v_free, end_credit_grant.at);
+  return credit_grant;
+end $$;
+revoke all on function private.end_credit_grant(public.credit_grants, text, timestamptz, text, text)
+  from public, anon, authenticated, service_role;
+
+-- Opens the account of a user, with sign-up credits if any are given. Does nothing for a user who has one.
+create or replace function private.open_credit_account(user_id uuid, signup_amount numeric)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_grant public.credit_grants;
+begin
+  insert into public.credit_accounts as a (user_id) values (open_credit_account.user_id)
+  on conflict on constraint credit_accounts_user_id_key do nothing
+  returning a.id into v_grant.account_id;
+
+  if v_grant.account_id is not null and signup_amount > 0 then
+    insert into public.credit_grants as g
+      (account_id, category, amount, remaining, status, effective_at, source, description, created_at)
+    values (v_grant.account_id, 'promotional', signup_amount, signup_amount, 'pending', now(), 'signup',
+      'Sign-up credits', now())
+    returning g.* into v_grant;
+    perform private.activate_credit_grant(v_grant, null, 'system');
+  end if;
+end $$;
+revoke all on function private.open_credit_account(uuid, numeric) from public, anon, authenticated, service_role;
+
+-- grant_credits -------------------------------------------------------------------------------------
+
+create type public.credit_grant as (
+  id uuid,
+  account_id uuid,
+  category text,
+  amount numeric,
+  remaining numeric,
+  held numeric,
+  priority smallint,
+  status text,
+  effective_at timestamptz,
+  expires_at timestamptz,
+  source text,
+  external_reference text,
+  cost_basis numeric,
+  currency text,
+  description text,
+  voided_at timestamptz,
+  voided_by text,
+  void_reason text,
+  created_at timestamptz,
+  replayed boolean
+);
+comment on type public.credit_grant is
+  'A grant as a caller sees it; replayed says that it is the work of an earlier request';
+
+create function private.to_credit_grant(credit_grant public.credit_grants, replayed boolean default false)
+returns public.credit_grant
+language sql immutable set search_path = ''
+as $$
+  select row(credit_grant.id, credit_grant.account_id, credit_grant.category, credit_grant.amount,
+    credit_grant.remaining, credit_grant.held, credit_grant.priority, credit_grant.status, credit_grant.effective_at,
+    credit_grant.expires_at, credit_grant.source, credit_grant.external_reference, credit_grant.cost_basis,
+    credit_grant.currency, credit_grant.description, credit_grant.voided_at, credit_grant.voided_by,
+    credit_grant.void_reason, credit_grant.created_at, replayed)::public.credit_grant
+$$;
+revoke all on function private.to_credit_grant(public.credit_grants, boolean)
+  from public, anon, authenticated, service_role;
+
+-- Makes sure that an amount can be one of an entry: what names it says what it is called.
+-- Raises: PT422 invalid_amount.
+create function private.check_credit_amount(amount numeric)
+returns void
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  -- The upper end also catches NaN, which PostgreSQL orders above every number.
+  if amount is null or amount < 0.0001 or amount > 1000000000 or scale(trim_scale(amount)) > 4 then
+    raise exception '% is not an amount of credits', coalesce(amount::text, 'Nothing')
+      using errcode = 'PT422', detail = 'invalid_amount',
+        hint = 'An amount is 0.0001 to 1000000000 credits, in steps of 0.0001';
+  end if;
+end $$;
+revoke all on function private.check_credit_amount(numeric) from public, anon, authenticated, service_role;
+
+-- Gives credits to the account of a user or of a team. They count from effective_at (now, unless it is later) until
+-- before expires_at (never ends, unless given). The same external_reference with the same account, category and amount
+-- returns the first grant again, as the same idempotency_key does: replayed = true.
+-- Definer: not even the service may write the tables of credits. For the service only.
+-- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used; PT422 invalid_grant,
+-- invalid_amount, balance_too_large {largest}, idempotency_key_reused.
+create function public.grant_credits(
+  user_id uuid default null,
+  amount numeric default null,
+  category text default 'paid',
+  priority integer default 50,
+  effective_at timestamptz default null,
+  expires_at timestamptz default null,
+  source text default 'service',
+  external_reference text default null,
+  cost_basis numeric default null,
+  currency text default null,
+  description text default null,
+  idempotency_key text default null,
+  team_id uuid default null
+)
+returns public.credit_grant
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_owner uuid := coalesce(grant_credits.user_id, grant_credits.team_id);
+  v_request jsonb := jsonb_build_array('grant', v_owner, trim_scale(grant_credits.amount), grant_credits.category,
+    grant_credits.priority, grant_credits.effective_at, grant_credits.expires_at, grant_credits.source,
+    grant_credits.external_reference, trim_scale(grant_credits.cost_basis), grant_credits.currency,
+    grant_credits.description);
+  v_account public.credit_accounts;
+  v_grant public.credit_grants;
+  v_first jsonb;
+  v_now timestamptz;
+  v_largest numeric;
+begin
+  if num_nulls(grant_credits.user_id, grant_credits.team_id) <> 1 then
+    raise exception 'A grant is for either a user or a team' using errcode = 'PT422', detail = 'invalid_grant';
+  end if;
+  perform private.check_credit_amount(grant_credits.amount);
+  v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id);
+  v_first := private.first_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
+  end if;
+
+  v_now := greatest(clock_timestamp(), v_account.updated_at);
+  if grant_credits.category is null or grant_credits.category not in ('paid', 'promotional')
+    or grant_credits.priority is null or grant_credits.priority not between 0 and 100
+    or not isfinite(coalesce(grant_credits.effective_at, v_now))
+    or not isfinite(coalesce(grant_credits.expires_at, v_now))
+    or grant_credits.expires_at <= greatest(v_now, grant_credits.effective_at)
+    or grant_credits.source is null or char_length(grant_credits.source) not between 1 and 50
+    or char_length(grant_credits.external_reference) not between 1 and 255
+    or num_nulls(grant_credits.cost_basis, grant_credits.currency) = 1
+    or grant_credits.cost_basis < 0 or grant_credits.cost_basis > 1000000000
+    or scale(trim_scale(grant_credits.cost_basis)) > 6
+    or grant_credits.currency !~ '^[a-z]{3}$'
+    or char_length(grant_credits.description) not between 1 and 500 then
+    raise exception 'These are not the terms of a grant' using errcode = 'PT422', detail = 'invalid_grant',
+      hint = 'category is paid or promotional; priority 0 to 100; expires_at is in the future and after effective_at; '
+        'source has 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis (six decimals) and '
+        'currency (as in usd) go together';
+  end if;
+
+  v_largest := private.setting('credits.largest_balance');
+  if v_account.balance + grant_credits.amount + coalesce((
+      select sum(g.amount) from public.credit_grants as g
+      where g.account_id = v_account.id and g.status = 'pending'), 0) > v_largest then
+    raise exception 'The account would have more than % credits', v_largest
+      using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest));
+  end if;
+
+  insert into public.credit_grants as g
+    (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, external_reference,
+      cost_basis, currency, description, created_at)
+  values (v_account.id, grant_credits.category, grant_credits.amount, grant_credits.amount, grant_credits.priority,
+    'pending', greatest(v_now, grant_credits.effective_at), grant_credits.expires_at, grant_credits.source,
+    grant_credits.external_reference, grant_credits.cost_basis, grant_credits.currency, grant_credits.description, v_now)
+  on conflict on constraint credit_grants_external_reference_key do nothing
+  returning g.* into v_grant;
+
+  if v_grant.id is null then
+    select g.* into v_grant from public.credit_grants as g
+    where g.external_reference = grant_credits.external_reference;
+    if v_grant.account_id <> v_account.id or v_grant.amount <> grant_credits.amount
+      or v_grant.category <> grant_credits.category then
+      raise exception 'Another grant has the external reference "%"', grant_credits.external_reference
+        using errcode = 'PT409', detail = 'external_reference_used';
+    end if;
+    return private.to_credit_grant(v_grant, true);
+  end if;
+
+  if v_grant.effective_at <= v_now then
+    perform private.activate_credit_grant(v_grant, v_now, 'service', grant_credits.user_id);
+  end if;
+  update public.credit_accounts as a
+  set next_due_at = least(a.next_due_at,
+    case when v_grant.effective_at > v_now then v_grant.effective_at else v_grant.expires_at end)
+  where a.id = v_account.id;
+  select g.* into v_grant from public.credit_grants as g where g.id = v_grant.id;
+  perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request,
+    to_jsonb(private.to_credit_grant(v_grant)));
+  return private.to_credit_grant(v_grant);
+end $$;
+revoke all on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text, numeric,
+  text, text, text, uuid) from public, anon, authenticated;
+grant execute on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text,
+  numeric, text, text, text, uuid) to service_role;
+
+-- Voids a grant: what is left of it and not held ends now, what has been spent stays spent. Says who did it and why.
+-- Definer: not even the service may write the tables of credits. For the service only.
+-- Raises: PT400 invalid_idempotency_key; PT404 grant_not_found; PT409 grant_already_voided, grant_expired; PT422
+-- invalid_void, idempotency_key_reused.
+create function public.void_credit_grant(
+  grant_id uuid,
+  voided_by text,
+  reason text,
+  idempotency_key text default null
+)
+returns public.credit_grant
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('void', grant_id, voided_by, reason);
+  v_account public.credit_accounts;
+  v_grant public.credit_grants;
+  v_first jsonb;
+begin
+  if voided_by is null or char_length(voided_by) not between 1 and 200
+    or reason is null or char_length(reason) not between 1 and 500 then
+    raise exception 'A grant is voided by someone, of 1 to 200 characters, for a reason of 1 to 500'
+      using errcode = 'PT422', detail = 'invalid_void';
+  end if;
+  select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
+  if not found then
+    raise exception 'There is no grant "%"', grant_id using errcode = 'PT404', detail = 'grant_not_found';
+  end if;
+  v_account := private.lock_credit_account(null, null, v_grant.account_id);
+  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
+  end if;
+
+  -- Again, under the lock.
+  select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
+  if v_grant.status in ('voided', 'expired') then
+    raise exception 'Cannot void grant "%": it is %', grant_id, v_grant.status
+      using errcode = 'PT409',
+        detail = case v_grant.status when 'voided' then 'grant_already_voided' else 'grant_expired' end;
+  end if;
+  v_grant := private.end_credit_grant(v_grant, 'voided', greatest(clock_timestamp(), v_account.updated_at),
+    voided_by, reason);
+  perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
+    to_jsonb(private.to_credit_grant(v_grant)));
+  return private.to_credit_grant(v_grant);
+end $$;
+revoke all on function public.void_credit_grant(uuid, text, text, text) from public, anon, authenticated;
+grant execute on function public.void_credit_grant(uuid, text, text, text) to service_role;

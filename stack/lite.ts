@@ -8,6 +8,7 @@ import type { App } from "@supabase/lite";
 
 import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
+import { markedJson, markJsonArguments } from "./adapters/json_arguments.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
 import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
 import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
@@ -45,7 +46,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     postgresOptions: {
       max: 20,
       onnotice: () => {},
-      ...(adapted && { types: { ...numericAsNumber, ...timestampsAsIso } }),
+      ...(adapted && { types: { ...numericAsNumber, ...timestampsAsIso, ...markedJson } }),
     },
   });
   if (adapted) {
@@ -81,7 +82,8 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
   if (adapted) await reloadSchemaOnNotify(connection, listener);
 
   return {
-    fetch: (request) => app.fetch(request),
+    fetch: async (request) =>
+      app.fetch(adapted ? await markJsonArguments(request, listener) : request),
     async close() {
       // Queries under way end with their server, which stops next.
       await within(1_000, Promise.all([listener.end(), connection.close()]));

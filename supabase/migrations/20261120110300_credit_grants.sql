@@ -84,6 +84,7 @@ comment on column public.credit_grants.cost_basis is 'Money paid for one credit,
 comment on column public.credit_grants.spendable is 'Whether a charge can draw on it: the index of the spending order has only these';
 
 create index credit_grants_account_id on public.credit_grants (account_id, created_at);
+create index credit_grants_pending on public.credit_grants (account_id, effective_at) where status = 'pending';
 -- remaining is in no index, so that a charge changes none (a heap-only update).
 create index credit_grants_spendable on public.credit_grants (account_id, priority, expires_at, created_at, id)
   where spendable;
@@ -236,12 +237,13 @@ declare
 begin
   allocations := '[]';
   uncovered := amount;
-  for v_grant in
-    select g.id, g.remaining - g.held as free from public.credit_grants as g
+  while uncovered > 0 loop
+    -- One at a time, the first that is left: for all at once they would all be read and sorted.
+    select g.id, g.remaining - g.held as free into v_grant from public.credit_grants as g
     where g.account_id = draw_credits.account_id and g.spendable
     order by g.priority, g.expires_at, g.created_at, g.id
-  loop
-    exit when uncovered = 0;
+    limit 1;
+    exit when not found;
     v_part := least(v_grant.free, uncovered);
     uncovered := uncovered - v_part;
     if for_hold then
@@ -302,7 +304,9 @@ as $$
 declare
   v_entry public.credit_transactions;
 begin
-  update public.credit_grants as g set status = 'active' where g.id = credit_grant.id;
+  if credit_grant.status = 'pending' then
+    update public.credit_grants as g set status = 'active' where g.id = credit_grant.id;
+  end if;
   v_entry.account_id := credit_grant.account_id;
   v_entry.kind := 'grant';
   v_entry.amount := credit_grant.amount;
@@ -387,7 +391,7 @@ begin
   if v_grant.account_id is not null and signup_amount > 0 then
     insert into public.credit_grants as g
       (account_id, category, amount, remaining, status, effective_at, source, description, created_at)
-    values (v_grant.account_id, 'promotional', signup_amount, signup_amount, 'pending', now(), 'signup',
+    values (v_grant.account_id, 'promotional', signup_amount, signup_amount, 'active', now(), 'signup',
       'Sign-up credits', now())
     returning g.* into v_grant;
     perform private.activate_credit_grant(v_grant, null, 'system');
@@ -485,6 +489,7 @@ declare
   v_grant public.credit_grants;
   v_first jsonb;
   v_now timestamptz;
+  v_due_at timestamptz;
   v_largest numeric;
 begin
   if num_nulls(grant_credits.user_id, grant_credits.team_id) <> 1 then
@@ -528,7 +533,8 @@ begin
     (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, external_reference,
       cost_basis, currency, description, created_at)
   values (v_account.id, grant_credits.category, grant_credits.amount, grant_credits.amount, grant_credits.priority,
-    'pending', greatest(v_now, grant_credits.effective_at), grant_credits.expires_at, grant_credits.source,
+    case when grant_credits.effective_at > v_now then 'pending' else 'active' end,
+    greatest(v_now, grant_credits.effective_at), grant_credits.expires_at, grant_credits.source,
     grant_credits.external_reference, grant_credits.cost_basis, grant_credits.currency, grant_credits.description, v_now)
   on conflict on constraint credit_grants_external_reference_key do nothing
   returning g.* into v_grant;
@@ -544,13 +550,13 @@ begin
     return private.to_credit_grant(v_grant, true);
   end if;
 
-  if v_grant.effective_at <= v_now then
+  if v_grant.status = 'active' then
     perform private.activate_credit_grant(v_grant, v_now, 'service', grant_credits.user_id);
   end if;
-  update public.credit_accounts as a
-  set next_due_at = least(a.next_due_at,
-    case when v_grant.effective_at > v_now then v_grant.effective_at else v_grant.expires_at end)
-  where a.id = v_account.id;
+  v_due_at := case v_grant.status when 'pending' then v_grant.effective_at else v_grant.expires_at end;
+  update public.credit_accounts as a set next_due_at = v_due_at
+  where a.id = v_account.id and v_due_at < coalesce(a.next_due_at, 'infinity');
+  -- Again: it may have paid an overdraft.
   select g.* into v_grant from public.credit_grants as g where g.id = v_grant.id;
   perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request,
     to_jsonb(private.to_credit_grant(v_grant)));

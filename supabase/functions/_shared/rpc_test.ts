@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { createClient } from "@supabase/supabase-js";
 
-import { callNewFunction, test, withDatabase } from "../_testing/testing.ts";
+import { callNewFunction, serviceClient, test, withDatabase } from "../_testing/testing.ts";
 import { Problem } from "./problem.ts";
-import { defined, unwrap } from "./rpc.ts";
+import { call, defined, unwrap } from "./rpc.ts";
 
 /** Has the database raise, and returns the problem that comes of it. */
 async function problemOf(statement: string): Promise<Problem> {
@@ -33,6 +33,45 @@ test("what SQL raises with a status becomes a problem with its code, hint and me
   assert.equal(problem.message, "Too few");
   assert.equal(problem.hint, "Get more");
   assert.deepEqual(problem.fields, { available: 1.5, more: { x: [1] } });
+});
+
+test("a call that the database gave up for others is made again, and any other is not", async () => {
+  const name = `test_${crypto.randomUUID().replaceAll("-", "_")}`;
+  // A sequence counts the calls, as it is not undone with them.
+  const make = (state: string, failures: number) =>
+    withDatabase((sql) =>
+      sql.unsafe(`
+        drop function if exists public.${name}();
+        drop sequence if exists public.${name}_calls;
+        create sequence public.${name}_calls;
+        grant usage on sequence public.${name}_calls to service_role;
+        create function public.${name}() returns bigint language plpgsql as $body$
+        begin
+          if nextval('public.${name}_calls') <= ${failures} then
+            raise exception 'Gave way' using errcode = '${state}';
+          end if;
+          return currval('public.${name}_calls');
+        end $body$;
+        grant execute on function public.${name}() to service_role;
+      `)
+    );
+  const calls = () => call(() => serviceClient().rpc(name as never));
+  try {
+    await make("40P01", 0);
+    await callNewFunction(name);
+    for (const state of ["40P01", "40001"]) {
+      await make(state, 4);
+      assert.equal(await calls(), 5, state);
+      await make(state, 5);
+      await assert.rejects(calls, { status: 503, code: "try_again" }, state);
+    }
+    await make("23505", 1);
+    await assert.rejects(calls, { status: 409, code: "already_exists" });
+  } finally {
+    await withDatabase((sql) =>
+      sql.unsafe(`drop function public.${name}(); drop sequence public.${name}_calls`)
+    );
+  }
 });
 
 test("a status without a machine code is a fault of ours, and nothing of it goes out", async () => {

@@ -20,7 +20,7 @@ select bag_eq(
       'credit_accounts_next_due_at credit_accounts_pkey credit_accounts_team_id_key credit_accounts_user_id_key'),
     ('credit_alerts', 'credit_alerts_account_id credit_alerts_pkey'),
     ('credit_grants',
-      'credit_grants_account_id credit_grants_external_reference_key credit_grants_pkey credit_grants_spendable'),
+      'credit_grants_account_id credit_grants_external_reference_key credit_grants_pending credit_grants_pkey credit_grants_spendable'),
     ('credit_holds', 'credit_holds_account_id credit_holds_open credit_holds_pkey'),
     ('credit_member_limits', 'credit_member_limits_pkey idx_credit_member_limits_user_id'),
     ('credit_prices', 'credit_prices_pkey'),

@@ -154,8 +154,11 @@ begin
   select l.* into v_limit from public.credit_member_limits as l
   where l.team_id = account.team_id and l.user_id = spend_allowance.user_id
   for no key update;
+  -- Every member has a row: who has none has left while they waited for the account.
   if not found then
-    return;
+    raise exception 'User "%" is no longer in the team', user_id
+      using errcode = 'PT402',
+        detail = format('member_limit_exceeded %s', jsonb_build_object('available', 0, 'required', amount));
   end if;
   v_start := private.credit_period_start(v_limit.period, at);
   if v_limit.period_start < v_start then

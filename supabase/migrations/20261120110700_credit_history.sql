@@ -293,6 +293,10 @@ as $$
   where r.account_id = coalesce(only_account_id, r.account_id)
     and (r.charged <> -t.amount or t.kind not in ('deduct', 'capture'))
   union all
+  select r.account_id, 'refunds', format('charge of entry %s is less than its refunds', r.entry_no), r.charged, r.refunded
+  from private.credit_refunds as r
+  where r.account_id = coalesce(only_account_id, r.account_id) and r.refunded > r.charged
+  union all
   select a.id, 'due', 'next_due_at', extract(epoch from d.at), extract(epoch from a.next_due_at)
   from accounts as a
   cross join lateral (

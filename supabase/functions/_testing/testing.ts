@@ -67,8 +67,9 @@ export function test(name: string, run: () => Promise<void> | void): void {
     try {
       await run();
     } catch (error) {
-      const lines = (await Deno.readFile(log)).subarray(before);
-      console.error(`The functions logged:\n${new TextDecoder().decode(lines) || "(nothing)"}`);
+      const lines = new TextDecoder().decode((await Deno.readFile(log)).subarray(before));
+      // In the message: what a test prints is not shown.
+      if (error instanceof Error && lines) error.message += `\nThe functions logged:\n${lines}`;
       throw error;
     }
   });

@@ -7,6 +7,8 @@ import {
   signUp,
   test,
   type TestUser,
+  until,
+  withDatabase,
 } from "../_testing/testing.ts";
 
 const service = serviceClient();
@@ -46,6 +48,27 @@ test("a member spends from the account of the team, up to their own limit", asyn
   const strange = await deduct(stranger);
   assert.equal(strange.status, 404);
   assert.equal(strange.body.code, "account_not_found");
+});
+
+test("a member who leaves while their charge waits for the account is not charged for", async () => {
+  const { team_id, member } = await team();
+  const charge = await withDatabase((sql) =>
+    sql.begin(async (transaction) => {
+      await transaction`select 1 from credit_accounts where team_id = ${team_id} for update`;
+      const request = invoke(service, "credits/deduct", {
+        body: { user_id: member.id, team_id, amount: 90 },
+      });
+      await until(async () => {
+        const [row] = await transaction`select 1 from pg_locks where not granted`;
+        return row !== undefined;
+      });
+      await service.from("team_members").delete().eq("user_id", member.id);
+      return { request };
+    })
+  ).then(({ request }) => request);
+  assert.equal(charge.status, 402);
+  assert.equal(charge.body.code, "member_limit_exceeded");
+  assert.equal((await invoke(service, `credits?team_id=${team_id}`)).body.balance, 100);
 });
 
 test("a member sees the balance of the team and what they did, its owner all, a stranger nothing", async () => {

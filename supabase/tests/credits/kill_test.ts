@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+
+import type { Database } from "../../functions/_shared/database.types.ts";
+import { type Answer, invoke, soak, test, until } from "../../functions/_testing/testing.ts";
+import {
+  type Checkout,
+  processesOf,
+  signUp,
+  withCheckout,
+} from "../../../stack/checkout_testing.ts";
+
+const CLIENTS = 20;
+const ACCOUNTS = 4;
+const KILLS = soak < 5 ? 1 : Math.min(5, soak);
+const CREDITS = 1_000_000;
+
+type Client = SupabaseClient<Database>;
+
+/** A request, and the answer that says that it was done. */
+interface Sent {
+  path: string;
+  body: Record<string, unknown>;
+  key: string;
+  done?: Answer;
+  /** What it failed with last. */
+  failure?: unknown;
+}
+
+/** Sends a request, for the first time or again; false when no answer says that it was done. */
+async function send(client: Client, request: Sent): Promise<boolean> {
+  const { path, body, key } = request;
+  try {
+    const answer = await invoke(client, path, { body, headers: { "idempotency-key": key } });
+    if (answer.status < 300) {
+      request.done = answer;
+      return true;
+    }
+    request.failure = answer.body;
+  } catch (error) {
+    request.failure = error;
+  }
+  return false;
+}
+
+/** Charges and holds and captures until a request fails. */
+async function spend(client: Client, user_id: string, log: Sent[]): Promise<void> {
+  const next = async (path: string, body: Record<string, unknown>) => {
+    const request: Sent = { path, body, key: crypto.randomUUID() };
+    log.push(request);
+    return await send(client, request) ? request.done : undefined;
+  };
+  for (let n = 1;; n++) {
+    if (!await next("credits/deduct", { user_id, amount: n })) return;
+    const hold = await next("credits/holds", { user_id, amount: n });
+    if (!hold || !await next(`credits/holds/${hold.body.id}/capture`, { amount: n / 2 })) return;
+  }
+}
+
+/** Kills PostgreSQL with all its processes: nothing that it has only in memory can still be written. */
+async function killPostgres({ dir }: Checkout): Promise<void> {
+  const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
+  // Where there is no /proc they end by themselves when they miss the server.
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
+  // The server first: it would start anew whatever it misses.
+  const processes = [pid, ...children.trim().split(" ")].filter(Boolean);
+  for (const process of processes) {
+    try {
+      Deno.kill(Number(process), "SIGKILL");
+    } catch { /* it has ended */ }
+  }
+  // No other server starts while one of them has its memory.
+  await until(async () => {
+    const commands = processes.map((id) =>
+      Deno.readTextFile(`/proc/${id}/cmdline`).catch(() => "")
+    );
+    return (await Promise.all(commands)).every((command) => command === "");
+  });
+}
+
+async function environmentOf({ dir }: Checkout): Promise<(name: string) => string> {
+  const env = await Deno.readTextFile(`${dir}/env`);
+  return (name) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+}
+
+async function serviceOf(checkout: Checkout): Promise<Client> {
+  const value = await environmentOf(checkout);
+  return createClient<Database>(value("SUPABASE_URL"), value("SUPABASE_SECRET_KEY"), {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+}
+
+async function createAccounts(checkout: Checkout, client: Client): Promise<string[]> {
+  for (let n = 0; n < ACCOUNTS; n++) await signUp(checkout);
+  const { data, error } = await client.from("credit_accounts").select("user_id");
+  if (error) throw error;
+  const users = data.flatMap(({ user_id }) => user_id ?? []);
+  assert.equal(users.length, ACCOUNTS);
+  for (const user_id of users) {
+    const grant = { path: "credits/grants", body: { user_id, amount: CREDITS }, key: user_id };
+    assert.ok(await send(client, grant));
+  }
+  return users;
+}
+
+/** Sends what was sent again, each request once: what was done is not done again, the rest is done now. */
+async function repeat(client: Client, logs: Sent[][]): Promise<void> {
+  await Promise.all(logs.map(async (log) => {
+    for (const request of log) {
+      const first = request.done;
+      assert.ok(await send(client, request), `${request.path}: ${inspect(request.failure)}`);
+      if (!first) continue;
+      assert.equal(request.done?.headers.get("idempotent-replayed"), "true");
+      assert.equal(request.done?.status, first.status);
+      assert.deepEqual(request.done?.body, first.body);
+    }
+  }));
+}
+
+/** Makes sure that accounts have the entries of the requests, each once, and nothing else. */
+async function assertBooks(checkout: Checkout, users: string[], sent: Sent[]): Promise<void> {
+  const value = await environmentOf(checkout);
+  const sql = postgres(value("SUPABASE_DB_URL"), { max: 1 });
+  try {
+    assert.deepEqual([...await sql`select * from credit_reconciliation()`], []);
+    const entries = await sql`
+      select account_id, entry_no, kind, amount, balance_after
+      from credit_transactions where kind <> 'grant'`;
+    const line = (entry: Record<string, unknown>) =>
+      [entry.account_id, entry.entry_no, entry.kind, entry.amount, entry.balance_after]
+        .map((part) => isNaN(Number(part)) ? part : Number(part)).join(" ");
+    const charges = sent.filter(({ path }) => path !== "credits/holds");
+    const answers = charges.map(({ done }) => line(done?.body));
+    assert.equal(new Set(answers).size, charges.length);
+    assert.deepEqual(entries.map(line).sort(), answers.sort());
+
+    const holds = await sql`select id from credit_holds`;
+    const held = sent.filter(({ path }) => path === "credits/holds");
+    assert.deepEqual(
+      holds.map(({ id }) => id).sort(),
+      held.map(({ done }) => done?.body.id).sort(),
+    );
+
+    const [sums] = await sql`
+      select sum(balance) as balance, sum(version) as entries from credit_accounts
+      where user_id = any (${users})`;
+    const charged = charges.reduce((sum, { done }) => sum + done?.body.amount, 0);
+    assert.equal(Number(sums?.balance), ACCOUNTS * (100 + CREDITS) + charged);
+    assert.equal(Number(sums?.entries), ACCOUNTS * 2 + charges.length);
+  } finally {
+    await sql.end();
+  }
+}
+
+test("what was answered before PostgreSQL is killed is there once, and the rest can be asked again", async () => {
+  await withCheckout(async (checkout) => {
+    let stack = await checkout.start();
+    let client = await serviceOf(checkout);
+    const users = await createAccounts(checkout, client);
+    const sent: Sent[] = [];
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const logs = Array.from({ length: CLIENTS }, (): Sent[] => []);
+      let killed = false;
+      const load = Promise.all(logs.map(async (log, i) => {
+        await spend(client, users[i % ACCOUNTS] as string, log);
+        assert.ok(killed, `Failed before: ${inspect(log.at(-1)?.failure)}`);
+      }));
+      await until(() => logs.every((log) => log.length > 1));
+      await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700));
+      killed = true;
+      await killPostgres(checkout);
+      await load;
+      assert.equal((await stack.child.status).code, 1);
+      await until(() => processesOf(checkout.root).length === 0);
+
+      stack = await checkout.start();
+      client = await serviceOf(checkout);
+      await repeat(client, logs);
+      sent.push(...logs.flat());
+      await assertBooks(checkout, users, sent);
+    }
+  });
+});

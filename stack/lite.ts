@@ -6,6 +6,7 @@
 
 import type { App } from "@supabase/lite";
 
+import { quoteArgumentNames } from "./adapters/argument_names.ts";
 import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
 import { markedJson, markJsonArguments } from "./adapters/json_arguments.ts";
@@ -51,6 +52,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
   });
   if (adapted) {
     keepGrants(connection);
+    quoteArgumentNames(connection);
     answerDatabaseErrors(connection);
   }
 

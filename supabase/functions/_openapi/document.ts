@@ -132,7 +132,9 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
         },
       },
       ...Object.fromEntries(
-        Object.entries(problems).map(([status, codes]) => [status, problemResponse(codes)]),
+        Object.entries(problems).filter(([, codes]) => codes.length > 0).map((
+          [status, codes],
+        ) => [status, problemResponse(codes)]),
       ),
     },
   };

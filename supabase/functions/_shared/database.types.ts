@@ -1130,6 +1130,7 @@ export type Database = {
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
+          "hold_id": string | null;
           "id": string;
           "metadata": NonNullable<Json>;
           "object_data": Json | null;
@@ -1137,6 +1138,7 @@ export type Database = {
           "result_data": Json | null;
           "role": Database["public"]["Enums"]["message_role_enum"];
           "sequence_number": number | null;
+          "status": string;
           "updated_at": string;
         };
         ComputedFields: never;
@@ -1144,6 +1146,7 @@ export type Database = {
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
+          "hold_id"?: string | null;
           "id"?: string;
           "metadata"?: NonNullable<Json>;
           "object_data"?: Json | null;
@@ -1151,12 +1154,14 @@ export type Database = {
           "result_data"?: Json | null;
           "role": Database["public"]["Enums"]["message_role_enum"];
           "sequence_number"?: number | null;
+          "status"?: string;
           "updated_at"?: string;
         };
         Update: {
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
+          "hold_id"?: string | null;
           "id"?: string;
           "metadata"?: NonNullable<Json>;
           "object_data"?: Json | null;
@@ -1164,6 +1169,7 @@ export type Database = {
           "result_data"?: Json | null;
           "role"?: Database["public"]["Enums"]["message_role_enum"];
           "sequence_number"?: number | null;
+          "status"?: string;
           "updated_at"?: string;
         };
         Relationships: [
@@ -1172,6 +1178,13 @@ export type Database = {
             columns: ["conversation_id"];
             isOneToOne: false;
             referencedRelation: "conversations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "messages_hold_id_fkey";
+            columns: ["hold_id"];
+            isOneToOne: true;
+            referencedRelation: "credit_holds";
             referencedColumns: ["id"];
           },
           {
@@ -2308,6 +2321,7 @@ export type Database = {
       };
     };
     Functions: {
+      "abort_stale_drafts": { Args: { "batch"?: number }; Returns: number };
       "capture_credit_hold": {
         Args: {
           "allow_overage"?: boolean;
@@ -2327,6 +2341,24 @@ export type Database = {
       };
       "cleanup_expired_sessions": { Args: Record<PropertyKey, never>; Returns: undefined };
       "cleanup_old_multipart_uploads": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "clone_project": {
+        Args: {
+          "actor"?: string;
+          "idempotency_key"?: string;
+          "project_id": string;
+          "title"?: string;
+          "user_id": string;
+          "with_files"?: boolean;
+          "with_messages"?: boolean;
+        };
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        SetofOptions: {
+          from: "*";
+          to: "project_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -2377,6 +2409,43 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_entry";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "delete_project": {
+        Args: {
+          "actor"?: string;
+          "idempotency_key"?: string;
+          "permanent"?: boolean;
+          "project_id": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        SetofOptions: {
+          from: "*";
+          to: "project_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "finish_draft": {
+        Args: {
+          "actor"?: string;
+          "content"?: Json;
+          "conversation_id"?: string;
+          "message_id": string;
+          "object_data"?: Json;
+          "project_id"?: string;
+          "result_data"?: Json;
+          "settle"?: Json;
+          "status"?: string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["saved_messages"];
+        SetofOptions: {
+          from: "*";
+          to: "saved_messages";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2432,6 +2501,13 @@ export type Database = {
           & { error: true }
           & "the function public.name with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
+      "next_storage_removals": {
+        Args: { "batch"?: number };
+        Returns: {
+          "bucket_id": string;
+          "name": string;
+        }[];
+      };
       "notifications": {
         Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
         Returns:
@@ -2474,6 +2550,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "restore_project": {
+        Args: { "project_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        SetofOptions: {
+          from: "*";
+          to: "project_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "revoke_user_sessions": { Args: { "user_uuid": string }; Returns: undefined };
       "save_message_and_update_project": {
         Args: {
@@ -2488,6 +2574,7 @@ export type Database = {
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
+          "hold_id": string | null;
           "id": string;
           "metadata": NonNullable<Json>;
           "object_data": Json | null;
@@ -2495,6 +2582,7 @@ export type Database = {
           "result_data": Json | null;
           "role": Database["public"]["Enums"]["message_role_enum"];
           "sequence_number": number | null;
+          "status": string;
           "updated_at": string;
         };
         SetofOptions: {
@@ -2503,6 +2591,39 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "save_messages": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "idempotency_key"?: string;
+          "messages": Json;
+          "project_id"?: string;
+          "replace"?: boolean;
+          "settle"?: Json;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["saved_messages"];
+        SetofOptions: {
+          from: "*";
+          to: "saved_messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "search_messages": {
+        Args: { "before"?: string; "limit"?: number; "query": string };
+        Returns: {
+          "content": Json;
+          "conversation_id": string;
+          "created_at": string;
+          "id": string;
+          "project_id": string;
+          "rank": number;
+          "role": string;
+          "sequence_number": number;
+          "snippet": string;
+        }[];
       };
       "set_credit_alert": {
         Args: {
@@ -2536,6 +2657,57 @@ export type Database = {
         };
       };
       "settle_due_credits": { Args: { "batch"?: number }; Returns: number };
+      "start_conversation": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "idempotency_key"?: string;
+          "message": Json;
+          "title"?: string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["started_conversation"];
+        SetofOptions: {
+          from: "*";
+          to: "started_conversation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "storage_objects_removed": {
+        Args: { "bucket_id": string; "names": (string)[] };
+        Returns: number;
+      };
+      "update_draft": {
+        Args: {
+          "content": Json;
+          "conversation_id"?: string;
+          "message_id": string;
+          "project_id"?: string;
+          "user_id": string;
+        };
+        Returns: {
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "hold_id": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "void_credit_grant": {
         Args: {
           "grant_id": string;
@@ -2639,6 +2811,22 @@ export type Database = {
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
+      };
+      "project_change": {
+        "project": Json | null;
+        "messages": number | null;
+        "files": number | null;
+        "replayed": boolean | null;
+      };
+      "saved_messages": {
+        "messages": Json | null;
+        "entry": Json | null;
+        "replayed": boolean | null;
+      };
+      "started_conversation": {
+        "conversation": Json | null;
+        "messages": Json | null;
+        "replayed": boolean | null;
       };
     };
   };

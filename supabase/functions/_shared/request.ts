@@ -46,6 +46,18 @@ export function readPath<T extends z.ZodMiniType>(c: Context, schema: T): z.infe
 }
 
 /**
+ * Whether a request may replace what is there: not with `If-None-Match: *` (RFC 9110, 13.1.2).
+ *
+ * @param c The request's context.
+ * @throws {Problem} 400 `invalid_if_none_match` for a list of entity tags, of which there are none here.
+ */
+export function mayReplace(c: Context): boolean {
+  const value = c.req.header("if-none-match");
+  if (value === undefined || value.trim() === "*") return value === undefined;
+  throw new Problem(400, "invalid_if_none_match", "If-None-Match is * or left out");
+}
+
+/**
  * The key that makes a request harmless to repeat, from the `Idempotency-Key` header.
  *
  * @param c The request's context.
@@ -71,7 +83,14 @@ function parseJson(bytes: ArrayBuffer): unknown {
   }
 }
 
-function check<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T> {
+/**
+ * A value, held against a schema.
+ *
+ * @param schema Shape of the value.
+ * @param value What a request carried.
+ * @throws {Problem} 422 `invalid_request` with `errors`: path and message of each.
+ */
+export function check<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
   throw new Problem(422, "invalid_request", "The request does not have the shape it must have", {

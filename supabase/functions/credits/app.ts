@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Context } from "hono";
-
+import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
-import { authenticate, type AuthenticatedEnv, userId } from "../_shared/auth.ts";
+import { authenticate, userId } from "../_shared/auth.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
 import { call, defined, unwrap } from "../_shared/rpc.ts";
@@ -136,14 +135,3 @@ app.get("/statement", authenticate(["user", "secret"]), (c) => {
     : readQuery(c, schema.ServiceStatementQuery);
   return answerStatement(c, supabaseAdmin, request);
 });
-
-/** Answers with what a call returned, and says in a header when it is the work of an earlier request. */
-function answer(
-  c: Context<AuthenticatedEnv>,
-  result: { replayed: boolean | null },
-  status: 200 | 201 = 200,
-): Response {
-  const { replayed, ...body } = result;
-  if (replayed) c.header("idempotent-replayed", "true");
-  return c.json(body, status);
-}

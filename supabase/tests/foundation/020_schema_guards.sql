@@ -26,6 +26,18 @@ select set_eq(
   array[
     'cleanup_expired_sessions()',
     'cleanup_old_multipart_uploads()',
+    'abort_stale_drafts(integer)',
+    'clone_project(uuid,uuid,text,boolean,boolean,text,text)',
+    'delete_project(uuid,uuid,boolean,text,text)',
+    'finish_draft(uuid,uuid,text,jsonb,jsonb,jsonb,uuid,uuid,jsonb,text)',
+    'next_storage_removals(integer)',
+    'private.check_message_size()',
+    'private.search_messages(text,timestamp with time zone,integer)',
+    'restore_project(uuid,uuid)',
+    'save_messages(uuid,jsonb,uuid,uuid,boolean,jsonb,text,text)',
+    'start_conversation(uuid,jsonb,text,uuid,text,text)',
+    'storage_objects_removed(text,text[])',
+    'update_draft(uuid,uuid,jsonb,uuid,uuid)',
     'capture_credit_hold(uuid,numeric,jsonb,boolean,text,text)',
     'credit_reconciliation(uuid)',
     'credit_statement(date,uuid,uuid,bigint,integer,text)',
@@ -79,7 +91,9 @@ select set_eq(
     'private.my_team_credit_account_ids()',
     'private.my_team_ids(text[])',
     'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',
+    'private.search_messages(text,timestamp with time zone,integer)',
     'private.shared_objects()',
+    'search_messages(text,timestamp with time zone,integer)',
     'save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)'
   ],
   'a signed-in user may execute what we know');

@@ -36,7 +36,7 @@ select bag_eq(
       'fragments_pkey idx_fragments_project_id idx_fragments_public idx_fragments_template idx_fragments_user_id'),
     ('journal_entries', 'idx_journal_entries_created_at idx_journal_entries_user_id journal_entries_pkey'),
     ('messages',
-      'idx_messages_conversation_created idx_messages_conversation_id messages_pkey messages_project_sequence_key'),
+      'idx_messages_conversation_created idx_messages_conversation_id messages_drafts messages_hold_id_key messages_pkey messages_project_sequence_key messages_search'),
     ('profiles', 'profiles_pkey'),
     ('project_chats',
       'idx_project_chats_chat_id idx_project_chats_project_id project_chats_pkey unique_project_chat'),
@@ -92,7 +92,7 @@ select bag_eq(
     ('fragments', 'update_fragments_updated_at update_updated_at_column'),
     ('journal_entries', 'update_journal_entries_updated_at handle_updated_at'),
     ('messages',
-      'enter_project enter_project, on_message_created update_conversation_timestamp, update_messages_updated_at update_updated_at_column'),
+      'check_message_size check_message_size, enter_project enter_project, on_message_created update_conversation_timestamp, update_messages_updated_at update_updated_at_column'),
     ('profiles', 'profiles_updated_at handle_updated_at'),
     ('project_files', 'update_project_files_updated_at handle_updated_at'),
     ('projects',
@@ -128,8 +128,8 @@ select bag_eq(
 
 select bag_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
-  array['chat_messages', 'chat_sessions', 'credit_alerts', 'user_goals', 'user_profiles', 'user_progress'],
-  'Realtime publishes six tables');
+  array['chat_messages', 'chat_sessions', 'credit_alerts', 'messages', 'user_goals', 'user_profiles', 'user_progress'],
+  'Realtime publishes seven tables');
 
 select is(
   (select count(*) from pg_trigger where tgrelid = 'auth.users'::regclass and tgname = 'on_auth_user_created'),

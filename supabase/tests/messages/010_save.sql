@@ -74,7 +74,7 @@ select is((select updated_at from projects where id = pg_temp.id('project')), no
   'a project too, also when a member of the team writes');
 
 -- constraints ---------------------------------------------------------------------------------------------
-select is(tests.refusal($$ select pg_temp.save(number => 2147483647) $$), 'PT422 invalid_sequence_number',
+select is(tests.refusal($$ select pg_temp.save(number => 2147483647) $$), 'PT422 too_many_messages',
   'nobody takes the last number there is');
 select is(tests.refusal($$ insert into messages (project_id, role, content, sequence_number)
   values (pg_temp.id('project'), 'user', '1', 10031) $$), 'PT422 invalid_sequence_number',

@@ -1,0 +1,69 @@
+/**
+ * What the routes of messages take, in projects and in conversations. SQL says what is wrong with a message, each fault
+ * by its own code and place in the batch; here only the names are held.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+/** Id of a user, a project, a conversation, a message, a hold. */
+export const id = z.guid();
+
+/** The members of a message. */
+export const message = {
+  id: z.optional(z.unknown()),
+  role: z.optional(z.unknown()),
+  content: z.optional(z.unknown()),
+  object_data: z.optional(z.unknown()),
+  result_data: z.optional(z.unknown()),
+  metadata: z.optional(z.unknown()),
+  sequence_number: z.optional(z.unknown()),
+  status: z.optional(z.unknown()),
+};
+
+/** How a message is paid for. SQL holds its bounds. */
+const settle = z.optional(z.strictObject({
+  hold_id: id,
+  amount: z.optional(z.number()),
+  items: z.optional(z.array(z.strictObject({ sku: z.string(), quantity: z.number() }))),
+  allow_overage: z.optional(z.boolean()),
+}));
+
+/** One message, by a signed-in user. */
+export const UserMessage = z.strictObject(message);
+
+/** One message, by a service for a user. */
+export const ServiceMessage = z.strictObject({ ...message, user_id: id, settle });
+
+const messages = z.array(z.unknown());
+
+/** Several messages, by a signed-in user. */
+export const UserBatch = z.strictObject({ messages });
+
+/** Several messages, by a service for a user. */
+export const ServiceBatch = z.strictObject({ messages, user_id: id });
+
+/** The text of a draft so far, by a signed-in user. */
+export const UserDraft = z.strictObject({ content: message.content });
+
+/** The text of a draft so far, by a service. */
+export const ServiceDraft = z.strictObject({ content: message.content, user_id: id });
+
+const ending = {
+  content: message.content,
+  object_data: message.object_data,
+  result_data: message.result_data,
+};
+
+/** The end of a draft, by a signed-in user. */
+export const UserEnding = z.strictObject(ending);
+
+/** The end of a draft, by a service. */
+export const ServiceEnding = z.strictObject({ ...ending, user_id: id, settle });
+
+/** The path of a project's or a conversation's messages. */
+export const ParentPath = z.strictObject({ id });
+
+/** The path of a message. */
+export const MessagePath = z.strictObject({ id, message_id: id });

@@ -1,0 +1,31 @@
+/**
+ * Conversations: starting one with its first message, and the messages that follow.
+ *
+ * @module
+ */
+
+import { answer } from "../_shared/answer.ts";
+import { createApp } from "../_shared/app.ts";
+import { authenticate } from "../_shared/auth.ts";
+import { addMessageRoutes, MAX_BODY_BYTES, readFor } from "../_shared/messages.ts";
+import { readIdempotencyKey } from "../_shared/request.ts";
+import { call, defined } from "../_shared/rpc.ts";
+import openapi from "./openapi.json" with { type: "json" };
+import * as schema from "./schema.ts";
+
+/** The routes of `conversations`; `openapi.ts` describes them. */
+export const app = createApp("conversations", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+
+addMessageRoutes(app, "conversation_id");
+
+app.post("/", authenticate(["user", "secret"]), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: conversation_id, ...body } = await readFor(
+    c,
+    schema.UserConversation,
+    schema.ServiceConversation,
+  );
+  const args = defined({ ...body, conversation_id, idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("start_conversation", args as never)), 201);
+});

@@ -1,0 +1,52 @@
+/**
+ * The routes of `conversations` for its OpenAPI document.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { describeFunction } from "../_openapi/document.ts";
+import { id } from "../_shared/message_schema.ts";
+import { describeMessageRoutes, Message } from "../_shared/messages_openapi.ts";
+import * as schema from "./schema.ts";
+
+const Started = z.object({
+  conversation: z.looseObject({ id, user_id: id, title: z.string() }),
+  messages: z.array(Message),
+});
+
+/** The OpenAPI document of `conversations`. */
+export const document: unknown = describeFunction({
+  name: "conversations",
+  summary: "Conversations and their messages.",
+  routes: [
+    {
+      method: "post",
+      path: "",
+      summary: "Start a conversation with its first message",
+      description:
+        "Both or neither. Without a title it gets the first line of the message. With ids of the caller's choice for " +
+        "both, the same again is a repeat.",
+      auth: ["user", "secret"],
+      idempotent: true,
+      body: z.union([schema.UserConversation, schema.ServiceConversation]),
+      response: { status: 201, description: "The conversation and its message", schema: Started },
+      problems: {
+        404: ["user_not_found"],
+        409: ["conversation_id_used", "message_id_used"],
+        413: ["content_too_large"],
+        422: [
+          "invalid_title",
+          "invalid_message",
+          "invalid_role",
+          "content_missing",
+          "invalid_message_id",
+          "invalid_sequence_number",
+          "invalid_status",
+        ],
+      },
+    },
+    ...describeMessageRoutes({ 403: [], 404: ["conversation_not_found"], 409: [] }),
+  ],
+});

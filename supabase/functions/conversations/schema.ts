@@ -1,0 +1,21 @@
+/**
+ * What the routes of `conversations` take, beside its messages.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { id, UserMessage } from "../_shared/message_schema.ts";
+
+const conversation = {
+  id: z.optional(id),
+  title: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
+  message: UserMessage,
+};
+
+/** `POST /conversations` by a signed-in user. */
+export const UserConversation = z.strictObject(conversation);
+
+/** `POST /conversations` by a service for a user. */
+export const ServiceConversation = z.strictObject({ ...conversation, user_id: id });

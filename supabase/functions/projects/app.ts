@@ -1,0 +1,56 @@
+/**
+ * Projects: their messages, and what happens to a whole project.
+ *
+ * @module
+ */
+
+import { afterResponse } from "../_shared/after_response.ts";
+import { answer } from "../_shared/answer.ts";
+import { createApp } from "../_shared/app.ts";
+import { authenticate, userId } from "../_shared/auth.ts";
+import { ParentPath } from "../_shared/message_schema.ts";
+import { addMessageRoutes, MAX_BODY_BYTES, readFor } from "../_shared/messages.ts";
+import { readIdempotencyKey, readPath, readQuery } from "../_shared/request.ts";
+import { call, defined } from "../_shared/rpc.ts";
+import { removeQueuedObjects } from "../_shared/storage_removal.ts";
+import openapi from "./openapi.json" with { type: "json" };
+import * as schema from "./schema.ts";
+
+/** The routes of `projects`; `openapi.ts` describes them. */
+export const app = createApp("projects", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+
+addMessageRoutes(app, "project_id");
+
+app.post("/:id/clone", authenticate(["user", "secret"]), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: project_id } = readPath(c, ParentPath);
+  const body = await readFor(c, schema.UserClone, schema.ServiceClone);
+  const args = defined({ ...body, project_id, idempotency_key });
+  return answer(c, await call(() => supabaseAdmin.rpc("clone_project", args)), 201);
+});
+
+app.post("/:id/restore", authenticate(["user", "secret"]), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const { id: project_id } = readPath(c, ParentPath);
+  const { user_id } = await readFor(c, schema.UserRestore, schema.ServiceRestore);
+  return answer(
+    c,
+    await call(() => supabaseAdmin.rpc("restore_project", { user_id, project_id })),
+    200,
+  );
+});
+
+app.delete("/:id", authenticate(["user", "secret"]), async (c) => {
+  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: project_id } = readPath(c, ParentPath);
+  const { permanent, ...who } = authMode === "user"
+    ? { ...readQuery(c, schema.UserDelete), user_id: userId(c.var.supabaseContext), actor: "user" }
+    : readQuery(c, schema.ServiceDelete);
+  const args = defined({ ...who, project_id, permanent: permanent === "true", idempotency_key });
+  const result = await call(() => supabaseAdmin.rpc("delete_project", args));
+  // What is not removed now stays on the list for the cleanup.
+  if (args.permanent) afterResponse(removeQueuedObjects(supabaseAdmin));
+  return answer(c, result, 200);
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+
+import { invoke, serviceClient, signUp, test, until } from "../_testing/testing.ts";
+
+test("a project is cloned, deleted, restored, and deleted for good with its files", async () => {
+  const user = await signUp();
+  const { data: project } = await user.client.from("projects")
+    .insert({ user_id: user.id, title: "P" }).select().single();
+  const id = project?.id ?? "";
+  await invoke(user.client, `projects/${id}/messages`, {
+    body: { messages: [{ role: "user", content: "a" }, { role: "assistant", content: "b" }] },
+  });
+  const path = `${user.id}/${crypto.randomUUID()}.txt`;
+  const bucket = user.client.storage.from("project-files");
+  assert.equal((await bucket.upload(path, "text")).error, null);
+  await user.client.from("project_files").insert({
+    project_id: id,
+    file_name: "f.txt",
+    storage_path: path,
+    file_type: "txt",
+    file_size: 4,
+  });
+
+  const clone = await invoke(user.client, `projects/${id}/clone`, {
+    body: { title: "Copy", with_files: true },
+  });
+  assert.equal(clone.status, 201);
+  assert.equal(clone.body.project.title, "Copy");
+  assert.equal(clone.body.messages, 2);
+  assert.equal(clone.body.files, 1);
+
+  const remove = (id: string, query = "", headers = {}) =>
+    invoke(user.client, `projects/${id}${query}`, { method: "DELETE", headers });
+  assert.equal((await remove(id)).body.project.status, "deleted");
+  const restored = await invoke(user.client, `projects/${id}/restore`, { body: {} });
+  assert.equal(restored.body.project.status, "active");
+
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const gone = await remove(id, "?permanent=true", key);
+  assert.equal(gone.status, 200);
+  assert.equal(gone.body.messages, 2);
+  assert.equal(
+    (await remove(id, "?permanent=true", key)).headers.get("idempotent-replayed"),
+    "true",
+  );
+  assert.equal((await remove(id, "?permanent=true")).status, 404);
+  const { data: left } = await user.client.from("projects").select("id").eq("user_id", user.id);
+  assert.deepEqual(left, [{ id: clone.body.project.id }]);
+  // The copy has the file still.
+  const { data: file } = await bucket.download(path);
+  assert.equal(await file?.text(), "text");
+
+  await remove(clone.body.project.id, "?permanent=true");
+  await until(async () => (await bucket.download(path)).error !== null);
+  assert.equal((await remove(id, "?permanent=maybe")).body.code, "invalid_request");
+});
+
+test("a service deletes and clones for the user it names", async () => {
+  const user = await signUp();
+  const service = serviceClient();
+  const { data: project } = await user.client.from("projects")
+    .insert({ user_id: user.id, title: "P" }).select().single();
+  const clone = await invoke(service, `projects/${project?.id}/clone`, {
+    body: { user_id: user.id, with_messages: false },
+  });
+  assert.equal(clone.body.project.user_id, user.id);
+  const path = `projects/${project?.id}?user_id=${user.id}`;
+  assert.equal((await invoke(service, path, { method: "DELETE" })).status, 200);
+  const unnamed = await invoke(service, `projects/${project?.id}`, { method: "DELETE" });
+  assert.equal(unnamed.body.code, "invalid_request");
+});

@@ -1,0 +1,35 @@
+/**
+ * What the routes of `projects` take, beside its messages.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { id } from "../_shared/message_schema.ts";
+
+const clone = {
+  title: z.optional(z.string().check(z.minLength(1), z.maxLength(500))),
+  with_messages: z.optional(z.boolean()),
+  with_files: z.optional(z.boolean()),
+};
+
+/** `POST /projects/:id/clone` by a signed-in user. */
+export const UserClone = z.strictObject(clone);
+
+/** `POST /projects/:id/clone` by a service for a user. */
+export const ServiceClone = z.strictObject({ ...clone, user_id: id });
+
+/** `POST /projects/:id/restore` by a signed-in user: nothing to choose. */
+export const UserRestore = z.strictObject({});
+
+/** `POST /projects/:id/restore` by a service for a user. */
+export const ServiceRestore = z.strictObject({ user_id: id });
+
+const permanent = z.optional(z.enum(["true", "false"]));
+
+/** `DELETE /projects/:id` by a signed-in user. */
+export const UserDelete = z.strictObject({ permanent });
+
+/** `DELETE /projects/:id` by a service for a user. */
+export const ServiceDelete = z.strictObject({ permanent, user_id: id });

@@ -23,6 +23,7 @@ create table public.credit_holds (
   created_at timestamptz not null,
   constraint credit_holds_entry_fkey foreign key (account_id, entry_no)
     references public.credit_transactions (account_id, entry_no) on delete cascade,
+  constraint credit_holds_entry_key unique (account_id, entry_no),
   constraint credit_holds_amount_check check (amount > 0),
   constraint credit_holds_status_check check (status in ('held', 'captured', 'released', 'expired')),
   constraint credit_holds_expires_at_check check (expires_at > created_at and isfinite(expires_at)),

@@ -627,7 +627,7 @@ export type Database = {
           {
             foreignKeyName: "credit_holds_entry_fkey";
             columns: ["account_id", "entry_no"];
-            isOneToOne: false;
+            isOneToOne: true;
             referencedRelation: "credit_transactions";
             referencedColumns: ["account_id", "entry_no"];
           },
@@ -774,13 +774,6 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "user_credits";
             referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_transactions_refund_of_fkey";
-            columns: ["account_id", "refund_of"];
-            isOneToOne: false;
-            referencedRelation: "credit_transactions";
-            referencedColumns: ["account_id", "entry_no"];
           },
         ];
       };

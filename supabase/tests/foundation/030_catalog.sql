@@ -21,7 +21,7 @@ select bag_eq(
     ('credit_alerts', 'credit_alerts_account_id credit_alerts_pkey'),
     ('credit_grants',
       'credit_grants_account_id credit_grants_external_reference_key credit_grants_pending credit_grants_pkey credit_grants_spendable'),
-    ('credit_holds', 'credit_holds_account_id credit_holds_open credit_holds_pkey'),
+    ('credit_holds', 'credit_holds_account_id credit_holds_entry_key credit_holds_open credit_holds_pkey'),
     ('credit_member_limits', 'credit_member_limits_pkey idx_credit_member_limits_user_id'),
     ('credit_prices', 'credit_prices_pkey'),
     ('credit_transactions', 'credit_transactions_pkey'),

@@ -33,13 +33,14 @@ const PREFLIGHT_MAX_AGE_S = 86_400;
  * Makes the app of one edge function. Its routes are relative to the function's name.
  *
  * @param name Name of the edge function: the first segment of its paths.
- * @param openapi The function's OpenAPI document, answered at `GET /NAME/openapi.json`.
+ * @param openapi Loads the function's OpenAPI document, answered at `GET /NAME/openapi.json`: when it is asked for,
+ *   not at every cold start.
  * @param options Limits of its own.
  * @throws {Error} naming the variable when the environment lacks one.
  */
 export function createApp(
   name: string,
-  openapi: Record<string, unknown>,
+  openapi: () => Promise<{ default: Record<string, unknown> }>,
   options: AppOptions = {},
 ): Hono<AuthenticatedEnv> {
   requireEnvironment();
@@ -67,7 +68,7 @@ export function createApp(
     await next();
     c.header("cache-control", "no-store");
   });
-  app.get("/openapi.json", (c) => c.json(openapi));
+  app.get("/openapi.json", async (c) => c.json((await openapi()).default));
   return app;
 }
 

@@ -10,8 +10,9 @@ import { authenticate } from "../_shared/auth.ts";
 import { addMessageRoutes, MAX_BODY_BYTES, readFor } from "../_shared/messages.ts";
 import { readIdempotencyKey } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
-import openapi from "./openapi.json" with { type: "json" };
 import * as schema from "./schema.ts";
+
+const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `conversations`; `openapi.ts` describes them. */
 export const app = createApp("conversations", openapi, { maxBodyBytes: MAX_BODY_BYTES });

@@ -10,9 +10,10 @@ import { authenticate, userId } from "../_shared/auth.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
 import { call, defined, unwrap } from "../_shared/rpc.ts";
-import openapi from "./openapi.json" with { type: "json" };
 import * as schema from "./schema.ts";
 import { answerStatement } from "./statement.ts";
+
+const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `credits`; `openapi.ts` describes them. */
 export const app = createApp("credits", openapi);

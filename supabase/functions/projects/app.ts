@@ -13,8 +13,9 @@ import { addMessageRoutes, MAX_BODY_BYTES, readFor } from "../_shared/messages.t
 import { readIdempotencyKey, readPath, readQuery } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
 import { removeQueuedObjects } from "../_shared/storage_removal.ts";
-import openapi from "./openapi.json" with { type: "json" };
 import * as schema from "./schema.ts";
+
+const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `projects`; `openapi.ts` describes them. */
 export const app = createApp("projects", openapi, { maxBodyBytes: MAX_BODY_BYTES });

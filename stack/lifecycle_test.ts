@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import postgres from "postgres";
 
 import { test, until } from "../supabase/functions/_testing/testing.ts";
 import { countPrices, processesOf, signIn, signUp, withCheckout } from "./checkout_testing.ts";
@@ -52,6 +53,37 @@ test("a stack that is killed takes its processes along, loses nothing and starts
     second.child.kill("SIGKILL");
     await second.child.status;
     await until(() => processesOf(checkout.root).length === 0);
+  });
+});
+
+test("a start waits for what is left of a PostgreSQL that was killed alone", async () => {
+  await withCheckout(async (checkout) => {
+    const first = await checkout.start();
+    const env = await Deno.readTextFile(`${checkout.dir}/env`);
+    const url = env.match(/^SUPABASE_DB_URL=(.*)$/m)?.[1] ?? "";
+    const sql = postgres(url, { max: 1 });
+    // One that is busy does not notice that its parent is gone.
+    const busy = sql`do $$ declare until timestamptz := clock_timestamp() + interval '3 s'; begin
+      while clock_timestamp() < until loop end loop; end $$`.catch(() => {});
+    const watcher = postgres(url, { max: 1 });
+    let backend: number | undefined;
+    await until(async () => {
+      const [row] =
+        await watcher`select pid from pg_stat_activity where query like 'do %' and state = 'active'`;
+      backend = row?.pid;
+      return backend !== undefined;
+    });
+    await watcher.end();
+    const [, parent] =
+      (await Deno.readTextFile(`/proc/${backend}/status`)).match(/^PPid:\s*(\d+)/m) ??
+        [];
+    Deno.kill(Number(parent), "SIGKILL");
+    assert.equal((await first.child.status).code, 1);
+
+    const second = await checkout.start();
+    assert.match(second.output, /Strongroom is running/);
+    await busy;
+    await sql.end();
   });
 });
 

@@ -44,6 +44,7 @@ async function start(options: StackOptions): Promise<void> {
   const signal = await Promise.race([
     ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map(nextSignal),
     stack.postgres.ended.then(() => "PostgreSQL's end" as const),
+    nextFault(),
   ]);
   if (signal === "PostgreSQL's end") {
     say(`\nPostgreSQL has ended by itself. Its log: ${stack.postgres.dir}/postgres.log`);
@@ -51,7 +52,24 @@ async function start(options: StackOptions): Promise<void> {
   say(`\nStopping (${signal})`);
   await stack.stop();
   say("Stopped. The data is kept.");
-  Deno.exit(signal === "PostgreSQL's end" ? 1 : 0);
+  Deno.exit(signal === "PostgreSQL's end" || signal === "a fault" ? 1 : 0);
+}
+
+/**
+ * An error that nothing caught. The driver throws one outside of any call when a backend of PostgreSQL dies in the midst of
+ * a write (https://github.com/porsager/postgres/issues/1154): the stack ends in order, not with the process.
+ */
+function nextFault(): Promise<"a fault"> {
+  return new Promise((resolve) => {
+    const end = (event: ErrorEvent | PromiseRejectionEvent) => {
+      event.preventDefault();
+      const error = "reason" in event ? event.reason : event.error;
+      say(`\nSomething failed that should not have: ${error?.stack ?? error}`);
+      resolve("a fault");
+    };
+    globalThis.addEventListener("error", end);
+    globalThis.addEventListener("unhandledrejection", end);
+  });
 }
 
 /** Who asks a second time does not want to wait for an orderly end. */

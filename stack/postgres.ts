@@ -51,6 +51,33 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   const data = `${dir}/data`;
   await initialise(binaries, data, options.password);
 
+  const deadline = Date.now() + PREDECESSOR_PATIENCE_MS;
+  while (true) {
+    try {
+      return await launch(binaries, dir, options);
+    } catch (error) {
+      if (!(error instanceof PredecessorLingers)) throw error;
+      if (Date.now() > deadline) {
+        throw new StackFailure(
+          "Processes of the last PostgreSQL still run",
+          `Wait until they have ended, or end them: those named postgres on ${data}`,
+        );
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+/** The server's parent was killed, and a child that was busy has not noticed yet. */
+class PredecessorLingers extends Error {}
+
+async function launch(
+  binaries: PostgresBinaries,
+  dir: string,
+  options: PostgresOptions,
+): Promise<Postgres> {
+  const data = `${dir}/data`;
+  const logged = await Deno.stat(`${dir}/postgres.log`).then(({ size }) => size, () => 0);
   const child = spawnServer(binaries, dir, options);
   const guard = spawnGuard(binaries, data);
   const ended = child.status.then(() => {});
@@ -63,7 +90,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     await guard.status;
   };
   try {
-    await waitUntilReady(options, child, dir);
+    await waitUntilReady(options, child, dir, logged);
   } catch (error) {
     await stop();
     throw error;
@@ -238,12 +265,15 @@ async function waitUntilReady(
   options: PostgresOptions,
   child: Deno.ChildProcess,
   dir: string,
+  logged: number,
 ): Promise<void> {
   let exited = false;
   child.status.then(() => exited = true);
   while (true) {
     if (exited) {
-      const log = await Deno.readTextFile(`${dir}/postgres.log`).catch(() => "");
+      const bytes = await Deno.readFile(`${dir}/postgres.log`).catch(() => new Uint8Array());
+      const log = new TextDecoder().decode(bytes.subarray(logged));
+      if (log.includes("pre-existing shared memory block")) throw new PredecessorLingers();
       throw new StackFailure(
         `PostgreSQL did not start: ${log.trim().split("\n").slice(-3).join(" / ")}`,
         "If its data is damaged, empty it: deno task reset",

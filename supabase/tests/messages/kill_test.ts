@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { inspect } from "node:util";
+
+import { type Answer, invoke, soak, test, until } from "../../functions/_testing/testing.ts";
+import { type Checkout, withCheckout } from "../../../stack/checkout_testing.ts";
+import {
+  assertAllSaved,
+  assertBooks,
+  countCalls,
+  prepare,
+  save,
+  type Saving,
+  type Scene,
+  withEach,
+  withScene,
+} from "./saving_testing.ts";
+
+const ANSWERS = Math.min(300, Math.ceil(60 * soak));
+
+/** How often, at least, something has to have come about that is left to chance. */
+const FAIR = ANSWERS / 20;
+
+/** Has a stack note the functions' processes that it starts; returns how to read their ids, the newest last. */
+async function noteProcesses({ root, environment }: Checkout): Promise<() => number[]> {
+  const deno = Deno.env.get("STACK_DENO") || Deno.execPath();
+  const script =
+    `#!/bin/sh\n[ "$1" = run ] && echo $$ >>'${root}/processes'\nexec '${deno}' "$@"\n`;
+  environment.STACK_DENO = `${root}/deno`;
+  await Deno.writeTextFile(environment.STACK_DENO, script, { mode: 0o755 });
+  return () => Deno.readTextFileSync(`${root}/processes`).trim().split("\n").map(Number);
+}
+
+/** Saves each answer with one request, whether that is answered or not. */
+async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {
+  await withEach(savings, async (saving) => {
+    try {
+      const answer = await save(scene, saving);
+      if (answer.status === 201) saving.answer = answer;
+      else saving.failure = answer;
+    } catch (error) {
+      // The process ended within its answer.
+      saving.failure = error;
+    }
+  });
+}
+
+/** Kills the functions' process at random moments, again and again until the load is over; returns how often. */
+async function killUntil(
+  over: () => boolean,
+  { scene, savings, processes }: { scene: Scene; savings: Saving[]; processes: () => number[] },
+): Promise<number> {
+  const { client, sql, project_id } = scene;
+  const countAnswers = () => savings.filter(({ answer }) => answer).length;
+  let kills = 0;
+  let answered = 0;
+  const begun = () => until(() => over() || processes().length > kills);
+  const killWithin = async (milliseconds: number) => {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * milliseconds));
+    await begun();
+    if (over()) return;
+    const ids = processes();
+    assert.equal(ids.length, ++kills, "A process ended by itself");
+    Deno.kill(ids.at(-1) as number, "SIGKILL");
+    await assertBooks(scene, savings);
+    answered = countAnswers();
+  };
+  // A process takes longer to load than to answer: at any moment whatsoever, few kills would meet a request in SQL.
+  const occasions = [
+    () => begun().then(() => killWithin(300)),
+    () => invoke(client, "projects/openapi.json").then(() => killWithin(100)),
+    () => until(() => over() || countAnswers() > answered).then(() => killWithin(50)),
+    () =>
+      sql.begin(async (transaction) => {
+        await transaction`select from projects where id = ${project_id} for update`;
+        await until(async () => over() || await countCalls(scene, "Lock") > 0);
+        await killWithin(50);
+      }),
+  ];
+  while (!over()) {
+    for (const occasion of occasions) await occasion();
+  }
+  return kills;
+}
+
+/** Makes sure that what was answered is there, and that a fair number was interrupted before and after the commit. */
+function assertInterrupted(savings: Saving[], saved: Map<string, number>, kills: number): void {
+  for (const { id, answer, failure } of savings) {
+    if (answer) assert.equal(saved.get(id), answer.body.messages[0].sequence_number);
+    else if (!(failure instanceof Error)) assert.equal((failure as Answer).status, 502);
+  }
+  const interrupted = savings.filter(({ answer }) => !answer);
+  const committed = interrupted.filter(({ id }) => saved.has(id)).length;
+  const counts = { kills, committed, not: interrupted.length - committed };
+  assert.ok(Object.values(counts).every((count) => count >= FAIR), inspect(counts));
+}
+
+/** Asks for each answer again: what was done is not done again, the rest is done now. */
+async function repeat(scene: Scene, savings: Saving[], saved: Map<string, number>): Promise<void> {
+  await withEach(savings, async (saving) => {
+    const { id, amount, keyed, answer } = saving;
+    const { status, headers, body } = await save(scene, saving);
+    assert.equal(status, 201, inspect(body));
+    assert.deepEqual([body.messages[0].id, body.entry.amount], [id, -amount]);
+    if (answer) assert.deepEqual(body, answer.body);
+    if (!saved.has(id)) return;
+    assert.equal(body.messages[0].sequence_number, saved.get(id));
+    assert.equal(headers.get("idempotent-replayed"), keyed ? "true" : null);
+  });
+}
+
+test("an answer is saved and paid for, or neither, when the functions' process is killed, and can be asked again", async () => {
+  await withCheckout(async (checkout) => {
+    const processes = await noteProcesses(checkout);
+    await checkout.start();
+    await withScene(checkout, async (scene) => {
+      const savings = await prepare(scene, ANSWERS);
+      let over = false;
+      const [kills] = await Promise.all([
+        killUntil(() => over, { scene, savings, processes }),
+        saveOnce(scene, savings).finally(() => over = true),
+      ]);
+      // What a process asked of the database before it died goes on without it.
+      await until(async () => await countCalls(scene) === 0);
+      const saved = await assertBooks(scene, savings);
+      assertInterrupted(savings, saved, kills);
+      await repeat(scene, savings, saved);
+      await assertAllSaved(scene, savings);
+    });
+  });
+});

@@ -1,0 +1,161 @@
+/**
+ * For tests of answers that are saved and paid for in one: where, with which holds, and whether the books say the same.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { inspect, parseEnv } from "node:util";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+
+import type { Database } from "../../functions/_shared/database.types.ts";
+import { type Answer, invoke } from "../../functions/_testing/testing.ts";
+import { type Checkout, signUp } from "../../../stack/checkout_testing.ts";
+import { readKeys } from "../../../stack/keys.ts";
+import { databaseUrl } from "../../../stack/postgres.ts";
+
+/** A stack of the test's own, with one user, who has a million credits, and one project. */
+export interface Scene {
+  /** The service. */
+  client: SupabaseClient<Database>;
+  sql: postgres.Sql;
+  user_id: string;
+  project_id: string;
+}
+
+/** An answer of a model, to be saved and paid for. */
+export interface Saving {
+  /** Id of the message. */
+  id: string;
+  content: string;
+  hold_id: string;
+  /** What is charged of the hold. */
+  amount: number;
+  /** Whether its request has an idempotency key, beside the message's id. */
+  keyed: boolean;
+  /** The answer to its first request, when there was one. */
+  answer?: Answer;
+  /** What its first request failed with, when it did. */
+  failure?: unknown;
+}
+
+const CREDITS = 1_000_000;
+
+/** How many requests are under way at a time. */
+const CLIENTS = 4;
+
+/** Makes a user and a project on the stack of a checkout, which runs and has no users yet. */
+export async function withScene(
+  checkout: Checkout,
+  run: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const env = parseEnv(await Deno.readTextFile(`${checkout.dir}/env`)) as Record<string, string>;
+  const client = createClient<Database>(env.SUPABASE_URL ?? "", env.SUPABASE_SECRET_KEY ?? "", {
+    auth: { persistSession: false, autoRefreshToken: false },
+  });
+  const { databasePassword } = await readKeys(checkout.dir);
+  const access = { port: Number(checkout.environment.STACK_DB_PORT), password: databasePassword };
+  // Only the superuser sees what others have under way.
+  const sql = postgres(databaseUrl(access, "supabase_admin"), { max: 2 });
+  try {
+    await signUp(checkout);
+    const [project] = await sql`
+      insert into projects (user_id, title) select user_id, 'P' from credit_accounts
+      returning id, user_id`;
+    assert.ok(project);
+    const { id: project_id, user_id } = project;
+    const grant = await invoke(client, "credits/grants", { body: { user_id, amount: CREDITS } });
+    assert.equal(grant.status, 201, inspect(grant.body));
+    await run({ client, sql, user_id, project_id });
+  } finally {
+    await sql.end();
+  }
+}
+
+/** Does something with each item, several at a time. */
+export async function withEach<T>(items: T[], act: (item: T) => Promise<void>): Promise<void> {
+  const rest = items.values();
+  await Promise.all(Array.from({ length: CLIENTS }, async () => {
+    for (const item of rest) await act(item);
+  }));
+}
+
+/** Makes answers with a hold for each, of which half will be charged; no two charges are alike. */
+export async function prepare({ client, user_id }: Scene, count: number): Promise<Saving[]> {
+  const savings: Saving[] = [];
+  await withEach(Array.from({ length: count }, (_, n) => n), async (n) => {
+    const hold = await invoke(client, "credits/holds", { body: { user_id, amount: n + 1 } });
+    assert.equal(hold.status, 201, inspect(hold.body));
+    savings.push({
+      id: crypto.randomUUID(),
+      content: `Answer ${n}`,
+      hold_id: hold.body.id,
+      amount: (n + 1) / 2,
+      keyed: n % 2 === 0,
+    });
+  });
+  return savings;
+}
+
+/** Asks for an answer to be saved and paid for; each time with the same request. */
+export async function save(
+  { client, user_id, project_id }: Scene,
+  { id, content, hold_id, amount, keyed }: Saving,
+): Promise<Answer> {
+  return await invoke(client, `projects/${project_id}/messages`, {
+    body: { user_id, id, role: "assistant", content, settle: { hold_id, amount } },
+    headers: keyed ? { "idempotency-key": id } : {},
+  });
+}
+
+/** How many calls others have under way in the database, or how many of them wait for something. */
+export async function countCalls({ sql }: Scene, waitingFor?: "Lock"): Promise<number> {
+  const calls = await sql`
+    select from pg_stat_activity
+    where backend_type = 'client backend' and state = 'active' and pid <> pg_backend_pid()
+      and ${waitingFor ? sql`wait_event_type = ${waitingFor}` : sql`true`}`;
+  return calls.length;
+}
+
+/**
+ * Makes sure that each answer is either saved and paid for once, or neither.
+ *
+ * @returns The numbers of the messages of those that are, by id.
+ */
+export async function assertBooks(
+  { sql }: Scene,
+  savings: Saving[],
+): Promise<Map<string, number>> {
+  // One statement, so that it is all of one moment; what has no counterpart is a row of its own.
+  const rows = await sql`
+    select m.id, m.content, m.sequence_number, h.id as hold_id, h.status,
+      h.captured::float8 as captured, t.amount::float8 as charged
+    from credit_holds as h
+    full join messages as m on m.hold_id = h.id
+    full join (select * from credit_transactions where kind = 'capture') as t
+      on t.account_id = h.account_id and t.entry_no = h.entry_no`;
+  assert.equal(rows.length, savings.length);
+  const found = new Map(rows.map((row) => [row.hold_id, row]));
+  const numbers = new Map<string, number>();
+  for (const { id, content, hold_id, amount } of savings) {
+    const { sequence_number, ...row } = found.get(hold_id) ?? {};
+    const neither = { id: null, content: null, status: "held", captured: null, charged: null };
+    const both = { id, content, status: "captured", captured: amount, charged: -amount };
+    assert.deepEqual(row, { hold_id, ...(row.id ? both : neither) });
+    if (row.id) numbers.set(id, sequence_number);
+  }
+  return numbers;
+}
+
+/** Makes sure that all answers are saved, numbered without a gap and paid for once, and that nothing else is. */
+export async function assertAllSaved(scene: Scene, savings: Saving[]): Promise<void> {
+  const { sql } = scene;
+  const numbers = [...(await assertBooks(scene, savings)).values()];
+  assert.deepEqual(numbers.sort((a, b) => a - b), savings.map((_, n) => n));
+  assert.deepEqual([...await sql`select * from credit_reconciliation()`], []);
+  const [account] = await sql`
+    select balance::float8 as balance, held::float8 as held from credit_accounts`;
+  const charged = savings.reduce((sum, { amount }) => sum + amount, 0);
+  assert.deepEqual(account, { balance: 100 + CREDITS - charged, held: 0 });
+}

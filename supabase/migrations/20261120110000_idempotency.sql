@@ -41,12 +41,14 @@ create trigger on_auth_user_deleted after delete on auth.users
 create trigger forget_idempotency_keys after delete on public.teams
   for each row execute function private.forget_idempotency_keys();
 
+-- In PL/pgSQL, as all helpers on the way of a charge: a function in SQL is parsed anew in every transaction.
 create function private.hash_request(request jsonb)
 returns text
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select encode(sha256(convert_to(request::text, 'UTF8')), 'hex')
-$$;
+begin
+  return encode(sha256(convert_to(request::text, 'UTF8')), 'hex');
+end $$;
 revoke all on function private.hash_request(jsonb) from public, anon, authenticated, service_role;
 
 -- The answer that this request got before, or null. Asked under the lock of what the request changes: a second request

@@ -130,10 +130,11 @@ on conflict do nothing;
 -- When the period began that the given time is in, in UTC.
 create function private.credit_period_start(period text, at timestamptz)
 returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select date_trunc(period, at, 'UTC')
-$$;
+begin
+  return date_trunc(period, at, 'UTC');
+end $$;
 revoke all on function private.credit_period_start(text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.credit_period_start(text, timestamptz) to authenticated, service_role;
 

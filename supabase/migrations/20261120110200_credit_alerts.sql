@@ -67,11 +67,12 @@ comment on type public.credit_settings is
 
 create function private.to_credit_settings(account public.credit_accounts)
 returns public.credit_settings
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select row(account.id, account.overdraft_limit, account.alert_threshold,
-    account.balance - account.held + account.overdraft_limit, false)::public.credit_settings
-$$;
+begin
+  return row(account.id, account.overdraft_limit, account.alert_threshold,
+    account.balance - account.held + account.overdraft_limit, false)::public.credit_settings;
+end $$;
 revoke all on function private.to_credit_settings(public.credit_accounts) from public, anon, authenticated, service_role;
 
 -- Sets the threshold of a user's account, or of a team's, which a user sets as an owner or admin of it; null turns alerts

@@ -178,13 +178,51 @@ comment on type public.credit_entry is
 
 create function private.to_credit_entry(entry public.credit_transactions)
 returns public.credit_entry
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select row(entry.account_id, entry.entry_no, entry.kind, entry.amount, entry.balance_after, entry.sku, entry.quantity,
+begin
+  return row(entry.account_id, entry.entry_no, entry.kind, entry.amount, entry.balance_after, entry.sku, entry.quantity,
     entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, entry.created_at,
-    false)::public.credit_entry
-$$;
+    false)::public.credit_entry;
+end $$;
 revoke all on function private.to_credit_entry(public.credit_transactions)
+  from public, anon, authenticated, service_role;
+
+-- Claims an idempotency key for the entry that the account gets next, or returns the entry that the same request has
+-- posted with it, replayed. Kept is where that is, not what it says: entries do not change. Without a key, or with a new
+-- one, the result has no entry_no. The caller holds the lock of the account and posts its entry as the next.
+-- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.
+create function private.claim_entry_key(
+  owner_id uuid, actor text, key text, request jsonb, account public.credit_accounts
+)
+returns public.credit_entry
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_first jsonb;
+  v_entry public.credit_transactions;
+  v_result public.credit_entry;
+begin
+  if key is null then
+    return null;
+  end if;
+  if char_length(key) between 1 and 255 then
+    insert into private.idempotency_keys (owner_id, actor, key, request_hash, response)
+    values (owner_id, actor, key, private.hash_request(request),
+      jsonb_build_object('account_id', account.id, 'entry_no', account.version + 1))
+    on conflict do nothing;
+    if found then
+      return null;
+    end if;
+  end if;
+  v_first := private.first_response(owner_id, actor, key, request);
+  select t.* into v_entry from public.credit_transactions as t
+  where t.account_id = (v_first ->> 'account_id')::uuid and t.entry_no = (v_first ->> 'entry_no')::bigint;
+  v_result := private.to_credit_entry(v_entry);
+  v_result.replayed := true;
+  return v_result;
+end $$;
+revoke all on function private.claim_entry_key(uuid, text, text, jsonb, public.credit_accounts)
   from public, anon, authenticated, service_role;
 
 -- Posts one entry: changes the balance and writes the line that says so. entry_no and balance_after are set here, and
@@ -257,10 +295,11 @@ revoke all on function private.draw_credits(uuid, numeric, boolean) from public,
 
 create function private.credit_allocation(grant_id uuid, amount numeric)
 returns jsonb
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select jsonb_build_object('grant_id', grant_id, 'amount', amount)
-$$;
+begin
+  return jsonb_build_object('grant_id', grant_id, 'amount', amount);
+end $$;
 revoke all on function private.credit_allocation(uuid, numeric) from public, anon, authenticated, service_role;
 
 -- Pays an overdraft with what grants have free, as soon as there is something: whoever is overdrawn has nothing free.
@@ -427,14 +466,15 @@ comment on type public.credit_grant is
 
 create function private.to_credit_grant(credit_grant public.credit_grants, replayed boolean default false)
 returns public.credit_grant
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select row(credit_grant.id, credit_grant.account_id, credit_grant.category, credit_grant.amount,
+begin
+  return row(credit_grant.id, credit_grant.account_id, credit_grant.category, credit_grant.amount,
     credit_grant.remaining, credit_grant.held, credit_grant.priority, credit_grant.status, credit_grant.effective_at,
     credit_grant.expires_at, credit_grant.source, credit_grant.external_reference, credit_grant.cost_basis,
     credit_grant.currency, credit_grant.description, credit_grant.voided_at, credit_grant.voided_by,
-    credit_grant.void_reason, credit_grant.created_at, replayed)::public.credit_grant
-$$;
+    credit_grant.void_reason, credit_grant.created_at, replayed)::public.credit_grant;
+end $$;
 revoke all on function private.to_credit_grant(public.credit_grants, boolean)
   from public, anon, authenticated, service_role;
 

@@ -85,11 +85,12 @@ revoke all on function private.free_held_credits(uuid, jsonb, timestamptz)
 -- What a hold has of the overdraft.
 create function private.held_overdraft(credit_hold public.credit_holds)
 returns numeric
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select credit_hold.amount - coalesce(
-    (select sum(p.amount) from jsonb_to_recordset(credit_hold.allocations) as p (amount numeric)), 0)
-$$;
+begin
+  return credit_hold.amount - coalesce(
+    (select sum(p.amount) from jsonb_to_recordset(credit_hold.allocations) as p (amount numeric)), 0);
+end $$;
 revoke all on function private.held_overdraft(public.credit_holds) from public, anon, authenticated, service_role;
 
 -- Ends a hold without a charge. status is released or expired. The caller holds the lock of the account.
@@ -137,12 +138,13 @@ comment on type public.credit_hold is 'A hold as a caller sees it; replayed says
 
 create function private.to_credit_hold(credit_hold public.credit_holds)
 returns public.credit_hold
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select row(credit_hold.id, credit_hold.account_id, credit_hold.amount, credit_hold.captured, credit_hold.status,
+begin
+  return row(credit_hold.id, credit_hold.account_id, credit_hold.amount, credit_hold.captured, credit_hold.status,
     credit_hold.items, credit_hold.description, credit_hold.actor_id, credit_hold.expires_at, credit_hold.resolved_at,
-    credit_hold.entry_no, credit_hold.created_at, false)::public.credit_hold
-$$;
+    credit_hold.entry_no, credit_hold.created_at, false)::public.credit_hold;
+end $$;
 revoke all on function private.to_credit_hold(public.credit_holds) from public, anon, authenticated, service_role;
 
 -- Sets credits of a user aside, or of a team for its member: an amount, or what items [{sku, quantity}] would cost now.
@@ -190,7 +192,9 @@ begin
   v_priced := private.price_charge(hold_credits.amount, hold_credits.items);
   perform private.require_credits(v_account, v_priced.amount);
   v_hold.created_at := greatest(clock_timestamp(), v_account.updated_at);
-  perform private.spend_allowance(v_account, hold_credits.user_id, v_priced.amount, v_hold.created_at);
+  if v_account.team_id is not null then
+    perform private.spend_allowance(v_account, hold_credits.user_id, v_priced.amount, v_hold.created_at);
+  end if;
   v_drawn := private.draw_credits(v_account.id, v_priced.amount, true);
   v_hold.expires_at := v_hold.created_at
     + coalesce(hold_credits.expires_in, least(v_longest, private.setting('credits.hold_duration'))) * interval '1 second';
@@ -204,8 +208,10 @@ begin
   set held = a.held + v_hold.amount, overdraft_held = a.overdraft_held + v_drawn.uncovered,
     next_due_at = least(a.next_due_at, v_hold.expires_at), updated_at = v_hold.created_at
   where a.id = v_account.id;
-  perform private.keep_response(v_owner, 'service', hold_credits.idempotency_key, v_request,
-    to_jsonb(private.to_credit_hold(v_hold)));
+  if hold_credits.idempotency_key is not null then
+    perform private.keep_response(v_owner, 'service', hold_credits.idempotency_key, v_request,
+      to_jsonb(private.to_credit_hold(v_hold)));
+  end if;
   return private.to_credit_hold(v_hold);
 end $$;
 revoke all on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid)
@@ -272,7 +278,6 @@ declare
   v_hold public.credit_holds;
   v_entry public.credit_transactions;
   v_result public.credit_entry;
-  v_first jsonb;
   v_amount numeric;
   v_left numeric;
   v_part numeric;
@@ -287,9 +292,10 @@ begin
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   v_account := private.lock_hold_account(hold_id);
-  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
-  if v_first is not null then
-    return jsonb_populate_record(null::public.credit_entry, v_first || '{"replayed": true}');
+  v_result := private.claim_entry_key(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
+    v_account);
+  if v_result.entry_no is not null then
+    return v_result;
   end if;
 
   v_hold := private.require_open_hold(hold_id);
@@ -344,14 +350,15 @@ begin
   update public.credit_holds as h
   set status = 'captured', captured = v_amount, entry_no = v_entry.entry_no, resolved_at = v_entry.created_at
   where h.id = v_hold.id;
-  perform private.restore_allowance(v_account.team_id, v_hold.actor_id, greatest(0, v_hold.amount - v_amount),
-    v_hold.created_at);
-  perform private.free_held_credits(v_account.id, v_rest, v_entry.created_at);
+  if v_account.team_id is not null then
+    perform private.restore_allowance(v_account.team_id, v_hold.actor_id, greatest(0, v_hold.amount - v_amount),
+      v_hold.created_at);
+  end if;
+  if v_rest <> '[]' then
+    perform private.free_held_credits(v_account.id, v_rest, v_entry.created_at);
+  end if;
 
-  v_result := private.to_credit_entry(v_entry);
-  perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
-    to_jsonb(v_result));
-  return v_result;
+  return private.to_credit_entry(v_entry);
 end $$;
 revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text)
   from public, anon, authenticated;

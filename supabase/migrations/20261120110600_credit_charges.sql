@@ -174,7 +174,6 @@ declare
   v_result public.credit_entry;
   v_owner uuid := coalesce(deduct_credits.user_id, deduct_credits.team_id);
   v_request jsonb;
-  v_first jsonb;
   v_amount numeric;
   v_drawn record;
 begin
@@ -195,9 +194,10 @@ begin
     if deduct_credits.items is not null then
       v_request := v_request || jsonb_build_array(deduct_credits.items);
     end if;
-    v_first := private.first_response(v_owner, deduct_credits.actor, deduct_credits.idempotency_key, v_request);
-    if v_first is not null then
-      return jsonb_populate_record(null::public.credit_entry, v_first || '{"replayed": true}');
+    v_result := private.claim_entry_key(v_owner, deduct_credits.actor, deduct_credits.idempotency_key, v_request,
+      v_account);
+    if v_result.entry_no is not null then
+      return v_result;
     end if;
   end if;
 
@@ -212,7 +212,9 @@ begin
     v_amount := v_entry.amount;
   end if;
   perform private.require_credits(v_account, v_amount);
-  perform private.spend_allowance(v_account, deduct_credits.user_id, v_amount, clock_timestamp());
+  if v_account.team_id is not null then
+    perform private.spend_allowance(v_account, deduct_credits.user_id, v_amount, clock_timestamp());
+  end if;
 
   v_drawn := private.draw_credits(v_account.id, v_amount, false);
   v_entry.account_id := v_account.id;
@@ -225,12 +227,7 @@ begin
   v_entry.description := deduct_credits.description;
   v_entry.actor := deduct_credits.actor;
   v_entry.actor_id := deduct_credits.user_id;
-  v_result := private.to_credit_entry(private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered));
-  if deduct_credits.idempotency_key is not null then
-    perform private.keep_response(v_owner, deduct_credits.actor, deduct_credits.idempotency_key, v_request,
-      to_jsonb(v_result));
-  end if;
-  return v_result;
+  return private.to_credit_entry(private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered));
 end $$;
 revoke all on function public.deduct_credits(uuid, text, numeric, numeric, text, text, text, jsonb, uuid)
   from public, anon, authenticated;

@@ -37,12 +37,13 @@ revoke all on function private.lock_message_parent(uuid, uuid, uuid) from public
 -- Whether a user writes messages into a project: whose it is, and the members of its team.
 create function private.writes_project(project public.projects, user_id uuid)
 returns boolean
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select project.user_id = writes_project.user_id or exists (
+begin
+  return project.user_id = writes_project.user_id or exists (
     select 1 from public.team_members as m
-    where m.team_id = project.team_id and m.user_id = writes_project.user_id)
-$$;
+    where m.team_id = project.team_id and m.user_id = writes_project.user_id);
+end $$;
 revoke all on function private.writes_project(public.projects, uuid) from public, anon, authenticated, service_role;
 
 -- Tells somebody who may not change a project so: who may read it, that they may only read it, and anyone else that
@@ -66,20 +67,22 @@ revoke all on function private.refuse_project(uuid) from public, anon, authentic
 -- A number or an id out of JSON, or null when it is none: the caller says what is wrong.
 create function private.json_integer(value jsonb)
 returns integer
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select case when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and 2147483647
-    and (value #>> '{}')::numeric % 1 = 0 then (value #>> '{}')::numeric::integer end
-$$;
+begin
+  return case when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and 2147483647
+    and (value #>> '{}')::numeric % 1 = 0 then (value #>> '{}')::numeric::integer end;
+end $$;
 revoke all on function private.json_integer(jsonb) from public, anon, authenticated, service_role;
 
 create function private.json_uuid(value jsonb)
 returns uuid
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select case when jsonb_typeof(value) = 'string'
-    and value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (value #>> '{}')::uuid end
-$$;
+begin
+  return case when jsonb_typeof(value) = 'string'
+    and value #>> '{}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then (value #>> '{}')::uuid end;
+end $$;
 revoke all on function private.json_uuid(jsonb) from public, anon, authenticated, service_role;
 
 -- A message out of what a caller sent: {id, role, content, object_data, result_data, metadata, sequence_number, status}.
@@ -270,18 +273,25 @@ comment on type public.saved_messages is
 -- The messages with these ids, in this order, with the entry of the hold that paid for them.
 create function private.to_saved_messages(ids uuid[], replayed boolean)
 returns public.saved_messages
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select row(
-    jsonb_agg(to_jsonb(m) order by i.place),
-    (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from public.messages as x
-      join public.credit_holds as h on h.id = x.hold_id
-      join public.credit_transactions as t on t.account_id = h.account_id and t.entry_no = h.entry_no
-      where x.id = any (ids)),
-    replayed)::public.saved_messages
+declare
+  v_saved public.saved_messages;
+  v_hold_id uuid;
+begin
+  select jsonb_agg(to_jsonb(m) order by i.place), (array_agg(m.hold_id) filter (where m.hold_id is not null))[1]
+  into v_saved.messages, v_hold_id
   from unnest(ids) with ordinality as i (id, place)
-  join public.messages as m on m.id = i.id
-$$;
+  join public.messages as m on m.id = i.id;
+  if v_hold_id is not null then
+    select to_jsonb(private.to_credit_entry(t)) - 'replayed' into v_saved.entry
+    from public.credit_holds as h
+    join public.credit_transactions as t on t.account_id = h.account_id and t.entry_no = h.entry_no
+    where h.id = v_hold_id;
+  end if;
+  v_saved.replayed := to_saved_messages.replayed;
+  return v_saved;
+end $$;
 revoke all on function private.to_saved_messages(uuid[], boolean) from public, anon, authenticated, service_role;
 
 -- Saves messages of a user, in order and all or none, into a project or a conversation: [{id, role, content, object_data,

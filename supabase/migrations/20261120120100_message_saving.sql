@@ -171,9 +171,12 @@ begin
   end if;
 
   if message.project_id is not null then
-    select m.* into v_there from public.messages as m
-    where m.project_id = message.project_id and m.sequence_number = message.sequence_number;
-    if found then
+    v_there := null;
+    if message.sequence_number is not null then
+      select m.* into v_there from public.messages as m
+      where m.project_id = message.project_id and m.sequence_number = message.sequence_number;
+    end if;
+    if v_there.id is not null then
       if not replace or message.id <> v_there.id then
         raise exception 'The project has a message %', message.sequence_number
           using errcode = 'PT412', detail = format('sequence_number_taken %s',
@@ -324,7 +327,8 @@ declare
   v_first jsonb;
   v_item record;
   v_message public.messages;
-  v_ids uuid[] := '{}';
+  v_rows public.messages[] := '{}';
+  v_saved public.saved_messages;
   v_most integer := private.setting('messages.batch_size');
 begin
   if save_messages.actor is null or save_messages.actor not in ('user', 'service')
@@ -356,14 +360,20 @@ begin
     v_message.project_id := save_messages.project_id;
     v_message.conversation_id := save_messages.conversation_id;
     v_message := private.save_message(v_message, replace, save_messages.actor, v_item.index);
-    v_ids := v_ids || v_message.id;
+    v_rows := v_rows || v_message;
   end loop;
   if settle is not null then
-    perform private.settle_message(v_message, save_messages.user_id, settle);
+    v_saved.entry := private.settle_message(v_message, save_messages.user_id, settle);
+    v_rows := array(select m from public.messages as m where m.id = v_message.id);
   end if;
-  -- The ids alone: a batch can be large.
-  perform private.keep_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request, to_jsonb(v_ids));
-  return private.to_saved_messages(v_ids, false);
+  if idempotency_key is not null then
+    -- The ids alone: a batch can be large.
+    perform private.keep_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request,
+      to_jsonb(array(select r.id from unnest(v_rows) as r)));
+  end if;
+  v_saved.messages := to_jsonb(v_rows);
+  v_saved.replayed := false;
+  return v_saved;
 end $$;
 revoke all on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text)
   from public, anon, authenticated;

@@ -1,0 +1,214 @@
+/**
+ * What messages cost: saving one by the database's function against a bare insert that also dates the project,
+ * a batch against as many requests, the newest page of small and large projects, and full-text search with its index
+ * and without.
+ *
+ * PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without.
+ *
+ * @module
+ */
+
+import type { Sql } from "postgres";
+
+import { connect } from "../stack/postgres.ts";
+import {
+  compare,
+  CONNECTIONS,
+  DURABLE,
+  print,
+  ROUND_SECONDS,
+  ROUNDS,
+  SCALE,
+  withDatabase,
+  type Work,
+} from "./throughput.ts";
+
+/** Each with a project of its own. */
+const USERS = Math.max(32, Math.round(1_000 * SCALE));
+/** In each of their projects, once it is filled. */
+const MESSAGES = 1_000;
+/** In the largest project there is. */
+const MOST = Math.round(1_000_000 * SCALE);
+/** One message in so many has the words that are searched for. */
+const FOUND = 200;
+
+const BATCH = 100;
+
+/** Times that each query runs; the median counts. */
+const RUNS = 101;
+
+const CONTENT = {
+  type: "text",
+  text: "How do I fix the login form? It reloads the page as it is.",
+};
+
+/** Users with a project each, and tables with the least that keeps a project's messages in order. */
+async function fill(sql: Sql): Promise<void> {
+  await sql.unsafe(`
+    insert into auth.users (id, email)
+      select md5('user' || n)::uuid, n || '@example.com' from generate_series(1, ${USERS}) as n;
+    insert into projects (id, user_id, title)
+      select md5('project' || n)::uuid, md5('user' || n)::uuid, 'P' from generate_series(1, ${USERS}) as n;
+    create schema bench;
+    grant usage on schema bench to postgres;
+    alter default privileges in schema bench grant all on tables to postgres;
+    create table bench.projects (id uuid primary key, updated_at timestamptz not null default now());
+    create table bench.messages (
+      id uuid primary key default gen_random_uuid(), project_id uuid not null, role text not null,
+      content jsonb not null, sequence_number integer not null, created_at timestamptz not null default now(),
+      unique (project_id, sequence_number)
+    );
+    insert into bench.projects (id) select id from public.projects;
+    -- Not empty: plans made for an empty table read all of it, and stay until it is analysed again.
+    set session_replication_role = replica;
+    insert into messages (project_id, role, content, sequence_number)
+      select p.id, 'user', '"Hello"', n from projects as p cross join generate_series(0, 19) as n;
+    insert into bench.messages (project_id, role, content, sequence_number)
+      select m.project_id, 'user', m.content, m.sequence_number from messages as m;
+    reset session_replication_role;
+  `).simple();
+  await sql.unsafe("vacuum analyze").simple();
+}
+
+/** Fills up the projects, and adds one of 10 messages and the largest, of two further users. */
+async function fillMessages(sql: Sql): Promise<void> {
+  const [index] = await sql`select pg_get_indexdef('messages_search'::regclass) as text`;
+  await sql.unsafe(`
+    set session_replication_role = replica;
+    set maintenance_work_mem = '256MB';
+    -- Made again below: once over all rows takes less than row by row.
+    drop index messages_search;
+    delete from messages;
+    insert into auth.users (id, email)
+      select md5('user' || name)::uuid, name || '@example.com' from unnest(array['small', 'large']) as name;
+    insert into projects (id, user_id, title)
+      select md5('project' || name)::uuid, md5('user' || name)::uuid, 'P' from unnest(array['small', 'large']) as name;
+    insert into messages (project_id, role, content, sequence_number, created_at)
+      select md5('project' || p)::uuid, 'user', jsonb_build_object('type', 'text', 'text',
+          case when n % ${FOUND} = 7 then 'The authentication has a bug ' else 'There is a word to read ' end || n),
+        n, now() - (${MESSAGES} - n) * interval '1 second'
+      from generate_series(1, ${MESSAGES}) as n cross join generate_series(1, ${USERS}) as p;
+    insert into messages (project_id, role, content, sequence_number)
+      select md5('project' || name)::uuid, 'user', jsonb_build_object('type', 'text', 'text', 'Of the project ' || n), n
+      from (values ('small', 10), ('large', ${MOST})) as p (name, size) cross join generate_series(1, size) as n;
+    ${index?.text};
+  `).simple();
+  await sql.unsafe("vacuum analyze").simple();
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+/**
+ * The median time of a query in milliseconds, and how many rows it has: in a transaction that is undone, as PostgREST
+ * runs it, with a user's claims and as a role.
+ */
+async function time(sql: Sql, role: Role, user: string, text: string, before = "") {
+  const times: number[] = [];
+  let rows = 0;
+  await sql.begin(async (transaction) => {
+    await transaction.unsafe(`${before};
+      select set_config('request.jwt.claims',
+        json_build_object('sub', md5('user${user}')::uuid, 'role', '${role}')::text, true);
+      set local role ${role};`).simple();
+    for (let run = 0; run < RUNS; run++) {
+      const start = performance.now();
+      // Prepared, as PostgREST has it: planned once.
+      rows = (await transaction.unsafe(text, [], { prepare: true })).length;
+      times.push(performance.now() - start);
+    }
+    throw UNDO;
+  }).catch((error) => {
+    if (error !== UNDO) throw error;
+  });
+  return { ms: median(times), rows };
+}
+
+const UNDO = new Error("undo");
+
+type Role = "authenticated" | "service_role";
+
+const DOCUMENTED = `select m.*, p.title as project_title
+  from messages m join projects p on m.project_id = p.id
+  where p.user_id = md5('user1')::uuid
+    and to_tsvector('english', m.content::text) @@ to_tsquery('english', 'authentication & bug')
+  order by m.created_at desc`;
+
+const SEARCHES: [string, Role, string][] = [
+  ["the documented query, as a user", "authenticated", DOCUMENTED],
+  ["the documented query, as the service", "service_role", DOCUMENTED],
+  ["search_messages", "authenticated", "select * from search_messages('authentication bug')"],
+];
+
+await withDatabase(async (access) => {
+  const admin = connect(access, "supabase_admin");
+  await fill(admin);
+  const connections = Array.from({ length: CONNECTIONS }, () => connect(access, "postgres"));
+
+  // Each connection has projects of its own: two would wait for each other, or take the same number.
+  const anyone = (sql: Sql) => {
+    const own = Math.floor(Math.random() * Math.floor(USERS / CONNECTIONS));
+    return String(own * CONNECTIONS + connections.indexOf(sql) + 1);
+  };
+  const save = (count: number): Work => {
+    const messages = Array.from({ length: count }, () => ({ role: "user", content: CONTENT }));
+    return (sql) => {
+      const n = anyone(sql);
+      return sql`select * from save_messages(user_id => md5('user' || ${n})::uuid,
+        messages => ${sql.json(messages)}, project_id => md5('project' || ${n})::uuid)`;
+    };
+  };
+  const bare: Work = (sql) =>
+    sql`with project as (
+        update bench.projects set updated_at = now()
+        where id = md5('project' || ${anyone(sql)})::uuid returning id
+      )
+      insert into bench.messages (project_id, role, content, sequence_number)
+      select p.id, 'user', ${sql.json(CONTENT)}, (
+          select coalesce(max(m.sequence_number) + 1, 0) from bench.messages as m where m.project_id = p.id)
+      from project as p returning *`;
+  const single = save(1);
+  const singles: Work = async (sql) => {
+    for (let n = 0; n < BATCH; n++) await single(sql);
+  };
+
+  console.log(
+    `${CONNECTIONS} connections, ${USERS} projects, median of ${ROUNDS} rounds of ${ROUND_SECONDS} s; ` +
+      `${
+        DURABLE ? "durable" : "not durable"
+      }. Beside the speeds: what each takes of the client's processor\n`,
+  );
+  const [saved = [], least = []] = await compare(connections, [single, bare]);
+  print("one message; a bare insert and update", saved, least, 0.6);
+  const [batches = [], requests = []] = await compare(connections.slice(0, 1), [
+    save(BATCH),
+    singles,
+  ]);
+  print(`a batch of ${BATCH}; ${BATCH} requests, one connection`, batches, requests, 10);
+
+  await fillMessages(admin);
+  const [sql] = connections as [Sql];
+  console.log(`\nMedian of ${RUNS}. The newest 50 messages; aim: the same for each\n`);
+  let smallest: number | undefined;
+  for (const [name, size] of [["small", 10], ["1", MESSAGES], ["large", MOST]] as const) {
+    const text = `select * from messages where project_id = md5('project${name}')::uuid
+      order by sequence_number desc limit 50`;
+    const { ms, rows } = await time(sql, "authenticated", name, text);
+    const ratio = (ms / (smallest ??= ms)).toFixed(2);
+    console.log(
+      `${String(size).padStart(7)} messages: ${ms.toFixed(2)} ms (x${ratio}), ${rows} rows`,
+    );
+  }
+
+  console.log(
+    `\nSearching ${USERS * MESSAGES} messages of ${USERS} users         index      without\n`,
+  );
+  for (const [name, role, text] of SEARCHES) {
+    const { ms, rows } = await time(sql, role, "1", text);
+    const without = (await time(sql, role, "1", text, "drop index messages_search")).ms;
+    const [a, b] = [ms, without].map((value) => `${value.toFixed(2).padStart(8)} ms`);
+    console.log(`${name.padEnd(40)} ${a} ${b}   x${(without / ms).toFixed(2)}, ${rows} rows`);
+  }
+  await Promise.all([...connections, admin].map((sql) => sql.end()));
+});

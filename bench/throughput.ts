@@ -1,0 +1,122 @@
+/**
+ * Compares how fast pieces of work are done on several connections at once, as ratios from one run on one database.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+import type { Sql } from "postgres";
+
+import { applyMigrations } from "../stack/migrations.ts";
+import { installPgtap } from "../stack/pgtap.ts";
+import { applyPlatform } from "../stack/platform.ts";
+import { freePort } from "../stack/ports.ts";
+import { connect, type DatabaseAccess, startPostgres } from "../stack/postgres.ts";
+import { noReport } from "../stack/progress.ts";
+
+/** SCALE=0.01 tries the benchmark itself. */
+export const SCALE = Number(Deno.env.get("SCALE") ?? "1");
+
+/** Whether PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without. */
+export const DURABLE = Deno.env.get("DURABLE") !== "0";
+
+/** As many do their work at once. */
+export const CONNECTIONS = 16;
+
+/** Rounds in which what is compared takes turns, so that whatever else the machine does falls on all alike. */
+export const ROUNDS = 5;
+/** How long one turn lasts. */
+export const ROUND_SECONDS = Math.max(0.2, Math.min(3, 3 * SCALE));
+
+/** One piece of work on a connection, a round trip or several; done again and again. */
+export type Work = (sql: Sql) => Promise<unknown>;
+
+/** What a piece of work did in one round. */
+export interface Speed {
+  perSecond: number;
+  /** Processor time that the client, not the database, took for each, in microseconds. */
+  client: number;
+}
+
+/**
+ * Starts PostgreSQL in a folder of its own with the project's migrations, and removes it afterwards. Not the scratch
+ * database of the tests: that one may lose what it has committed, and does not wait for the disk.
+ */
+export async function withDatabase(run: (access: DatabaseAccess) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
+  // PostgreSQL's user has to reach its data below.
+  await Deno.chmod(dir, 0o755);
+  const access = { port: freePort(), password: crypto.randomUUID() };
+  const server = await startPostgres({ ...access, dir, durable: DURABLE });
+  try {
+    await installPgtap(server.extensionDir);
+    const admin = connect(access, "supabase_admin");
+    await applyPlatform(admin, access.password);
+    await admin.end();
+    const sql = connect(access, "postgres");
+    await applyMigrations(sql, noReport);
+    await sql.end();
+    await run(access);
+  } finally {
+    await server.stop();
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function measure(connections: Sql[], work: Work, seconds: number): Promise<Speed> {
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  let count = 0;
+  await Promise.all(connections.map(async (sql) => {
+    while (performance.now() < start + seconds * 1000) {
+      await work(sql);
+      count++;
+    }
+  }));
+  const elapsed = performance.now() - start;
+  const { user, system } = process.cpuUsage(cpu);
+  return { perSecond: count / elapsed * 1000, client: (user + system) / count };
+}
+
+/** The speeds of several pieces of work which take turns: for each, those of its rounds. */
+export async function compare(connections: Sql[], works: Work[]): Promise<Speed[][]> {
+  const speeds: Speed[][] = works.map(() => []);
+  for (const work of works) await measure(connections, work, ROUND_SECONDS / 3);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [i, work] of works.entries()) {
+      speeds[i]?.push(await measure(connections, work, ROUND_SECONDS));
+    }
+  }
+  return speeds;
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+/** The median over the rounds of how much faster one is than the other. */
+export function ratio(ours: Speed[], reference: Speed[]): number {
+  return median(
+    ours.map(({ perSecond }, round) => perSecond / (reference[round]?.perSecond ?? NaN)),
+  );
+}
+
+/** One line of the table. The aim is for the ratio, where there is one. */
+export function print(name: string, ours: Speed[], reference: Speed[], aim?: number): void {
+  const [a, b] = [ours, reference].map((speeds) => {
+    const perSecond = median(speeds.map((speed) => speed.perSecond)).toFixed(0);
+    const client = median(speeds.map((speed) => speed.client)).toFixed(0);
+    return `${perSecond.padStart(7)}/s ${client.padStart(4)} us`;
+  });
+  const reached = ratio(ours, reference);
+  console.log(
+    `${name.padEnd(48)} ${a}  ${b}  x${reached.toFixed(2)}${judge(reached, aim)}`,
+  );
+}
+
+/** The aim beside what was reached, and whether it was missed. */
+export function judge(reached: number, aim?: number): string {
+  if (aim === undefined) return "";
+  return `, aim x${aim.toFixed(2)}${reached < aim ? " MISSED" : ""}`;
+}

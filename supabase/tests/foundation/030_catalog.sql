@@ -83,6 +83,7 @@ select bag_eq(
     ('conversation_threads', 'update_conversation_threads_updated_at update_updated_at_column'),
     ('conversations', 'conversations_updated_at handle_updated_at'),
     ('credit_accounts', 'raise_credit_alert raise_credit_alert'),
+    ('credit_grants', 'credit_grants_status refuse_row, credit_grants_terms refuse_row'),
     ('credit_member_limits', 'update_credit_member_limits_updated_at handle_updated_at'),
     ('credit_transactions',
       'credit_transactions_append_only refuse_change_of_history, credit_transactions_no_truncate refuse_change_of_history'),

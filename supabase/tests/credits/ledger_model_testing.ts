@@ -1,0 +1,298 @@
+/**
+ * What the credit ledger has to do, said as simply as possible: nothing is kept that can be worked
+ * out from grants, holds and entries. Credits are integers in units of 0.0001; times are ms.
+ *
+ * @module
+ */
+
+/** One credit, in units. */
+export const CREDIT = 10_000;
+/** One hour, in ms. */
+export const HOUR = 3_600_000;
+/** The largest amount of an entry, in units. */
+export const LARGEST_AMOUNT = 1_000_000_000 * CREDIT;
+
+/** What a grant, or with null the overdraft, gives or gets. */
+export type Portion = { grant_id: string | null; amount: number };
+
+/** What is asked of a grant; null is now and never. */
+export type Terms =
+  & { amount: number; category: string; priority: number; external_reference: string | null }
+  & { effective_at: number | null; expires_at: number | null };
+
+/** Credits that were given. */
+export type Grant =
+  & (Terms & { id: string; source: string; status: string })
+  & { effective_at: number; created_at: number };
+
+/** Credits that are set aside; what its allocations do not cover is from the overdraft. */
+export type Hold =
+  & { id: string; amount: number; allocations: Portion[]; expires_at: number; status: string }
+  & { captured: number | null; entry_no: number | null };
+
+/** A line of the statement. */
+export type Entry =
+  & { entry_no: number; kind: string; amount: number; balance_after: number; created_at: number }
+  & { allocations: Portion[]; refund_of: number | null };
+
+/** A call of the function `name`. Times of a grant are said from the clock on. */
+export type Call =
+  | { name: "grant_credits" } & Terms
+  | { name: "deduct_credits"; amount: number }
+  | { name: "hold_credits"; amount: number; expires_in: number }
+  | { name: "capture_credit_hold"; hold_id: string; amount: number | null; allow_overage: boolean }
+  | { name: "release_credit_hold"; hold_id: string }
+  | { name: "refund_credits"; entry_no: number; amount: number | null }
+  | { name: "void_credit_grant"; grant_id: string }
+  | { name: "set_credit_overdraft"; overdraft_limit: number };
+
+/** A call that is refused: SQLSTATE and reason, and the numbers that the error's detail has. */
+export class Refusal extends Error {
+  numbers: object = {};
+}
+
+/** The ledger of one account, settled at any time. */
+export class LedgerModel {
+  readonly grants: Grant[] = [];
+  readonly holds: Hold[] = [];
+  readonly entries: Entry[] = [];
+  /** Sum of all advances. */
+  clock = 0;
+  /** A moment later with each call, so that what happens in the same hour has an order. */
+  #now = 0;
+  #overdraftLimit = 0;
+  #ids: string[];
+  readonly #firsts = new Map<string, { request: string; answer: object }>();
+
+  /** @param signUpGrantId Id of the grant that the account is opened with. */
+  constructor(signUpGrantId: string) {
+    this.#ids = [signUpGrantId];
+    this.#addGrant({ ...PAID, category: "promotional", amount: 100 * CREDIT }, "signup", "pending");
+    this.advance(0);
+  }
+
+  /** What the account has. */
+  totals(): { balance: number; held: number; available: number } {
+    const [balance, held] = [sum(this.entries), sum(this.#openHolds())];
+    return { balance, held, available: balance - held + this.#overdraftLimit };
+  }
+
+  /** A grant with what is left of it, and what of that is held. */
+  view(grant: Grant): Grant & { remaining: number; held: number } {
+    const remaining = grant.status === "pending" ? grant.amount : this.#allocated(grant.id);
+    return { ...grant, remaining, held: this.#held(grant.id) };
+  }
+
+  /** Lets time pass: all that is due happens, in the order of its times. */
+  advance(hours: number): void {
+    this.clock += hours * HOUR;
+    this.#now += hours * HOUR;
+    const lasting = this.grants.filter((grant) => !(grant.status in LAPSES));
+    const coming = lasting.filter((grant) => grant.status === "pending");
+    const due = [
+      ...lasting.map((grant) => [grant.expires_at ?? NEVER, 1, grant.id, grant] as const),
+      ...this.#openHolds().map((hold) => [hold.expires_at, 2, hold.id, hold] as const),
+      ...coming.map((grant) => [grant.effective_at, 3, grant.id, grant] as const),
+    ].toSorted(([at, rank, id], [at2, rank2, id2]) => at - at2 || rank - rank2 || byId(id, id2));
+    const [at, rank, , thing] = due[0] ?? [NEVER];
+    if (!thing || at > this.#now) return;
+    this.#become(rank === 3 ? "active" : "expired", thing, at);
+    this.advance(0);
+  }
+
+  /** Does what a call asks for, with these ids for what it makes; a Refusal changes nothing. */
+  call(call: Call, key: string | null, ids: string[]): object {
+    this.#now++;
+    this.#ids = ids;
+    const request = JSON.stringify(call);
+    const first = this.#firsts.get(key ?? "");
+    refuse(first !== undefined && first.request !== request, "PT422 idempotency_key_reused");
+    if (first) return { ...first.answer, replayed: true };
+    refuse("amount" in call && !isAmount(call.amount ?? 1), "PT422 invalid_amount");
+    const handle = this.#handlers[call.name] as (call: Call) => object;
+    const answer = { replayed: false, ...handle(call) };
+    if (key) this.#firsts.set(key, { request, answer });
+    return answer;
+  }
+
+  readonly #handlers: { [Name in Call["name"]]: (call: Call & { name: Name }) => object } = {
+    grant_credits: ({ amount, category, priority, external_reference, ...times }) => {
+      const known = this.grants.filter((grant) => grant.external_reference !== null)
+        .find((grant) => grant.external_reference === external_reference);
+      const same = known?.amount === amount && known.category === category;
+      refuse(known !== undefined && !same, "PT409 external_reference_used");
+      if (known) return { ...this.view(known), replayed: true };
+      const effective_at = Math.max(this.#now, this.clock + (times.effective_at ?? 0));
+      const expires_at = times.expires_at === null ? null : this.clock + times.expires_at;
+      refuse((expires_at ?? Infinity) <= effective_at, "PT422 invalid_grant");
+      const pending = sum(this.grants.filter((grant) => grant.status === "pending"));
+      const [balance, largest] = [sum(this.entries), 10 * LARGEST_AMOUNT];
+      refuse(balance + pending + amount > largest, "PT422 balance_too_large", { largest });
+      const terms = { amount, category, priority, external_reference, effective_at, expires_at };
+      const grant = this.#addGrant(terms, "service", "pending");
+      this.advance(0);
+      return this.view(grant);
+    },
+    void_credit_grant: ({ grant_id }) => {
+      const grant = this.#grant(grant_id);
+      if (!grant) throw new Refusal("PT404 grant_not_found");
+      refuse(grant.status === "voided", "PT409 grant_already_voided");
+      refuse(grant.status === "expired", "PT409 grant_expired");
+      return this.view(this.#become("voided", grant, this.#now));
+    },
+    deduct_credits: ({ amount }) => {
+      this.#requireCredits(amount);
+      return this.#post("deduct", negate(this.#draw(amount, Infinity)), this.#now);
+    },
+    hold_credits: ({ amount, expires_in }) => {
+      this.#requireCredits(amount);
+      const about = { id: this.#newId(), amount, expires_at: this.#now + expires_in * 1000 };
+      const allocations = this.#draw(amount);
+      const hold = { ...about, allocations, status: "held", captured: null, entry_no: null };
+      this.holds.push(hold);
+      return hold;
+    },
+    capture_credit_hold: ({ hold_id, allow_overage, ...asked }) => {
+      const hold = this.#openHold(hold_id);
+      const held = hold.amount;
+      const amount = asked.amount ?? held;
+      const overage = amount - held;
+      refuse(overage > 0 && !allow_overage, "PT422 capture_exceeds_hold", { held });
+      if (overage > 0) this.#requireCredits(overage);
+      const [own] = split(hold.allocations, amount);
+      const drawn = this.#draw(amount - sum(own), Infinity);
+      const entry = this.#post("capture", negate([...own, ...drawn]), this.#now);
+      Object.assign(hold, { captured: amount, entry_no: entry.entry_no });
+      this.#become("captured", hold, this.#now);
+      return entry;
+    },
+    release_credit_hold: ({ hold_id }) =>
+      this.#become("released", this.#openHold(hold_id), this.#now),
+    refund_credits: ({ entry_no, ...asked }) => {
+      const charge = this.entries[entry_no - 1];
+      if (!charge) throw new Refusal("PT404 entry_not_found");
+      refuse(!["deduct", "capture"].includes(charge.kind), "PT409 entry_not_refundable");
+      const refunded = sum(this.entries.filter((entry) => entry.refund_of === entry_no));
+      const refundable = -charge.amount - refunded;
+      const amount = asked.amount ?? refundable;
+      refuse(amount > refundable || amount === 0, "PT422 refund_exceeds_charge", { refundable });
+      const [, left] = split(negate(charge.allocations).reverse(), refunded);
+      const given = split(left, amount)[0].flatMap((portion) => this.#giveBack(portion));
+      const entry = this.#post("refund", given, this.#now, entry_no);
+      this.#level(this.#now);
+      return entry;
+    },
+    set_credit_overdraft: ({ overdraft_limit }) => {
+      refuse(overdraft_limit !== 0 && !isAmount(overdraft_limit), "PT422 invalid_overdraft");
+      const used = sum(this.#openHolds()) - sum(this.#heldPortions()) - this.#allocated(null);
+      refuse(overdraft_limit < used, "PT409 overdraft_in_use", { used });
+      this.#overdraftLimit = overdraft_limit;
+      return { overdraft_limit, available: this.totals().available };
+    },
+  };
+
+  #giveBack({ grant_id, amount }: Portion): Portion[] {
+    const origin = this.#grant(grant_id);
+    if (origin?.status === "active") return [{ grant_id, amount }];
+    const repaid = origin ? 0 : Math.min(amount, -this.#allocated(null));
+    const [paid, [rest]] = split([{ grant_id, amount }], repaid);
+    if (!rest) return paid;
+    const expires_at = origin ? this.#now + 30 * 24 * HOUR : null;
+    const terms = { ...(origin ?? PAID), ...PLAIN, amount: rest.amount, expires_at };
+    return [...paid, { ...rest, grant_id: this.#addGrant(terms, "refund", "active").id }];
+  }
+
+  #become<T extends Grant | Hold>(status: string, thing: T, at: number): T {
+    thing.status = status;
+    const whole = { grant_id: thing.id, amount: thing.amount };
+    if (status === "active") this.#post("grant", [whole], at);
+    this.#level(at);
+    return thing;
+  }
+
+  /** What is free of a grant that has ended lapses, what is free of others pays an overdraft. */
+  #level(at: number): void {
+    for (const grant of this.#inOrder().filter((grant) => grant.status in LAPSES)) {
+      const lapsed = { grant_id: grant.id, amount: -this.#free(grant) };
+      if (lapsed.amount < 0) this.#post(LAPSES[grant.status] ?? "", [lapsed], at);
+    }
+    const drawn = this.#draw(-this.#allocated(null));
+    const paid = { grant_id: null, amount: sum(drawn) };
+    if (paid.amount > 0) this.#post("repay", [...negate(drawn), paid], at);
+  }
+
+  /** Portions of what is free, in the order of spending, then of so much overdraft. */
+  #draw(amount: number, overdraft = 0): Portion[] {
+    const active = this.#inOrder().filter((grant) => grant.status === "active");
+    const free = active.map((grant) => ({ grant_id: grant.id, amount: this.#free(grant) }));
+    return split([...free, { grant_id: null, amount: overdraft }], amount)[0];
+  }
+
+  #openHold(id: string): Hold {
+    const hold = this.holds.find((hold) => hold.id === id);
+    if (!hold) throw new Refusal("PT404 hold_not_found");
+    refuse(hold.status === "captured", "PT409 hold_already_captured");
+    refuse(hold.status !== "held", `PT409 hold_${hold.status}`);
+    return hold;
+  }
+
+  #post(kind: string, allocations: Portion[], created_at: number, of: number | null = null): Entry {
+    const amount = sum(allocations);
+    const place = { entry_no: this.entries.length + 1, balance_after: sum(this.entries) + amount };
+    const entry = { ...place, kind, amount, allocations, refund_of: of, created_at };
+    this.entries.push(entry);
+    return entry;
+  }
+
+  #addGrant(terms: Terms, source: string, status: string): Grant {
+    const times = { effective_at: terms.effective_at ?? this.#now, created_at: this.#now };
+    const grant: Grant = { ...terms, ...times, id: this.#newId(), source, status };
+    this.grants.push(grant);
+    return grant;
+  }
+
+  #requireCredits = (required: number, { available } = this.totals()) =>
+    refuse(available < required, "PT402 insufficient_credits", { available, required });
+  #newId = () => this.#ids.shift() ?? "an id that was not given";
+  #grant = (id: string | null) => this.grants.find((grant) => grant.id === id);
+  #openHolds = () => this.holds.filter((hold) => hold.status === "held");
+  #heldPortions = () => this.#openHolds().flatMap((hold) => hold.allocations);
+  #held = (id: string) => sumOf(id, this.#heldPortions());
+  #allocated = (id: string | null) => sumOf(id, this.entries.flatMap((entry) => entry.allocations));
+  #free = (grant: Grant) => this.#allocated(grant.id) - this.#held(grant.id);
+  #inOrder = () =>
+    this.grants.toSorted((a, b) =>
+      a.priority - b.priority || (a.expires_at ?? NEVER) - (b.expires_at ?? NEVER) ||
+      a.created_at - b.created_at || byId(a.id, b.id)
+    );
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER;
+const PLAIN = { effective_at: null, expires_at: null, external_reference: null };
+const PAID: Terms = { ...PLAIN, amount: 0, category: "paid", priority: 50 };
+/** What the entry is called by which credits of a grant lapse, by the status of the grant. */
+const LAPSES: Record<string, string> = { expired: "expire", voided: "void" };
+
+function refuse(condition: boolean, reason: string, numbers: object = {}): void {
+  if (condition) throw Object.assign(new Refusal(reason), { numbers });
+}
+
+/** Whether an amount can be one of an entry. */
+export const isAmount = (amount: number): boolean =>
+  Number.isInteger(amount) && amount >= 1 && amount <= LARGEST_AMOUNT;
+
+const sum = (parts: { amount: number }[]) => parts.reduce((total, part) => total + part.amount, 0);
+const sumOf = (id: string | null, parts: Portion[]) => sum(parts.filter((p) => p.grant_id === id));
+const byId = (a: string, b: string) => a < b ? -1 : 1;
+const negate = (parts: Portion[]) => parts.map((part) => ({ ...part, amount: -part.amount }));
+
+/** Divides portions into the first of them, amount in all, and the rest. */
+function split(portions: Portion[], amount: number): [Portion[], Portion[]] {
+  const [first, rest]: [Portion[], Portion[]] = [[], []];
+  for (const { grant_id, amount: whole } of portions) {
+    const part = Math.min(whole, amount - sum(first));
+    if (part > 0) first.push({ grant_id, amount: part });
+    if (part < whole) rest.push({ grant_id, amount: whole - part });
+  }
+  return [first, rest];
+}

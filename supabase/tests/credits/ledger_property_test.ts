@@ -1,0 +1,299 @@
+import assert from "node:assert/strict";
+
+import fc from "fast-check";
+import postgres from "postgres";
+
+import { connect } from "../../../stack/postgres.ts";
+import { soak, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
+import * as model from "./ledger_model_testing.ts";
+
+const { CREDIT, HOUR, LARGEST_AMOUNT } = model;
+
+type Row = Record<string, unknown>;
+type State = Record<"problems" | "grants" | "holds" | "entries", Row[]> & { totals: Row };
+/** An amount, or a share in thousandths of what there is, give or take a unit. */
+type Amount = number | { share: number; plus: number };
+/** A call, before it is known what there is: `id` names what it is for, the nth newest of all or of those that fit. */
+type Command =
+  & { name: string; key: string | null; amount?: Amount | null; hours?: number }
+  & { id?: string; nth?: number; fit?: boolean };
+
+const among = <T>(...choices: [number, fc.Arbitrary<T>][]) =>
+  fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+const int = (min: number, max: number) => fc.integer({ min, max });
+const halfPast = (min: number, max: number) => int(min, max).map((hour) => (hour + 0.5) * HOUR);
+type Arbitraries = Record<string, fc.Arbitrary<unknown>>;
+const doing = (name: string, how: Arbitraries = {}): fc.Arbitrary<Command> =>
+  fc.record({ name: fc.constant(name), key, ...how });
+
+/** As nth: one that there is not. */
+const NONE = 9;
+const fit = among([6, fc.constant(true)], [1, fc.constant(false)]);
+const which = (id: string) => ({ id: fc.constant(id), nth: int(0, NONE), fit });
+const key = among<string | null>([4, fc.constant(null)], [1, fc.constantFrom(..."abcdef")]);
+const absolute = among(
+  [8, int(1, 8).map((tens) => tens * 10 * CREDIT)],
+  [8, int(1, 60 * CREDIT)],
+  [1, fc.constantFrom(1, LARGEST_AMOUNT)],
+  [1, fc.constantFrom(0, -CREDIT, 0.1, LARGEST_AMOUNT + 1)],
+);
+const share = fc.record({
+  share: among([5, int(1, 1000)], [2, fc.constant(1000)], [1, int(1001, 2000)]),
+  plus: fc.constantFrom(0, 0, 0, 0, 1, -1),
+});
+const amount = among<Amount>([1, absolute], [1, share]);
+const terms = {
+  amount: absolute,
+  category: fc.constantFrom("paid", "promotional"),
+  priority: fc.constantFrom(0, 50, 50, 100),
+  effective_at: fc.option(halfPast(-1, 8), { freq: 2 }),
+  expires_at: fc.option(among([8, halfPast(-1, 12)], [1, halfPast(900, 900)])),
+  external_reference: fc.option(fc.constantFrom("x", "y"), { freq: 2 }),
+};
+const part = fc.option(amount);
+const capture = { ...which("hold_id"), amount: part, allow_overage: fc.boolean() };
+const command = among(
+  [6, doing("grant_credits", terms)],
+  [6, doing("deduct_credits", { amount })],
+  [6, doing("hold_credits", { amount, expires_in: int(1, 12).map((hours) => hours * 3600) })],
+  [4, doing("capture_credit_hold", capture)],
+  [2, doing("release_credit_hold", which("hold_id"))],
+  [5, doing("refund_credits", { ...which("entry_no"), amount: part })],
+  [1, doing("void_credit_grant", which("grant_id"))],
+  [3, doing("set_credit_overdraft", { amount: absolute })],
+  [2, doing("repeat", which(""))],
+  [6, doing("advance", { hours: among([6, int(1, 30)], [1, fc.constant(720)]) })],
+  [1, doing("settle")],
+);
+const overdraft: model.Call = { name: "set_credit_overdraft", overdraft_limit: 60 * CREDIT };
+const fortune = (less: number): model.Call => ({
+  ...{ name: "grant_credits", amount: LARGEST_AMOUNT - less, category: "paid", priority: 90 },
+  ...{ effective_at: null, expires_at: null, external_reference: null },
+});
+const beginning = among<model.Call[]>(
+  [3, fc.constant([])],
+  [5, fc.constant([overdraft])],
+  [1, fc.constant([...Array(9).fill(0), 300 * CREDIT].map(fortune))],
+);
+// Without bias, which would make most sequences short.
+const commands = fc.array(command, { maxLength: 48, size: "max" });
+const sequence = fc.noBias(fc.tuple(beginning, commands));
+
+/** An account in the database, and its model. */
+class Ledger {
+  readonly log: string[] = [];
+  readonly #keyed: [model.Call, string][] = [];
+  readonly #model: model.LedgerModel;
+  /** What the clock of the model is in the database: rows move, it does not. */
+  readonly #base = Date.now();
+
+  /** @param ids Those of the user, the account and the grant that it is opened with. */
+  constructor(readonly sql: postgres.Sql, readonly root: postgres.Sql, readonly ids: postgres.Row) {
+    this.#model = new model.LedgerModel(ids.id);
+  }
+
+  async run(command: Command): Promise<void> {
+    if (command.name === "advance") return await this.#advance(command.hours ?? 0);
+    if (command.name === "settle") return await this.settle();
+    const [call, key = null] = this.#resolve(command) ?? [];
+    if (call) await this.call(call, key);
+  }
+
+  async settle(): Promise<void> {
+    this.log.push("settle");
+    await this.sql`select public.settle_due_credits()`;
+    this.#compare(await this.#read(), true);
+  }
+
+  async call(call: model.Call, key: string | null): Promise<void> {
+    this.log.push(JSON.stringify({ ...call, key }));
+    const answer = await this.#ask(call, key);
+    this.log.push(`  -> ${JSON.stringify(answer)}`);
+    const state = await this.#read();
+    const portions = state.entries.flatMap((entry) => entry.allocations as model.Portion[]);
+    const known = new Set(this.#model.grants.map((grant) => grant.id));
+    const ids = new Set(portions.flatMap((portion) => portion.grant_id ?? [])).difference(known);
+    let expected: Row;
+    try {
+      expected = { ...this.#model.call(call, key, answer.id ? [`${answer.id}`] : [...ids]) };
+    } catch (error) {
+      if (!(error instanceof model.Refusal)) throw error;
+      expected = { refused: error.message, ...error.numbers };
+    }
+    // An answer has no allocations, and one that is replayed has the times of then.
+    const names = Object.keys(expected).filter((name) => !/allocations|_at$/.test(name));
+    assert.deepEqual("refused" in answer ? answer : pick(answer, names), pick(expected, names));
+    this.#compare(state, !("refused" in expected));
+  }
+
+  /** Makes sure that the database has what the model has; its tables only once what is due is posted. */
+  #compare(state: State, posted: boolean): void {
+    assert.deepEqual(state.problems, []);
+    assert.deepEqual(state.totals, this.#model.totals());
+    if (!posted) return;
+    const { grants, holds, entries } = this.#model;
+    const inOrder = <T extends { id: string }>(things: T[]) =>
+      things.toSorted((a, b) => a.id < b.id ? -1 : 1);
+    const same = (actual: Row[], expected: object[]) => {
+      const names = Object.keys(expected[0] ?? {});
+      const rows = expected.map((row) => comparable(row, this.#model.clock, 1));
+      assert.deepEqual(actual.map((row) => pick(row, names)), rows);
+    };
+    same(state.grants, inOrder(grants.map((grant) => this.#model.view(grant))));
+    same(state.holds, inOrder(holds));
+    same(state.entries, entries);
+  }
+
+  /** The call that a command is now, with its key; nothing when there is nothing to do it to. */
+  #resolve(command: Command): [model.Call, string | null] | undefined {
+    const { name, key, id = "", nth = NONE, fit, amount, hours: _, ...rest } = command;
+    if (name === "repeat") return this.#keyed.at(-1 - nth);
+    const { grants, holds, entries } = this.#model;
+    const charges = entries.map((entry) => ({ ...entry, id: entry.entry_no, status: entry.kind }));
+    const targets = { hold_id: holds, grant_id: grants, entry_no: charges }[id]
+      ?.filter((target) => !fit || /^(held|pending|active|deduct|capture)$/.test(target.status));
+    const target = nth === NONE ? undefined : targets?.at(-1 - nth % targets.length);
+    if (targets && !target && nth !== NONE) return undefined;
+    const whole = targets ? Math.abs(target?.amount ?? 0) : this.#model.totals().available;
+    let asked = typeof amount === "object" && amount
+      ? Math.max(1, Math.round(whole * amount.share / 1000) + amount.plus)
+      : amount;
+    // Which refusal comes first is open: what is refused for itself is refused for nothing else.
+    const sound = model.isAmount(asked ?? 1) && (!targets || target !== undefined);
+    if (id === "hold_id" && target?.status !== "held" && !model.isAmount(asked ?? 1)) asked = null;
+    const field = name === "set_credit_overdraft" ? "overdraft_limit" : "amount";
+    const about = id && { [id]: target?.id ?? (id === "entry_no" ? 0 : crypto.randomUUID()) };
+    const call = { name, ...about, ...(asked !== undefined && { [field]: asked }), ...rest };
+    if (sound && key) this.#keyed.push([call as model.Call, key]);
+    return [call as model.Call, sound ? key : null];
+  }
+
+  async #ask(call: model.Call, key: string | null): Promise<Row> {
+    const { name, ...asked } = call;
+    const args: Row = { ...asked, idempotency_key: key };
+    for (const [arg, value] of Object.entries(asked)) {
+      if (typeof value !== "number") continue;
+      if (arg.endsWith("_at")) args[arg] = new Date(this.#base + value);
+      if (/amount|limit/.test(arg)) args[arg] = (value / CREDIT).toFixed(5);
+    }
+    if (name === "refund_credits") args.account_id = this.ids.account_id;
+    else if (name === "void_credit_grant") Object.assign(args, { voided_by: "me", reason: "so" });
+    else if (!("hold_id" in call)) args.user_id = this.ids.user_id;
+    const named = Object.keys(args).map((arg, index) => `${arg} => $${index + 1}`).join(", ");
+    const select = `select to_jsonb(r) as answer from public.${name}(${named}) as r`;
+    try {
+      const values = Object.values(args) as string[];
+      const [row] = await this.sql.unsafe(select, values, { prepare: true });
+      return comparable(row?.answer, this.#base, CREDIT) as Row;
+    } catch (error) {
+      if (!(error instanceof postgres.PostgresError)) throw error;
+      const [reason, numbers = "{}"] = (error.detail ?? error.message).split(/ (?={)/);
+      const details = comparable(JSON.parse(numbers), 0, CREDIT) as Row;
+      return { refused: `${error.code} ${reason}`, ...details };
+    }
+  }
+
+  /** Time goes by: the account moves into the past. What was foreseen has come, and what was has not changed. */
+  async #advance(hours: number): Promise<void> {
+    this.log.push(`advance ${hours} h`);
+    const times = [-9, -4, -1, 0, 1, 2, 3, 4, 6, 8, 11].filter((hour) => hour < hours)
+      .concat(hours).map((hour) => hour + 0.25);
+    const foreseen = await this.#balancesAt(times);
+    const columns = {
+      credit_accounts: "next_due_at updated_at created_at",
+      credit_grants: "effective_at expires_at created_at voided_at",
+      credit_holds: "expires_at created_at resolved_at",
+      credit_transactions: "created_at",
+    };
+    const updates = Object.entries(columns).map(([table, names]) => {
+      const moves = names.split(" ").map((name) => `${name} = ${name} - interval '${hours} h'`);
+      const id = table === "credit_accounts" ? "id" : "account_id";
+      return `update public.${table} set ${moves} where ${id} = '${this.ids.account_id}';`;
+    });
+    await this.root.unsafe(
+      `begin; set local session_replication_role = replica; ${updates.join(" ")} commit`,
+    );
+    this.#model.advance(hours);
+    this.#compare(await this.#read(), false);
+    const balances = times.map((hour) => {
+      const at = this.#model.clock + (hour - hours) * HOUR;
+      return this.#model.entries.findLast((entry) => entry.created_at <= at)?.balance_after ?? 0;
+    });
+    assert.deepEqual(foreseen, balances, `Foreseen for ${times}: ${foreseen}, not ${balances}`);
+    assert.deepEqual(await this.#balancesAt(times.map((hour) => hour - hours)), balances);
+  }
+
+  async #balancesAt(hours: number[]): Promise<number[]> {
+    const [row] = await this.sql`
+      select json_agg(public.credit_balance_at(${this.ids.account_id}, now() + h * interval '1 h')) as balance
+      from unnest(${hours}::numeric[]) as h`;
+    return comparable(row?.balance, 0, CREDIT) as number[];
+  }
+
+  async #read(): Promise<State> {
+    const [row] = await this.sql`select
+      (select to_jsonb(c) from (
+        select balance, held, available from public.user_credits where user_id = ${this.ids.user_id}
+      ) as c) as totals,
+      array(select to_jsonb(r) from public.credit_reconciliation(${this.ids.account_id}) as r) as problems,
+      array(select to_jsonb(g) from public.credit_grants as g
+        where account_id = ${this.ids.account_id} order by id) as grants,
+      array(select to_jsonb(h) from public.credit_holds as h
+        where account_id = ${this.ids.account_id} order by id) as holds,
+      array(select to_jsonb(t) from public.credit_transactions as t
+        where account_id = ${this.ids.account_id} order by entry_no) as entries`;
+    return comparable(row, this.#base, CREDIT) as State;
+  }
+}
+
+const pick = (row: Row, names: string[]): Row =>
+  Object.fromEntries(names.map((name) => [name, row[name]]));
+
+/** As it is compared: amounts in units; times in half hours from zero on, whatever seconds the test takes. */
+function comparable(value: unknown, zero: number, unit: number, name = ""): unknown {
+  if (Array.isArray(value)) return value.map((item) => comparable(item, zero, unit));
+  if (value === null || value === undefined) return value;
+  const halfHours = (time: number) => Math.round((time - zero) / (HOUR / 2)) + 0;
+  if (name.endsWith("_at")) return halfHours(new Date(value as string).getTime());
+  if (typeof value === "object") {
+    const compared = (
+      [name, item]: [string, unknown],
+    ) => [name, comparable(item, zero, unit, name)];
+    return Object.fromEntries(Object.entries(value).map(compared));
+  }
+  const isAmount = typeof value === "number" && !/_no$|refund_of|priority/.test(name);
+  return isAmount ? Math.round(value * unit) + 0 : value;
+}
+
+test("the credit ledger does what its model does, whatever is done in whatever order", async () => {
+  const keys = JSON.parse(await Deno.readTextFile(`${stack.dir}/keys.json`));
+  const access = { port: Number(new URL(stack.dbUrl).port), password: keys.databasePassword };
+  const root = connect(access, "supabase_admin");
+  const [seed, path] = [Deno.env.get("FC_SEED"), Deno.env.get("FC_PATH")];
+  const again = { ...(seed && { seed: Number(seed) }), ...(path && { path }) };
+  try {
+    await withDatabase(async (sql) => {
+      const property = fc.asyncProperty(sequence, async ([calls, commands]) => {
+        const userId = crypto.randomUUID();
+        await sql`insert into auth.users (id, email, aud, role)
+          values (${userId}, ${`${userId}@example.com`}, 'authenticated', 'authenticated')`;
+        const [ids = {}] = await sql`select a.user_id, g.account_id, g.id
+          from public.credit_accounts as a join public.credit_grants as g on g.account_id = a.id
+          where a.user_id = ${userId}`;
+        const ledger = new Ledger(sql, root, ids);
+        try {
+          for (const call of calls) await ledger.call(call, null);
+          for (const command of commands) await ledger.run(command);
+          await ledger.settle();
+        } catch (error) {
+          throw new Error(`After\n${ledger.log.join("\n")}\n${error}`, { cause: error });
+        } finally {
+          await sql`delete from auth.users where id = ${userId}`;
+        }
+      });
+      await fc.assert(property, { numRuns: 150 * soak, ...again });
+    });
+  } finally {
+    await root.end();
+  }
+});

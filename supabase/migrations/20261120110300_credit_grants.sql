@@ -518,6 +518,27 @@ begin
 end $$;
 revoke all on function private.check_credit_amount(numeric) from public, anon, authenticated, service_role;
 
+-- The grant that a payment has made, if it is the one that is asked for.
+-- Raises: PT409 external_reference_used.
+create function private.repeat_credit_grant(account_id uuid, external_reference text, amount numeric, category text)
+returns public.credit_grant
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_grant public.credit_grants;
+begin
+  select g.* into v_grant from public.credit_grants as g
+  where g.external_reference = repeat_credit_grant.external_reference;
+  if (v_grant.account_id, v_grant.amount, v_grant.category)
+    is distinct from (repeat_credit_grant.account_id, repeat_credit_grant.amount, repeat_credit_grant.category) then
+    raise exception 'Another grant has the external reference "%"', external_reference
+      using errcode = 'PT409', detail = 'external_reference_used';
+  end if;
+  return private.to_credit_grant(v_grant, true);
+end $$;
+revoke all on function private.repeat_credit_grant(uuid, text, numeric, text)
+  from public, anon, authenticated, service_role;
+
 -- Gives credits to the account of a user or of a team. They count from effective_at (now, unless it is later) until
 -- before expires_at (never ends, unless given). The same external_reference with the same account, category and amount
 -- returns the first grant again, as the same idempotency_key does: replayed = true.
@@ -554,6 +575,7 @@ declare
   v_now timestamptz;
   v_due_at timestamptz;
   v_largest numeric;
+  v_result public.credit_grant;
 begin
   if num_nulls(grant_credits.user_id, grant_credits.team_id) <> 1 then
     raise exception 'A grant is for either a user or a team' using errcode = 'PT422', detail = 'invalid_grant';
@@ -563,6 +585,13 @@ begin
   v_first := private.first_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
+  end if;
+  -- Before the terms are looked at: a payment that is told of again may name an end that has passed since.
+  if exists (select 1 from public.credit_grants as g where g.external_reference = grant_credits.external_reference) then
+    v_result := private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
+      grant_credits.category);
+    perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request, to_jsonb(v_result));
+    return v_result;
   end if;
 
   v_now := greatest(clock_timestamp(), v_account.updated_at);
@@ -602,15 +631,10 @@ begin
   on conflict on constraint credit_grants_external_reference_key do nothing
   returning g.* into v_grant;
 
+  -- Another account was granted it in this moment.
   if v_grant.id is null then
-    select g.* into v_grant from public.credit_grants as g
-    where g.external_reference = grant_credits.external_reference;
-    if v_grant.account_id <> v_account.id or v_grant.amount <> grant_credits.amount
-      or v_grant.category <> grant_credits.category then
-      raise exception 'Another grant has the external reference "%"', grant_credits.external_reference
-        using errcode = 'PT409', detail = 'external_reference_used';
-    end if;
-    return private.to_credit_grant(v_grant, true);
+    return private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
+      grant_credits.category);
   end if;
 
   if v_grant.status = 'active' then

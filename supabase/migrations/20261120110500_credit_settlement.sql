@@ -180,7 +180,8 @@ begin
     where g.account_id = account.id and g.status = 'pending' and g.effective_at <= due_credits.at
   ), arrivals as (
     select h.expires_at as at, 2 as rank, h.id, g.id as grant_id, p.amount,
-      g.priority, g.expires_at, g.created_at, g.status in ('expired', 'voided') or g.expires_at <= h.expires_at as ended
+      g.priority, g.expires_at, g.created_at,
+      g.status in ('expired', 'voided') or coalesce(g.expires_at <= h.expires_at, false) as ended
     from due_holds as h
     cross join jsonb_to_recordset(h.allocations) as p (grant_id uuid, amount numeric)
     join public.credit_grants as g on g.id = p.grant_id

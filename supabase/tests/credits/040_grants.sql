@@ -37,6 +37,7 @@ select results_eq(
   $$ values (1::bigint, 'grant', 10::numeric, 10::numeric, 'A grant', 'service', '10.0000') $$, 'as an entry');
 select is((pg_temp.fresh(10, 70, reference => 'pay_1')).replayed, true, 'the same payment is the same grant');
 select is(pg_temp.credits(), '10 0 10', 'and grants once');
+select is((pg_temp.fresh(10, reference => 'pay_1', expires_in => '-1 day')).replayed, true, 'also when its end has passed since');
 select is(tests.refusal($$ select pg_temp.fresh(11, reference => 'pay_1') $$), 'PT409 external_reference_used',
   'with another amount it is refused');
 select is(tests.refusal($$ select public.grant_credits(tests.user_id('other'), 10, external_reference => 'pay_1') $$),
@@ -181,6 +182,19 @@ select is(public.settle_due_credits(10000) > 0, true, 'the cleanup settles what 
 select is(pg_temp.credits(), '0 0 20', 'and changes nothing that is read');
 select is(public.settle_due_credits(), 0, 'after which nothing is due');
 select is(tests.refusal($$ select public.settle_due_credits(0) $$), 'PT422 invalid_batch', 'a batch is at least one');
+-- what comes free of a grant without an end pays the overdraft when it is read too -----------------------------
+select tests.create_user('reader');
+select grant_credits(tests.user_id('reader'), 10);
+select set_credit_overdraft(100, tests.user_id('reader'));
+select hold_credits(tests.user_id('reader'), 10, expires_in => 3600);
+select grant_credits(tests.user_id('reader'), 20, effective_at => now() + interval '90 minutes', expires_at => now() + interval '150 minutes');
+select deduct_credits(tests.user_id('reader'), amount => 15);
+select tests.pass_time(tests.account_of('reader'), '3 hours');
+create temp table as_read as select balance, held, available from user_credits where user_id = tests.user_id('reader');
+select settle_due_credits();
+select results_eq($$ select balance, held, available from user_credits where user_id = tests.user_id('reader') $$,
+  $$ select * from as_read $$, 'what is read before it is posted is what is posted');
+
 select is_empty($$ select * from public.credit_reconciliation() $$, 'the books agree');
 
 select * from finish();

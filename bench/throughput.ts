@@ -79,10 +79,15 @@ async function measure(connections: Sql[], work: Work, seconds: number): Promise
   return { perSecond: count / elapsed * 1000, client: (user + system) / count };
 }
 
+/** Has pieces of work done for a while, unmeasured. */
+export async function warmUp(connections: Sql[], works: Work[]): Promise<void> {
+  for (const work of works) await measure(connections, work, ROUND_SECONDS / 3);
+}
+
 /** The speeds of several pieces of work which take turns: for each, those of its rounds. */
 export async function compare(connections: Sql[], works: Work[]): Promise<Speed[][]> {
   const speeds: Speed[][] = works.map(() => []);
-  for (const work of works) await measure(connections, work, ROUND_SECONDS / 3);
+  await warmUp(connections, works);
   for (let round = 0; round < ROUNDS; round++) {
     for (const [i, work] of works.entries()) {
       speeds[i]?.push(await measure(connections, work, ROUND_SECONDS));

@@ -126,7 +126,7 @@ test("Chuk Chat: settings are upserted by user_id, projects are archived and rea
     onConflict: "user_id",
   });
   await client.from("projects").insert({ user_id: id, title: "P", is_archived: true });
-  const { data } = await client.from("projects").select("name, status").single();
+  const { data } = await client.from("projects").select("name, status").eq("user_id", id).single();
   assert.deepEqual(data, { name: "P", status: "archived" });
 });
 

@@ -25,9 +25,10 @@ select is(pg_temp.at('-1 day'), 70::numeric, 'and will have tomorrow');
 select public.settle_due_credits();
 select is(pg_temp.at('23.5 hours'), 75::numeric, 'posting it');
 select is(pg_temp.at('22 hours'), 70::numeric, 'changes nothing of that');
-select is((select string_agg(trim_scale(private.last_entry_no(a, x.created_at))::text, ' ' order by x.entry_no)
-    from credit_accounts a join credit_transactions x on x.account_id = a.id where a.id = (select id from t)), '1 2 3 4 5',
-  'the moment of an entry is after it');
+-- Two may have one moment, where the clock is coarse.
+select is_empty($$ select x.entry_no from credit_accounts a join credit_transactions x on x.account_id = a.id
+    where a.id = (select id from t) and private.last_entry_no(a, x.created_at) <> (select max(y.entry_no) from credit_transactions y
+      where y.account_id = a.id and y.created_at <= x.created_at) $$, 'the newest entry at a moment is found, its own included');
 select is(tests.refusal($$ select credit_balance_at((select id from t), null) $$), 'PT422 invalid_time', 'no time');
 select is(tests.refusal($$ select credit_balance_at((select id from t), 'infinity') $$), 'PT422 invalid_time', 'no end');
 select is(tests.refusal($$ select credit_balance_at(null, now()) $$), 'PT404 account_not_found', 'no account');

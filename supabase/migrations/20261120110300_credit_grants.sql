@@ -594,7 +594,8 @@ begin
     return v_result;
   end if;
 
-  v_now := greatest(clock_timestamp(), v_account.updated_at);
+  -- Later than all before it, also where the clock is coarse: age decides which grant is spent first.
+  v_now := greatest(clock_timestamp(), v_account.updated_at + interval '1 microsecond');
   if grant_credits.category is null or grant_credits.category not in ('paid', 'promotional')
     or grant_credits.priority is null or grant_credits.priority not between 0 and 100
     or not isfinite(coalesce(grant_credits.effective_at, v_now))

@@ -212,7 +212,7 @@ begin
   values (coalesce(message.id, gen_random_uuid()), message.project_id, message.conversation_id, message.role,
     message.content, message.object_data, message.result_data, coalesce(message.metadata, '{}'), message.sequence_number,
     message.status,
-    clock_timestamp())
+    clock_timestamp() + index * interval '1 microsecond')
   returning m.* into v_there;
   return v_there;
 end $$;

@@ -1229,6 +1229,7 @@ export type Database = {
           "created_at": string;
           "id": string;
           "project_id": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1237,6 +1238,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "project_id": string;
+          "user_id": string;
         };
         Update: {
           "added_at"?: string;
@@ -1244,14 +1246,15 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "project_id"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {
             foreignKeyName: "project_chats_chat_id_fkey";
-            columns: ["chat_id"];
+            columns: ["user_id", "chat_id"];
             isOneToOne: false;
             referencedRelation: "encrypted_chats";
-            referencedColumns: ["id"];
+            referencedColumns: ["user_id", "id"];
           },
           {
             foreignKeyName: "project_chats_project_id_fkey";

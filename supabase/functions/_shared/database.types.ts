@@ -106,6 +106,76 @@ export type Database = {
           },
         ];
       };
+      "chat_key_wraps": {
+        Row: {
+          "created_at": string;
+          "device_id": string | null;
+          "id": string;
+          "iterations": number | null;
+          "key_id": string;
+          "kind": string;
+          "salt": string | null;
+          "user_id": string;
+          "wrap": string;
+          "wrapped_by": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "device_id"?: string | null;
+          "id"?: string;
+          "iterations"?: number | null;
+          "key_id": string;
+          "kind": string;
+          "salt"?: string | null;
+          "user_id": string;
+          "wrap": string;
+          "wrapped_by"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "device_id"?: string | null;
+          "id"?: string;
+          "iterations"?: number | null;
+          "key_id"?: string;
+          "kind"?: string;
+          "salt"?: string | null;
+          "user_id"?: string;
+          "wrap"?: string;
+          "wrapped_by"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "chat_key_wraps_key_id_fkey";
+            columns: ["user_id", "key_id"];
+            isOneToOne: false;
+            referencedRelation: "chat_keys";
+            referencedColumns: ["user_id", "id"];
+          },
+        ];
+      };
+      "chat_keys": {
+        Row: {
+          "created_at": string;
+          "epoch": number;
+          "id": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "epoch": number;
+          "id": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "epoch"?: number;
+          "id"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "chat_message_cache": {
         Row: {
           "content": string;
@@ -210,6 +280,42 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "chat_sessions_with_counts";
             referencedColumns: ["id"];
+          },
+        ];
+      };
+      "chat_segments": {
+        Row: {
+          "chat_id": string;
+          "created_at": string;
+          "encrypted_data": string;
+          "key_id": string;
+          "number": number;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "chat_id": string;
+          "created_at"?: string;
+          "encrypted_data": string;
+          "key_id": string;
+          "number": number;
+          "user_id": string;
+        };
+        Update: {
+          "chat_id"?: string;
+          "created_at"?: string;
+          "encrypted_data"?: string;
+          "key_id"?: string;
+          "number"?: number;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "chat_segments_chat_id_fkey";
+            columns: ["user_id", "chat_id"];
+            isOneToOne: false;
+            referencedRelation: "encrypted_chats";
+            referencedColumns: ["user_id", "id"];
           },
         ];
       };
@@ -846,41 +952,65 @@ export type Database = {
       };
       "encrypted_chats": {
         Row: {
+          "bytes": number;
           "created_at": string;
           "custom_name": string | null;
+          "data_version": number;
           "encrypted_data": string;
           "encrypted_title": string | null;
           "id": string;
           "image_paths": (string)[] | null;
           "is_starred": boolean;
+          "key_id": string | null;
+          "next_segment": number;
+          "segment_bytes": number;
+          "sync_sequence": number;
           "title": string | null;
+          "title_key_id": string | null;
           "updated_at": string;
           "user_id": string;
+          "version": number;
         };
         ComputedFields: never;
         Insert: {
+          "bytes"?: number;
           "created_at"?: string;
           "custom_name"?: string | null;
+          "data_version"?: number;
           "encrypted_data": string;
           "encrypted_title"?: string | null;
           "id"?: string;
           "image_paths"?: (string)[] | null;
           "is_starred"?: boolean;
+          "key_id"?: string | null;
+          "next_segment"?: number;
+          "segment_bytes"?: number;
+          "sync_sequence"?: number;
           "title"?: string | null;
+          "title_key_id"?: string | null;
           "updated_at"?: string;
           "user_id": string;
+          "version"?: number;
         };
         Update: {
+          "bytes"?: number;
           "created_at"?: string;
           "custom_name"?: string | null;
+          "data_version"?: number;
           "encrypted_data"?: string;
           "encrypted_title"?: string | null;
           "id"?: string;
           "image_paths"?: (string)[] | null;
           "is_starred"?: boolean;
+          "key_id"?: string | null;
+          "next_segment"?: number;
+          "segment_bytes"?: number;
+          "sync_sequence"?: number;
           "title"?: string | null;
+          "title_key_id"?: string | null;
           "updated_at"?: string;
           "user_id"?: string;
+          "version"?: number;
         };
         Relationships: [];
       };
@@ -2318,6 +2448,23 @@ export type Database = {
     };
     Functions: {
       "abort_stale_drafts": { Args: { "batch"?: number }; Returns: number };
+      "append_chat_segment": {
+        Args: {
+          "chat_id": string;
+          "encrypted_data": string;
+          "expected_version": number;
+          "idempotency_key"?: string;
+          "number": number;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["saved_chat"];
+        SetofOptions: {
+          from: "*";
+          to: "saved_chat";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "capture_credit_hold": {
         Args: {
           "allow_overage"?: boolean;
@@ -2409,6 +2556,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "delete_chat": {
+        Args: { "chat_id": string; "expected_version"?: number; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["saved_chat"];
+        SetofOptions: {
+          from: "*";
+          to: "saved_chat";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "delete_project": {
         Args: {
           "actor"?: string;
@@ -2447,6 +2604,26 @@ export type Database = {
         };
       };
       "get_bucket_size": { Args: { "bucket_name": string }; Returns: number };
+      "get_chat": {
+        Args: { "chat_id": string; "from_segment"?: number; "known_data_version"?: number };
+        Returns: Database["public"]["CompositeTypes"]["chat_page"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_page";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "get_chat_keys": {
+        Args: Record<PropertyKey, never>;
+        Returns: Database["public"]["CompositeTypes"]["chat_keyring"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_keyring";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
       "get_user_full_profile": { Args: { "user_uuid": string }; Returns: Json };
       "grant_credits": {
@@ -2510,6 +2687,7 @@ export type Database = {
           & { error: true }
           & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
+      "prune_chat_tombstones": { Args: { "batch"?: number }; Returns: number };
       "quote_credits": {
         Args: { "items": Json; "team_id"?: string; "user_id"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_quote"];
@@ -2556,7 +2734,51 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "revoke_chat_device": {
+        Args: { "device_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["chat_key_change"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_key_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "revoke_user_sessions": { Args: { "user_uuid": string }; Returns: undefined };
+      "rotate_chat_keys": {
+        Args: {
+          "expected_version": number;
+          "idempotency_key"?: string;
+          "key_id": string;
+          "user_id": string;
+          "wraps": Json;
+        };
+        Returns: Database["public"]["CompositeTypes"]["chat_key_change"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_key_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "save_chat": {
+        Args: {
+          "chat_id": string;
+          "encrypted_data"?: string;
+          "encrypted_title"?: string;
+          "expected_version": number;
+          "idempotency_key"?: string;
+          "is_starred"?: boolean;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["saved_chat"];
+        SetofOptions: {
+          from: "*";
+          to: "saved_chat";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "save_message_and_update_project": {
         Args: {
           "content_param": Json;
@@ -2621,6 +2843,22 @@ export type Database = {
           "snippet": string;
         }[];
       };
+      "set_chat_keys": {
+        Args: {
+          "expected_version": number;
+          "idempotency_key"?: string;
+          "key_id": string;
+          "user_id": string;
+          "wraps": Json;
+        };
+        Returns: Database["public"]["CompositeTypes"]["chat_key_change"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_key_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "set_credit_alert": {
         Args: {
           "actor"?: string;
@@ -2673,6 +2911,21 @@ export type Database = {
       "storage_objects_removed": {
         Args: { "bucket_id": string; "names": (string)[] };
         Returns: number;
+      };
+      "sync_chats": {
+        Args: {
+          "cursor"?: string;
+          "limit"?: number;
+          "with_data"?: boolean;
+          "with_titles"?: boolean;
+        };
+        Returns: Database["public"]["CompositeTypes"]["chat_changes"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_changes";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "update_draft": {
         Args: {
@@ -2727,6 +2980,42 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "chat_changes": {
+        "changes": Json | null;
+        "cursor": string | null;
+        "has_more": boolean | null;
+        "key_version": number | null;
+      };
+      "chat_key_change": {
+        "version": number | null;
+        "key_id": string | null;
+        "epoch": number | null;
+        "replayed": boolean | null;
+      };
+      "chat_keyring": {
+        "version": number | null;
+        "key_id": string | null;
+        "epoch": number | null;
+        "keys": Json | null;
+        "legacy_envelopes": number | null;
+      };
+      "chat_page": {
+        "id": string | null;
+        "version": number | null;
+        "data_version": number | null;
+        "next_segment": number | null;
+        "is_starred": boolean | null;
+        "title": string | null;
+        "custom_name": string | null;
+        "image_paths": (string)[] | null;
+        "bytes": number | null;
+        "created_at": string | null;
+        "updated_at": string | null;
+        "encrypted_title": string | null;
+        "encrypted_data": string | null;
+        "segments": Json | null;
+        "has_more": boolean | null;
+      };
       "credit_entry": {
         "account_id": string | null;
         "entry_no": number | null;
@@ -2812,6 +3101,19 @@ export type Database = {
         "project": Json | null;
         "messages": number | null;
         "files": number | null;
+        "replayed": boolean | null;
+      };
+      "saved_chat": {
+        "id": string | null;
+        "version": number | null;
+        "data_version": number | null;
+        "next_segment": number | null;
+        "is_starred": boolean | null;
+        "key_id": string | null;
+        "bytes": number | null;
+        "created_at": string | null;
+        "updated_at": string | null;
+        "conflict": Json | null;
         "replayed": boolean | null;
       };
       "saved_messages": {

@@ -26,7 +26,11 @@ insert into projects (id, user_id, team_id, title)
 values (pg_temp.id('project'), tests.user_id('owner'), pg_temp.id('team'), 'Project');
 insert into conversations (id, user_id) values (pg_temp.id('conversation'), tests.user_id('owner'));
 insert into encrypted_chats (id, user_id, encrypted_data)
-values (pg_temp.id('chat'), tests.user_id('owner'), 'x');
+values (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope());
+insert into chat_keys (user_id, id, epoch) values (tests.user_id('owner'), pg_temp.id('key'), 1);
+insert into chat_key_wraps (user_id, key_id, kind, wrap) values (tests.user_id('owner'), pg_temp.id('key'), 'recovery', 'x');
+insert into chat_segments (user_id, chat_id, number, encrypted_data, key_id)
+values (tests.user_id('owner'), pg_temp.id('chat'), 0, 'x', pg_temp.id('key'));
 insert into chat_sessions (id, user_id) values (pg_temp.id('session'), tests.user_id('owner'));
 insert into fragments (id, user_id, title, template, code, file_path)
 values (pg_temp.id('fragment'), tests.user_id('owner'), 'F', 't', 'c', 'f');
@@ -50,7 +54,7 @@ from (values
   ('users_teams', 'user_id, team_id', '{owner}, {team}', 'is_default = true', 'user_id = {owner}'),
   ('conversations', 'id, user_id', '{new}, {owner}', 'title = ''x''', 'user_id = {owner}'),
   ('conversation_threads', 'name, created_by', '''t'', {owner}', 'name = ''x''', 'created_by = {owner}'),
-  ('encrypted_chats', 'user_id, encrypted_data', '{owner}, ''x''', 'is_starred = true', 'user_id = {owner}'),
+  ('encrypted_chats', 'user_id, encrypted_data', '{owner}, tests.envelope()', 'is_starred = true', 'user_id = {owner}'),
   ('chat_sessions', 'user_id, scenario_id, status', '{owner}, ''s'', ''active''', 'title = ''x''', 'user_id = {owner}'),
   ('chat_messages', 'session_id, sender, content', '{session}, ''user'', ''x''', 'content = ''y''', 'session_id = {session}'),
   ('chat_message_cache', 'session_id, message_id, role, content', '{session}, ''m'', ''user'', ''x''', 'content = ''y''', 'session_id = {session}'),
@@ -102,6 +106,13 @@ insert into matrix values
     '{owner}, {project}, ''F'', ''t'', ''c'', ''f''', 'title = ''x''', 'project_id = {project}'),
   ('user_chat_analytics', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1111',
     'user_id', '{owner}', 'total_messages = 9', 'user_id = {owner}'),
+  ('chat_keys',          '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id, id, epoch', '{owner}, {new}, 2', 'epoch = 9', 'user_id = {owner}'),
+  ('chat_key_wraps',     '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id, key_id, kind, wrap', '{owner}, {key}, ''epoch'', ''x''', 'wrap = ''y''', 'user_id = {owner}'),
+  ('chat_segments',      '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id, chat_id, number, encrypted_data, key_id', '{owner}, {chat}, 1, ''x'', {key}', 'number = 9',
+    'user_id = {owner}'),
   ('waitlist',           'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', '1111',
     'email', '''waiting@example.com''', 'email = ''b@example.com''', 'email = ''waiting@example.com'''),
   ('site_visits',        'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', 'x1xx', '1111',
@@ -161,7 +172,7 @@ where to_regclass('public.code_embeddings') is not null;
 -- Statements ----------------------------------------------------------------------------------------
 
 create function pg_temp.fill(template text) returns text language sql as $$
-  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
     '{owner}', quote_literal(tests.user_id('owner'))),
     '{guest}', quote_literal(tests.user_id('guest'))),
     '{account}', quote_literal(tests.account_of('owner'))),
@@ -170,6 +181,7 @@ create function pg_temp.fill(template text) returns text language sql as $$
     '{project}', quote_literal(pg_temp.id('project'))),
     '{conversation}', quote_literal(pg_temp.id('conversation'))),
     '{chat}', quote_literal(pg_temp.id('chat'))),
+    '{key}', quote_literal(pg_temp.id('key'))),
     '{session}', quote_literal(pg_temp.id('session'))),
     '{fragment}', quote_literal(pg_temp.id('fragment'))),
     '{new}', quote_literal(gen_random_uuid()))

@@ -31,7 +31,8 @@ insert into fragments (id, user_id, project_id, title, template, code, file_path
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
 values (pg_temp.id('public'), 'f', 'p', 'pdf', 1);
 insert into encrypted_chats (id, user_id, encrypted_data) values
-  (pg_temp.id('chat'), tests.user_id('owner'), 'x'), (pg_temp.id('strange chat'), tests.user_id('stranger'), 'x');
+  (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope()),
+  (pg_temp.id('strange chat'), tests.user_id('stranger'), tests.envelope());
 insert into conversations (id, user_id) values (pg_temp.id('conversation'), tests.user_id('owner'));
 
 create function pg_temp.attempt(actor text, statement text) returns text language sql as $$

@@ -41,7 +41,7 @@ select throws_ok($$ insert into projects (user_id, title) values (tests.user_id(
 delete from projects where title = 'P';
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
 select id, f, f, 'pdf', s from projects cross join (values ('a', 3), ('b', 4)) as v (f, s);
-insert into encrypted_chats (user_id, encrypted_data) values (tests.user_id('owner'), 'x');
+insert into encrypted_chats (user_id, encrypted_data) values (tests.user_id('owner'), tests.envelope());
 insert into project_chats (project_id, chat_id) select p.id, c.id from projects p, encrypted_chats c;
 select results_eq($$ select name, chat_count, file_count, total_file_size from project_stats $$,
   $$ values ('born', 1::bigint, 2::bigint, 7::bigint) $$, 'project_stats counts chats and files, each once');

@@ -76,7 +76,7 @@ begin
       raise exception 'These chats would take up % bytes: % are allowed', v_owner.bytes, v_limit
         using errcode = 'PT413', detail = 'chat_quota_exceeded ' || jsonb_build_object(
           'used', v_owner.bytes - added_bytes, 'available', greatest(v_limit - v_owner.bytes + added_bytes, 0),
-          'required', added_bytes),
+          'required', added_bytes)::text,
         hint = 'Delete chats, or make them smaller';
     end if;
   end if;

@@ -125,7 +125,7 @@ begin
     v_says := format('iterations are %s to 100000000', private.setting('chats.min_iterations'));
   end if;
   if v_says is not null then
-    raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index);
+    raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;
   end if;
   v_wrap.device_id := private.json_uuid(value -> 'device_id');
   v_wrap.salt := value ->> 'salt';
@@ -161,7 +161,7 @@ begin
   foreach v_kind in array required loop
     if not exists (select 1 from unnest(v_wraps) as w where w.kind = v_kind) then
       raise exception 'The wrap under the % is missing', v_kind
-        using errcode = 'PT422', detail = 'wrap_missing ' || jsonb_build_object('kind', v_kind);
+        using errcode = 'PT422', detail = 'wrap_missing ' || jsonb_build_object('kind', v_kind)::text;
     end if;
   end loop;
   if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1)
@@ -207,7 +207,7 @@ begin
   end if;
   if expected_version is distinct from owner.key_version then
     raise exception 'The keys were changed meanwhile: they are at version %', owner.key_version
-      using errcode = 'PT409', detail = 'version_conflict ' || jsonb_build_object('version', owner.key_version),
+      using errcode = 'PT409', detail = 'version_conflict ' || jsonb_build_object('version', owner.key_version)::text,
       hint = 'Read them again, and unlock the chats with what is there now';
   end if;
   return null;
@@ -265,7 +265,7 @@ begin
     insert into public.chat_keys (user_id, id, epoch) values (set_chat_keys.user_id, set_chat_keys.key_id, 1);
   elsif v_owner.key_id <> set_chat_keys.key_id then
     raise exception 'Key "%" is not the one in force', key_id
-      using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id),
+      using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id)::text,
       hint = 'Read the keys again';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps,

@@ -69,7 +69,7 @@ declare
 begin
   if octet_length(envelope) > v_limit then
     raise exception 'The % has % bytes: % are allowed', part, octet_length(envelope), v_limit
-      using errcode = 'PT413', detail = 'envelope_too_large ' || (v_fields || jsonb_build_object('limit', v_limit)),
+      using errcode = 'PT413', detail = 'envelope_too_large ' || (v_fields || jsonb_build_object('limit', v_limit))::text,
       hint = 'Add to the chat by segments, or start another';
   end if;
   v_json := coalesce(
@@ -119,7 +119,8 @@ begin
   if v_code is not null then
     raise exception 'The % is not an envelope that can be saved: %', part, v_says
       using errcode = v_state, detail = v_code || ' ' || v_fields,
-      hint = case v_code when 'key_epoch_old' then 'Read the keys, and encrypt it anew' end;
+      hint = case v_code when 'key_epoch_old' then 'Read the keys, and encrypt it anew'
+        else 'docs/encryption.md says what an envelope is' end;
   end if;
 
   insert into private.chat_nonces (user_id, key_id, nonce)
@@ -127,7 +128,7 @@ begin
   on conflict do nothing;
   if not found then
     raise exception 'The % has a nonce that was used before', part
-      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields, hint = 'Encrypt it anew, with a random nonce';
+      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt it anew, with a random nonce';
   end if;
   return v_key_id;
 end $$;
@@ -226,7 +227,7 @@ begin
   end if;
   if v_text_bytes > v_limit then
     raise exception 'title, custom_name and image_paths have % bytes: % are allowed', v_text_bytes, v_limit
-      using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit);
+      using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit)::text;
   end if;
   new.bytes := octet_length(new.encrypted_data) + coalesce(octet_length(new.encrypted_title), 0) + v_text_bytes
     + new.segment_bytes;

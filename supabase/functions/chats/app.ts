@@ -1,0 +1,114 @@
+/**
+ * Encrypted chats: saved whole or by segments, read, and the keys that open them. All of it for the signed-in user
+ * alone: a server has no key, and nothing to do with a chat. Changes are read by `rpc("sync_chats")`.
+ *
+ * @module
+ */
+
+import { answer } from "../_shared/answer.ts";
+import { createApp } from "../_shared/app.ts";
+import { authenticate, userId } from "../_shared/auth.ts";
+import type { Database, Json } from "../_shared/database.types.ts";
+import { Problem } from "../_shared/problem.ts";
+import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
+import { call, defined, unwrap } from "../_shared/rpc.ts";
+import * as schema from "./schema.ts";
+
+const openapi = () => import("./openapi.json", { with: { type: "json" } });
+
+/** An envelope may have 8 MiB; as much again is left for its quotes, the title and the rest. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
+
+/** The routes of `chats`; `openapi.ts` describes them. */
+export const app = createApp("chats", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+
+app.get("/keys", authenticate("user"), async (c) => {
+  const { supabase } = c.var.supabaseContext;
+  return c.json(unwrap(await supabase.rpc("get_chat_keys")));
+});
+
+for (
+  const [method, path, name] of [
+    ["PUT", "/keys", "set_chat_keys"],
+    ["POST", "/keys/rotate", "rotate_chat_keys"],
+  ] as const
+) {
+  app.on(method, path, authenticate("user"), async (c) => {
+    const { supabaseAdmin } = c.var.supabaseContext;
+    const idempotency_key = readIdempotencyKey(c);
+    const { wraps, ...keys } = await readJson(c, schema.Keys);
+    const user_id = userId(c.var.supabaseContext);
+    const args = defined({ ...keys, user_id, wraps: wraps as Json, idempotency_key });
+    return answer(c, await call(() => supabaseAdmin.rpc(name, args)));
+  });
+}
+
+app.delete("/keys/devices/:device_id", authenticate("user"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const user_id = userId(c.var.supabaseContext);
+  const args = { user_id, ...readPath(c, schema.DevicePath) };
+  return answer(c, await call(() => supabaseAdmin.rpc("revoke_chat_device", args)));
+});
+
+app.get("/:id", authenticate("user"), async (c) => {
+  const { supabase } = c.var.supabaseContext;
+  const { id: chat_id } = readPath(c, schema.ChatPath);
+  const { from_segment, known_data_version } = readQuery(c, schema.ReadQuery);
+  const args = defined({
+    chat_id,
+    from_segment: numberOf(from_segment),
+    known_data_version: numberOf(known_data_version),
+  });
+  return c.json(unwrap(await supabase.rpc("get_chat", args)));
+});
+
+for (const [method, body] of [["PUT", schema.Save], ["PATCH", schema.Change]] as const) {
+  app.on(method, "/:id", authenticate("user"), async (c) => {
+    const { supabaseAdmin } = c.var.supabaseContext;
+    const idempotency_key = readIdempotencyKey(c);
+    const { id: chat_id } = readPath(c, schema.ChatPath);
+    const user_id = userId(c.var.supabaseContext);
+    const args = defined({ ...await readJson(c, body), user_id, chat_id, idempotency_key });
+    const saved = withoutConflict(await call(() => supabaseAdmin.rpc("save_chat", args)));
+    return answer(c, saved, saved.version === 1 ? 201 : 200);
+  });
+}
+
+app.post("/:id/segments", authenticate("user"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const { id: chat_id } = readPath(c, schema.ChatPath);
+  const user_id = userId(c.var.supabaseContext);
+  const args = defined({ ...await readJson(c, schema.Segment), user_id, chat_id, idempotency_key });
+  const saved = await call(() => supabaseAdmin.rpc("append_chat_segment", args));
+  return answer(c, withoutConflict(saved), 201);
+});
+
+app.delete("/:id", authenticate("user"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const { id: chat_id } = readPath(c, schema.ChatPath);
+  const expected_version = numberOf(readQuery(c, schema.DeleteQuery).expected_version);
+  const args = defined({ user_id: userId(c.var.supabaseContext), chat_id, expected_version });
+  const saved = withoutConflict(await call(() => supabaseAdmin.rpc("delete_chat", args)));
+  const deletion = { id: saved.id, deleted: true, replayed: saved.replayed };
+  return answer(c, deletion);
+});
+
+type SavedChat = Database["public"]["CompositeTypes"]["saved_chat"];
+
+/**
+ * The result of a change that was made.
+ *
+ * @throws {Problem} 409 `version_conflict` with what is there, when it was not.
+ */
+function withoutConflict({ conflict, ...saved }: SavedChat): Omit<SavedChat, "conflict"> {
+  if (conflict === null) return saved;
+  throw new Problem(409, "version_conflict", `The chat is at version ${saved.version}`, {
+    hint: "Read what is there, and make the change anew",
+    fields: { version: saved.version, chat: conflict },
+  });
+}
+
+function numberOf(digits: string | undefined): number | undefined {
+  return digits === undefined ? undefined : Number(digits);
+}

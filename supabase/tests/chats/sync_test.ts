@@ -1,0 +1,121 @@
+/**
+ * A sync that runs while many commit, each when it likes: it must miss nothing. With a plain sequence in place of the
+ * counter it would, which is tried too.
+ */
+
+import assert from "node:assert/strict";
+import postgres from "postgres";
+
+import { envelope } from "../../functions/chats/chats_testing.ts";
+import {
+  signUp,
+  soak,
+  stack,
+  test,
+  type TestUser,
+  withDatabase,
+} from "../../functions/_testing/testing.ts";
+
+const WRITERS = 50;
+const CHATS_PER_WRITER = Math.ceil(4 * soak);
+
+test("a sync misses nothing that 50 writers commit in random order", async () => {
+  const user = await signUp();
+  const { written, deleted, seen } = await writeAndSync(user);
+  assert.equal(written.size, WRITERS * CHATS_PER_WRITER);
+  assert.deepEqual(missed(written, deleted, seen), []);
+});
+
+test("with a plain sequence in place of the counter, the same sync misses changes", async () => {
+  const user = await signUp();
+  await withDatabase(async (sql) => {
+    const functions = await sql<{ definition: string }[]>`
+      select pg_get_functiondef(oid) as definition from pg_proc
+      where oid in ('private.lock_chat_owner'::regproc, 'private.number_chat_change'::regproc)`;
+    await sql`insert into private.chat_owners (user_id, sync_sequence) values (${user.id}, 1000000)`;
+    await sql.unsafe(`
+      create sequence private.plain_sequence;
+      create or replace function private.lock_chat_owner(user_id uuid) returns private.chat_owners
+      language sql volatile set search_path = '' as $$
+        select o from private.chat_owners as o where o.user_id = lock_chat_owner.user_id
+      $$;
+      create or replace function private.number_chat_change(user_id uuid, added_bytes bigint) returns bigint
+      language sql volatile set search_path = '' as $$ select nextval('private.plain_sequence') $$`);
+    try {
+      const { written, deleted, seen } = await writeAndSync(user);
+      assert.notDeepEqual(missed(written, deleted, seen), []);
+    } finally {
+      for (const { definition } of functions) await sql.unsafe(definition);
+      await sql`drop sequence private.plain_sequence`;
+    }
+  });
+});
+
+/** What a device has seen of each chat: its version, or that it is deleted. */
+type Seen = Map<string, number | "deleted">;
+
+/** Each writer saves chats, saves them again and deletes some, and takes its time before it commits. */
+async function writeAndSync(
+  user: TestUser,
+): Promise<{ written: Map<string, number>; deleted: Set<string>; seen: Seen }> {
+  const written = new Map<string, number>();
+  const deleted = new Set<string>();
+  const seen: Seen = new Map();
+  const pool = postgres(stack.dbUrl, { max: WRITERS, onnotice: () => {} });
+  const pause = (sql: postgres.TransactionSql) => sql`select pg_sleep(random() * 0.01)`;
+
+  const write = async () => {
+    for (let chat = 0; chat < CHATS_PER_WRITER; chat++) {
+      const id = crypto.randomUUID();
+      await pool.begin(async (sql) => {
+        await sql`select save_chat(${user.id}, ${id}, 0, ${envelope()})`;
+        await pause(sql);
+      });
+      written.set(id, 1);
+      await pool.begin(async (sql) => {
+        if (Math.random() < 0.3) {
+          await sql`select delete_chat(${user.id}, ${id})`;
+          deleted.add(id);
+        } else {
+          await sql`select save_chat(${user.id}, ${id}, 1, ${envelope()})`;
+          written.set(id, 2);
+        }
+        await pause(sql);
+      });
+    }
+  };
+  let cursor: string | undefined;
+  const sync = async () => {
+    for (let more = true; more;) {
+      const { data, error } = await user.client.rpc("sync_chats", {
+        limit: 20,
+        ...(cursor !== undefined && { cursor }),
+      });
+      if (error) throw error;
+      for (const change of data.changes as { id: string; deleted: boolean; version: number }[]) {
+        seen.set(change.id, change.deleted ? "deleted" : change.version);
+      }
+      cursor = data.cursor as string;
+      more = data.has_more as boolean;
+    }
+  };
+  try {
+    let writing = true;
+    const writers = Promise.all(Array.from({ length: WRITERS }, write))
+      .finally(() => writing = false);
+    while (writing) await sync();
+    await writers;
+    await sync();
+  } finally {
+    await pool.end();
+  }
+  return { written, deleted, seen };
+}
+
+function missed(written: Map<string, number>, deleted: Set<string>, seen: Seen): string[] {
+  return [...written].filter(([id, version]) => {
+    const state = seen.get(id);
+    // One that was deleted before it was ever seen need not be told of.
+    return deleted.has(id) ? state !== undefined && state !== "deleted" : state !== version;
+  }).map(([id]) => id);
+}

@@ -8,7 +8,7 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('chats.max_bytes', 1073741824, 'bytes', 0, 1099511627776, 'What all chats of a user may take up'),
   ('chats.max_page_bytes', 8388608, 'bytes', 1024, 67108864,
     'Ciphertext in one page of a chat or of a sync; one item is always answered'),
-  ('chats.min_iterations', 600000, 'iterations', 1000, 100000000, 'Of PBKDF2-SHA256 in a new password wrap'),
+  ('chats.min_iterations', 600000, 'iterations', 1000, 10000000, 'Of PBKDF2-SHA256 in a new password wrap'),
   ('chats.max_devices', 50, 'devices', 1, 1000, 'Devices of a user with a key of their own'),
   ('chats.tombstone_retention', 7776000, 'seconds', 0, 3153600000,
     'How long a deleted chat is remembered (90 days): a device that was away longer starts over');

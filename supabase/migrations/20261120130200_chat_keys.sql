@@ -121,8 +121,8 @@ begin
     v_says := 'A salt has 16 to 64 bytes, in base64';
   elsif v_wrap.kind = 'password'
     and coalesce(private.json_integer(value -> 'iterations'), 0)
-      not between private.setting('chats.min_iterations') and 100000000 then
-    v_says := format('iterations are %s to 100000000', private.setting('chats.min_iterations'));
+      not between private.setting('chats.min_iterations') and 10000000 then
+    v_says := format('iterations are %s to 10000000', private.setting('chats.min_iterations'));
   end if;
   if v_says is not null then
     raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;

@@ -98,7 +98,7 @@ export async function generateDataKey(): Promise<DataKey> {
 }
 
 /**
- * The key that a password makes, about half a second of work.
+ * The key that a password makes. That is meant to take long: 0.1 s on a desktop computer, 1 s on a slow telephone.
  *
  * @param password 1 character or more, not trimmed; taken in NFKC, as one keyboard writes "é" as one character and
  * another as two

@@ -24,7 +24,7 @@ type Check = () => Promise<string | undefined>;
 const CHECKS: Record<string, Check> = {
   format: () => run(["fmt", "--check", "--quiet"], "Format with: deno task fmt"),
   lint: () => run(["lint", "--quiet"], "See above."),
-  types: () => run(["check", "--quiet", "supabase", "stack", "bench"], "See above."),
+  types: () => run(["check", "--quiet", "supabase", "client", "stack", "bench"], "See above."),
   lockfile: () => run(["install", "--frozen", "--quiet"], "Commit deno.lock as deno writes it."),
   openapi: () =>
     run(["task", "--quiet", "openapi", "--check"], "Write them with: deno task openapi"),

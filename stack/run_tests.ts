@@ -22,6 +22,9 @@ Environment
   STACK_DENO=PATH  Deno executable that runs the functions  (default: this one)
 `;
 
+/** Where the Deno tests are. */
+const TEST_FOLDERS = ["supabase/functions", "supabase/tests", "client", "stack"];
+
 /** The process of the Deno tests, while it runs. */
 let running: Deno.ChildProcess | undefined;
 
@@ -101,7 +104,7 @@ async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<
       "--trace-leaks",
       `--junit-path=${report}`,
       ...(filter && files.length === 0 ? [`--filter=${filter}`] : []),
-      ...(files.length > 0 ? files : ["supabase/functions/", "supabase/tests/", "stack/"]),
+      ...(files.length > 0 ? files : TEST_FOLDERS.map((folder) => `${folder}/`)),
     ],
     env: { ...stack.environment, STACK_LOG: `${dir}/functions.log`, STACK_TEST_DIR: dir },
     stdin: "null",
@@ -112,7 +115,7 @@ async function runDenoTests(stack: Stack, dir: string, filter: string): Promise<
 }
 
 function* testFiles(): Generator<string> {
-  const pending = ["supabase/functions", "supabase/tests", "stack"];
+  const pending = [...TEST_FOLDERS];
   for (let folder = pending.pop(); folder; folder = pending.pop()) {
     for (const entry of Deno.readDirSync(folder)) {
       const path = `${folder}/${entry.name}`;

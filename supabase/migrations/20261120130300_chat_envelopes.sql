@@ -21,6 +21,9 @@ comment on column public.encrypted_chats.sync_sequence is 'Number of its last ch
 comment on column public.encrypted_chats.key_id is
   'The epoch of encrypted_data, null for format 1.0. No foreign key: checked when written, and keys go with their user only';
 
+-- An upsert sets all columns that it has been given; a trigger sees to it that these two stay as they are.
+grant update (id, user_id) on public.encrypted_chats to authenticated;
+
 -- Deletions, for devices that have not heard of them yet.
 create table private.chat_tombstones (
   user_id uuid not null references auth.users (id) on delete cascade,

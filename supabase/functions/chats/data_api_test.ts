@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+
+import { invoke, signUp, test } from "../_testing/testing.ts";
+import { envelope, save, setKeys } from "./chats_testing.ts";
+
+test("Chuk Chat's own way of writing keeps working, and is counted and synchronised", async () => {
+  const { client, id: user_id } = await signUp();
+  const first = envelope();
+  const made = await client.from("encrypted_chats")
+    .insert({ user_id, encrypted_data: first, encrypted_title: envelope(), is_starred: false })
+    .select().single();
+  assert.equal(made.error, null);
+  const id = made.data?.id ?? "";
+  assert.deepEqual([made.data?.version, made.data?.encrypted_data], [1, first]);
+
+  const second = envelope();
+  const updated = await client.from("encrypted_chats")
+    .update({ encrypted_data: second, updated_at: new Date().toISOString() }).eq("id", id)
+    .select().single();
+  assert.deepEqual([updated.data?.version, updated.data?.data_version], [2, 2]);
+
+  const third = envelope();
+  const row = { id, user_id, encrypted_data: third };
+  const upserted = await client.from("encrypted_chats").upsert(row).select().single();
+  assert.deepEqual([upserted.error, upserted.data?.version], [null, 3]);
+  const fresh = { id: crypto.randomUUID(), user_id, encrypted_data: envelope() };
+  const inserted = await client.from("encrypted_chats").upsert(fresh).select().single();
+  assert.deepEqual([inserted.error, inserted.data?.version], [null, 1]);
+
+  const list = await client.from("encrypted_chats").select("id, updated_at")
+    .order("updated_at", { ascending: false });
+  assert.equal(list.data?.length, 2);
+
+  await client.from("encrypted_chats").delete().eq("id", fresh.id);
+  const { data } = await client.rpc("sync_chats", { cursor: "1" });
+  const changes = data?.changes as { id: string; deleted: boolean }[];
+  assert.deepEqual(changes.map((change) => [change.id, change.deleted]), [[id, false], [
+    fresh.id,
+    true,
+  ]]);
+});
+
+test("an update by the version that was read overwrites nothing newer", async () => {
+  const { client, id: user_id } = await signUp();
+  const { data } = await client.from("encrypted_chats")
+    .insert({ user_id, encrypted_data: envelope() }).select("id").single();
+  const update = () =>
+    client.from("encrypted_chats").update({ encrypted_data: envelope() })
+      .eq("id", data?.id ?? "").eq("version", 1).select("version");
+  const answers = await Promise.all(Array.from({ length: 8 }, update));
+  const changed = answers.filter((answer) => answer.data?.length === 1);
+  assert.equal(changed.length, 1);
+  assert.ok(answers.every((answer) => answer.error === null));
+});
+
+test("what is written directly is checked as by the function", async () => {
+  const user = await signUp();
+  const { client, id: user_id } = user;
+  const key = await setKeys(user);
+  const bad = await client.from("encrypted_chats").insert({ user_id, encrypted_data: "hello" });
+  assert.match(bad.error?.details ?? "", /^envelope_malformed /);
+  const old = await client.from("encrypted_chats").insert({ user_id, encrypted_data: envelope() });
+  assert.match(old.error?.details ?? "", /^key_epoch_old /);
+  const id = crypto.randomUUID();
+  await save(user, id, { expected_version: 0, encrypted_data: envelope(key) });
+  await invoke(client, `chats/${id}`, { method: "DELETE" });
+  const gone = await client.from("encrypted_chats")
+    .insert({ id, user_id, encrypted_data: envelope(key) });
+  assert.equal(gone.error?.details, "chat_deleted");
+  const moved = await client.from("encrypted_chats")
+    .insert({ user_id, encrypted_data: envelope(key) }).select("id").single();
+  const other = await client.from("encrypted_chats")
+    .update({ id: crypto.randomUUID() }).eq("id", moved.data?.id ?? "");
+  assert.equal(other.error?.details, "chat_id_changed");
+});
+
+test("several changes of one user at once do not wait for each other in a ring", async () => {
+  const user = await signUp();
+  const { client, id: user_id } = user;
+  const rows = Array.from({ length: 10 }, () => ({ user_id, encrypted_data: envelope() }));
+  const { data } = await client.from("encrypted_chats").insert(rows).select("id");
+  const ids = (data ?? []).map((chat) => chat.id);
+  const answers = await Promise.all(
+    Array.from(
+      { length: 10 },
+      (_, n) =>
+        n % 2
+          ? client.from("encrypted_chats").update({ is_starred: true }).in("id", ids).select("id")
+          : invoke(client, `chats/${ids[n]}`, {
+            method: "PATCH",
+            body: { expected_version: 1, is_starred: true },
+          }),
+    ),
+  );
+  for (const answer of answers) {
+    assert.ok([200, 409].includes(answer.status), String(answer.status));
+  }
+});

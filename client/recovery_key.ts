@@ -43,10 +43,17 @@ export function formatRecoveryKey(secret: Uint8Array): string {
   if (secret.length !== SECRET_BYTES) {
     throw new CryptoError("invalid_argument", "Secret of a recovery key is not 32 bytes");
   }
-  const values = [...digitsOf(PREFIX), ...regroup(secret, 8, 5)];
-  const checksum = polymod([...values, ...new Array(CHECKSUM_LENGTH).fill(0)]) ^ CONSTANT;
-  for (let i = CHECKSUM_LENGTH - 1; i >= 0; i--) values.push((checksum >> (5 * i)) & 31);
-  const text = values.map((value) => ALPHABET[value]).join("");
+  return withChecksum([...digitsOf(PREFIX), ...regroup(secret, 8, 5)]);
+}
+
+/** The 54 values before the checksum, with it, in groups. For test vectors too: those of no recovery key. */
+export function withChecksum(values: number[]): string {
+  const remainder = polymod([...values, ...new Array(CHECKSUM_LENGTH).fill(0)]) ^ CONSTANT;
+  const checksum = Array.from(
+    { length: CHECKSUM_LENGTH },
+    (_, i) => (remainder >> (25 - 5 * i)) & 31,
+  );
+  const text = [...values, ...checksum].map((value) => ALPHABET[value]).join("");
   return text.match(new RegExp(`.{${GROUP}}`, "g"))!.join("-"); // its length is a multiple of GROUP
 }
 

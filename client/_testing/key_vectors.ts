@@ -6,6 +6,7 @@
 
 import { formatRecoveryKey } from "../crypto.ts";
 import { associatedData, fromUtf8, toBase64, toUtf8 } from "../encoding.ts";
+import { withChecksum } from "../recovery_key.ts";
 import { wrapMembers, wrapWithNonce } from "../wraps.ts";
 import {
   bytesOf,
@@ -73,7 +74,12 @@ async function passwordVector(vector: typeof PASSWORDS[number]) {
   };
 }
 
-const RECOVERY_SECRETS = [hex(0x80, 32), "00".repeat(32), "ff".repeat(32)];
+const RECOVERY_SECRETS = [
+  hex(0x80, 32),
+  "00".repeat(32),
+  "ff".repeat(32),
+  "0842108421".repeat(7).slice(0, 64), // all characters 1
+];
 
 const RECOVERY_KEY = formatRecoveryKey(counting(0x80, 32));
 
@@ -108,10 +114,17 @@ function refusedRecoveryKeys() {
   const swapped = RECOVERY_KEY.slice(0, at) + RECOVERY_KEY[at + 1] + RECOVERY_KEY[at] +
     RECOVERY_KEY.slice(at + 2);
   const changed = (to: string) => RECOVERY_KEY.slice(0, at) + to + RECOVERY_KEY.slice(at + 1);
+  const zeros = new Array(54).fill(0);
   return [
     { name: "neighbours swapped", recovery_key: swapped, code: mistyped },
     { name: "one character changed", recovery_key: changed("Z"), code: mistyped },
     { name: "prefix changed", recovery_key: RECOVERY_KEY.replace("SR", "SS"), code: mistyped },
+    { name: "no prefix, with its checksum", recovery_key: withChecksum(zeros), code: malformed },
+    {
+      name: "a bit more than the secret has, with its checksum",
+      recovery_key: withChecksum([25, 24, ...zeros.slice(3), 1]),
+      code: malformed,
+    },
     { name: "a character that none has", recovery_key: changed("U"), code: malformed },
     { name: "one missing", recovery_key: RECOVERY_KEY.slice(0, -1), code: malformed },
     { name: "one more", recovery_key: `${RECOVERY_KEY}0`, code: malformed },

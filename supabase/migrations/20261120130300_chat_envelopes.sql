@@ -89,9 +89,9 @@ begin
   elsif (v_json ->> 'v' = '2') <> (v_json ? 'key_id') then
     v_code := 'envelope_malformed';
     v_says := 'key_id belongs to format 2, and to no other';
-  elsif v_json ->> 'v' = '2' and v_key_id is null then
+  elsif v_json ->> 'v' = '2' and v_key_id::text is distinct from v_json ->> 'key_id' then
     v_code := 'envelope_key_unknown';
-    v_says := 'Its key_id is not a UUID';
+    v_says := 'Its key_id is not a UUID in lower case';
   else
     select m into v_code from unnest(array['nonce', 'ciphertext', 'mac']) as m
     where private.decode_base64(v_json ->> m) is null limit 1;

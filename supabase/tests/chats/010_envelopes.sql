@@ -36,6 +36,7 @@ from (values
   ('version 2.0', '{"v": "2.0"}', 'PT422 envelope_version_unknown'),
   ('no version', '{"v": ""}', 'PT422 envelope_version_unknown'),
   ('a key_id that is no UUID', '{"key_id": "1"}', 'PT422 envelope_key_unknown'),
+  ('a key_id in upper case', jsonb_build_object('key_id', upper(pg_temp.id('key')::text)), 'PT422 envelope_key_unknown'),
   ('a nonce of 11 bytes', '{"nonce": "AAAAAAAAAAAAAAA="}', 'PT422 envelope_nonce_invalid'),
   ('a nonce of 13 bytes', '{"nonce": "AAAAAAAAAAAAAAAAAA=="}', 'PT422 envelope_nonce_invalid'),
   ('an empty nonce', '{"nonce": ""}', 'PT422 envelope_nonce_invalid'),

@@ -887,7 +887,9 @@ export type Database = {
       "file_uploads": {
         Row: {
           "bucket_name": string;
+          "chat_id": string | null;
           "created_at": string;
+          "expires_at": string | null;
           "file_name": string;
           "file_path": string;
           "file_size": number | null;
@@ -896,13 +898,17 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "status": string;
           "updated_at": string;
+          "upload_path": string | null;
           "user_id": string;
         };
         ComputedFields: never;
         Insert: {
           "bucket_name": string;
+          "chat_id"?: string | null;
           "created_at"?: string;
+          "expires_at"?: string | null;
           "file_name": string;
           "file_path": string;
           "file_size"?: number | null;
@@ -911,12 +917,16 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "status"?: string;
           "updated_at"?: string;
+          "upload_path"?: string | null;
           "user_id": string;
         };
         Update: {
           "bucket_name"?: string;
+          "chat_id"?: string | null;
           "created_at"?: string;
+          "expires_at"?: string | null;
           "file_name"?: string;
           "file_path"?: string;
           "file_size"?: number | null;
@@ -925,10 +935,19 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "status"?: string;
           "updated_at"?: string;
+          "upload_path"?: string | null;
           "user_id"?: string;
         };
         Relationships: [
+          {
+            foreignKeyName: "file_uploads_chat_id_fkey";
+            columns: ["user_id", "chat_id"];
+            isOneToOne: false;
+            referencedRelation: "encrypted_chats";
+            referencedColumns: ["user_id", "id"];
+          },
           {
             foreignKeyName: "file_uploads_project_id_fkey";
             columns: ["project_id"];
@@ -1284,6 +1303,7 @@ export type Database = {
           "storage_path": string;
           "updated_at": string;
           "uploaded_at": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1297,6 +1317,7 @@ export type Database = {
           "storage_path": string;
           "updated_at"?: string;
           "uploaded_at"?: string;
+          "user_id"?: string;
         };
         Update: {
           "created_at"?: string;
@@ -1309,6 +1330,7 @@ export type Database = {
           "storage_path"?: string;
           "updated_at"?: string;
           "uploaded_at"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -2355,6 +2377,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "complete_upload": {
+        Args: { "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -2409,6 +2441,13 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "delete_files": {
+        Args: { "bucket": string; "paths": (string)[]; "user_id": string };
+        Returns: {
+          "path": string;
+          "stored": boolean;
+        }[];
+      };
       "delete_project": {
         Args: {
           "actor"?: string;
@@ -2425,6 +2464,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "expire_uploads": { Args: { "batch"?: number }; Returns: number };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -2447,7 +2487,37 @@ export type Database = {
         };
       };
       "get_bucket_size": { Args: { "bucket_name": string }; Returns: number };
+      "get_bucket_terms": {
+        Args: { "bucket": string };
+        Returns: Database["public"]["CompositeTypes"]["bucket_terms"];
+        SetofOptions: {
+          from: "*";
+          to: "bucket_terms";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_storage_usage": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
+        SetofOptions: {
+          from: "*";
+          to: "storage_usage";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      "get_upload": {
+        Args: { "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_user_full_profile": { Args: { "user_uuid": string }; Returns: Json };
       "grant_credits": {
         Args: {
@@ -2542,6 +2612,27 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_hold";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "reserve_upload": {
+        Args: {
+          "actor"?: string;
+          "bucket": string;
+          "chat_id"?: string;
+          "content_type": string;
+          "idempotency_key"?: string;
+          "name": string;
+          "project_id"?: string;
+          "size": number;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2652,6 +2743,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "set_storage_quota": {
+        Args: { "bytes": number; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
+        SetofOptions: {
+          from: "*";
+          to: "storage_usage";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       "settle_due_credits": { Args: { "batch"?: number }; Returns: number };
       "start_conversation": {
         Args: {
@@ -2672,6 +2773,10 @@ export type Database = {
       };
       "storage_objects_removed": {
         Args: { "bucket_id": string; "names": (string)[] };
+        Returns: number;
+      };
+      "storage_removals_failed": {
+        Args: { "bucket_id": string; "error": string; "names": (string)[] };
         Returns: number;
       };
       "update_draft": {
@@ -2727,6 +2832,14 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "bucket_terms": {
+        "bucket": string | null;
+        "is_public": boolean | null;
+        "max_file_size": number | null;
+        "content_types": (string)[] | null;
+        "is_opaque": boolean | null;
+        "download_seconds": number | null;
+      };
       "credit_entry": {
         "account_id": string | null;
         "entry_no": number | null;
@@ -2822,6 +2935,27 @@ export type Database = {
       "started_conversation": {
         "conversation": Json | null;
         "messages": Json | null;
+        "replayed": boolean | null;
+      };
+      "storage_usage": {
+        "bucket": string | null;
+        "used": number | null;
+        "reserved": number | null;
+        "allowed": number | null;
+      };
+      "upload_reservation": {
+        "id": string | null;
+        "bucket": string | null;
+        "path": string | null;
+        "upload_path": string | null;
+        "name": string | null;
+        "size": number | null;
+        "content_type": string | null;
+        "project_id": string | null;
+        "chat_id": string | null;
+        "status": string | null;
+        "expires_at": string | null;
+        "is_opaque": boolean | null;
         "replayed": boolean | null;
       };
     };

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { functionsUrl, test } from "../_testing/testing.ts";
 import { app as conversations } from "../conversations/app.ts";
 import { app as credits } from "../credits/app.ts";
+import { app as files } from "../files/app.ts";
 import { app as projects } from "../projects/app.ts";
 
 /** Every function and its app. */
-const APPS = { conversations, credits, projects };
+const APPS = { conversations, credits, files, projects };
 
 test("every function answers its OpenAPI document, which is a valid one", async () => {
   const names = [...Deno.readDirSync(new URL("..", import.meta.url))]

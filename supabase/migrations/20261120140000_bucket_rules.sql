@@ -80,6 +80,7 @@ alter table public.file_uploads
   add column status text not null default 'complete',
   add column upload_path text,
   add column expires_at timestamptz,
+  add column verified_at timestamptz,
   add constraint file_uploads_status_check check (status in ('pending', 'complete')),
   add constraint file_uploads_pending_check check (status = 'complete'
     or (upload_path is not null and expires_at is not null and file_size is not null)),
@@ -92,6 +93,8 @@ comment on column public.file_uploads.upload_path is
   'Where the upload URL brings the bytes: other than file_path where a file is replaced. Null when there was no such URL';
 comment on column public.file_uploads.expires_at is
   'Until when the reservation holds; the upload URL is not good for longer';
+comment on column public.file_uploads.verified_at is
+  'When what was uploaded was found to be as declared, and was about to take the place of another file';
 
 create index file_uploads_user_chat on public.file_uploads (user_id, chat_id);
 create index file_uploads_object on public.file_uploads (bucket_name, file_path);

@@ -133,23 +133,65 @@ revoke all on function private.lock_upload_target(private.bucket_rules, uuid, uu
 
 -- reserve_upload ------------------------------------------------------------------------------------
 
--- Gives up reservations that have expired: of one user, or of anyone. Returns how many.
+-- Whether the file of an upload is where it belongs, with the size that it has.
+create function private.is_in_place(upload public.file_uploads)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select 1 from storage.objects as o
+    where o.bucket_id = upload.bucket_name and o.name = upload.file_path
+      and (o.metadata ->> 'size')::numeric = upload.file_size);
+end $$;
+revoke all on function private.is_in_place(public.file_uploads) from public, anon, authenticated, service_role;
+
+-- Makes a pending upload complete: a file that replaces another takes its place, and the other's record goes.
+create function private.finish_upload(upload public.file_uploads)
+returns public.file_uploads
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.file_uploads as u set status = 'complete' where u.id = upload.id returning u.* into upload;
+  if upload.upload_path <> upload.file_path then
+    delete from private.storage_removals as r
+    where r.bucket_id = upload.bucket_name and r.name = upload.file_path;
+    delete from public.file_uploads as u
+    where u.user_id = upload.user_id and u.bucket_name = upload.bucket_name and u.id <> upload.id
+      and u.status = 'complete' and (u.file_path = upload.file_path or u.upload_path is not null);
+    perform private.keep_spent_upload(upload);
+    perform private.queue_removal(upload.user_id, upload.bucket_name, upload.upload_path);
+  end if;
+  return upload;
+end $$;
+revoke all on function private.finish_upload(public.file_uploads) from public, anon, authenticated, service_role;
+
+-- Gives up reservations that have expired: of one user, or of anyone. One that has taken the place of another file already,
+-- when whoever did that was interrupted, is completed instead. Returns how many.
 create function private.give_up_uploads(batch integer, owner_id uuid default null)
 returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_given_up integer;
+  v_upload public.file_uploads;
+  v_count integer := 0;
 begin
-  delete from public.file_uploads as u
-  where u.id in (
-    select e.id from public.file_uploads as e
-    where e.status = 'pending' and e.expires_at <= now() and (give_up_uploads.owner_id is null or e.user_id = give_up_uploads.owner_id)
+  for v_upload in
+    select e.* from public.file_uploads as e
+    where e.status = 'pending' and e.expires_at <= now()
+      and (give_up_uploads.owner_id is null or e.user_id = give_up_uploads.owner_id)
     order by e.expires_at
     limit batch
-    for update skip locked);
-  get diagnostics v_given_up = row_count;
-  return v_given_up;
+    for update skip locked
+  loop
+    v_count := v_count + 1;
+    if v_upload.verified_at is not null and private.is_in_place(v_upload) then
+      perform private.finish_upload(v_upload);
+    else
+      delete from public.file_uploads as u where u.id = v_upload.id;
+    end if;
+  end loop;
+  return v_count;
 end $$;
 revoke all on function private.give_up_uploads(integer, uuid) from public, anon, authenticated, service_role;
 
@@ -255,19 +297,18 @@ grant execute on function public.reserve_upload(uuid, text, text, bigint, text, 
 
 -- Completion ----------------------------------------------------------------------------------------
 
--- An upload of a user's, to look at what was stored: one that is complete already, or pending. The place of what it
--- replaces is kept for it from here on: whoever is removing an object there ends first.
--- Definer: as reserve_upload. For the service only, which answers for user_id.
--- Raises: PT404 upload_not_found; PT409 upload_expired; PT503 try_again.
-create function public.get_upload(user_id uuid, upload_id uuid)
-returns public.upload_reservation
-language plpgsql stable security definer set search_path = ''
+-- Locks an upload of a user's: one that is complete, or pending still.
+-- Raises: PT404 upload_not_found; PT409 upload_expired.
+create function private.lock_upload(user_id uuid, upload_id uuid)
+returns public.file_uploads
+language plpgsql volatile set search_path = ''
 as $$
 declare
   v_upload public.file_uploads;
 begin
   select u.* into v_upload from public.file_uploads as u
-  where u.id = upload_id and u.user_id = get_upload.user_id;
+  where u.id = upload_id and u.user_id = lock_upload.user_id
+  for update;
   if not found then
     raise exception 'There is no upload "%"', upload_id using errcode = 'PT404', detail = 'upload_not_found';
   end if;
@@ -275,21 +316,51 @@ begin
     raise exception 'Upload "%" has expired', upload_id
       using errcode = 'PT409', detail = 'upload_expired', hint = 'Reserve another';
   end if;
-  if v_upload.status = 'pending' and v_upload.upload_path <> v_upload.file_path and exists (
-    select 1 from private.storage_removals as r
-    where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path and r.attempts > 0 and r.due_at > now()
-      and r.last_error is null) then
-    raise exception 'What was at "%" is being removed', v_upload.file_path
-      using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
-  end if;
-  return private.upload_reservation(v_upload);
+  return v_upload;
+end $$;
+revoke all on function private.lock_upload(uuid, uuid) from public, anon, authenticated, service_role;
+
+-- An upload of a user's, pending or complete, to look at what was stored.
+-- Definer: as reserve_upload. For the service only, which answers for user_id.
+-- Raises: PT404 upload_not_found; PT409 upload_expired.
+create function public.get_upload(user_id uuid, upload_id uuid)
+returns public.upload_reservation
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return private.upload_reservation(private.lock_upload(user_id, upload_id));
 end $$;
 revoke all on function public.get_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.get_upload(uuid, uuid) to service_role;
 
+-- Notes that what was uploaded is as declared, before it takes the place of another file: if whoever puts it there is
+-- interrupted, the upload is completed by the next who comes by. Until it is complete, nothing in that place is removed;
+-- whoever is removing it already ends first.
+-- Definer: as reserve_upload. For the service only, which answers for user_id.
+-- Raises: PT404 upload_not_found; PT409 upload_expired; PT503 try_again.
+create function public.verify_upload(user_id uuid, upload_id uuid)
+returns public.upload_reservation
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_upload public.file_uploads := private.lock_upload(user_id, upload_id);
+begin
+  if v_upload.status = 'pending' then
+    if exists (
+      select 1 from private.storage_removals as r
+      where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path and r.due_at > now() and r.last_error is null) then
+      raise exception 'What was at "%" is being removed', v_upload.file_path
+        using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
+    end if;
+    update public.file_uploads as u set verified_at = now() where u.id = v_upload.id returning u.* into v_upload;
+  end if;
+  return private.upload_reservation(v_upload);
+end $$;
+revoke all on function public.verify_upload(uuid, uuid) from public, anon, authenticated;
+grant execute on function public.verify_upload(uuid, uuid) to service_role;
+
 -- Completes an upload whose object the caller has looked at, and which is where it belongs: its bytes count from here on
--- as what they are. A file that replaces another takes its place, and the other's record goes. Completing again returns
--- the same.
+-- as what they are. Completing again returns the same.
 -- Definer: as reserve_upload. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired, upload_missing.
 create function public.complete_upload(user_id uuid, upload_id uuid)
@@ -297,40 +368,17 @@ returns public.upload_reservation
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_upload public.file_uploads;
+  v_upload public.file_uploads := private.lock_upload(user_id, upload_id);
 begin
-  select u.* into v_upload from public.file_uploads as u
-  where u.id = upload_id and u.user_id = complete_upload.user_id
-  for update;
-  if not found then
-    raise exception 'There is no upload "%"', upload_id using errcode = 'PT404', detail = 'upload_not_found';
-  end if;
   if v_upload.status = 'complete' then
     return private.upload_reservation(v_upload, true);
   end if;
-  if v_upload.expires_at <= now() then
-    raise exception 'Upload "%" has expired', upload_id
-      using errcode = 'PT409', detail = 'upload_expired', hint = 'Reserve another';
-  end if;
   -- It may have been removed since it was looked at.
-  if not exists (
-    select 1 from storage.objects as o
-    where o.bucket_id = v_upload.bucket_name and o.name = v_upload.file_path
-      and (o.metadata ->> 'size')::numeric = v_upload.file_size) then
+  if not private.is_in_place(v_upload) then
     raise exception 'Nothing of upload "%" is stored', upload_id
       using errcode = 'PT409', detail = 'upload_missing', hint = 'Upload the file first';
   end if;
-  update public.file_uploads as u set status = 'complete' where u.id = v_upload.id returning u.* into v_upload;
-  if v_upload.upload_path <> v_upload.file_path then
-    delete from private.storage_removals as r
-    where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path;
-    delete from public.file_uploads as u
-    where u.user_id = v_upload.user_id and u.bucket_name = v_upload.bucket_name and u.id <> v_upload.id
-      and u.status = 'complete' and (u.file_path = v_upload.file_path or u.upload_path is not null);
-    perform private.keep_spent_upload(v_upload);
-    perform private.queue_removal(v_upload.user_id, v_upload.bucket_name, v_upload.upload_path);
-  end if;
-  return private.upload_reservation(v_upload);
+  return private.upload_reservation(private.finish_upload(v_upload));
 end $$;
 revoke all on function public.complete_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.complete_upload(uuid, uuid) to service_role;

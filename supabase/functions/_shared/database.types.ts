@@ -902,6 +902,7 @@ export type Database = {
           "updated_at": string;
           "upload_path": string | null;
           "user_id": string;
+          "verified_at": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -921,6 +922,7 @@ export type Database = {
           "updated_at"?: string;
           "upload_path"?: string | null;
           "user_id": string;
+          "verified_at"?: string | null;
         };
         Update: {
           "bucket_name"?: string;
@@ -939,6 +941,7 @@ export type Database = {
           "updated_at"?: string;
           "upload_path"?: string | null;
           "user_id"?: string;
+          "verified_at"?: string | null;
         };
         Relationships: [
           {
@@ -2805,6 +2808,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "verify_upload": {
+        Args: { "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
           isOneToOne: true;
           isSetofReturn: false;
         };

@@ -57,6 +57,7 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) =>
     });
   }
   if (upload.path !== upload_path) {
+    await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id }));
     const { error } = await supabaseAdmin.storage.from(bucket)
       .setHeader("x-upsert", "true").copy(upload_path, upload.path as string);
     if (error) throw fromStorage(error);

@@ -141,7 +141,7 @@ select pg_temp.store(r.bucket, r.path, 5000) from r;
 select is(pg_temp.usage(), '0 used, 5000 reserved', 'as what it is, when that is more');
 select pg_temp.store(r.bucket, r.path, 100) from r;
 select is(tests.refusal(format('select %s(%L, %L)', f, tests.user_id('stranger'), r.id)), 'PT404 upload_not_found',
-  f || ' of another''s upload') from r cross join unnest(array['complete_upload', 'get_upload']) as f;
+  f || ' of another''s upload') from r cross join unnest(array['complete_upload', 'get_upload', 'verify_upload']) as f;
 select is(release_upload(tests.user_id('stranger'), r.id), false, 'nor is it another''s to give up') from r;
 select is((complete_upload(tests.user_id('owner'), r.id)).status, 'complete', 'it is completed') from r;
 select is((complete_upload(tests.user_id('owner'), r.id)).replayed, true, 'and again, which changes nothing') from r;
@@ -175,7 +175,7 @@ insert into r select * from pg_temp.reserve(size => 100);
 select pg_temp.store(r.bucket, r.path, 100) from r;
 update file_uploads u set expires_at = now() from r where u.id = r.id;
 select is(tests.refusal(format('select %s(%L, %L)', f, tests.user_id('owner'), r.id)), 'PT409 upload_expired',
-  f || ' when the time is up, to the instant') from r cross join unnest(array['complete_upload', 'get_upload']) as f;
+  f || ' when the time is up, to the instant') from r cross join unnest(array['complete_upload', 'get_upload', 'verify_upload']) as f;
 select is(expire_uploads(), 1, 'what has expired is given up');
 select is(expire_uploads(), 0, 'once');
 select is_empty($$ select 1 from file_uploads u join r using (id) $$, 'its record goes');
@@ -282,16 +282,35 @@ select delete_files(tests.user_id('owner'), 'avatars', array[tests.user_id('owne
 create temp table handed as select * from next_storage_removals();
 truncate r;
 insert into r select * from pg_temp.reserve('avatars', 40, 'image/png');
-select is(tests.refusal(format('select get_upload(%L, %L)', tests.user_id('owner'), r.id)), 'PT503 try_again',
+select is(tests.refusal(format('select verify_upload(%L, %L)', tests.user_id('owner'), r.id)), 'PT503 try_again',
   'a new one waits for the removal of the old one') from r;
 update private.storage_removals set due_at = now();
-select is((get_upload(tests.user_id('owner'), r.id)).path, r.path, 'or until whoever did that is gone') from r;
+select is((verify_upload(tests.user_id('owner'), r.id)).path, r.path, 'or until whoever did that is gone') from r;
 select is_empty($$ select * from next_storage_removals() where name like '%/avatar.jpg' and bucket_id = 'avatars' $$,
   'and nobody removes it from then on');
 select pg_temp.store(r.bucket, p, 40) from r cross join unnest(array[r.upload_path, r.path]) as p;
 select complete_upload(tests.user_id('owner'), r.id) from r;
 select is_empty($$ select 1 from private.storage_removals where bucket_id = 'avatars' and name like '%/avatar.jpg' $$,
   'nor when the new one is there');
+
+-- interrupted
+truncate r;
+insert into r select * from pg_temp.reserve('avatars', 30, 'image/png');
+select pg_temp.store(r.bucket, r.upload_path, 30) from r;
+select verify_upload(tests.user_id('owner'), r.id) from r;
+update file_uploads u set expires_at = now() from r where u.id = r.id;
+select expire_uploads();
+select is_empty($$ select 1 from file_uploads u join r using (id) $$, 'interrupted before it took the place, it is given up');
+select is(u.file_size, 40::bigint, 'and the old one stays') from file_uploads u where bucket_name = 'avatars';
+truncate r;
+insert into r select * from pg_temp.reserve('avatars', 30, 'image/png');
+select pg_temp.store(r.bucket, p, 30) from r cross join unnest(array[r.upload_path, r.path]) as p;
+select verify_upload(tests.user_id('owner'), r.id) from r;
+update file_uploads u set expires_at = now() from r where u.id = r.id;
+select expire_uploads();
+select results_eq($$ select u.id, u.status from file_uploads u where bucket_name = 'avatars' $$, $$ select id, 'complete' from r $$,
+  'interrupted after, it is completed');
+select is(pg_temp.usage('avatars'), '30 used, 0 reserved', 'and counts');
 
 -- clients ---------------------------------------------------------------------------------------------
 truncate r;

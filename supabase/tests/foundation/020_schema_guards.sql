@@ -46,6 +46,7 @@ select set_eq(
     'reserve_upload(uuid,text,text,bigint,text,uuid,uuid,text,text)',
     'set_storage_quota(uuid,bigint)',
     'storage_removals_failed(text,text[],text)',
+    'verify_upload(uuid,uuid)',
     'private.check_message_size()',
     'private.search_messages(text,timestamp with time zone,integer)',
     'restore_project(uuid,uuid)',

@@ -136,6 +136,8 @@ create trigger own_project_file before insert or update of project_id, user_id o
 
 -- usage ---------------------------------------------------------------------------------------------
 
+create index storage_removals_name on private.storage_removals (name text_pattern_ops);
+
 -- What a user has in each of our buckets, and has reserved. Counted from the objects that are there: so it is right
 -- whoever wrote or removed them, by whichever way, and whatever was interrupted. An object that waits for its removal is
 -- not counted; one that was uploaded on a reservation counts as reserved until it is complete, at what it was reserved
@@ -148,26 +150,35 @@ declare
   v_folder text := storage_usage.user_id::text;
 begin
   return query
+    -- The operators are those of text_pattern_ops, by which Storage has an index on name.
     with stored as (
-      -- The operators of text_pattern_ops, by which Storage has an index on name.
-      select o.bucket_id, o.name, coalesce((o.metadata ->> 'size')::numeric, 0)::bigint as size
+      select o.bucket_id, sum((o.metadata ->> 'size')::bigint) as size
       from storage.objects as o
       where o.name operator(pg_catalog.~>=~) (v_folder || '/') and o.name operator(pg_catalog.~<~) (v_folder || '0')
+      group by o.bucket_id
     ), pending as (
-      select u.bucket_name, u.upload_path, greatest(u.file_size, s.size) as size
+      select u.bucket_name as bucket_id, u.upload_path as name, u.file_size
       from public.file_uploads as u
-      left join stored as s on s.bucket_id = u.bucket_name and s.name = u.upload_path
       where u.user_id = storage_usage.user_id and u.status = 'pending'
+    ), reserved as (
+      select p.bucket_id, sum(greatest(p.file_size, (o.metadata ->> 'size')::bigint)) as size
+      from pending as p left join storage.objects as o on o.bucket_id = p.bucket_id and o.name = p.name
+      group by p.bucket_id
+    ), uncounted as (
+      select o.bucket_id, sum((o.metadata ->> 'size')::bigint) as size
+      from (
+        select p.bucket_id, p.name from pending as p
+        union
+        select r.bucket_id, r.name from private.storage_removals as r
+        where r.name operator(pg_catalog.~>=~) (v_folder || '/') and r.name operator(pg_catalog.~<~) (v_folder || '0')
+      ) as n join storage.objects as o on o.bucket_id = n.bucket_id and o.name = n.name
+      group by o.bucket_id
     )
-    select b.bucket_id,
-      coalesce((
-        select sum(s.size) from stored as s
-        where s.bucket_id = b.bucket_id
-          and not exists (select 1 from pending as p where p.bucket_name = s.bucket_id and p.upload_path = s.name)
-          and not exists (
-            select 1 from private.storage_removals as r where r.bucket_id = s.bucket_id and r.name = s.name)), 0)::bigint,
-      coalesce((select sum(p.size) from pending as p where p.bucket_name = b.bucket_id), 0)::bigint
-    from private.bucket_rules as b;
+    select b.bucket_id, (coalesce(s.size, 0) - coalesce(n.size, 0))::bigint, coalesce(r.size, 0)::bigint
+    from private.bucket_rules as b
+    left join stored as s on s.bucket_id = b.bucket_id
+    left join reserved as r on r.bucket_id = b.bucket_id
+    left join uncounted as n on n.bucket_id = b.bucket_id;
 end $$;
 revoke all on function private.storage_usage(uuid) from public, anon, authenticated, service_role;
 

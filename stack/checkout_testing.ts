@@ -99,6 +99,27 @@ export async function withCheckout(
   }
 }
 
+/**
+ * Has a stack note the functions' processes that it starts.
+ *
+ * @param checkout Whose stack has not been started yet.
+ * @param variables Variables that the processes get in place of the stack's.
+ * @returns Reads their ids, the newest last.
+ */
+export async function noteProcesses(
+  { root, environment }: Checkout,
+  variables: Record<string, string> = {},
+): Promise<() => number[]> {
+  const deno = Deno.env.get("STACK_DENO") || Deno.execPath();
+  const exports = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'\n`);
+  const script = `#!/bin/sh\n${
+    exports.join("")
+  }[ "$1" = run ] && echo $$ >>'${root}/processes'\nexec '${deno}' "$@"\n`;
+  environment.STACK_DENO = `${root}/deno`;
+  await Deno.writeTextFile(environment.STACK_DENO, script, { mode: 0o755 });
+  return () => Deno.readTextFileSync(`${root}/processes`).trim().split("\n").map(Number);
+}
+
 function client(checkout: Checkout) {
   const env = Deno.readTextFileSync(`${checkout.dir}/env`);
   const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";

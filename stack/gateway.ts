@@ -9,7 +9,9 @@ import { jwtVerify } from "jose";
 
 import { unwrapMultipart } from "./adapters/multipart_upload.ts";
 import { nameSigningKey } from "./adapters/session_token_kid.ts";
+import { mendObjectInfo } from "./adapters/storage_object_info.ts";
 import { mendSigning } from "./adapters/storage_signed_urls.ts";
+import { refuseToken } from "./adapters/storage_token_refusals.ts";
 import type { Functions } from "./functions.ts";
 import type { StackKeys } from "./keys.ts";
 import { within } from "./within.ts";
@@ -56,14 +58,16 @@ export function serveGateway(port: number, backends: Backends): Gateway {
     const { pathname } = new URL(request.url);
     return pathname.startsWith(`${FUNCTIONS_PREFIX}/`)
       ? toFunction(request, backends)
-      : toLite(request, backends.lite);
+      : toLite(request, backends);
   });
   return {
     stop: () => within(PATIENCE_MS, server.shutdown()),
   };
 }
 
-async function toLite(incoming: Request, lite: Lite): Promise<Response> {
+async function toLite(incoming: Request, { lite, keys }: Backends): Promise<Response> {
+  const refusal = await refuseToken(incoming, keys.jwtSecret);
+  if (refusal) return refusal;
   let request: Request;
   try {
     request = await unwrapMultipart(incoming);
@@ -73,7 +77,10 @@ async function toLite(incoming: Request, lite: Lite): Promise<Response> {
       { status: 400 },
     );
   }
-  return await mendSigning(request, (signing) => lite.fetch(signing));
+  return await mendSigning(
+    request,
+    (signing) => mendObjectInfo(signing, (info) => lite.fetch(info)),
+  );
 }
 
 async function toFunction(incoming: Request, backends: Backends): Promise<Response> {

@@ -18,7 +18,7 @@ alter table public.project_chats add constraint project_chats_chat_id_fkey
 create index project_chats_user_chat on public.project_chats (user_id, chat_id);
 
 -- Invoker: who may not read the project gets no owner, and the row is refused by its policy.
-create function private.own_project_chat()
+create function private.take_project_owner()
 returns trigger
 language plpgsql volatile set search_path = ''
 as $$
@@ -26,8 +26,8 @@ begin
   select p.user_id into new.user_id from public.projects as p where p.id = new.project_id;
   return new;
 end $$;
-comment on function private.own_project_chat() is 'Trigger function: sets whose project it is that a chat is put into';
-revoke all on function private.own_project_chat() from public, anon, authenticated, service_role;
+comment on function private.take_project_owner() is 'Trigger function: sets whose project it is that a row is put into';
+revoke all on function private.take_project_owner() from public, anon, authenticated, service_role;
 
-create trigger own_project_chat before insert or update on public.project_chats
-  for each row execute function private.own_project_chat();
+create trigger take_project_owner before insert or update on public.project_chats
+  for each row execute function private.take_project_owner();

@@ -1017,7 +1017,9 @@ export type Database = {
       "file_uploads": {
         Row: {
           "bucket_name": string;
+          "chat_id": string | null;
           "created_at": string;
+          "expires_at": string | null;
           "file_name": string;
           "file_path": string;
           "file_size": number | null;
@@ -1026,13 +1028,18 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "status": string;
           "updated_at": string;
+          "upload_path": string | null;
           "user_id": string;
+          "verified_at": string | null;
         };
         ComputedFields: never;
         Insert: {
           "bucket_name": string;
+          "chat_id"?: string | null;
           "created_at"?: string;
+          "expires_at"?: string | null;
           "file_name": string;
           "file_path": string;
           "file_size"?: number | null;
@@ -1041,12 +1048,17 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "status"?: string;
           "updated_at"?: string;
+          "upload_path"?: string | null;
           "user_id": string;
+          "verified_at"?: string | null;
         };
         Update: {
           "bucket_name"?: string;
+          "chat_id"?: string | null;
           "created_at"?: string;
+          "expires_at"?: string | null;
           "file_name"?: string;
           "file_path"?: string;
           "file_size"?: number | null;
@@ -1055,10 +1067,20 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "status"?: string;
           "updated_at"?: string;
+          "upload_path"?: string | null;
           "user_id"?: string;
+          "verified_at"?: string | null;
         };
         Relationships: [
+          {
+            foreignKeyName: "file_uploads_chat_id_fkey";
+            columns: ["user_id", "chat_id"];
+            isOneToOne: false;
+            referencedRelation: "encrypted_chats";
+            referencedColumns: ["user_id", "id"];
+          },
           {
             foreignKeyName: "file_uploads_project_id_fkey";
             columns: ["project_id"];
@@ -1414,6 +1436,7 @@ export type Database = {
           "storage_path": string;
           "updated_at": string;
           "uploaded_at": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1427,6 +1450,7 @@ export type Database = {
           "storage_path": string;
           "updated_at"?: string;
           "uploaded_at"?: string;
+          "user_id"?: string;
         };
         Update: {
           "created_at"?: string;
@@ -1439,6 +1463,7 @@ export type Database = {
           "storage_path"?: string;
           "updated_at"?: string;
           "uploaded_at"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -2502,6 +2527,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "complete_upload": {
+        Args: { "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -2566,6 +2601,13 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "delete_files": {
+        Args: { "bucket": string; "paths": (string)[]; "user_id": string };
+        Returns: {
+          "path": string;
+          "stored": boolean;
+        }[];
+      };
       "delete_project": {
         Args: {
           "actor"?: string;
@@ -2582,6 +2624,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "expire_uploads": { Args: { "batch"?: number }; Returns: number };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -2604,6 +2647,16 @@ export type Database = {
         };
       };
       "get_bucket_size": { Args: { "bucket_name": string }; Returns: number };
+      "get_bucket_terms": {
+        Args: { "bucket": string };
+        Returns: Database["public"]["CompositeTypes"]["bucket_terms"];
+        SetofOptions: {
+          from: "*";
+          to: "bucket_terms";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_chat": {
         Args: { "chat_id": string; "from_segment"?: number; "known_data_version"?: number };
         Returns: Database["public"]["CompositeTypes"]["chat_page"];
@@ -2625,6 +2678,26 @@ export type Database = {
         };
       };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_storage_usage": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
+        SetofOptions: {
+          from: "*";
+          to: "storage_usage";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
+      "get_upload": {
+        Args: { "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_user_full_profile": { Args: { "user_uuid": string }; Returns: Json };
       "grant_credits": {
         Args: {
@@ -2720,6 +2793,27 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_hold";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "reserve_upload": {
+        Args: {
+          "actor"?: string;
+          "bucket": string;
+          "chat_id"?: string;
+          "content_type": string;
+          "idempotency_key"?: string;
+          "name": string;
+          "project_id"?: string;
+          "size": number;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2890,6 +2984,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "set_storage_quota": {
+        Args: { "bytes": number; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
+        SetofOptions: {
+          from: "*";
+          to: "storage_usage";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       "settle_due_credits": { Args: { "batch"?: number }; Returns: number };
       "start_conversation": {
         Args: {
@@ -2910,6 +3014,10 @@ export type Database = {
       };
       "storage_objects_removed": {
         Args: { "bucket_id": string; "names": (string)[] };
+        Returns: number;
+      };
+      "storage_removals_failed": {
+        Args: { "bucket_id": string; "error": string; "names": (string)[] };
         Returns: number;
       };
       "sync_chats": {
@@ -2957,6 +3065,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "verify_upload": {
+        Args: { "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "void_credit_grant": {
         Args: {
           "grant_id": string;
@@ -2980,6 +3098,14 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "bucket_terms": {
+        "bucket": string | null;
+        "is_public": boolean | null;
+        "max_file_size": number | null;
+        "content_types": (string)[] | null;
+        "is_opaque": boolean | null;
+        "download_seconds": number | null;
+      };
       "chat_changes": {
         "changes": Json | null;
         "cursor": string | null;
@@ -3124,6 +3250,27 @@ export type Database = {
       "started_conversation": {
         "conversation": Json | null;
         "messages": Json | null;
+        "replayed": boolean | null;
+      };
+      "storage_usage": {
+        "bucket": string | null;
+        "used": number | null;
+        "reserved": number | null;
+        "allowed": number | null;
+      };
+      "upload_reservation": {
+        "id": string | null;
+        "bucket": string | null;
+        "path": string | null;
+        "upload_path": string | null;
+        "name": string | null;
+        "size": number | null;
+        "content_type": string | null;
+        "project_id": string | null;
+        "chat_id": string | null;
+        "status": string | null;
+        "expires_at": string | null;
+        "is_opaque": boolean | null;
         "replayed": boolean | null;
       };
     };

@@ -1,21 +1,11 @@
 /**
- * Envelopes and wraps around random bytes, as the tests of the routes need them: what is in them is the client's to test.
+ * Keys and chats around random bytes, as the tests of the routes need them.
  *
  * @module
  */
 
+import { random } from "../_testing/envelope.ts";
 import { type Answer, invoke, type TestUser } from "../_testing/testing.ts";
-
-/** The text of an envelope: of format 2 with a key, of format 1.0 without. */
-export function envelope(key_id?: string, bytes = 16): string {
-  return JSON.stringify({
-    v: key_id ? "2" : "1.0",
-    ...(key_id && { key_id }),
-    nonce: random(12),
-    ciphertext: random(bytes),
-    mac: random(16),
-  });
-}
 
 /** A wrap under a password, and one under a recovery key: what the first keys need. */
 export function wraps(...more: Record<string, unknown>[]): Record<string, unknown>[] {
@@ -45,13 +35,4 @@ export async function setKeys(user: TestUser): Promise<string> {
 /** Saves a chat; answers what the function answered. */
 export function save(user: TestUser, id: string, body: Record<string, unknown>): Promise<Answer> {
   return invoke(user.client, `chats/${id}`, { method: "PUT", body });
-}
-
-function random(bytes: number): string {
-  let text = "";
-  for (let left = bytes; left > 0; left -= 65_536) {
-    const part = crypto.getRandomValues(new Uint8Array(Math.min(left, 65_536)));
-    for (const byte of part) text += String.fromCharCode(byte);
-  }
-  return btoa(text);
 }

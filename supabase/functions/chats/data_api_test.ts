@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
+import { envelope } from "../_testing/envelope.ts";
 import { invoke, signUp, test, until, withDatabase } from "../_testing/testing.ts";
-import { envelope, save, setKeys } from "./chats_testing.ts";
+import { save, setKeys } from "./chats_testing.ts";
 
 test("Chuk Chat's own way of writing keeps working, and is counted and synchronised", async () => {
   const { client, id: user_id } = await signUp();

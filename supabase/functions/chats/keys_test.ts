@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
+import { envelope } from "../_testing/envelope.ts";
 import { type Answer, invoke, signUp, test, type TestUser } from "../_testing/testing.ts";
-import { envelope, save, setKeys, wrap, wraps } from "./chats_testing.ts";
+import { save, setKeys, wrap, wraps } from "./chats_testing.ts";
 
 const put = (user: TestUser, body: Record<string, unknown>): Promise<Answer> =>
   invoke(user.client, "chats/keys", { method: "PUT", body });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { envelope } from "../_testing/envelope.ts";
 import {
   anonymousClient,
   invoke,
@@ -8,7 +9,7 @@ import {
   test,
   withDatabase,
 } from "../_testing/testing.ts";
-import { envelope, save, setKeys } from "./chats_testing.ts";
+import { save, setKeys } from "./chats_testing.ts";
 
 test("PUT /chats/:id makes a chat, saves the version that was read and refuses another", async () => {
   const user = await signUp();

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 
-import { envelope } from "../../functions/chats/chats_testing.ts";
+import { envelope } from "../../functions/_testing/envelope.ts";
 import {
   signUp,
   soak,

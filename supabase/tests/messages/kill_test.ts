@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { inspect } from "node:util";
 
 import { type Answer, invoke, soak, test, until } from "../../functions/_testing/testing.ts";
-import { type Checkout, withCheckout } from "../../../stack/checkout_testing.ts";
+import { noteProcesses, withCheckout } from "../../../stack/checkout_testing.ts";
 import {
   assertAllSaved,
   assertBooks,
@@ -19,16 +19,6 @@ const ANSWERS = Math.min(300, Math.ceil(60 * soak));
 
 /** How often, at least, something has to have come about that is left to chance. */
 const FAIR = ANSWERS / 20;
-
-/** Has a stack note the functions' processes that it starts; returns how to read their ids, the newest last. */
-async function noteProcesses({ root, environment }: Checkout): Promise<() => number[]> {
-  const deno = Deno.env.get("STACK_DENO") || Deno.execPath();
-  const script =
-    `#!/bin/sh\n[ "$1" = run ] && echo $$ >>'${root}/processes'\nexec '${deno}' "$@"\n`;
-  environment.STACK_DENO = `${root}/deno`;
-  await Deno.writeTextFile(environment.STACK_DENO, script, { mode: 0o755 });
-  return () => Deno.readTextFileSync(`${root}/processes`).trim().split("\n").map(Number);
-}
 
 /** Saves each answer with one request, whether that is answered or not. */
 async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {

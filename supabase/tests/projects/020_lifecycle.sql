@@ -19,6 +19,8 @@ insert into project_files (project_id, file_name, storage_path, file_type, file_
   (pg_temp.id('project'), 'f', pg_temp.path('f'), 'txt', 1), (pg_temp.id('project'), 'g', pg_temp.path('g', 'stranger'), 'txt', 1);
 insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name) values
   (tests.user_id('owner'), pg_temp.id('project'), 'u', pg_temp.path('u'), 'chat_attachments');
+insert into storage.objects (bucket_id, name)
+values ('project-files', pg_temp.path('f')), ('project-files', pg_temp.path('g', 'stranger')), ('chat_attachments', pg_temp.path('u'));
 
 create function pg_temp.clone(name text, project text default 'project', messages boolean default true, files boolean default false,
   title text default null, key text default null) returns public.project_change language sql as $$
@@ -66,15 +68,15 @@ select is((pg_temp.remove('boss', true, 'gone')).replayed, true, 'a repeat finds
 select is(tests.refusal($$ select pg_temp.remove('owner', true) $$), 'PT404 project_not_found', 'there it is no more');
 select is_empty($$ select 1 from messages where project_id = pg_temp.id('project') union all select 1 from project_files where project_id = pg_temp.id('project') $$,
   'nor what was in it');
-select bag_eq($$ select bucket_id, name from private.storage_removals $$,
-  $$ values ('project-files', pg_temp.path('f')), ('chat_attachments', pg_temp.path('u')) $$, 'its own objects are queued, and nobody else''s');
-select is_empty($$ select * from next_storage_removals() $$, 'not while a copy names them');
+select is_empty($$ select * from private.storage_removals $$, 'its objects are not queued while a copy names them');
 delete from projects where id = (select (project ->> 'id')::uuid from c);
-insert into private.storage_removals (bucket_id, name) values ('project-files', pg_temp.path('f')), ('chat_attachments', pg_temp.path('u'));
-select is((select count(*) from next_storage_removals()), 2::bigint, 'when none does they are next');
-select is((select count(*) from next_storage_removals(1)), 1::bigint, 'in batches');
+select bag_eq($$ select bucket_id, name from private.storage_removals $$,
+  $$ values ('project-files', pg_temp.path('f')), ('chat_attachments', pg_temp.path('u')) $$, 'and then are, but nobody else''s');
+select is((select count(*) from next_storage_removals(1)), 1::bigint, 'they are next, in batches');
+update private.storage_removals set due_at = now();
+select is((select count(*) from next_storage_removals()), 2::bigint, 'and again until somebody reports');
 select is(storage_objects_removed('project-files', array[pg_temp.path('f'), 'x']), 1, 'and leave the list');
-select is((select count(*) from next_storage_removals()), 1::bigint, 'when they are removed');
+select is((select count(*) from private.storage_removals), 1::bigint, 'when they are removed');
 select is(tests.refusal($$ select next_storage_removals(1001) $$), 'PT422 invalid_batch', 'the Storage API takes 1000');
 
 select * from finish();

@@ -1,0 +1,142 @@
+/**
+ * What files cost: signing one upload with its reservation against a bare signature, signing 1000 downloads in one call
+ * against calling Storage once per path, and reserving for users who have more and more stored.
+ *
+ * Round trips are those that the client makes. The stack's Storage is `@supabase/lite`, whose adapter signs a list path by
+ * path: what that takes is Storage's time, here, and the reference beside it takes the same.
+ *
+ * @module
+ */
+
+import { createClient } from "@supabase/supabase-js";
+
+import { readOptions } from "../stack/options.ts";
+import { freePort } from "../stack/ports.ts";
+import { connect } from "../stack/postgres.ts";
+import { noReport, say } from "../stack/progress.ts";
+import { startStack } from "../stack/stack.ts";
+import { DURABLE, judge, SCALE } from "./throughput.ts";
+
+const PATHS = Math.max(10, Math.round(1_000 * SCALE));
+/** Objects that the users have whose reservations are measured. */
+const STORED = [0, 1_000, 10_000, 100_000].map((count) => Math.round(count * SCALE));
+/** Times that each piece of work is done; the median counts. */
+const RUNS = Math.max(5, Math.round(51 * SCALE));
+/** Calls that a client has under way at once when it makes one per path. */
+const AT_ONCE = 16;
+
+interface Cost {
+  ms: number;
+  trips: number;
+}
+
+let trips = 0;
+const countingFetch: typeof fetch = (input, init) => {
+  trips++;
+  return fetch(input, init);
+};
+
+async function measure(work: () => Promise<unknown>, runs = RUNS): Promise<Cost> {
+  const times: number[] = [];
+  await work();
+  trips = 0;
+  for (let run = 0; run < runs; run++) {
+    const start = performance.now();
+    await work();
+    times.push(performance.now() - start);
+  }
+  return { ms: times.toSorted((a, b) => a - b)[Math.floor(runs / 2)] ?? NaN, trips: trips / runs };
+}
+
+function report(name: string, ours: Cost, reference: Cost, aim?: number): void {
+  const [a, b] = [ours, reference].map(({ ms, trips }) =>
+    `${ms.toFixed(2).padStart(9)} ms ${String(trips).padStart(5)} trips`
+  );
+  const reached = reference.trips / ours.trips;
+  const time = (ours.ms / reference.ms).toFixed(2);
+  say(
+    `${name.padEnd(46)} ${a} ${b}   time x${time}, trips 1/${reached.toFixed(0)}${
+      judge(reached, aim)
+    }`,
+  );
+}
+
+const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
+await Deno.chmod(dir, 0o755);
+const stack = await startStack(
+  { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
+  { report: noReport, log: () => {}, watch: false, durable: DURABLE },
+);
+const sql = connect(stack.access, "postgres");
+try {
+  const { SUPABASE_URL = "", SUPABASE_PUBLISHABLE_KEY = "" } = stack.environment;
+  const client = createClient(SUPABASE_URL, SUPABASE_PUBLISHABLE_KEY, {
+    auth: { persistSession: false, autoRefreshToken: false },
+    global: { fetch: countingFetch },
+  });
+  const { data } = await client.auth.signUp({ email: "a@example.com", password: "correct horse" });
+  const user = data.user?.id ?? "";
+  const bucket = client.storage.from("app_storage");
+  await sql`update private.settings set value = 100000 where name = 'files.open_uploads'`;
+  await sql`select set_storage_quota(${user}, 1099511627776)`;
+  const invoke = async (path: string, body: Record<string, unknown>) => {
+    const { data, error } = await client.functions.invoke(path, { body });
+    if (error) throw new Error(await error.context.text());
+    return data;
+  };
+  const declared = { bucket: "app_storage", name: "a.png", size: 1, content_type: "image/png" };
+
+  say(`Median of ${RUNS}; ours, and the reference\n`);
+  const reserved = await invoke("files/uploads", declared);
+  const sign = await measure(() => invoke("files/uploads", declared));
+  const bare = await measure(() => bucket.createSignedUploadUrl(reserved.upload_path));
+  report("an upload, reserved and signed; a bare signature", sign, bare);
+
+  await sql`insert into storage.objects (bucket_id, name, metadata)
+    select 'app_storage', ${user} || '/f' || n, '{"size": 100}' from generate_series(1, ${PATHS}) as n`;
+  const paths = Array.from({ length: PATHS }, (_, n) => `${user}/f${n + 1}`);
+  const few = 5;
+  const many = await measure(async () => {
+    const { urls } = await invoke("files/downloads", { bucket: "app_storage", paths });
+    if (urls.length !== PATHS) throw new Error(`${urls.length} of ${PATHS} signed`);
+  }, few);
+  const each = await measure(async () => {
+    const left = [...paths];
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (let path = left.pop(); path; path = left.pop()) await bucket.createSignedUrl(path, 60);
+    }));
+  }, few);
+  const own = await measure(() => bucket.createSignedUrls(paths, 60), few);
+  const single = await measure(() => bucket.createSignedUrl(paths[0] ?? "", 60));
+  report(`${PATHS} downloads; one call per path, ${AT_ONCE} at once`, many, each, 50);
+  report(`${PATHS} downloads; Storage's own call for them`, many, own);
+  const one = await measure(() =>
+    invoke("files/downloads", { bucket: "app_storage", paths: [paths[0]] })
+  );
+  report("one download; one call of Storage", one, single);
+
+  say("\nReserving in SQL, by what the user has stored; each as a ratio to none\n");
+  let first: number | undefined;
+  for (const count of STORED) {
+    const id = crypto.randomUUID();
+    await sql`insert into auth.users (id, email) values (${id}, ${`${id}@example.com`})`;
+    await sql`insert into storage.objects (bucket_id, name, metadata)
+      select 'app_storage', ${id} || '/f' || n, '{"size": 100, "mimetype": "image/png", "eTag": "x"}'
+      from generate_series(1, ${count}::int) as n`;
+    await sql.unsafe("analyze storage.objects");
+    const { ms } = await measure(async () => {
+      const [upload] =
+        await sql`select (reserve_upload(${id}, 'app_storage', 'a', 1, 'image/png')).id`;
+      await sql`select release_upload(${id}, ${upload?.id})`;
+    });
+    say(
+      `${String(count).padStart(7)} objects: ${ms.toFixed(2).padStart(8)} ms (x${
+        (ms / (first ??= ms)).toFixed(2)
+      })`,
+    );
+  }
+} finally {
+  await sql.end();
+  await stack.stop();
+  await Deno.remove(dir, { recursive: true });
+}

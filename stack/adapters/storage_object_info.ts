@@ -1,0 +1,34 @@
+/**
+ * What is known of an object, which Supabase Storage answers with its `size` and `content_type`; `@supabase/lite` has them
+ * within `metadata` only (seen in 0.10.0).
+ *
+ * @module
+ */
+
+/** `/object/info/BUCKET/PATH`, and the same for public ones. */
+const INFO_PATH = /^\/storage\/v1\/object\/info\//;
+
+/**
+ * Answers a request to Storage, with size and type beside the rest when it is one for an object's information.
+ *
+ * @param request The request.
+ * @param answer Asks `@supabase/lite`.
+ */
+export async function mendObjectInfo(
+  request: Request,
+  answer: (request: Request) => Promise<Response>,
+): Promise<Response> {
+  const response = await answer(request);
+  if (!INFO_PATH.test(new URL(request.url).pathname) || !response.ok) return response;
+  const { metadata, user_metadata, httpMetadata: _, ...others } = await response.json();
+  const headers = new Headers(response.headers);
+  headers.delete("content-length");
+  return Response.json({
+    ...others,
+    size: metadata?.size ?? null,
+    content_type: metadata?.mimetype ?? null,
+    cache_control: metadata?.cacheControl ?? null,
+    etag: metadata?.eTag ?? null,
+    metadata: user_metadata ?? {},
+  }, { headers });
+}

@@ -1,0 +1,26 @@
+/**
+ * Envelopes of chats around random bytes: what is in them is the client's to test.
+ *
+ * @module
+ */
+
+/** The text of an envelope: of format 2 with a key, of format 1.0 without. */
+export function envelope(key_id?: string, bytes = 16): string {
+  return JSON.stringify({
+    v: key_id ? "2" : "1.0",
+    ...(key_id && { key_id }),
+    nonce: random(12),
+    ciphertext: random(bytes),
+    mac: random(16),
+  });
+}
+
+/** So many random bytes, in base64. */
+export function random(bytes: number): string {
+  let text = "";
+  for (let left = bytes; left > 0; left -= 65_536) {
+    const part = crypto.getRandomValues(new Uint8Array(Math.min(left, 65_536)));
+    for (const byte of part) text += String.fromCharCode(byte);
+  }
+  return btoa(text);
+}

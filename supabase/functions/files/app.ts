@@ -1,0 +1,119 @@
+/**
+ * Files: uploads that are reserved and checked, downloads, deletion, and what is in use.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+
+import { afterResponse } from "../_shared/after_response.ts";
+import { answer } from "../_shared/answer.ts";
+import { createApp } from "../_shared/app.ts";
+import { authenticate, type AuthenticatedEnv, userId } from "../_shared/auth.ts";
+import { readFor } from "../_shared/messages.ts";
+import { Problem } from "../_shared/problem.ts";
+import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
+import { call } from "../_shared/rpc.ts";
+import { fromStorage } from "../_shared/storage_error.ts";
+import { removeObjects, removeQueuedObjects } from "../_shared/storage_removal.ts";
+import { startUpload, type UploadRequest } from "../_shared/uploads.ts";
+import { signDownloads } from "./downloads.ts";
+import { type Declared, inspect } from "./inspection.ts";
+import * as schema from "./schema.ts";
+
+const openapi = () => import("./openapi.json", { with: { type: "json" } });
+
+/** 1000 paths of 1024 characters, in UTF-8. */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/** The routes of `files`; `openapi.ts` describes them. */
+export const app = createApp("files", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+
+app.post("/uploads", authenticate(["user", "secret"]), async (c) => {
+  const idempotency_key = readIdempotencyKey(c);
+  const body = await readFor(c, schema.UserUpload, schema.ServiceUpload);
+  const request = { ...body, idempotency_key } as unknown as UploadRequest;
+  return answer(c, await startUpload(c.var.supabaseContext, request), 201);
+});
+
+app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const { id: upload_id } = readPath(c, schema.UploadPath);
+  const user_id = await readUser(c);
+  const upload = await call(() => supabaseAdmin.rpc("get_upload", { user_id, upload_id }));
+  if (upload.status === "complete") return c.json(toFile(upload));
+
+  // SQL fills in what it declares as able to be null.
+  const declared = upload as Declared;
+  const { bucket, upload_path } = declared;
+  const fault = await inspect(supabaseAdmin, declared);
+  if (fault) {
+    // The record first: whatever happens from here on, the object is on the list.
+    await call(() => supabaseAdmin.rpc("release_upload", { user_id, upload_id }));
+    await removeObjects(supabaseAdmin, bucket, [upload_path]);
+    throw new Problem(422, "upload_rejected", `What was uploaded has another ${fault.rule}`, {
+      hint: "Reserve another upload, as what the file is",
+      fields: { ...fault },
+    });
+  }
+  if (upload.path !== upload_path) {
+    await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id }));
+    const { error } = await supabaseAdmin.storage.from(bucket)
+      .setHeader("x-upsert", "true").copy(upload_path, upload.path as string);
+    if (error) throw fromStorage(error);
+  }
+  const completed = await call(() => supabaseAdmin.rpc("complete_upload", { user_id, upload_id }));
+  if (upload.path !== upload_path) afterResponse(removeQueuedObjects(supabaseAdmin));
+  return c.json(toFile(completed));
+});
+
+app.post("/downloads", authenticate("user"), async (c) => {
+  const { supabase, supabaseAdmin } = c.var.supabaseContext;
+  return c.json(
+    await signDownloads(supabase, supabaseAdmin, await readJson(c, schema.Downloads)),
+  );
+});
+
+app.delete("/", authenticate(["user", "secret"]), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const body = await readFor(c, schema.UserDeletion, schema.ServiceDeletion);
+  const { user_id, bucket, paths } = body as unknown as Deletion;
+  const found = await call(() => supabaseAdmin.rpc("delete_files", { user_id, bucket, paths }));
+  const stored = found.filter((file) => file.stored).map((file) => file.path);
+  await removeObjects(supabaseAdmin, bucket, stored);
+  const deleted = new Set(found.map((file) => file.path));
+  return c.json({
+    deleted: [...deleted],
+    not_found: [...new Set(paths)].filter((path) => !deleted.has(path)),
+  });
+});
+
+app.get("/usage", authenticate(["user", "secret"]), async (c) => {
+  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const user_id = authMode === "user"
+    ? (readQuery(c, schema.UserUsage), userId(c.var.supabaseContext))
+    : readQuery(c, schema.ServiceUsage).user_id;
+  const usage = await call(() => supabaseAdmin.rpc("get_storage_usage", { user_id }));
+  const [total, ...buckets] = usage;
+  return c.json({ ...total, bucket: undefined, buckets });
+});
+
+interface Deletion {
+  user_id: string;
+  bucket: string;
+  paths: string[];
+}
+
+/** The user whom a completion is for: a signed-in one needs no body. */
+async function readUser(c: Context<AuthenticatedEnv>): Promise<string> {
+  const isEmpty = (await c.req.arrayBuffer()).byteLength === 0;
+  return isEmpty && c.var.supabaseContext.authMode === "user"
+    ? userId(c.var.supabaseContext)
+    : (await readFor(c, schema.UserCompletion, schema.ServiceCompletion)).user_id;
+}
+
+/** An upload as its user sees it once it is complete. */
+function toFile(upload: Record<string, unknown>) {
+  const { id, bucket, path, name, size, content_type, project_id, chat_id } = upload;
+  return { id, bucket, path, name, size, content_type, project_id, chat_id };
+}

@@ -1,0 +1,79 @@
+/**
+ * Signs downloads, many at once.
+ *
+ * @module
+ */
+
+import type { SupabaseClient } from "@supabase/supabase-js";
+import type * as z from "zod/mini";
+
+import type { Database } from "../_shared/database.types.ts";
+import { Problem } from "../_shared/problem.ts";
+import { call } from "../_shared/rpc.ts";
+import { fromStorage } from "../_shared/storage_error.ts";
+import type * as schema from "./schema.ts";
+
+/** Seconds that a URL is good for unless the caller says otherwise; no bucket's maximum is lower. */
+const DEFAULT_SECONDS = 3600;
+
+/** What was signed, and what was not. */
+export interface SignedDownloads {
+  urls: { path: string; url: string }[];
+  refused: { path: string; reason: string }[];
+  /** When the URLs end. */
+  expires_at: string;
+}
+
+/**
+ * Signs the downloads that the caller may read: Storage's own policies decide, for all in one call.
+ *
+ * @param caller Calls as the user.
+ * @param service Calls as the service, for the bucket's rules.
+ * @param request What to sign.
+ * @throws {Problem} 404 `bucket_not_found`; 422 `expiry_too_long`; what Storage refuses.
+ */
+export async function signDownloads(
+  caller: SupabaseClient<Database>,
+  service: SupabaseClient<Database>,
+  request: z.infer<typeof schema.Downloads>,
+): Promise<SignedDownloads> {
+  const { bucket, expires_in = DEFAULT_SECONDS } = request;
+  const items = request.paths.map((item) => typeof item === "string" ? { path: item } : item);
+  const paths = [...new Set(items.map(({ path }) => path).filter(canExist))];
+  const now = Date.now();
+  const [terms, signed] = await Promise.all([
+    call(() => service.rpc("get_bucket_terms", { bucket })),
+    paths.length > 0 ? caller.storage.from(bucket).createSignedUrls(paths, expires_in) : undefined,
+  ]);
+  const longest = terms.download_seconds ?? DEFAULT_SECONDS;
+  if (expires_in > longest) {
+    throw new Problem(422, "expiry_too_long", `A URL here is good for at most ${longest} seconds`, {
+      fields: { maximum: longest },
+    });
+  }
+  if (signed?.error) throw fromStorage(signed.error);
+
+  const answers = new Map(signed?.data.map((answer) => [answer.path, answer]));
+  const result: SignedDownloads = {
+    urls: [],
+    refused: [],
+    expires_at: new Date(now + expires_in * 1000).toISOString(),
+  };
+  for (const { path, download } of items as { path: string; download?: string }[]) {
+    const answer = answers.get(path);
+    if (answer?.signedUrl) {
+      const name = download === undefined ? "" : `&download=${encodeURIComponent(download)}`;
+      result.urls.push({ path, url: answer.signedUrl + name });
+    } else {
+      result.refused.push({ path, reason: answer?.error ?? "There can be no such object" });
+    }
+  }
+  return result;
+}
+
+/** Whether an object can have a name: one that cannot would fail the whole call. */
+function canExist(path: string): boolean {
+  return path.length > 0 && path.length <= 1024 && path.isWellFormed() &&
+    // deno-lint-ignore no-control-regex -- it is those that are meant
+    !/[\0-\x1f\x7f]|^\/|(^|\/)\.{1,2}(\/|$)/.test(path);
+}

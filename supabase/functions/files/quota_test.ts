@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+
+import { invoke, serviceClient, signUp, soak, test, type TestUser } from "../_testing/testing.ts";
+import { complete, PNG, reserve, send, upload, usage } from "./files_testing.ts";
+
+async function setQuota(user: TestUser, bytes: number): Promise<void> {
+  const { error } = await serviceClient().rpc("set_storage_quota", { user_id: user.id, bytes });
+  if (error) throw error;
+}
+
+test("of 50 reservations at once against a nearly full quota, exactly those that fit succeed", async () => {
+  for (let round = 0; round < Math.ceil(2 * soak); round++) {
+    const user = await signUp();
+    const fit = 1 + Math.floor(Math.random() * 20);
+    const there = (await upload(user)).body.size;
+    await setQuota(user, there + fit * 1000 + 999);
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => reserve(user, { size: 1000 })),
+    );
+    const done = answers.filter(({ status }) => status === 201);
+    assert.equal(done.length, fit);
+    assert.equal(new Set(done.map(({ body }) => body.upload_path)).size, fit);
+    for (const { status, body } of answers.filter(({ status }) => status !== 201)) {
+      assert.deepEqual([status, body.code, body.required], [413, "storage_quota_exceeded", 1000]);
+    }
+    assert.deepEqual(await usage(user), { used: there, reserved: fit * 1000 });
+    const rest = await reserve(user, { size: 999 });
+    assert.equal(rest.status, 201);
+    assert.equal((await reserve(user, { size: 1 })).body.available, 0);
+  }
+});
+
+test("reservations, completions and deletions at once leave the usage of what is there", async () => {
+  const user = await signUp();
+  const paths: string[] = (await Promise.all(Array.from({ length: 10 }, () => upload(user))))
+    .map(({ body }) => body.path);
+  await setQuota(user, 20 * PNG.length);
+  const pending = await Promise.all(Array.from({ length: 10 }, () => reserve(user)));
+  await Promise.all(pending.map((reserved) => send(reserved, PNG)));
+  assert.equal((await reserve(user, { size: 1 })).status, 413);
+  const bucket = "chat_attachments";
+  const remove = (paths: string[]) =>
+    invoke(user.client, "files", { method: "DELETE", body: { bucket, paths } });
+  await Promise.all([
+    ...pending.slice(0, 5).flatMap((
+      reserved,
+    ) => [complete(user, reserved), complete(user, reserved)]),
+    ...pending.slice(5).map((reserved) => remove([reserved.body.path])),
+    ...paths.slice(5).map((path) => remove([path])),
+    remove(paths.slice(5)),
+  ]);
+  assert.deepEqual(await usage(user), { used: 10 * PNG.length, reserved: 0 });
+  const { data } = await user.client.from("file_uploads").select("file_path");
+  assert.deepEqual(
+    data?.map(({ file_path }) => file_path).sort(),
+    [...paths.slice(0, 5), ...pending.slice(0, 5).map(({ body }) => body.path)].sort(),
+  );
+});
+
+test("a client that uploads directly is held to the quota", async () => {
+  const user = await signUp();
+  await setQuota(user, 1000);
+  await reserve(user, { size: 600 });
+  const own = user.client.storage.from("app_storage");
+  const put = (name: string, bytes: number, options = {}) =>
+    own.upload(`${user.id}/${name}`, new Blob(["x".repeat(bytes)]), options);
+  assert.equal((await put("a", 200)).error, null);
+  assert.match((await put("b", 401)).error?.message ?? "", /row-level security/);
+  assert.deepEqual(await usage(user), { used: 200, reserved: 600 });
+  const upsert = { upsert: true };
+  assert.match((await put("a", 401, upsert)).error?.message ?? "", /row-level security/);
+  assert.equal((await put("a", 150, upsert)).error, null);
+  await own.remove([`${user.id}/a`]);
+  assert.deepEqual(await usage(user), { used: 0, reserved: 600 });
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+
+import { removeQueuedObjects } from "../_shared/storage_removal.ts";
+import {
+  invoke,
+  serviceClient,
+  signUp,
+  test,
+  type TestUser,
+  withDatabase,
+} from "../_testing/testing.ts";
+import { envelope } from "../_testing/envelope.ts";
+import { PDF, PNG, reserve, send, stored, upload, usage } from "./files_testing.ts";
+
+const service = serviceClient();
+
+/** What is queued of a user's. */
+async function queued(user: TestUser) {
+  return await withDatabase((sql) =>
+    sql`select bucket_id, name, attempts, last_error from private.storage_removals
+      where name like ${`${user.id}/%`} order by bucket_id`
+  );
+}
+
+/** Works the queue off, as the cleanup does. */
+async function runQueue(): Promise<void> {
+  while (await removeQueuedObjects(service) > 0);
+}
+
+test("files are deleted with their records, one's own only", async () => {
+  const [user, stranger] = await Promise.all([signUp(), signUp()]);
+  const own = (await upload(user)).body.path;
+  const pending = await reserve(user);
+  await send(pending, PNG);
+  const direct = `${user.id}/direct.txt`;
+  await user.client.storage.from("chat_attachments")
+    .upload(direct, new Blob(["x"], { type: "text/plain" }));
+  const remove = (by: TestUser, paths: string[]) =>
+    invoke(by.client, "files", { method: "DELETE", body: { bucket: "chat_attachments", paths } });
+
+  const theirs = await remove(stranger, [own, direct, pending.body.path]);
+  assert.deepEqual(theirs.body.deleted, []);
+  assert.equal((await stored(user)).length, 3);
+
+  const paths = [own, direct, pending.body.path];
+  const { status, body } = await remove(user, [...paths, own, "../x", `${stranger.id}/x`]);
+  assert.equal(status, 200);
+  assert.deepEqual(body.deleted.sort(), paths.sort());
+  assert.deepEqual(body.not_found, ["../x", `${stranger.id}/x`]);
+  assert.deepEqual(await stored(user), []);
+  assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
+  assert.equal((await queued(user)).length, 0);
+  assert.deepEqual((await remove(user, paths)).body.deleted, []);
+  assert.equal((await remove(user, [])).body.code, "invalid_request");
+});
+
+test("deleting an account leaves no object behind once the queue has run", async () => {
+  const user = await signUp();
+  const { data: chat } = await user.client.from("encrypted_chats")
+    .insert({ user_id: user.id, encrypted_data: envelope() }).select().single();
+  await upload(user);
+  await upload(user, PNG, { bucket: "avatars" });
+  await upload(user, PNG, { bucket: "user-avatars" });
+  await upload(user, PDF, {
+    bucket: "chat-images",
+    content_type: "application/pdf",
+    chat_id: chat?.id ?? "",
+  });
+  for (const bucket of ["project-files", "app_storage", "voice_recordings"]) {
+    const file = new Blob(["x"], { type: "audio/wav" });
+    await user.client.storage.from(bucket).upload(`${user.id}/a/b ü`, file);
+    await user.client.storage.from(bucket).upload(`${user.id}/direct`, file);
+  }
+  const pending = await reserve(user);
+  await send(pending, PNG);
+  const late = await reserve(user);
+  assert.ok((await stored(user)).length >= 11);
+
+  await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
+  await runQueue();
+  assert.deepEqual(await stored(user), []);
+  assert.equal((await queued(user)).length, 0);
+
+  // The session's token and the upload's URL are good for a while.
+  const direct = await user.client.storage.from("app_storage").upload(
+    `${user.id}/x`,
+    new Blob(["x"]),
+  );
+  assert.match(direct.error?.message ?? "", /row-level security/);
+  await send(late, PNG);
+  await withDatabase((sql) =>
+    sql`update private.spent_uploads set expires_at = now() - interval '1 hour' where user_id = ${user.id}`
+  );
+  await service.rpc("expire_uploads", {});
+  await runQueue();
+  assert.deepEqual(await stored(user), []);
+  const left = await withDatabase((sql) =>
+    sql`select from private.spent_uploads where user_id = ${user.id}`
+  );
+  assert.equal(left.length, 0);
+});
+
+test("deleting a chat takes along its images, and not those that another lists", async () => {
+  const user = await signUp();
+  const newChat = async (image_paths: string[]) => {
+    const { data } = await user.client.from("encrypted_chats")
+      .insert({ user_id: user.id, encrypted_data: envelope(), image_paths }).select().single();
+    return data?.id ?? "";
+  };
+  const bucket = user.client.storage.from("chat-images");
+  const image = async (name: string) => {
+    await bucket.upload(`${user.id}/${name}`, new Blob(["x"]));
+    return `${user.id}/${name}`;
+  };
+  const [listed, shared] = [await image("listed"), await image("shared")];
+  const chat = await newChat([listed, shared]);
+  await newChat([shared]);
+  await image(`${chat}/1_a.enc`);
+  await upload(user, PNG, { bucket: "chat-images", chat_id: chat });
+  await user.client.from("encrypted_chats").delete().eq("id", chat);
+  await runQueue();
+  assert.deepEqual(await stored(user), [`chat-images/${shared}`]);
+});
+
+test("what Storage does not remove stays queued with the reason, holds up nothing else, and is tried again", async () => {
+  const user = await signUp();
+  await upload(user);
+  const bad = `test-${crypto.randomUUID()}`;
+  await withDatabase(async (sql) => {
+    await sql`insert into storage.buckets (id, name) values (${bad}, ${bad})`;
+    await sql`insert into private.bucket_rules (bucket_id, path, max_file_size)
+      values (${bad}, '{user_id}/{id}', 1)`;
+    await sql`insert into storage.objects (bucket_id, name) values (${bad}, ${`${user.id}/x`})`;
+    // Its removal fails in Storage's own database.
+    await sql`create function private.fail_removal() returns trigger language plpgsql
+      set search_path = '' as $$ begin raise exception 'ill' using errcode = '53100'; end $$`;
+    await sql.unsafe(`create trigger fail_removal before delete on storage.objects for each row
+      when (old.bucket_id = '${bad}') execute function private.fail_removal()`);
+  });
+  try {
+    await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
+    await removeQueuedObjects(service);
+    const [left, ...more] = await queued(user);
+    assert.deepEqual([left?.bucket_id, left?.attempts, more.length], [bad, 1, 0]);
+    assert.ok(left?.last_error);
+    assert.deepEqual(await stored(user), [`${bad}/${user.id}/x`]);
+  } finally {
+    await withDatabase((sql) => sql`drop function private.fail_removal cascade`);
+  }
+  await withDatabase((sql) =>
+    sql`update private.storage_removals set due_at = now() where bucket_id = ${bad}`
+  );
+  await runQueue();
+  assert.equal((await queued(user)).length, 0);
+  assert.deepEqual(await stored(user), []);
+  await withDatabase((sql) => sql`delete from private.bucket_rules where bucket_id = ${bad}`);
+});

@@ -1,0 +1,222 @@
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import assert from "node:assert/strict";
+import postgres from "postgres";
+
+import { noteProcesses, withCheckout } from "../../../stack/checkout_testing.ts";
+import { freePort } from "../../../stack/ports.ts";
+import type { Database } from "../../functions/_shared/database.types.ts";
+import { removeQueuedObjects } from "../../functions/_shared/storage_removal.ts";
+import { type Answer, invoke, test, until } from "../../functions/_testing/testing.ts";
+import { GIF, PNG } from "../../functions/files/files_testing.ts";
+
+type Client = SupabaseClient<Database>;
+
+/** Everything that the functions ask of the database and of Storage passes here: each step can be the last. */
+interface Gate {
+  url: string;
+  /** Kills the functions' process before or after the given step of what comes next; 0 is none. */
+  arm(step: number, after: boolean): void;
+  /** How many steps there were since. */
+  steps(): number;
+  /** Whether it has killed it since. */
+  hasKilled(): boolean;
+  stop(): Promise<void>;
+}
+
+function openGate(target: string, kill: () => void): Gate {
+  let count = 0;
+  let last = { step: 0, after: false };
+  let killed = false;
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: freePort(), onListen: () => {} },
+    async (request) => {
+      const step = ++count;
+      const gone = () => {
+        killed = true;
+        kill();
+        return new Response(null, { status: 502 });
+      };
+      if (step === last.step && !last.after) return gone();
+      const { pathname, search } = new URL(request.url);
+      const headers = new Headers(request.headers);
+      headers.delete("host");
+      const body = request.body ? await request.arrayBuffer() : null;
+      const answer = await fetch(`${target}${pathname}${search}`, {
+        method: request.method,
+        headers,
+        body,
+      });
+      if (step !== last.step) return answer;
+      await answer.body?.cancel();
+      return gone();
+    },
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    arm(step, after) {
+      count = 0;
+      last = { step, after };
+      killed = false;
+    },
+    steps: () => count,
+    hasKilled: () => killed,
+    stop: () => server.shutdown(),
+  };
+}
+
+/** A user, and what the test sees of what is theirs. */
+interface Scene {
+  user: Client;
+  user_id: string;
+  service: Client;
+  sql: postgres.Sql;
+}
+
+const declared = {
+  bucket: "chat_attachments",
+  name: "a.png",
+  size: PNG.length,
+  content_type: "image/png",
+};
+
+/** Reserves an upload and sends its bytes: those that were declared, or others. Returns where it is completed. */
+async function prepare({ user }: Scene, bytes = PNG, more = {}): Promise<string> {
+  const body = { ...declared, size: bytes.length, ...more };
+  const reserved = await invoke(user, "files/uploads", { body });
+  assert.equal(reserved.status, 201, JSON.stringify(reserved.body));
+  const { bucket, upload_path, token } = reserved.body;
+  const { error } = await user.storage.from(bucket)
+    .uploadToSignedUrl(upload_path, token, new Blob([bytes], { type: body.content_type }));
+  if (error) throw error;
+  return `files/uploads/${reserved.body.id}/complete`;
+}
+
+/** Requests that are killed within, with what is made ready for each. */
+const REQUESTS: Record<string, (scene: Scene) => Promise<() => Promise<Answer>>> = {
+  reserving: (scene) =>
+    Promise.resolve(() => invoke(scene.user, "files/uploads", { body: declared })),
+  completing: async (scene) => {
+    const path = await prepare(scene);
+    return () => invoke(scene.user, path, { method: "POST" });
+  },
+  replacing: async (scene) => {
+    const old = await prepare(scene, GIF, { bucket: "avatars", content_type: "image/gif" });
+    assert.equal((await invoke(scene.user, old, { method: "POST" })).status, 200);
+    const path = await prepare(scene, PNG, { bucket: "avatars" });
+    return () => invoke(scene.user, path, { method: "POST" });
+  },
+  rejecting: async (scene) => {
+    const path = await prepare(scene, PNG, { size: PNG.length - 1 });
+    return () => invoke(scene.user, path, { method: "POST" });
+  },
+  deleting: async (scene) => {
+    const complete = await prepare(scene);
+    const { body } = await invoke(scene.user, complete, { method: "POST" });
+    return () =>
+      invoke(scene.user, "files", {
+        method: "DELETE",
+        body: { bucket: body.bucket, paths: [body.path] },
+      });
+  },
+};
+
+/** What the cleanup does when the time of reservations and of upload URLs is over. */
+async function cleanUp({ service, sql, user_id }: Scene): Promise<void> {
+  await sql`update file_uploads set expires_at = now() where user_id = ${user_id} and status = 'pending'`;
+  await service.rpc("expire_uploads", {});
+  await sql`update private.spent_uploads set expires_at = now() - interval '1 hour'`;
+  await service.rpc("expire_uploads", {});
+  // Whoever was removing them is gone.
+  await sql`update private.storage_removals set due_at = now()`;
+  while (await removeQueuedObjects(service) > 0);
+}
+
+/** Every object has its complete record and the other way round, nothing is queued or reserved, and usage is the sum. */
+async function assertRight({ sql, service, user_id }: Scene, what: string): Promise<void> {
+  const objects =
+    await sql`select bucket_id || '/' || name as name, (metadata ->> 'size')::int as size
+    from storage.objects where name like ${`${user_id}/%`} order by 1`;
+  const records =
+    await sql`select bucket_name || '/' || file_path as name, file_size::int as size, status
+    from file_uploads where user_id = ${user_id} order by 1`;
+  assert.deepEqual(
+    records.map(({ name, size, status }) => ({ name, size, status })),
+    objects.map(({ name, size }) => ({ name, size, status: "complete" })),
+    what,
+  );
+  const [left] = await sql`select (select count(*) from private.storage_removals)::int
+    + (select count(*) from private.spent_uploads)::int as count`;
+  assert.equal(left?.count, 0, what);
+  const { data } = await service.rpc("get_storage_usage", { user_id });
+  const sum = objects.reduce((sum, { size }) => sum + size, 0);
+  assert.deepEqual([data?.[0]?.used, data?.[0]?.reserved], [sum, 0], what);
+}
+
+test("the functions' process is killed before and after each step of each request, and the cleanup makes it right", async () => {
+  await withCheckout(async (checkout) => {
+    let pids = () => [0];
+    const gate = openGate(
+      `http://127.0.0.1:${checkout.environment.STACK_API_PORT}`,
+      () => Deno.kill(pids().at(-1) as number, "SIGKILL"),
+    );
+    pids = await noteProcesses(checkout, { SUPABASE_URL: gate.url });
+    await checkout.start();
+    const env = await Deno.readTextFile(`${checkout.dir}/env`);
+    const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+    const options = { auth: { persistSession: false, autoRefreshToken: false } };
+    const connect = (key: string) =>
+      createClient<Database>(value("SUPABASE_URL"), value(key), options);
+    const sql = postgres(value("SUPABASE_DB_URL"), { max: 1, onnotice: () => {} });
+    try {
+      let kills = 0;
+      for (const [name, make] of Object.entries(REQUESTS)) {
+        const user = connect("SUPABASE_PUBLISHABLE_KEY");
+        const { data } = await user.auth.signUp({
+          email: `${name}@example.com`,
+          password: "correct horse",
+        });
+        const scene = {
+          user,
+          user_id: data.user?.id ?? "",
+          service: connect("SUPABASE_SECRET_KEY"),
+          sql,
+        };
+        gate.arm(0, false);
+        // What is removed after a response is over when the list is empty.
+        const isQuiet = async () => (await sql`select from private.storage_removals`).length === 0;
+        const undisturbed = await make(scene);
+        await until(isQuiet);
+        gate.arm(0, false);
+        await undisturbed();
+        await until(isQuiet);
+        const steps = gate.steps();
+        assert.ok(steps >= 2, name);
+        for (let step = 1; step <= steps; step++) {
+          for (const after of [false, true]) {
+            const what = `${name}: killed ${after ? "after" : "before"} step ${step} of ${steps}`;
+            gate.arm(0, false);
+            const request = await make(scene);
+            await until(isQuiet);
+            const before = pids().length;
+            gate.arm(step, after);
+            const { status } = await request().catch(() => ({ status: 502 }));
+            // What is done after the response does not change it.
+            await until(gate.hasKilled);
+            assert.ok(status === 502 || name === "replacing" && status === 200, what);
+            gate.arm(0, false);
+            kills++;
+            // The next request has another process, once the stack knows that this one is gone.
+            await until(async () => (await invoke(user, "files/usage")).status === 200);
+            assert.equal(pids().length, before + 1, what);
+            await cleanUp(scene);
+            await assertRight(scene, what);
+          }
+        }
+      }
+      assert.ok(kills >= 20, String(kills));
+    } finally {
+      await sql.end();
+      await gate.stop();
+    }
+  });
+});

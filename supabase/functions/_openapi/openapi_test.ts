@@ -2,12 +2,13 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import assert from "node:assert/strict";
 
 import { functionsUrl, test } from "../_testing/testing.ts";
+import { app as cleanup } from "../cleanup/app.ts";
 import { app as conversations } from "../conversations/app.ts";
 import { app as credits } from "../credits/app.ts";
 import { app as projects } from "../projects/app.ts";
 
 /** Every function and its app. */
-const APPS = { conversations, credits, projects };
+const APPS = { cleanup, conversations, credits, projects };
 
 test("every function answers its OpenAPI document, which is a valid one", async () => {
   const names = [...Deno.readDirSync(new URL("..", import.meta.url))]

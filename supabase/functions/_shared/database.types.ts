@@ -2333,7 +2333,37 @@ export type Database = {
         };
       };
       "cleanup_expired_sessions": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "cleanup_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "enabled": boolean;
+          "job": string;
+          "last_error": string;
+          "last_outcome": string;
+          "last_report": Json;
+          "last_success_at": string;
+          "next_run_at": string;
+          "overdue": boolean;
+          "running": boolean;
+          "schedule": string;
+        }[];
+      };
       "cleanup_old_multipart_uploads": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "cleanup_runs": {
+        Args: { "before"?: number; "job"?: string; "page_size"?: number };
+        Returns: {
+          "batches": number;
+          "bytes": number;
+          "ended_at": string;
+          "error": string;
+          "id": number;
+          "job_name": string;
+          "outcome": string;
+          "report": Json;
+          "rows": number;
+          "started_at": string;
+        }[];
+      };
       "clone_project": {
         Args: {
           "actor"?: string;
@@ -2422,6 +2452,23 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "due_cleanup_jobs": {
+        Args: { "jobs"?: (string)[] };
+        Returns: {
+          "job": string;
+          "schedule": string;
+        }[];
+      };
+      "end_cleanup_run": {
+        Args: {
+          "bytes"?: number;
+          "error"?: string;
+          "job": string;
+          "lease"?: string;
+          "rows"?: number;
+        };
+        Returns: boolean;
+      };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -2507,6 +2554,16 @@ export type Database = {
           & { error: true }
           & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
+      "preview_cleanup": {
+        Args: { "job": string };
+        Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
+        SetofOptions: {
+          from: "*";
+          to: "cleanup_batch";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "quote_credits": {
         Args: { "items": Json; "team_id"?: string; "user_id"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_quote"];
@@ -2554,6 +2611,22 @@ export type Database = {
         };
       };
       "revoke_user_sessions": { Args: { "user_uuid": string }; Returns: undefined };
+      "run_cleanup_batch": {
+        Args: {
+          "bytes"?: number;
+          "job": string;
+          "lease"?: string;
+          "next_run_at"?: string;
+          "rows"?: number;
+        };
+        Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
+        SetofOptions: {
+          from: "*";
+          to: "cleanup_batch";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "save_message_and_update_project": {
         Args: {
           "content_param": Json;
@@ -2724,6 +2797,15 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "cleanup_batch": {
+        "job": string | null;
+        "outcome": string | null;
+        "rows": number | null;
+        "bytes": number | null;
+        "lease": string | null;
+        "run_id": number | null;
+        "report": Json | null;
+      };
       "credit_entry": {
         "account_id": string | null;
         "entry_no": number | null;

@@ -14,16 +14,21 @@ import { unwrap } from "./rpc.ts";
  * Removes one batch of queued objects, of at most 1000.
  *
  * @param client Calls as the service.
- * @returns How many objects were on the batch: fewer than 1000 when that was all.
+ * @returns How many objects left the list, and the bytes of those that were there.
  * @throws {Problem} when the database refuses; {StorageError} when Storage does.
  */
-export async function removeQueuedObjects(client: SupabaseClient<Database>): Promise<number> {
+export async function removeQueuedObjects(
+  client: SupabaseClient<Database>,
+): Promise<{ rows: number; bytes: number }> {
+  let rows = 0;
+  let bytes = 0;
   const queued = unwrap(await client.rpc("next_storage_removals", {}));
   for (const [bucket_id, objects] of Map.groupBy(queued, (object) => object.bucket_id)) {
     const names = objects.map((object) => object.name);
-    const { error } = await client.storage.from(bucket_id).remove(names);
+    const { data, error } = await client.storage.from(bucket_id).remove(names);
     if (error) throw error;
-    unwrap(await client.rpc("storage_objects_removed", { bucket_id, names }));
+    rows += unwrap(await client.rpc("storage_objects_removed", { bucket_id, names }));
+    for (const { metadata } of data) bytes += Number(metadata?.size ?? 0);
   }
-  return queued.length;
+  return { rows, bytes };
 }

@@ -25,6 +25,13 @@ select set_eq(
     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and p.prosecdef $$,
   array[
     'cleanup_expired_sessions()',
+    'cleanup_health()',
+    'cleanup_runs(text,bigint,integer)',
+    'due_cleanup_jobs(text[])',
+    'end_cleanup_run(text,uuid,bigint,bigint,text)',
+    'preview_cleanup(text)',
+    'private.keep_purged_project()',
+    'run_cleanup_batch(text,uuid,bigint,bigint,timestamp with time zone)',
     'cleanup_old_multipart_uploads()',
     'abort_stale_drafts(integer)',
     'clone_project(uuid,uuid,text,boolean,boolean,text,text)',

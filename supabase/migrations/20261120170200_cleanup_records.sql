@@ -1,0 +1,300 @@
+-- Cleanups of records: drafts, deleted projects, tasks, idempotency keys, and what Auth and Storage leave behind. Where a
+-- domain says what is due its rule is used, and written where both can read it. Restoring a project is refused from the
+-- moment its messages begin to go; nothing else of the domains changes.
+
+insert into private.cleanup_jobs (name, description, schedule, batch_size, retention) values
+  ('stale_drafts', 'Answers that nobody goes on writing (messages.draft_limit): aborted with what they have', '*/5 * * * *', 1000,
+    null),
+  ('deleted_projects', 'Projects deleted that long ago, for good; their objects are queued', '13 * * * *', 5000, '30 days'),
+  ('finished_tasks', 'Tasks that were completed or failed that long ago', '33 3 * * *', 5000, '90 days'),
+  ('idempotency_keys', 'Answers kept for repeats: a request repeated later is a new one', '27 * * * *', 5000, '30 days'),
+  ('expired_sessions', 'Sessions of Auth past their end, and its refresh tokens revoked and 30 days old', '18 * * * *', 5000,
+    null),
+  ('multipart_uploads', 'Multipart uploads to Storage that were begun 7 days ago', '38 3 * * *', 1000, null);
+
+-- stale_drafts --------------------------------------------------------------------------------------
+
+create view private.stale_drafts as
+  select m.id, m.updated_at from public.messages as m
+  where m.status = 'streaming'
+    and m.updated_at <= now() - private.setting('messages.draft_limit') * interval '1 second';
+revoke all on private.stale_drafts from public, anon, authenticated, service_role;
+
+-- Aborts drafts that have not changed for messages.draft_limit, with what they have, and returns how many. For the
+-- cleanup: call it until it returns fewer than batch. A hold for such a draft expires by itself.
+-- Definer: it reads the settings. For the service only.
+-- Raises: PT422 invalid_batch.
+create or replace function public.abort_stale_drafts(batch integer default 1000)
+returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_aborted integer;
+begin
+  if batch is null or batch not between 1 and 10000 then
+    raise exception 'A batch has 1 to 10000 drafts' using errcode = 'PT422', detail = 'invalid_batch';
+  end if;
+  update public.messages as m set status = 'aborted'
+  where m.id in (
+    select x.id from private.stale_drafts as x order by x.updated_at limit batch for no key update skip locked);
+  get diagnostics v_aborted = row_count;
+  return v_aborted;
+end $$;
+revoke all on function public.abort_stale_drafts(integer) from public, anon, authenticated;
+grant execute on function public.abort_stale_drafts(integer) to service_role;
+
+create function private.cleanup_stale_drafts(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+begin
+  if dry_run then
+    select count(*) into v_result.rows from private.stale_drafts;
+    return v_result;
+  end if;
+  v_result.rows := public.abort_stale_drafts(job.batch_size);
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_stale_drafts(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- deleted_projects ----------------------------------------------------------------------------------
+
+create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
+
+create table private.project_purges (
+  project_id uuid primary key references public.projects (id) on delete cascade,
+  begun_at timestamptz not null default now()
+);
+comment on table private.project_purges is
+  'Deleted projects of which messages have gone already, as they have more than one batch: they cannot be restored';
+revoke all on private.project_purges from public, anon, authenticated, service_role;
+
+-- In a trigger, because clients bring projects back directly as well. After: the status is settled by then.
+-- Definer: clients may not read the table.
+create function private.keep_purged_project()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if exists (select 1 from private.project_purges as x where x.project_id = new.id) then
+    raise exception 'Project "%" is being deleted for good', new.id
+      using errcode = 'PT409', detail = 'project_purged', hint = 'It was deleted too long ago';
+  end if;
+  return null;
+end $$;
+comment on function private.keep_purged_project() is 'Trigger function: refuses to restore what is half gone';
+revoke all on function private.keep_purged_project() from public, anon, authenticated, service_role;
+
+create trigger keep_purged_project after update on public.projects
+  for each row when (old.status = 'deleted' and new.status <> 'deleted') execute function private.keep_purged_project();
+
+create view private.expired_projects as
+  select p.id, p.deleted_at from public.projects as p
+  where p.status = 'deleted' and p.deleted_at <= now() - private.cleanup_retention('deleted_projects');
+revoke all on private.expired_projects from public, anon, authenticated, service_role;
+
+-- A batch is so many messages, and the projects that are empty then. rows are projects: one with more messages than a
+-- batch has counts when it goes.
+create function private.cleanup_deleted_projects(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_left integer := job.batch_size;
+  v_messages integer;
+  v_id uuid;
+begin
+  if dry_run then
+    select count(*) into v_result.rows from private.expired_projects;
+    return v_result;
+  end if;
+  for v_id in
+    select p.id from private.expired_projects as p order by p.deleted_at limit job.batch_size for update skip locked
+  loop
+    delete from public.messages as m
+    where m.id in (select x.id from public.messages as x where x.project_id = v_id limit v_left);
+    get diagnostics v_messages = row_count;
+    v_left := v_left - v_messages - 1;
+    if v_left < 0 then
+      insert into private.project_purges (project_id) values (v_id) on conflict do nothing;
+      v_result.more := true;
+      return v_result;
+    end if;
+    -- That nothing else refers to them is looked at when they are removed.
+    insert into private.storage_removals (bucket_id, name)
+    select o.bucket_id, o.name from private.project_objects(array[v_id]) as o
+    on conflict do nothing;
+    delete from public.projects as p where p.id = v_id;
+    v_result.rows := v_result.rows + 1;
+    v_result.more := v_left = 0;
+    exit when v_result.more;
+  end loop;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_deleted_projects(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- finished_tasks ------------------------------------------------------------------------------------
+
+create index tasks_finished on public.tasks (updated_at) where status in ('completed', 'error');
+
+create view private.expired_tasks as
+  select t.id, t.updated_at from public.tasks as t
+  where t.status in ('completed', 'error') and t.updated_at <= now() - private.cleanup_retention('finished_tasks');
+revoke all on private.expired_tasks from public, anon, authenticated, service_role;
+
+create function private.cleanup_finished_tasks(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+begin
+  if dry_run then
+    select count(*) into v_result.rows from private.expired_tasks;
+    return v_result;
+  end if;
+  delete from public.tasks as t
+  where t.id in (
+    select x.id from private.expired_tasks as x order by x.updated_at limit job.batch_size for update skip locked);
+  get diagnostics v_result.rows = row_count;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_finished_tasks(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- idempotency_keys ----------------------------------------------------------------------------------
+
+create index idempotency_keys_created_at on private.idempotency_keys (created_at);
+
+create view private.expired_idempotency_keys as
+  select k.owner_id, k.actor, k.key, k.created_at from private.idempotency_keys as k
+  where k.created_at <= now() - private.cleanup_retention('idempotency_keys');
+revoke all on private.expired_idempotency_keys from public, anon, authenticated, service_role;
+
+-- Entries of the ledger do not need them: what must never be done twice, such as the grant for a payment, has a reference
+-- of its own that stays.
+create function private.cleanup_idempotency_keys(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+begin
+  if dry_run then
+    select count(*) into v_result.rows from private.expired_idempotency_keys;
+    return v_result;
+  end if;
+  delete from private.idempotency_keys as k
+  using (
+    select x.owner_id, x.actor, x.key from private.expired_idempotency_keys as x
+    order by x.created_at limit job.batch_size for update skip locked
+  ) as d
+  where k.owner_id = d.owner_id and k.actor = d.actor and k.key = d.key;
+  get diagnostics v_result.rows = row_count;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_idempotency_keys(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- expired_sessions ----------------------------------------------------------------------------------
+
+create view private.ended_sessions as
+  select s.id from auth.sessions as s where s.not_after < now();
+revoke all on private.ended_sessions from public, anon, authenticated, service_role;
+
+create view private.old_refresh_tokens as
+  select t.id from auth.refresh_tokens as t where t.revoked and t.created_at < now() - interval '30 days';
+revoke all on private.old_refresh_tokens from public, anon, authenticated, service_role;
+
+create function private.cleanup_expired_sessions(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_tokens bigint;
+begin
+  if dry_run then
+    select (select count(*) from private.old_refresh_tokens) + (select count(*) from private.ended_sessions)
+    into v_result.rows;
+    return v_result;
+  end if;
+  -- Tokens first: a session takes its own along, uncounted.
+  delete from auth.refresh_tokens as t where t.id in (
+    select x.id from private.old_refresh_tokens as x limit job.batch_size for update skip locked);
+  get diagnostics v_tokens = row_count;
+  delete from auth.sessions as s where s.id in (
+    select x.id from private.ended_sessions as x limit job.batch_size - v_tokens for update skip locked);
+  get diagnostics v_result.rows = row_count;
+  v_result.rows := v_result.rows + v_tokens;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_expired_sessions(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- All at once, as CodingIT-1 documents it.
+-- Definer: the tables of Auth are nobody's else.
+create or replace function public.cleanup_expired_sessions()
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  delete from auth.sessions as s where s.id in (select x.id from private.ended_sessions as x);
+  delete from auth.refresh_tokens as t where t.id in (select x.id from private.old_refresh_tokens as x);
+end $$;
+revoke all on function public.cleanup_expired_sessions() from public, anon, authenticated;
+grant execute on function public.cleanup_expired_sessions() to service_role;
+
+-- multipart_uploads ---------------------------------------------------------------------------------
+
+-- Not every Storage has the table, and its rows are its own: they are deleted one after another.
+-- Definer: the tables of Storage are not the service role's to delete from.
+create function private.cleanup_multipart_uploads(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_due text := 'from storage.s3_multipart_uploads as u where u.created_at < now() - interval ''7 days''';
+begin
+  if to_regclass('storage.s3_multipart_uploads') is null then
+    return v_result;
+  end if;
+  if dry_run then
+    execute format('select count(*) %s', v_due) into v_result.rows;
+    return v_result;
+  end if;
+  execute format('delete from storage.s3_multipart_uploads where id in (select u.id %s limit $1)', v_due)
+  using job.batch_size;
+  get diagnostics v_result.rows = row_count;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_multipart_uploads(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- As the job, all at once.
+-- Definer: the tables of Storage are not the service role's to delete from.
+create or replace function public.cleanup_old_multipart_uploads()
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_job private.cleanup_jobs;
+begin
+  select j.* into v_job from private.cleanup_jobs as j where j.name = 'multipart_uploads';
+  loop
+    exit when not (private.cleanup_multipart_uploads(v_job, false)).more;
+  end loop;
+end $$;
+revoke all on function public.cleanup_old_multipart_uploads() from public, anon, authenticated;
+grant execute on function public.cleanup_old_multipart_uploads() to service_role;

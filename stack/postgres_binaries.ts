@@ -136,7 +136,8 @@ async function requireOwn(dir: string, owners: number[]): Promise<void> {
   }
 }
 
-async function userIds(name: string): Promise<{ uid: number; gid: number }> {
+/** The ids of a user and of its group, by name. */
+export async function userIds(name: string): Promise<{ uid: number; gid: number }> {
   const id = async (flag: string) => {
     const { stdout } = await new Deno.Command("id", { args: [flag, name] }).output();
     return Number(new TextDecoder().decode(stdout));

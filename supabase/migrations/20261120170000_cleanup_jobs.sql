@@ -126,10 +126,11 @@ create type public.cleanup_batch as (
   bytes bigint,
   lease uuid,
   run_id bigint,
-  report jsonb
+  report jsonb,
+  batch_size integer
 );
 comment on type public.cleanup_batch is
-  'What a batch did. outcome is more or done; leased when another run has the job; disabled when it is switched off';
+  'What a batch did. outcome is more or done; leased when another run has the job; disabled when it is switched off; batch_size is how much the caller may do at a time in Storage';
 
 create function private.refuse_cleanup_job(job text)
 returns void
@@ -140,6 +141,21 @@ begin
     using errcode = 'PT404', detail = format('cleanup_job_not_found %s', jsonb_build_object('job', job));
 end $$;
 revoke all on function private.refuse_cleanup_job(text) from public, anon, authenticated, service_role;
+
+-- Calls the function of a job.
+create function private.do_cleanup(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result;
+begin
+  execute format('select * from private.%I($1, $2)', 'cleanup_' || job.name)
+  into v_result.rows, v_result.bytes, v_result.more, v_result.next_after, v_result.report
+  using job, dry_run;
+  return v_result;
+end $$;
+revoke all on function private.do_cleanup(private.cleanup_jobs, boolean) from public, anon, authenticated, service_role;
 
 -- Does a batch of a job, in one transaction with its entry in the history. The first call has no lease and gets one, and
 -- goes on with it while the outcome is more. rows and bytes are what the caller did since in Storage, for the history;
@@ -168,15 +184,15 @@ begin
     if not exists (select 1 from private.cleanup_jobs as j where j.name = run_cleanup_batch.job) then
       perform private.refuse_cleanup_job(run_cleanup_batch.job);
     end if;
-    return row(run_cleanup_batch.job, 'leased', 0, 0, null, null, null)::public.cleanup_batch;
+    return row(run_cleanup_batch.job, 'leased', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
   end if;
 
   if run_cleanup_batch.lease is null then
     if not v_job.enabled then
-      return row(v_job.name, 'disabled', 0, 0, null, null, null)::public.cleanup_batch;
+      return row(v_job.name, 'disabled', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
     end if;
     if v_job.leased_until > clock_timestamp() then
-      return row(v_job.name, 'leased', 0, 0, null, null, null)::public.cleanup_batch;
+      return row(v_job.name, 'leased', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
     end if;
     -- Of a lease that has run out, the holder is gone or has lost it.
     update private.cleanup_runs as r set outcome = 'interrupted', ended_at = now()
@@ -184,10 +200,10 @@ begin
     v_job.lease := gen_random_uuid();
     insert into private.cleanup_runs (job) values (v_job.name);
   elsif v_job.lease is distinct from run_cleanup_batch.lease then
-    return row(v_job.name, 'leased', 0, 0, null, null, null)::public.cleanup_batch;
+    return row(v_job.name, 'leased', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
   end if;
 
-  execute format('select * from private.%I($1, false)', 'cleanup_' || v_job.name) into v_done using v_job;
+  v_done := private.do_cleanup(v_job, false);
 
   update private.cleanup_jobs as j
   set next_after = v_done.next_after,
@@ -208,7 +224,7 @@ begin
   where r.job = v_job.name and r.outcome = 'running'
   returning r.* into v_run;
   return row(v_job.name, case when v_done.more then 'more' else 'done' end, v_done.rows, v_done.bytes,
-    v_job.lease, v_run.id, v_done.report)::public.cleanup_batch;
+    v_job.lease, v_run.id, v_done.report, v_job.batch_size)::public.cleanup_batch;
 end $$;
 revoke all on function public.run_cleanup_batch(text, uuid, bigint, bigint, timestamptz) from public, anon, authenticated;
 grant execute on function public.run_cleanup_batch(text, uuid, bigint, bigint, timestamptz) to service_role;
@@ -269,8 +285,8 @@ begin
   if not found then
     perform private.refuse_cleanup_job(preview_cleanup.job);
   end if;
-  execute format('select * from private.%I($1, true)', 'cleanup_' || v_job.name) into v_due using v_job;
-  return row(v_job.name, 'due', v_due.rows, v_due.bytes, null, null, null)::public.cleanup_batch;
+  v_due := private.do_cleanup(v_job, true);
+  return row(v_job.name, 'due', v_due.rows, v_due.bytes, null, null, null, v_job.batch_size)::public.cleanup_batch;
 end $$;
 revoke all on function public.preview_cleanup(text) from public, anon, authenticated;
 grant execute on function public.preview_cleanup(text) to service_role;

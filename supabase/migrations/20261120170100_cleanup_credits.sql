@@ -195,7 +195,7 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
-  v_after uuid := coalesce(job.next_after ->> 'account_id', '00000000-0000-0000-0000-000000000000');
+  v_after uuid := coalesce(job.next_after ->> 'account_id', '00000000-0000-0000-0000-000000000000')::uuid;
   v_ids uuid[];
 begin
   if dry_run then

@@ -6,6 +6,10 @@ insert into private.cleanup_jobs (name, description, schedule, batch_size, reten
   ('orphaned_objects', 'Queues objects of our buckets that no row refers to, and that have not changed for that long', '51 2 * * *',
     1000, '7 days');
 
+alter table private.cleanup_jobs add constraint cleanup_jobs_storage_batch_check
+  -- What the Storage API takes.
+  check (name <> 'storage_removals' or batch_size <= 1000);
+
 -- storage_removals ----------------------------------------------------------------------------------
 
 -- What next_storage_removals() returns, batch by batch.
@@ -21,6 +25,7 @@ create function private.cleanup_storage_removals(job private.cleanup_jobs, dry_r
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
+-- Every job takes itself, this one needs nothing of it. @plpgsql_check_options: extra_warnings = false
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
 begin

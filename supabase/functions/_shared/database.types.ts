@@ -2805,6 +2805,7 @@ export type Database = {
         "lease": string | null;
         "run_id": number | null;
         "report": Json | null;
+        "batch_size": number | null;
       };
       "credit_entry": {
         "account_id": string | null;

@@ -11,18 +11,20 @@ import type { Database } from "./database.types.ts";
 import { unwrap } from "./rpc.ts";
 
 /**
- * Removes one batch of queued objects, of at most 1000.
+ * Removes one batch of queued objects.
  *
  * @param client Calls as the service.
+ * @param batch How many, 1 to 1000.
  * @returns How many objects left the list, and the bytes of those that were there.
  * @throws {Problem} when the database refuses; {StorageError} when Storage does.
  */
 export async function removeQueuedObjects(
   client: SupabaseClient<Database>,
+  batch = 1000,
 ): Promise<{ rows: number; bytes: number }> {
   let rows = 0;
   let bytes = 0;
-  const queued = unwrap(await client.rpc("next_storage_removals", {}));
+  const queued = unwrap(await client.rpc("next_storage_removals", { batch }));
   for (const [bucket_id, objects] of Map.groupBy(queued, (object) => object.bucket_id)) {
     const names = objects.map((object) => object.name);
     const { data, error } = await client.storage.from(bucket_id).remove(names);

@@ -51,7 +51,7 @@ interface Removed {
 }
 
 /** What a job does outside of the database after each batch that says there is more. */
-const OUTSIDE: Record<string, (client: Client) => Promise<Removed>> = {
+const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<Removed>> = {
   storage_removals: removeQueuedObjects,
 };
 
@@ -128,7 +128,7 @@ class Run {
       if (batch.run_id !== null) result.batches++;
       if (this.ended) return;
       this.#lease = batch.lease ?? undefined;
-      await this.#doOutside();
+      await this.#doOutside(batch.batch_size ?? 1);
     } catch (error) {
       await this.#fail(error);
     }
@@ -140,10 +140,10 @@ class Run {
     if (this.#lease !== undefined) await this.#end();
   }
 
-  async #doOutside(): Promise<void> {
+  async #doOutside(batch: number): Promise<void> {
     const outside = OUTSIDE[this.result.job];
     if (!outside) return;
-    const removed = await outside(this.client);
+    const removed = await outside(this.client, batch);
     this.#removed = removed;
     this.result.rows += removed.rows;
     this.result.bytes += removed.bytes;

@@ -177,6 +177,30 @@ select is_empty($$ select 1 from auth.sessions where id = pg_temp.id('s5') $$, '
 select pg_temp.check_job('multipart_uploads', 0, 2) where to_regclass('storage.s3_multipart_uploads') is null;
 select pg_temp.check_job('cron_history', 0, 2) where to_regclass('cron.job_run_details') is null;
 
+create function pg_temp.check_multipart_uploads() returns setof text language plpgsql as $$
+begin
+  insert into storage.s3_multipart_uploads (id, bucket_id, key, created_at)
+  select 'cleanup' || n, 'avatars', 'k', now() - interval '7 days' - (n - 1) * interval '1 microsecond'
+  from generate_series(1, 4) as n;
+  return query select pg_temp.check_job('multipart_uploads', 3, 2);
+  return next is((select string_agg(id, ' ') from storage.s3_multipart_uploads), 'cleanup1', 'an upload is given up after 7 days');
+  update storage.s3_multipart_uploads set created_at = now() - interval '8 days';
+  perform public.cleanup_old_multipart_uploads();
+  return next is((select count(*) from storage.s3_multipart_uploads), 0::bigint, 'all at once does the same');
+end $$;
+select pg_temp.check_multipart_uploads() where to_regclass('storage.s3_multipart_uploads') is not null;
+create function pg_temp.check_cron_history() returns setof text language plpgsql as $$
+begin
+  delete from cron.job_run_details;
+  insert into cron.job_run_details (jobid, runid, username, status, start_time, end_time)
+  select 1, -n, 'postgres', 'succeeded', now() - interval '8 days', now() - interval '7 days' - (n - 2) * interval '1 microsecond'
+  from generate_series(1, 4) as n
+  union all values (1, -5, 'postgres', 'failed', now() - interval '8 days', null::timestamptz), (1, -6, 'postgres', 'running', now(), null);
+  return query select pg_temp.check_job('cron_history', 4, 2);
+  return next bag_eq($q$ select runid from cron.job_run_details where runid < 0 $q$, array[-1, -6]::bigint[], 'runs of 7 days ago are gone');
+end $$;
+select pg_temp.check_cron_history() where to_regclass('cron.job_run_details') is not null;
+
 -- storage_removals: the removal itself is the function's ------------------------------------------------------
 delete from private.storage_removals;
 delete from project_files;
@@ -231,7 +255,7 @@ select is((select count(*) from cleanup_runs('finished_tasks')), 1::bigint, 'you
 select is_empty($$ select j.name from private.cleanup_jobs as j
   where to_regprocedure(format('private.cleanup_%s(private.cleanup_jobs, boolean)', j.name)) is null $$, 'every job has its function');
 select is_empty($$ select p.oid::regprocedure from pg_proc as p
-  where p.pronamespace = 'private'::regnamespace and p.prorettype = 'private.cleanup_result'::regtype
+  where p.pronamespace = 'private'::regnamespace and p.prorettype = 'private.cleanup_result'::regtype and p.proname <> 'do_cleanup'
     and not exists (select 1 from private.cleanup_jobs as j where p.proname = 'cleanup_' || j.name) $$, 'and every function its job');
 
 select * from finish();

@@ -107,7 +107,7 @@ select set_eq(
 
 select is_empty(
   $$ select polrelid::regclass, polname from pg_policy
-    where polrelid::regclass::text not like 'storage.%'
+    where polrelid::regclass::text !~ '^(storage|cron)\.'
       and polroles = '{0}' $$,
   'every policy names its role');
 

@@ -8,8 +8,8 @@
 import { StackFailure } from "./failure.ts";
 import { applyPlatformText, platformSql } from "./platform.ts";
 import { freePort } from "./ports.ts";
-import { connect, type DatabaseAccess } from "./postgres.ts";
-import { reachableDir, userIds } from "./postgres_binaries.ts";
+import { connect, type DatabaseAccess, startPostgres } from "./postgres.ts";
+import { type PostgresBinaries, unprivilegedUser } from "./postgres_binaries.ts";
 
 const VERSION = "15";
 
@@ -59,93 +59,74 @@ export async function installPackages(): Promise<string | undefined> {
 export async function withDebianPostgres<T>(
   work: (access: DatabaseAccess) => Promise<T>,
 ): Promise<T> {
-  const root = await Deno.makeTempDir({ prefix: "strongroom-debian-" });
-  await Deno.chmod(root, 0o755);
-  const user = Deno.uid() === 0 ? await userIds("nobody") : {};
+  const dir = await Deno.makeTempDir({ prefix: "strongroom-debian-" });
+  // PostgreSQL's user has to reach its programs and data below.
+  await Deno.chmod(dir, 0o755);
   const access = { port: freePort(), password: crypto.randomUUID() };
   try {
-    const bin = await copyPrograms(root);
-    const data = `${await reachableDir(`${root}/cluster`, user)}/data`;
-    await Deno.writeTextFile(`${root}/password`, access.password);
-    await mustRun(`${bin}/initdb`, [
-      `--pgdata=${data}`,
-      "--username=supabase_admin",
-      "--auth=scram-sha-256",
-      `--pwfile=${root}/password`,
-      "--encoding=UTF8",
-      "--locale=C",
-      "--no-sync",
-    ], user);
-    const server = new Deno.Command(`${bin}/postgres`, {
-      args: ["-D", data, ...serverSettings(access.port)],
-      ...user,
-      cwd: "/",
-      env: { LC_ALL: "C" },
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
+    const binaries = await copyPrograms(dir);
+    const server = await startPostgres({
+      ...access,
+      dir,
+      durable: false,
+      binaries,
+      settings: SETTINGS,
+    });
     try {
       await prepare(access);
       return await work(access);
     } finally {
-      server.kill("SIGINT");
-      await server.status;
+      await server.stop();
     }
   } finally {
-    await Deno.remove(root, { recursive: true });
+    await Deno.remove(dir, { recursive: true });
   }
 }
 
 /** PostgreSQL finds its files from where its program is: what is copied can be given extensions of its own. */
-async function copyPrograms(root: string): Promise<string> {
-  await Deno.mkdir(`${root}${BIN}`, { recursive: true });
-  for (const program of ["initdb", "postgres"]) {
-    await Deno.copyFile(`${BIN}/${program}`, `${root}${BIN}/${program}`);
+async function copyPrograms(root: string): Promise<PostgresBinaries> {
+  const bin = `${root}${BIN}`;
+  await Deno.mkdir(bin, { recursive: true });
+  for (const program of ["initdb", "postgres", "pg_ctl"]) {
+    await Deno.copyFile(`${BIN}/${program}`, `${bin}/${program}`);
   }
   await Deno.symlink(LIB, `${root}${LIB}`);
   await Deno.mkdir(`${root}/usr/share/postgresql`, { recursive: true });
-  await mustRun("cp", ["-as", SHARE, `${root}${SHARE}`]);
-  const extension = `${root}${SHARE}/extension/pg_net`;
+  const { success, output } = await run("cp", ["-as", SHARE, `${root}${SHARE}`]);
+  if (!success) throw new StackFailure(`Cannot copy ${SHARE}: ${output}`, "Make room in /tmp.");
+
+  const extensionDir = `${root}${SHARE}/extension`;
   await Deno.writeTextFile(
-    `${extension}.control`,
+    `${extensionDir}/pg_net.control`,
     "default_version = '0'\ntrusted = true\nsuperuser = true\n",
   );
-  await Deno.copyFile(new URL("played_pg_net.sql", import.meta.url), `${extension}--0.sql`);
-  return `${root}${BIN}`;
+  const script = new URL("played_pg_net.sql", import.meta.url);
+  await Deno.copyFile(script, `${extensionDir}/pg_net--0.sql`);
+  return {
+    version: VERSION,
+    initdb: `${bin}/initdb`,
+    postgres: `${bin}/postgres`,
+    pgCtl: `${bin}/pg_ctl`,
+    extensionDir,
+    user: await unprivilegedUser(),
+  };
 }
 
-function serverSettings(port: number): string[] {
-  return Object.entries({
-    listen_addresses: "127.0.0.1",
-    port,
-    unix_socket_directories: "",
-    wal_level: "logical",
-    fsync: "off",
-    shared_preload_libraries: "pg_cron",
-    "cron.database_name": "postgres",
-    // Without a connection of its own, which would need a password.
-    "cron.use_background_workers": "on",
-    max_worker_processes: 40,
-  }).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-}
+const SETTINGS = {
+  shared_preload_libraries: "pg_cron",
+  "cron.database_name": "postgres",
+  // Without a connection of its own, which would need a password.
+  "cron.use_background_workers": "on",
+  // One for each schedule that is due in the same minute.
+  max_worker_processes: "40",
+};
 
 async function prepare(access: DatabaseAccess): Promise<void> {
-  const sql = connect(access, "supabase_admin", { connect_timeout: 30 });
+  const sql = connect(access, "supabase_admin");
   try {
-    const deadline = Date.now() + 30_000;
-    while (!await sql`select 1`.then(() => true, () => false)) {
-      if (Date.now() > deadline) {
-        throw new StackFailure(`PostgreSQL ${VERSION} did not start`, "Look at its packages.");
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
     // Of a grant this version can say less.
-    const text = (await platformSql()).replaceAll(
-      / with inherit (true|false), set (true|false)/g,
-      "",
-    );
-    await applyPlatformText(sql, text, access.password);
+    const inherit = / with inherit (true|false), set (true|false)/g;
+    await applyPlatformText(sql, (await platformSql()).replaceAll(inherit, ""), access.password);
     const played = await Deno.readTextFile(new URL("played_platform.sql", import.meta.url));
     await sql.unsafe(played).simple();
   } finally {
@@ -153,21 +134,12 @@ async function prepare(access: DatabaseAccess): Promise<void> {
   }
 }
 
-type User = { uid?: number; gid?: number };
-
-async function run(program: string, args: string[], user: User = {}) {
+async function run(program: string, args: string[]) {
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args,
-    ...user,
-    cwd: "/",
     env: { LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();
   return { success, output: decoder.decode(stdout) + decoder.decode(stderr) };
-}
-
-async function mustRun(program: string, args: string[], user: User = {}): Promise<void> {
-  const { success, output } = await run(program, args, user);
-  if (!success) throw new StackFailure(`${program} failed: ${output.trim()}`, "See above.");
 }

@@ -58,6 +58,8 @@ export async function withCheckout(
     STACK_DIR: `${root}/stack`,
     STACK_API_PORT: String(freePort()),
     STACK_DB_PORT: String(freePort()),
+    // What a test does not ask for must not happen in its midst.
+    STACK_SCHEDULER: "off",
   };
   const spawn = (name: string, more: Record<string, string> = {}) =>
     new Deno.Command(Deno.execPath(), {

@@ -55,11 +55,8 @@ export async function checkCron(): Promise<string | NotRun | undefined> {
 async function checkSchedules(sql: Sql): Promise<void> {
   const wanted = async () => {
     const jobs = await sql`select name, schedule from private.cleanup_jobs where enabled`;
-    return [
-      ["cleanup", "*/10 * * * *"],
-      ...jobs.map((job) => [`cleanup:${job.name}`, job.schedule]),
-    ]
-      .sort();
+    const schedules = jobs.map((job) => [`cleanup:${job.name}`, job.schedule]);
+    return [["cleanup", "*/10 * * * *"], ...schedules].sort();
   };
   const registered = async () =>
     (await sql`select jobname, schedule from cron.job`).map((job) => [job.jobname, job.schedule])
@@ -85,7 +82,7 @@ async function checkSchedules(sql: Sql): Promise<void> {
 
 /** As the documentation says. */
 async function setSecrets(sql: Sql): Promise<void> {
-  await assert.rejects(sql`select private.call_cleanup()`, { code: "P0002" });
+  await assert.rejects(sql`select private.call_cleanup('{}')`, { code: "P0002" });
   const page = await Deno.readTextFile(`${PROJECT_DIR}/docs/cleanup.md`);
   const statements = page.match(/```sql\n(select vault\.create_secret[\s\S]*?)```/)?.[1];
   assert.ok(statements, "docs/cleanup.md says how to set the secrets");

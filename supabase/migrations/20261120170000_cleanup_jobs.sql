@@ -124,7 +124,6 @@ create type public.cleanup_batch as (
   outcome text,
   rows bigint,
   bytes bigint,
-  lease uuid,
   run_id bigint,
   report jsonb,
   batch_size integer
@@ -157,14 +156,14 @@ begin
 end $$;
 revoke all on function private.do_cleanup(private.cleanup_jobs, boolean) from public, anon, authenticated, service_role;
 
--- Does a batch of a job, in one transaction with its entry in the history. The first call has no lease and gets one, and
--- goes on with it while the outcome is more. rows and bytes are what the caller did since in Storage, for the history;
--- next_run_at is when the job is to run next once it is done.
+-- Does a batch of a job, in one transaction with its entry in the history. The lease is a UUID of the caller's choice: it
+-- has the job from the first batch on, while the outcome is more. rows and bytes are what the caller did since in Storage,
+-- for the history; next_run_at is when the job is to run next once it is done.
 -- Definer: the tables of cleanups are nobody's else. For the service only.
--- Raises: PT404 cleanup_job_not_found {job}.
+-- Raises: PT404 cleanup_job_not_found {job}; PT422 invalid_lease.
 create function public.run_cleanup_batch(
   job text,
-  lease uuid default null,
+  lease uuid,
   rows bigint default 0,
   bytes bigint default 0,
   next_run_at timestamptz default null
@@ -177,6 +176,9 @@ declare
   v_done private.cleanup_result;
   v_run private.cleanup_runs;
 begin
+  if lease is null then
+    raise exception 'A batch needs a lease' using errcode = 'PT422', detail = 'invalid_lease', hint = 'Make a UUID';
+  end if;
   -- Not waited for: who has the row is in the midst of a batch.
   select j.* into v_job from private.cleanup_jobs as j where j.name = run_cleanup_batch.job
   for no key update skip locked;
@@ -184,30 +186,25 @@ begin
     if not exists (select 1 from private.cleanup_jobs as j where j.name = run_cleanup_batch.job) then
       perform private.refuse_cleanup_job(run_cleanup_batch.job);
     end if;
-    return row(run_cleanup_batch.job, 'leased', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
+    return row(run_cleanup_batch.job, 'leased', 0, 0, null, null, null)::public.cleanup_batch;
   end if;
 
-  if run_cleanup_batch.lease is null then
-    if not v_job.enabled then
-      return row(v_job.name, 'disabled', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
-    end if;
-    if v_job.leased_until > clock_timestamp() then
-      return row(v_job.name, 'leased', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
+  if v_job.lease is distinct from run_cleanup_batch.lease then
+    if not v_job.enabled or v_job.leased_until > clock_timestamp() then
+      return row(v_job.name, case when v_job.enabled then 'leased' else 'disabled' end, 0, 0, null, null,
+        null)::public.cleanup_batch;
     end if;
     -- Of a lease that has run out, the holder is gone or has lost it.
     update private.cleanup_runs as r set outcome = 'interrupted', ended_at = now()
     where r.job = v_job.name and r.outcome = 'running';
-    v_job.lease := gen_random_uuid();
     insert into private.cleanup_runs (job) values (v_job.name);
-  elsif v_job.lease is distinct from run_cleanup_batch.lease then
-    return row(v_job.name, 'leased', 0, 0, null, null, null, v_job.batch_size)::public.cleanup_batch;
   end if;
 
   v_done := private.do_cleanup(v_job, false);
 
   update private.cleanup_jobs as j
   set next_after = v_done.next_after,
-    lease = case when v_done.more then v_job.lease end,
+    lease = case when v_done.more then run_cleanup_batch.lease end,
     leased_until = case when v_done.more then
       clock_timestamp() + private.setting('cleanup.lease') * interval '1 second' end,
     last_success_at = case when v_done.more then j.last_success_at else now() end,
@@ -224,19 +221,19 @@ begin
   where r.job = v_job.name and r.outcome = 'running'
   returning r.* into v_run;
   return row(v_job.name, case when v_done.more then 'more' else 'done' end, v_done.rows, v_done.bytes,
-    v_job.lease, v_run.id, v_done.report, v_job.batch_size)::public.cleanup_batch;
+    v_run.id, v_done.report, v_job.batch_size)::public.cleanup_batch;
 end $$;
 revoke all on function public.run_cleanup_batch(text, uuid, bigint, bigint, timestamptz) from public, anon, authenticated;
 grant execute on function public.run_cleanup_batch(text, uuid, bigint, bigint, timestamptz) to service_role;
 
--- Ends a run before all is done: for now, when its time is over, or with an error. The job is free then, and due as it
--- was. Without a lease it only writes the error down: of a batch that could not even begin. rows and bytes as in
--- run_cleanup_batch. Returns whether the run was the caller's to end.
+-- Ends the run that has a lease before all is done: for now, when its time is over, or with an error. The job is free then,
+-- and due as it was. An error of a run that has no job, as it could not even begin or has lost it, is only written down.
+-- rows and bytes as in run_cleanup_batch. Returns whether the run was there to end.
 -- Definer: the tables of cleanups are nobody's else. For the service only.
 -- Raises: PT404 cleanup_job_not_found {job}.
 create function public.end_cleanup_run(
   job text,
-  lease uuid default null,
+  lease uuid,
   rows bigint default 0,
   bytes bigint default 0,
   error text default null
@@ -246,26 +243,24 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_outcome text := case when error is null then 'more' else 'failed' end;
+  v_ended boolean;
 begin
   if not exists (select 1 from private.cleanup_jobs as j where j.name = end_cleanup_run.job) then
     perform private.refuse_cleanup_job(end_cleanup_run.job);
   end if;
-  if lease is null then
-    insert into private.cleanup_runs (job, outcome, ended_at, error)
-    select end_cleanup_run.job, v_outcome, now(), left(end_cleanup_run.error, 2000)
-    where end_cleanup_run.error is not null;
-    return found;
-  end if;
   update private.cleanup_jobs as j set lease = null, leased_until = null
   where j.name = end_cleanup_run.job and j.lease = end_cleanup_run.lease;
-  if not found then
-    return false;
+  v_ended := found;
+  if v_ended then
+    update private.cleanup_runs as r
+    set outcome = v_outcome, ended_at = now(), error = left(end_cleanup_run.error, 2000),
+      rows = r.rows + end_cleanup_run.rows, bytes = r.bytes + end_cleanup_run.bytes
+    where r.job = end_cleanup_run.job and r.outcome = 'running';
+  elsif error is not null then
+    insert into private.cleanup_runs (job, outcome, ended_at, error)
+    values (end_cleanup_run.job, v_outcome, now(), left(end_cleanup_run.error, 2000));
   end if;
-  update private.cleanup_runs as r
-  set outcome = v_outcome, ended_at = now(), error = left(end_cleanup_run.error, 2000),
-    rows = r.rows + end_cleanup_run.rows, bytes = r.bytes + end_cleanup_run.bytes
-  where r.job = end_cleanup_run.job and r.outcome = 'running';
-  return true;
+  return v_ended;
 end $$;
 revoke all on function public.end_cleanup_run(text, uuid, bigint, bigint, text) from public, anon, authenticated;
 grant execute on function public.end_cleanup_run(text, uuid, bigint, bigint, text) to service_role;
@@ -286,7 +281,7 @@ begin
     perform private.refuse_cleanup_job(preview_cleanup.job);
   end if;
   v_due := private.do_cleanup(v_job, true);
-  return row(v_job.name, 'due', v_due.rows, v_due.bytes, null, null, null, v_job.batch_size)::public.cleanup_batch;
+  return row(v_job.name, 'due', v_due.rows, v_due.bytes, null, null, v_job.batch_size)::public.cleanup_batch;
 end $$;
 revoke all on function public.preview_cleanup(text) from public, anon, authenticated;
 grant execute on function public.preview_cleanup(text) to service_role;

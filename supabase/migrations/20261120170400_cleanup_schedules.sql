@@ -1,9 +1,17 @@
 -- Cleanups on a schedule, where the database has pg_cron and pg_net: one schedule per job that calls the function. The
 -- address and the key are in the Vault, under project_url and cron_secret_key; docs/cleanup.md says how they get there.
 
--- Asks the function to run a job, or what is due. pg_net sends it after this transaction and does not repeat it: what is
--- lost is made up by the next call.
-create function private.call_cleanup(job text default null)
+-- What is asked for when: each job that is switched on at its time, and what is due, in case that a call was lost.
+create view private.cleanup_schedules as
+  select 'cleanup:' || j.name as name, j.schedule, jsonb_build_object('jobs', jsonb_build_array(j.name)) as request
+  from private.cleanup_jobs as j where j.enabled
+  union all
+  select 'cleanup', '*/10 * * * *', '{}';
+revoke all on private.cleanup_schedules from public, anon, authenticated, service_role;
+
+-- Sends a request to the function. pg_net does so after this transaction and does not repeat it: what is lost is made up
+-- by the next call.
+create function private.call_cleanup(request jsonb)
 returns bigint
 language plpgsql volatile set search_path = ''
 as $$
@@ -20,21 +28,20 @@ begin
   return net.http_post(
     url := rtrim(v_url, '/') || '/functions/v1/cleanup',
     headers := jsonb_build_object('content-type', 'application/json', 'apikey', v_key),
-    body := case when job is null then '{}'::jsonb else jsonb_build_object('jobs', jsonb_build_array(job)) end,
+    body := request,
     -- Longer than the function works on one request.
     timeout_milliseconds := 60000);
 end $$;
-revoke all on function private.call_cleanup(text) from public, anon, authenticated, service_role;
+revoke all on function private.call_cleanup(jsonb) from public, anon, authenticated, service_role;
 
--- Registers one schedule per job that is switched on, and one that calls for what is due, in case that a call was lost;
--- removes those of other jobs. Run it again after a change of private.cleanup_jobs. Returns how many there are; 0 where the
--- database has no pg_cron or no pg_net.
+-- Registers these schedules, and removes those of jobs that are switched off or gone. Run it again after a change of
+-- private.cleanup_jobs. Returns how many there are; 0 where the database has no pg_cron or no pg_net.
 create function private.schedule_cleanups()
 returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_wanted record;
+  v_wanted private.cleanup_schedules;
   v_unwanted text;
   v_count integer := 0;
 begin
@@ -43,20 +50,15 @@ begin
   end if;
   for v_unwanted in
     select c.jobname from cron.job as c
-    where c.jobname like 'cleanup:%' and not exists (
-      select 1 from private.cleanup_jobs as j where j.enabled and c.jobname = 'cleanup:' || j.name)
-    order by c.jobid
+    where c.jobname like 'cleanup:%'
+      and not exists (select 1 from private.cleanup_schedules as s where s.name = c.jobname)
   loop
     perform cron.unschedule(v_unwanted);
   end loop;
   for v_wanted in
-    select 'cleanup:' || j.name as name, j.schedule, format('select private.call_cleanup(%L)', j.name) as command
-    from private.cleanup_jobs as j where j.enabled
-    union all
-    select 'cleanup', '*/10 * * * *', 'select private.call_cleanup()'
-    order by 1
+    select s.* from private.cleanup_schedules as s order by s.name
   loop
-    perform cron.schedule(v_wanted.name, v_wanted.schedule, v_wanted.command);
+    perform cron.schedule(v_wanted.name, v_wanted.schedule, format('select private.call_cleanup(%L)', v_wanted.request));
     v_count := v_count + 1;
   end loop;
   return v_count;

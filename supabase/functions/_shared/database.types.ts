@@ -2464,7 +2464,7 @@ export type Database = {
           "bytes"?: number;
           "error"?: string;
           "job": string;
-          "lease"?: string;
+          "lease": string;
           "rows"?: number;
         };
         Returns: boolean;
@@ -2615,7 +2615,7 @@ export type Database = {
         Args: {
           "bytes"?: number;
           "job": string;
-          "lease"?: string;
+          "lease": string;
           "next_run_at"?: string;
           "rows"?: number;
         };
@@ -2802,7 +2802,6 @@ export type Database = {
         "outcome": string | null;
         "rows": number | null;
         "bytes": number | null;
-        "lease": string | null;
         "run_id": number | null;
         "report": Json | null;
         "batch_size": number | null;

@@ -141,8 +141,10 @@ test("a job that another run is at is left to it; a run that never ended gives w
       body.runs.map(({ outcome }: { outcome: string }) => outcome),
       ["done", "interrupted"],
     );
-    // Who had the lease before has lost it.
-    const args = { job: "finished_tasks", lease };
+  });
+  await withJob("finished_tasks", { lease, leased_until: soon }, async () => {
+    // Who had a lease before has lost it.
+    const args = { job: "finished_tasks", lease: crypto.randomUUID() };
     const { data } = await serviceClient().rpc("run_cleanup_batch", args);
     assert.equal(data?.outcome, "leased");
     assert.equal((await serviceClient().rpc("end_cleanup_run", args)).data, false);

@@ -95,7 +95,8 @@ class Run {
   /** What it failed with, for those who operate it. */
   cause: string | undefined;
   readonly begun = performance.now();
-  #lease: string | undefined;
+  /** Of its own choice: so the job can be given back when the answer to the first batch is lost. */
+  readonly #lease = crypto.randomUUID();
   /** What was done outside and is not in the history yet. */
   #removed: Removed = { rows: 0, bytes: 0 };
 
@@ -114,7 +115,7 @@ class Run {
       const args = {
         job: result.job,
         ...this.#removed,
-        ...(this.#lease !== undefined && { lease: this.#lease }),
+        lease: this.#lease,
         ...(this.nextRunAt !== undefined && { next_run_at: this.nextRunAt }),
       };
       const batch = await call(() => this.client.rpc("run_cleanup_batch", args));
@@ -127,7 +128,6 @@ class Run {
       this.ended = result.outcome !== "more";
       if (batch.run_id !== null) result.batches++;
       if (this.ended) return;
-      this.#lease = batch.lease ?? undefined;
       await this.#doOutside(batch.batch_size ?? 1);
     } catch (error) {
       await this.#fail(error);
@@ -137,7 +137,7 @@ class Run {
   /** Ends it before all is done. */
   async stop(): Promise<void> {
     this.ended = true;
-    if (this.#lease !== undefined) await this.#end();
+    if (this.result.batches > 0) await this.#end();
   }
 
   async #doOutside(batch: number): Promise<void> {
@@ -164,7 +164,7 @@ class Run {
     const args = {
       job: this.result.job,
       ...this.#removed,
-      ...(this.#lease !== undefined && { lease: this.#lease }),
+      lease: this.#lease,
       ...(error !== undefined && { error }),
     };
     try {

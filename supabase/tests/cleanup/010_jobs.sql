@@ -11,13 +11,12 @@ create function pg_temp.id(name text) returns uuid language sql immutable as $$ 
 create function pg_temp.run(job_name text, batch integer) returns bigint[] language plpgsql as $$
 declare
   v_batch public.cleanup_batch;
-  v_lease uuid;
+  v_lease uuid := gen_random_uuid();
   v_done bigint[] := '{0,0}';
 begin
   update private.cleanup_jobs as j set batch_size = batch where j.name = job_name;
   loop
     v_batch := public.run_cleanup_batch(job_name, v_lease);
-    v_lease := v_batch.lease;
     v_done := array[v_done[1] + v_batch.rows, v_done[2] + v_batch.bytes];
     exit when v_batch.outcome <> 'more';
   end loop;
@@ -113,7 +112,7 @@ select pg_temp.id('deleted' || p), 'user', '"x"', n from generate_series(1, 4) a
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
 select pg_temp.id('deleted' || n), 'f', tests.user_id('owner') || '/deleted' || n, 'txt', 1 from generate_series(1, 4) as n;
 update private.cleanup_jobs set batch_size = 3 where name = 'deleted_projects';
-select is((run_cleanup_batch('deleted_projects')).outcome, 'more', 'a project with more messages than a batch takes several');
+select is((run_cleanup_batch('deleted_projects', gen_random_uuid())).outcome, 'more', 'a project with more messages than a batch takes several');
 select is((select count(*) from messages where project_id = pg_temp.id('deleted4')), 2::bigint, 'a batch of messages has gone');
 select is(tests.refusal($$ select restore_project(tests.user_id('owner'), pg_temp.id('deleted4')) $$), 'PT409 project_purged',
   'then it is not restored any more');
@@ -210,11 +209,11 @@ insert into project_files (project_id, file_name, storage_path, file_type, file_
 values (pg_temp.id('drafts'), 'f', 'needed', 'txt', 1);
 select results_eq($$ select rows, bytes from preview_cleanup('storage_removals') $$, $$ values (2::bigint, 7::bigint) $$,
   'what is queued and not needed again is foreseen, with its size');
-select is((run_cleanup_batch('storage_removals')).outcome, 'more', 'there is something to remove');
+select is((run_cleanup_batch('storage_removals', gen_random_uuid())).outcome, 'more', 'there is something to remove');
 select is((select count(*) from next_storage_removals()), (preview_cleanup('storage_removals')).rows, 'just that is next');
 delete from private.storage_removals;
 update private.cleanup_jobs set lease = null, leased_until = null where name = 'storage_removals';
-select is((run_cleanup_batch('storage_removals')).outcome, 'done', 'then there is not');
+select is((run_cleanup_batch('storage_removals', gen_random_uuid())).outcome, 'done', 'then there is not');
 
 -- orphaned_objects -------------------------------------------------------------------------------------------
 insert into encrypted_chats (id, user_id, encrypted_data, image_paths) values

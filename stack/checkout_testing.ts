@@ -151,6 +151,27 @@ export function processesOf(path: string): string[] {
   }
 }
 
+/** Kills PostgreSQL with all its processes: nothing that it has only in memory can still be written. */
+export async function killPostgres({ dir }: Checkout): Promise<void> {
+  const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
+  // Where there is no /proc they end by themselves when they miss the server.
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
+  // The server first: it would start anew whatever it misses.
+  const processes = [pid, ...children.trim().split(" ")].filter(Boolean);
+  for (const process of processes) {
+    try {
+      Deno.kill(Number(process), "SIGKILL");
+    } catch { /* it has ended */ }
+  }
+  // No other server starts while one of them has its memory.
+  await until(async () => {
+    const commands = processes.map((id) =>
+      Deno.readTextFile(`/proc/${id}/cmdline`).catch(() => "")
+    );
+    return (await Promise.all(commands)).every((command) => command === "");
+  });
+}
+
 async function copy(from: string, to: string): Promise<void> {
   const { success } = await new Deno.Command("cp", { args: ["-R", from, to] }).output();
   assert.ok(success);

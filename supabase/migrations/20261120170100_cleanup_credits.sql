@@ -4,7 +4,7 @@
 
 insert into private.cleanup_jobs (name, description, schedule, batch_size) values
   ('credit_settlement', 'Grants that begin or end and holds that expire, on accounts that nobody touches; arms alerts again',
-    '*/5 * * * *', 500),
+    '*/5 * * * *', 100),
   ('credit_reconciliation', 'Compares the books of all accounts, and reports what does not agree', '41 3 * * *', 200);
 
 -- credit_settlement ---------------------------------------------------------------------------------

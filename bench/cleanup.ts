@@ -34,7 +34,9 @@ interface Heavy {
 const id = (kind: string) => `md5('${kind}' || n)::uuid`;
 const series = `generate_series(1, ${ROWS}) as n`;
 const accounts = `
-  insert into auth.users (id, email) select ${id("due")}, 'due' || n || '@example.com' from ${series}
+  insert into auth.users (id, email) select ${
+  id("due")
+}, 'due' || n || '@example.com' from ${series}
     on conflict do nothing;
   insert into credit_accounts (id, user_id, balance, version, next_due_at, created_at, updated_at)
     select ${id("account")}, ${

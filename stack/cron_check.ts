@@ -84,7 +84,7 @@ async function checkSchedules(sql: Sql): Promise<void> {
 async function setSecrets(sql: Sql): Promise<void> {
   await assert.rejects(sql`select private.call_cleanup('{}')`, { code: "P0002" });
   const page = await Deno.readTextFile(`${PROJECT_DIR}/docs/cleanup.md`);
-  const statements = page.match(/```sql\n(select vault\.create_secret[\s\S]*?)```/)?.[1];
+  const statements = page.match(/```sql\n\s*(select vault\.create_secret[\s\S]*?)```/)?.[1];
   assert.ok(statements, "docs/cleanup.md says how to set the secrets");
   await sql.unsafe(statements).simple();
 }

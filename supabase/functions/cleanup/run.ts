@@ -58,6 +58,9 @@ const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<Removed
 /** Each batch takes about a millisecond of the processor, of which the platform gives a request two seconds. */
 const MOST_BATCHES = 500;
 
+/** The history keeps as many. */
+const MOST_FINDINGS = 20;
+
 /**
  * Runs jobs.
  *
@@ -124,7 +127,9 @@ class Run {
       result.rows += batch.rows ?? 0;
       result.bytes += batch.bytes ?? 0;
       result.run_id ??= batch.run_id;
-      if (Array.isArray(batch.report)) result.report = [...result.report ?? [], ...batch.report];
+      if (Array.isArray(batch.report)) {
+        result.report = [...result.report ?? [], ...batch.report].slice(0, MOST_FINDINGS);
+      }
       this.ended = result.outcome !== "more";
       if (batch.run_id !== null) result.batches++;
       if (this.ended) return;

@@ -88,6 +88,36 @@ create type private.cleanup_result as (
 comment on type private.cleanup_result is
   'rows removed or settled; bytes in Storage; whether more is due; how far a pass has come; an array of what a person has to look at';
 
+-- What most jobs are: deletes a batch of the rows of a table for which a condition on $1, a time, holds, in an order that an
+-- index has; or counts them all. The condition is written once, so that both are of the same rows. Rows in use are passed
+-- over. A table that the database does not have has no rows.
+create function private.delete_due(
+  job private.cleanup_jobs, dry_run boolean, target text, due text, sort text, at timestamptz
+)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+begin
+  if to_regclass(target) is null then
+    return v_result;
+  end if;
+  if dry_run then
+    execute format('select count(*) from %s where %s', target, due) into v_result.rows using at;
+    return v_result;
+  end if;
+  -- Planned for this time and this size of batch.
+  execute format('delete from %1$s where ctid = any (array(
+      select ctid from %1$s where %2$s order by %3$s limit %4$s for update skip locked))',
+    target, due, sort, job.batch_size) using at;
+  get diagnostics v_result.rows = row_count;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.delete_due(private.cleanup_jobs, boolean, text, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+
 -- cleanup_runs --------------------------------------------------------------------------------------
 
 create table private.cleanup_runs (
@@ -385,50 +415,21 @@ create function private.cleanup_run_history(job private.cleanup_jobs, dry_run bo
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
-  v_before timestamptz := now() - job.retention;
 begin
-  if dry_run then
-    select count(*) into v_result.rows from private.cleanup_runs as r
-    where r.started_at <= v_before and r.outcome <> 'running';
-    return v_result;
-  end if;
-  delete from private.cleanup_runs as r
-  where r.id in (
-    select x.id from private.cleanup_runs as x
-    where x.started_at <= v_before and x.outcome <> 'running'
-    order by x.started_at
-    limit job.batch_size);
-  get diagnostics v_result.rows = row_count;
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  return private.delete_due(job, dry_run, 'private.cleanup_runs', 'started_at <= $1 and outcome <> ''running''', 'started_at',
+    now() - job.retention);
 end $$;
 revoke all on function private.cleanup_run_history(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- Not every database has pg_cron.
+-- Not every database has pg_cron. A run that never ended is dated by its start.
 create function private.cleanup_cron_history(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
-  -- What never ran has no times: it ended with the server.
-  v_due text := 'from cron.job_run_details as d where coalesce(d.end_time, d.start_time) <= $1';
 begin
-  if to_regclass('cron.job_run_details') is null then
-    return v_result;
-  end if;
-  if dry_run then
-    execute format('select count(*) %s', v_due) into v_result.rows using now() - job.retention;
-    return v_result;
-  end if;
-  execute format('delete from cron.job_run_details where runid in (select d.runid %s order by d.runid limit $2)', v_due)
-  using now() - job.retention, job.batch_size;
-  get diagnostics v_result.rows = row_count;
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  return private.delete_due(job, dry_run, 'cron.job_run_details', 'coalesce(end_time, start_time) <= $1', 'runid',
+    now() - job.retention);
 end $$;
 revoke all on function private.cleanup_cron_history(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;

@@ -143,28 +143,13 @@ revoke all on function private.cleanup_deleted_projects(private.cleanup_jobs, bo
 
 create index tasks_finished on public.tasks (updated_at) where status in ('completed', 'error');
 
-create view private.expired_tasks as
-  select t.id, t.updated_at from public.tasks as t
-  where t.status in ('completed', 'error') and t.updated_at <= now() - private.cleanup_retention('finished_tasks');
-revoke all on private.expired_tasks from public, anon, authenticated, service_role;
-
 create function private.cleanup_finished_tasks(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
-  if dry_run then
-    select count(*) into v_result.rows from private.expired_tasks;
-    return v_result;
-  end if;
-  delete from public.tasks as t
-  where t.id in (
-    select x.id from private.expired_tasks as x order by x.updated_at limit job.batch_size for update skip locked);
-  get diagnostics v_result.rows = row_count;
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  return private.delete_due(job, dry_run, 'public.tasks', 'updated_at <= $1 and status in (''completed'', ''error'')',
+    'updated_at', now() - job.retention);
 end $$;
 revoke all on function private.cleanup_finished_tasks(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
@@ -173,128 +158,88 @@ revoke all on function private.cleanup_finished_tasks(private.cleanup_jobs, bool
 
 create index idempotency_keys_created_at on private.idempotency_keys (created_at);
 
-create view private.expired_idempotency_keys as
-  select k.owner_id, k.actor, k.key, k.created_at from private.idempotency_keys as k
-  where k.created_at <= now() - private.cleanup_retention('idempotency_keys');
-revoke all on private.expired_idempotency_keys from public, anon, authenticated, service_role;
-
 -- Entries of the ledger do not need them: what must never be done twice, such as the grant for a payment, has a reference
 -- of its own that stays.
 create function private.cleanup_idempotency_keys(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
-  if dry_run then
-    select count(*) into v_result.rows from private.expired_idempotency_keys;
-    return v_result;
-  end if;
-  delete from private.idempotency_keys as k
-  using (
-    select x.owner_id, x.actor, x.key from private.expired_idempotency_keys as x
-    order by x.created_at limit job.batch_size for update skip locked
-  ) as d
-  where k.owner_id = d.owner_id and k.actor = d.actor and k.key = d.key;
-  get diagnostics v_result.rows = row_count;
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  return private.delete_due(job, dry_run, 'private.idempotency_keys', 'created_at <= $1', 'created_at',
+    now() - job.retention);
 end $$;
 revoke all on function private.cleanup_idempotency_keys(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- expired_sessions ----------------------------------------------------------------------------------
 
-create view private.ended_sessions as
-  select s.id from auth.sessions as s where s.not_after < now();
-revoke all on private.ended_sessions from public, anon, authenticated, service_role;
-
-create view private.old_refresh_tokens as
-  select t.id from auth.refresh_tokens as t where t.revoked and t.created_at < now() - interval '30 days';
-revoke all on private.old_refresh_tokens from public, anon, authenticated, service_role;
-
+-- As cleanup_expired_sessions() has it: a session is Auth's until after its end. Tokens first: a session takes its own along,
+-- uncounted.
 create function private.cleanup_expired_sessions(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
-  v_tokens bigint;
+  v_tokens private.cleanup_result;
+  v_sessions private.cleanup_result;
 begin
-  if dry_run then
-    select (select count(*) from private.old_refresh_tokens) + (select count(*) from private.ended_sessions)
-    into v_result.rows;
-    return v_result;
+  v_tokens := private.delete_due(job, dry_run, 'auth.refresh_tokens', 'revoked and created_at < $1', 'id',
+    now() - interval '30 days');
+  if v_tokens.more then
+    return v_tokens;
   end if;
-  -- Tokens first: a session takes its own along, uncounted.
-  delete from auth.refresh_tokens as t where t.id in (
-    select x.id from private.old_refresh_tokens as x limit job.batch_size for update skip locked);
-  get diagnostics v_tokens = row_count;
-  delete from auth.sessions as s where s.id in (
-    select x.id from private.ended_sessions as x limit job.batch_size - v_tokens for update skip locked);
-  get diagnostics v_result.rows = row_count;
-  v_result.rows := v_result.rows + v_tokens;
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  v_sessions := private.delete_due(job, dry_run, 'auth.sessions', 'not_after < $1', 'not_after', now());
+  v_sessions.rows := v_sessions.rows + v_tokens.rows;
+  return v_sessions;
 end $$;
 revoke all on function private.cleanup_expired_sessions(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- All at once, as CodingIT-1 documents it.
+-- Not every Storage has the table.
+create function private.cleanup_multipart_uploads(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'storage.s3_multipart_uploads', 'created_at < $1', 'created_at',
+    now() - interval '7 days');
+end $$;
+revoke all on function private.cleanup_multipart_uploads(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- What CodingIT-1 documents is what the jobs do, all at once.
+create function private.clean_up_at_once(job text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_job private.cleanup_jobs;
+begin
+  select j.* into v_job from private.cleanup_jobs as j where j.name = clean_up_at_once.job;
+  loop
+    exit when not (private.do_cleanup(v_job, false)).more;
+  end loop;
+end $$;
+revoke all on function private.clean_up_at_once(text) from public, anon, authenticated, service_role;
+
 -- Definer: the tables of Auth are nobody's else.
 create or replace function public.cleanup_expired_sessions()
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  delete from auth.sessions as s where s.id in (select x.id from private.ended_sessions as x);
-  delete from auth.refresh_tokens as t where t.id in (select x.id from private.old_refresh_tokens as x);
+  perform private.clean_up_at_once('expired_sessions');
 end $$;
 revoke all on function public.cleanup_expired_sessions() from public, anon, authenticated;
 grant execute on function public.cleanup_expired_sessions() to service_role;
 
--- multipart_uploads ---------------------------------------------------------------------------------
-
--- Not every Storage has the table, and its rows are its own: they are deleted one after another.
--- Definer: the tables of Storage are not the service role's to delete from.
-create function private.cleanup_multipart_uploads(job private.cleanup_jobs, dry_run boolean)
-returns private.cleanup_result
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
-  v_due text := 'from storage.s3_multipart_uploads as u where u.created_at < now() - interval ''7 days''';
-begin
-  if to_regclass('storage.s3_multipart_uploads') is null then
-    return v_result;
-  end if;
-  if dry_run then
-    execute format('select count(*) %s', v_due) into v_result.rows;
-    return v_result;
-  end if;
-  execute format('delete from storage.s3_multipart_uploads where id in (select u.id %s limit $1)', v_due)
-  using job.batch_size;
-  get diagnostics v_result.rows = row_count;
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
-end $$;
-revoke all on function private.cleanup_multipart_uploads(private.cleanup_jobs, boolean)
-  from public, anon, authenticated, service_role;
-
--- As the job, all at once.
 -- Definer: the tables of Storage are not the service role's to delete from.
 create or replace function public.cleanup_old_multipart_uploads()
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
-declare
-  v_job private.cleanup_jobs;
 begin
-  select j.* into v_job from private.cleanup_jobs as j where j.name = 'multipart_uploads';
-  loop
-    exit when not (private.cleanup_multipart_uploads(v_job, false)).more;
-  end loop;
+  perform private.clean_up_at_once('multipart_uploads');
 end $$;
 revoke all on function public.cleanup_old_multipart_uploads() from public, anon, authenticated;
 grant execute on function public.cleanup_old_multipart_uploads() to service_role;

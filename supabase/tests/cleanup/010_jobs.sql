@@ -254,7 +254,7 @@ select is((select count(*) from cleanup_runs('finished_tasks')), 1::bigint, 'you
 select is_empty($$ select j.name from private.cleanup_jobs as j
   where to_regprocedure(format('private.cleanup_%s(private.cleanup_jobs, boolean)', j.name)) is null $$, 'every job has its function');
 select is_empty($$ select p.oid::regprocedure from pg_proc as p
-  where p.pronamespace = 'private'::regnamespace and p.prorettype = 'private.cleanup_result'::regtype and p.proname <> 'do_cleanup'
+  where p.pronamespace = 'private'::regnamespace and p.prorettype = 'private.cleanup_result'::regtype and p.proname ~ '^cleanup_'
     and not exists (select 1 from private.cleanup_jobs as j where p.proname = 'cleanup_' || j.name) $$, 'and every function its job');
 
 select * from finish();

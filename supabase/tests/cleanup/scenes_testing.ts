@@ -204,9 +204,7 @@ export const SCENES: Record<string, Scene> = {
         insert into auth.sessions (id, user_id, not_after)
           select ${id(label)}, ${id(label, "user")}, ${when("-1 minute", "1 hour")} from ${series};
         insert into auth.refresh_tokens (id, token, user_id, session_id, revoked, created_at)
-          select (select coalesce(max(t.id::bigint), 0) from auth.refresh_tokens as t) + n, ${
-        literal(label)
-      } || n,
+          select abs(hashtext(${literal(label)}))::bigint * 1000 + n, ${literal(label)} || n,
             ${id(label, "user")}, ${id(label)}, n % 3 = 0, ${
         when("-29 days", "-31 days")
       } from ${series}`).simple();

@@ -10,6 +10,7 @@ import {
   stack,
   test,
   type TestUser,
+  until,
   withDatabase,
 } from "../_testing/testing.ts";
 
@@ -205,6 +206,34 @@ test("a job that fails says so in its answer, the history and the log, and the o
     } finally {
       await sql`drop function if exists private.cleanup_broken(private.cleanup_jobs, boolean)`;
       await sql`delete from private.cleanup_jobs where name = 'broken'`;
+    }
+  });
+});
+
+test("of two requests for a job one does it, and the other does not wait for it", async () => {
+  await withDatabase(async (sql) => {
+    await sql.unsafe(`
+      insert into private.cleanup_jobs (name, description, schedule, batch_size) values ('slow', 'x', '0 0 1 1 *', 1);
+      create function private.cleanup_slow(job private.cleanup_jobs, dry_run boolean) returns private.cleanup_result
+      language plpgsql set search_path = '' as $$ begin
+        perform pg_advisory_xact_lock(8);
+        return row(1, 0, false, null, null)::private.cleanup_result;
+      end $$`).simple();
+    try {
+      await sql`select pg_advisory_lock(8)`;
+      const first = cleanUp({ jobs: ["slow"] });
+      await until(async () =>
+        (await sql`select 1 from pg_locks where locktype = 'advisory' and not granted`).length > 0
+      );
+      assert.equal(only(await cleanUp({ jobs: ["slow"] })).outcome, "leased");
+      await sql`select pg_advisory_unlock(8)`;
+      const { outcome, rows } = only(await first);
+      assert.deepEqual([outcome, rows], ["done", 1]);
+      assert.equal((await sql`select 1 from cleanup_runs('slow')`).length, 1);
+    } finally {
+      await sql`select pg_advisory_unlock_all()`;
+      await sql`drop function private.cleanup_slow(private.cleanup_jobs, boolean)`;
+      await sql`delete from private.cleanup_jobs where name = 'slow'`;
     }
   });
 });

@@ -65,7 +65,7 @@ const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
 await Deno.chmod(dir, 0o755);
 const stack = await startStack(
   { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
-  { report: noReport, log: () => {}, watch: false, durable: DURABLE },
+  { report: noReport, log: () => {}, watch: false, durable: DURABLE, schedule: false },
 );
 const sql = connect(stack.access, "postgres");
 try {

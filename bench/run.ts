@@ -5,7 +5,7 @@
  * @module
  */
 
-const BENCHMARKS = ["cold_start", "policies", "credits", "messages", "chats", "files"];
+const BENCHMARKS = ["cold_start", "policies", "credits", "messages", "chats", "files", "cleanup"];
 
 const HELP = `Runs the benchmarks. Each prints a ratio against its reference in the same run.
 

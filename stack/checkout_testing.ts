@@ -58,6 +58,8 @@ export async function withCheckout(
     STACK_DIR: `${root}/stack`,
     STACK_API_PORT: String(freePort()),
     STACK_DB_PORT: String(freePort()),
+    // What a test does not ask for must not happen in its midst.
+    STACK_SCHEDULER: "off",
   };
   const spawn = (name: string, more: Record<string, string> = {}) =>
     new Deno.Command(Deno.execPath(), {
@@ -168,6 +170,27 @@ export function processesOf(path: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Kills PostgreSQL with all its processes: nothing that it has only in memory can still be written. */
+export async function killPostgres({ dir }: Checkout): Promise<void> {
+  const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
+  // Where there is no /proc they end by themselves when they miss the server.
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
+  // The server first: it would start anew whatever it misses.
+  const processes = [pid, ...children.trim().split(" ")].filter(Boolean);
+  for (const process of processes) {
+    try {
+      Deno.kill(Number(process), "SIGKILL");
+    } catch { /* it has ended */ }
+  }
+  // No other server starts while one of them has its memory.
+  await until(async () => {
+    const commands = processes.map((id) =>
+      Deno.readTextFile(`/proc/${id}/cmdline`).catch(() => "")
+    );
+    return (await Promise.all(commands)).every((command) => command === "");
+  });
 }
 
 async function copy(from: string, to: string): Promise<void> {

@@ -99,6 +99,27 @@ test("a stack runs in a folder that is closed to other users, also as root", asy
   }, 0o700);
 });
 
+test("a stack that is started cleans up by itself, unless it is told not to", async () => {
+  await withCheckout(async (checkout) => {
+    const runs = async () => {
+      const env = await Deno.readTextFile(`${checkout.dir}/env`);
+      const sql = postgres(env.match(/^SUPABASE_DB_URL=(.*)$/m)?.[1] ?? "", { max: 1 });
+      const [row] = await sql`select count(*)::int as runs from cleanup_runs()`;
+      await sql.end();
+      return row?.runs;
+    };
+    const first = await checkout.start();
+    assert.equal(await runs(), 0);
+    first.child.kill("SIGINT");
+    await first.child.status;
+    checkout.environment.STACK_SCHEDULER = "on";
+    await checkout.start();
+    await until(async () => await runs() > 0);
+    checkout.environment.STACK_SCHEDULER = "yes";
+    assert.match((await checkout.command("start")).output, /STACK_SCHEDULER is "yes"/);
+  });
+});
+
 test("reset empties the data and keeps the keys", async () => {
   await withCheckout(async (checkout) => {
     await checkout.start();

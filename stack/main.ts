@@ -24,6 +24,7 @@ Environment
   STACK_API_PORT   port of the API on 127.0.0.1         (default 54321)
   STACK_DB_PORT    port of PostgreSQL on 127.0.0.1      (default 54322)
   STACK_DENO       Deno executable for the functions    (default the one that runs this)
+  STACK_SCHEDULER  off: cleanups run when they are called for (default on)
 `;
 
 const COMMANDS: Record<string, (options: StackOptions) => Promise<void>> = {
@@ -39,6 +40,7 @@ async function start(options: StackOptions): Promise<void> {
     log: say,
     watch: true,
     durable: true,
+    schedule: options.schedule,
   });
   printSummary(stack, options);
   const signal = await Promise.race([

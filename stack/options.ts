@@ -32,6 +32,8 @@ export interface StackOptions {
   dbPort: number;
   /** Path of the Deno executable for the functions' process. */
   functionsDeno: string;
+  /** Whether `deno task start` calls for cleanups when they are due. */
+  schedule: boolean;
   config: ProjectConfig;
 }
 
@@ -39,7 +41,8 @@ export interface StackOptions {
  * Reads the options of a stack.
  *
  * `STACK_DIR` (default `.stack` in the checkout), `STACK_API_PORT` and `STACK_DB_PORT` (default: the
- * ports of `config.toml`) and `STACK_DENO` (default: the Deno that runs this) override.
+ * ports of `config.toml`), `STACK_DENO` (default: the Deno that runs this) and `STACK_SCHEDULER` (`off` or `on`, the default)
+ * override.
  *
  * @throws {StackFailure} when a port is no port or `config.toml` cannot be read.
  */
@@ -50,6 +53,7 @@ export async function readOptions(): Promise<StackOptions> {
     apiPort: portFromEnv("STACK_API_PORT") ?? config.api.port,
     dbPort: portFromEnv("STACK_DB_PORT") ?? config.db.port,
     functionsDeno: Deno.env.get("STACK_DENO") || Deno.execPath(),
+    schedule: switchFromEnv("STACK_SCHEDULER"),
     config,
   };
   if (options.apiPort === options.dbPort) {
@@ -85,4 +89,12 @@ function portFromEnv(name: string): number | undefined {
     );
   }
   return port;
+}
+
+function switchFromEnv(name: string): boolean {
+  const text = Deno.env.get(name) || "on";
+  if (text !== "on" && text !== "off") {
+    throw new StackFailure(`${name} is "${text}", which is neither on nor off`, "Set it to off.");
+  }
+  return text === "on";
 }

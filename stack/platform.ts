@@ -18,7 +18,17 @@ import { getAuthSchemaSql, getStorageSchemaSql } from "./supabase_lite.ts";
  * @throws {StackFailure} when the database was made by another `platform.sql`.
  */
 export async function applyPlatform(sql: Sql, password: string): Promise<void> {
-  const text = await platformSql();
+  await applyPlatformText(sql, await platformSql(), password);
+}
+
+/**
+ * As {@link applyPlatform}, from a text of one's own.
+ *
+ * @param sql A connection of supabase_admin.
+ * @param text What {@link platformSql} returns, or made of it.
+ * @param password The password of the services' roles.
+ */
+export async function applyPlatformText(sql: Sql, text: string, password: string): Promise<void> {
   const digest = new Uint8Array(
     await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)),
   ).toHex();

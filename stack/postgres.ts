@@ -9,8 +9,6 @@ import postgres, { type PostgresError } from "postgres";
 import { StackFailure } from "./failure.ts";
 import { findPostgres, type PostgresBinaries, reachableDir } from "./postgres_binaries.ts";
 
-const MAJOR_VERSION = "17";
-
 /** A running PostgreSQL. */
 export interface Postgres {
   /** Process id of the server, for tests that kill it. */
@@ -38,6 +36,10 @@ export interface PostgresOptions extends DatabaseAccess {
   dir: string;
   /** Whether data must survive the machine's sudden death; false for the stacks of tests. */
   durable: boolean;
+  /** Which PostgreSQL; default the one from npm. */
+  binaries?: PostgresBinaries;
+  /** Settings of the server beside its own. */
+  settings?: Record<string, string>;
 }
 
 /**
@@ -46,7 +48,7 @@ export interface PostgresOptions extends DatabaseAccess {
  * @throws {StackFailure} when the folder is another version's or the server does not come up.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const binaries = await findPostgres();
+  const binaries = options.binaries ?? await findPostgres();
   const dir = await reachableDir(`${options.dir}/postgres`, binaries.user);
   const data = `${dir}/data`;
   await initialise(binaries, data, options.password);
@@ -133,9 +135,9 @@ async function initialise(
 ): Promise<void> {
   const version = await Deno.readTextFile(`${data}/PG_VERSION`).catch(() => undefined);
   if (version !== undefined) {
-    if (version.trim() === MAJOR_VERSION) return;
+    if (version.trim() === binaries.version) return;
     throw new StackFailure(
-      `The data folder was made by PostgreSQL ${version.trim()}, this is ${MAJOR_VERSION}`,
+      `The data folder was made by PostgreSQL ${version.trim()}, this is ${binaries.version}`,
       "Empty it: deno task reset",
     );
   }
@@ -154,8 +156,9 @@ async function initialise(
         "--auth=scram-sha-256",
         `--pwfile=${passwordFile}`,
         "--encoding=UTF8",
-        "--locale-provider=builtin",
-        "--builtin-locale=C.UTF-8",
+        ...(Number(binaries.version) >= 17
+          ? ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+          : []),
         "--locale=C",
         "--no-sync",
       ],
@@ -187,6 +190,7 @@ function spawnServer(
     wal_level: "logical",
     log_min_messages: "warning",
     ...(!options.durable && { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...options.settings,
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return new Deno.Command("sh", {

@@ -8,6 +8,8 @@ import { StackFailure } from "./failure.ts";
 
 /** PostgreSQL's programs, and who runs them. */
 export interface PostgresBinaries {
+  /** The major version. */
+  version: string;
   initdb: string;
   postgres: string;
   pgCtl: string;
@@ -30,9 +32,10 @@ const UNPRIVILEGED_USER = "nobody";
  */
 export async function findPostgres(): Promise<PostgresBinaries> {
   const root = await packageRoot();
-  const user = Deno.uid() === 0 ? await userIds(UNPRIVILEGED_USER) : {};
+  const user = await unprivilegedUser();
   const dir = await canRun(`${root}/bin/postgres`, user) ? root : await copyToReach(root);
   return {
+    version: "17",
     initdb: `${dir}/bin/initdb`,
     postgres: `${dir}/bin/postgres`,
     pgCtl: `${dir}/bin/pg_ctl`,
@@ -134,6 +137,11 @@ async function requireOwn(dir: string, owners: number[]): Promise<void> {
   if (!isDirectory || !owners.includes(uid ?? -1) || ((mode ?? 0) & 0o022) !== 0) {
     throw new StackFailure(`${dir} is not a folder of this program's own`, "Remove it.");
   }
+}
+
+/** Who runs PostgreSQL: as root an ordinary user, otherwise the caller, which is said by nothing. */
+export async function unprivilegedUser(): Promise<PostgresBinaries["user"]> {
+  return Deno.uid() === 0 ? await userIds(UNPRIVILEGED_USER) : {};
 }
 
 async function userIds(name: string): Promise<{ uid: number; gid: number }> {

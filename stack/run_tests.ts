@@ -79,6 +79,7 @@ async function startTestStack(dir: string): Promise<Stack> {
       log: (line) => log.writeSync(encoder.encode(`${line}\n`)),
       watch: false,
       durable: false,
+      schedule: false,
     },
   );
 }

@@ -22,6 +22,7 @@ import {
   startPostgres,
   waitForPredecessor,
 } from "./postgres.ts";
+import { startScheduler } from "./scheduler.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
 
 /** A running stack. */
@@ -46,6 +47,8 @@ export interface StartOptions {
   watch: boolean;
   /** Keep data through a sudden death of the machine. */
   durable: boolean;
+  /** Call for cleanups when they are due. */
+  schedule: boolean;
 }
 
 /**
@@ -104,6 +107,12 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       config: options.config,
     });
     running.push(() => gateway.stop());
+
+    if (start.schedule) {
+      const cronKey = keys.secretKeys.cron;
+      const scheduler = startScheduler({ access, apiUrl, cronKey, log: start.log });
+      running.push(() => scheduler.stop());
+    }
 
     const environment = toEnvironment(apiUrl, access, keys);
     await writeEnvironment(options.dir, environment);

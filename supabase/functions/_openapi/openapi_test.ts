@@ -3,13 +3,14 @@ import assert from "node:assert/strict";
 
 import { functionsUrl, test } from "../_testing/testing.ts";
 import { app as chats } from "../chats/app.ts";
+import { app as cleanup } from "../cleanup/app.ts";
 import { app as conversations } from "../conversations/app.ts";
 import { app as credits } from "../credits/app.ts";
 import { app as files } from "../files/app.ts";
 import { app as projects } from "../projects/app.ts";
 
 /** Every function and its app. */
-const APPS = { chats, conversations, credits, files, projects };
+const APPS = { chats, cleanup, conversations, credits, files, projects };
 
 test("every function answers its OpenAPI document, which is a valid one", async () => {
   const names = [...Deno.readDirSync(new URL("..", import.meta.url))]

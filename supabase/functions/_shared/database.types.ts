@@ -2508,7 +2508,37 @@ export type Database = {
         };
       };
       "cleanup_expired_sessions": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "cleanup_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "enabled": boolean;
+          "job": string;
+          "last_error": string;
+          "last_outcome": string;
+          "last_report": Json;
+          "last_success_at": string;
+          "next_run_at": string;
+          "overdue": boolean;
+          "running": boolean;
+          "schedule": string;
+        }[];
+      };
       "cleanup_old_multipart_uploads": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "cleanup_runs": {
+        Args: { "before"?: number; "job"?: string; "page_size"?: number };
+        Returns: {
+          "batches": number;
+          "bytes": number;
+          "ended_at": string;
+          "error": string;
+          "id": number;
+          "job_name": string;
+          "outcome": string;
+          "report": Json;
+          "rows": number;
+          "started_at": string;
+        }[];
+      };
       "clone_project": {
         Args: {
           "actor"?: string;
@@ -2623,6 +2653,23 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "due_cleanup_jobs": {
+        Args: { "jobs"?: (string)[] };
+        Returns: {
+          "job": string;
+          "schedule": string;
+        }[];
+      };
+      "end_cleanup_run": {
+        Args: {
+          "bytes"?: number;
+          "error"?: string;
+          "job": string;
+          "lease": string;
+          "rows"?: number;
+        };
+        Returns: boolean;
       };
       "expire_uploads": { Args: { "batch"?: number }; Returns: number };
       "finish_draft": {
@@ -2760,6 +2807,16 @@ export type Database = {
           & { error: true }
           & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
+      "preview_cleanup": {
+        Args: { "job": string };
+        Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
+        SetofOptions: {
+          from: "*";
+          to: "cleanup_batch";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "prune_chat_tombstones": { Args: { "batch"?: number }; Returns: number };
       "quote_credits": {
         Args: { "items": Json; "team_id"?: string; "user_id"?: string };
@@ -2851,6 +2908,22 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "chat_key_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "run_cleanup_batch": {
+        Args: {
+          "bytes"?: number;
+          "job": string;
+          "lease": string;
+          "next_run_at"?: string;
+          "rows"?: number;
+        };
+        Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
+        SetofOptions: {
+          from: "*";
+          to: "cleanup_batch";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3141,6 +3214,15 @@ export type Database = {
         "encrypted_data": string | null;
         "segments": Json | null;
         "has_more": boolean | null;
+      };
+      "cleanup_batch": {
+        "job": string | null;
+        "outcome": string | null;
+        "rows": number | null;
+        "bytes": number | null;
+        "run_id": number | null;
+        "report": Json | null;
+        "batch_size": number | null;
       };
       "credit_entry": {
         "account_id": string | null;

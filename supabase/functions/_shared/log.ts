@@ -20,9 +20,7 @@ export function logRequests(functionName: string): MiddlewareHandler {
     const start = performance.now();
     await next();
     const { error } = c;
-    const line = {
-      level: c.res.status >= 500 ? "error" : "info",
-      time: new Date().toISOString(),
+    logLine(c.res.status >= 500 ? "error" : "info", {
       function: functionName,
       request_id: c.get("requestId"),
       method: c.req.method,
@@ -31,9 +29,18 @@ export function logRequests(functionName: string): MiddlewareHandler {
       duration_ms: Math.round((performance.now() - start) * 10) / 10,
       ...(error instanceof Problem && { code: error.code }),
       ...(c.res.status >= 500 && error && { error: describe(error) }),
-    };
-    console.log(JSON.stringify(line));
+    });
   };
+}
+
+/**
+ * Logs something: one line of JSON.
+ *
+ * @param level How bad it is.
+ * @param members What it is. Never a token or what a user wrote.
+ */
+export function logLine(level: "info" | "error", members: Record<string, unknown>): void {
+  console.log(JSON.stringify({ level, time: new Date().toISOString(), ...members }));
 }
 
 function describe(error: Error): Record<string, unknown> {

@@ -12,19 +12,32 @@ import { unwrap } from "./rpc.ts";
 import { storageStatus } from "./storage_error.ts";
 
 /**
- * Removes one batch of queued objects, of at most 1000. What Storage does not remove stays queued with the reason, to be
- * tried again later, and does not hold up the rest.
+/** What was removed: how many objects left the list, and the bytes of those that were there. */
+export interface Removed {
+  rows: number;
+  bytes: number;
+}
+
+/**
+ * Removes one batch of queued objects. What Storage does not remove stays queued with the reason, to be tried again later,
+ * and does not hold up the rest.
  *
  * @param client Calls as the service.
- * @returns How many objects were on the batch: fewer than 1000 when that was all.
+ * @param batch How many, 1 to 1000.
  * @throws {Problem} when the database refuses.
  */
-export async function removeQueuedObjects(client: SupabaseClient<Database>): Promise<number> {
-  const queued = unwrap(await client.rpc("next_storage_removals", {}));
+export async function removeQueuedObjects(
+  client: SupabaseClient<Database>,
+  batch = 1000,
+): Promise<Removed> {
+  const total = { rows: 0, bytes: 0 };
+  const queued = unwrap(await client.rpc("next_storage_removals", { batch }));
   for (const [bucket, objects] of Map.groupBy(queued, (object) => object.bucket_id)) {
-    await removeObjects(client, bucket, objects.map((object) => object.name));
+    const { rows, bytes } = await removeObjects(client, bucket, objects.map(({ name }) => name));
+    total.rows += rows;
+    total.bytes += bytes;
   }
-  return queued.length;
+  return total;
 }
 
 /**
@@ -33,26 +46,28 @@ export async function removeQueuedObjects(client: SupabaseClient<Database>): Pro
  * @param client Calls as the service.
  * @param bucket_id Their bucket.
  * @param names Their names, at most 1000.
- * @returns Whether they are gone; those that are not are tried again later.
+ * @returns What was removed; the rest is tried again later.
  * @throws {Problem} when the database refuses.
  */
 export async function removeObjects(
   client: SupabaseClient<Database>,
   bucket_id: string,
   names: string[],
-): Promise<boolean> {
-  if (names.length === 0) return true;
-  const { error } = await client.storage.from(bucket_id).remove(names);
+): Promise<Removed> {
+  if (names.length === 0) return { rows: 0, bytes: 0 };
+  const { data, error } = await client.storage.from(bucket_id).remove(names);
   // With its bucket, an object is gone too.
   if (!error || storageStatus(error) === 404) {
-    unwrap(await client.rpc("storage_objects_removed", { bucket_id, names }));
-    return true;
+    const rows = unwrap(await client.rpc("storage_objects_removed", { bucket_id, names }));
+    const sizes = (data ?? []).map(({ metadata }) => Number(metadata?.size ?? 0));
+    return { rows, bytes: sizes.reduce((sum, size) => sum + size, 0) };
   }
   // One name that Storage does not take does not keep the others.
   if ([400, 422].includes(storageStatus(error)) && names.length > 1) {
     const half = Math.ceil(names.length / 2);
     const first = await removeObjects(client, bucket_id, names.slice(0, half));
-    return await removeObjects(client, bucket_id, names.slice(half)) && first;
+    const second = await removeObjects(client, bucket_id, names.slice(half));
+    return { rows: first.rows + second.rows, bytes: first.bytes + second.bytes };
   }
   console.error(JSON.stringify({
     level: "error",
@@ -61,5 +76,5 @@ export async function removeObjects(
   unwrap(
     await client.rpc("storage_removals_failed", { bucket_id, names, error: error.message }),
   );
-  return false;
+  return { rows: 0, bytes: 0 };
 }

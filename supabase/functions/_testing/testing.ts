@@ -85,6 +85,11 @@ export function serviceClient(): SupabaseClient<Database> {
   return createClient<Database>(stack.url, stack.secretKey, clientOptions);
 }
 
+/** A supabase-js client with the secret key named `cron`, as the scheduler has it. */
+export function cronClient(): SupabaseClient<Database> {
+  return createClient<Database>(stack.url, stack.cronKey, clientOptions);
+}
+
 /** Signs a new user up through the Auth API. */
 export async function signUp(): Promise<TestUser> {
   const client = anonymousClient();

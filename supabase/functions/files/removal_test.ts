@@ -24,7 +24,7 @@ async function queued(user: TestUser) {
 
 /** Works the queue off, as the cleanup does. */
 async function runQueue(): Promise<void> {
-  while (await removeQueuedObjects(service) > 0);
+  while ((await removeQueuedObjects(service)).rows > 0);
 }
 
 test("files are deleted with their records, one's own only", async () => {

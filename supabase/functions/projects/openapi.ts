@@ -74,7 +74,11 @@ export const document: unknown = describeFunction({
       params: ParentPath,
       body: z.union([schema.UserRestore, schema.ServiceRestore]),
       response: { status: 200, description: "The project", schema: Change },
-      problems: { 403: ["project_read_only", "not_project_owner"], 404: ["project_not_found"] },
+      problems: {
+        403: ["project_read_only", "not_project_owner"],
+        404: ["project_not_found"],
+        409: ["project_purged"],
+      },
     },
   ],
 });

@@ -7,6 +7,7 @@ import type { Database } from "../../functions/_shared/database.types.ts";
 import { type Answer, invoke, soak, test, until } from "../../functions/_testing/testing.ts";
 import {
   type Checkout,
+  killPostgres,
   processesOf,
   signUp,
   withCheckout,
@@ -57,27 +58,6 @@ async function spend(client: Client, user_id: string, log: Sent[]): Promise<void
     const hold = await next("credits/holds", { user_id, amount: n });
     if (!hold || !await next(`credits/holds/${hold.body.id}/capture`, { amount: n / 2 })) return;
   }
-}
-
-/** Kills PostgreSQL with all its processes: nothing that it has only in memory can still be written. */
-async function killPostgres({ dir }: Checkout): Promise<void> {
-  const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
-  // Where there is no /proc they end by themselves when they miss the server.
-  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
-  // The server first: it would start anew whatever it misses.
-  const processes = [pid, ...children.trim().split(" ")].filter(Boolean);
-  for (const process of processes) {
-    try {
-      Deno.kill(Number(process), "SIGKILL");
-    } catch { /* it has ended */ }
-  }
-  // No other server starts while one of them has its memory.
-  await until(async () => {
-    const commands = processes.map((id) =>
-      Deno.readTextFile(`/proc/${id}/cmdline`).catch(() => "")
-    );
-    return (await Promise.all(commands)).every((command) => command === "");
-  });
 }
 
 async function environmentOf({ dir }: Checkout): Promise<(name: string) => string> {

@@ -128,7 +128,7 @@ async function cleanUp({ service, sql, user_id }: Scene): Promise<void> {
   await service.rpc("expire_uploads", {});
   // Whoever was removing them is gone.
   await sql`update private.storage_removals set due_at = now()`;
-  while (await removeQueuedObjects(service) > 0);
+  while ((await removeQueuedObjects(service)).rows > 0);
 }
 
 /** Every object has its complete record and the other way round, nothing is queued or reserved, and usage is the sum. */

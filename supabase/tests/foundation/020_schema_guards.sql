@@ -25,6 +25,13 @@ select set_eq(
     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and p.prosecdef $$,
   array[
     'cleanup_expired_sessions()',
+    'cleanup_health()',
+    'cleanup_runs(text,bigint,integer)',
+    'due_cleanup_jobs(text[])',
+    'end_cleanup_run(text,uuid,bigint,bigint,text)',
+    'preview_cleanup(text)',
+    'private.keep_purged_project()',
+    'run_cleanup_batch(text,uuid,bigint,bigint,timestamp with time zone)',
     'cleanup_old_multipart_uploads()',
     'abort_stale_drafts(integer)',
     'append_chat_segment(uuid,uuid,bigint,integer,text,text)',
@@ -137,7 +144,7 @@ select set_eq(
 
 select is_empty(
   $$ select polrelid::regclass, polname from pg_policy
-    where polrelid::regclass::text not like 'storage.%'
+    where polrelid::regclass::text !~ '^(storage|cron)\.'
       and polroles = '{0}' $$,
   'every policy names its role');
 

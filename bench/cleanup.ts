@@ -1,0 +1,246 @@
+/**
+ * What cleanups cost: how many rows a second each heavy job does at a million due, batch by batch, and how much longer
+ * charges on 16 connections take meanwhile; against all of it in one statement.
+ *
+ * PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without. ONLY=idempotency_keys,... takes some
+ * of the jobs.
+ *
+ * @module
+ */
+
+import type { Sql } from "postgres";
+
+import { connect } from "../stack/postgres.ts";
+import { CONNECTIONS, DURABLE, SCALE, withDatabase } from "./throughput.ts";
+
+const ROWS = Math.round(1_000_000 * SCALE);
+
+/** Who is charged meanwhile. */
+const PAYERS = 1_000;
+
+/** How long charges are measured by themselves. */
+const CALM_SECONDS = Math.max(1, 8 * Math.min(1, SCALE));
+
+/** The aim: how many times as long the slowest twentieth of charges may take. */
+const AIM = 1.3;
+
+/** A job, what makes rows due for it, and what does the same at once. */
+interface Heavy {
+  job: string;
+  fill: string;
+  atOnce: string;
+}
+
+const id = (kind: string) => `md5('${kind}' || n)::uuid`;
+const series = `generate_series(1, ${ROWS}) as n`;
+const accounts = `
+  insert into auth.users (id, email) select ${
+  id("due")
+}, 'due' || n || '@example.com' from ${series}
+    on conflict do nothing;
+  insert into credit_accounts (id, user_id, balance, version, next_due_at, created_at, updated_at)
+    select ${id("account")}, ${
+  id("due")
+}, 10, 1, now() - interval '1 hour', now() - interval '2 days', now() - interval '2 days'
+    from ${series};
+  insert into credit_grants
+      (id, account_id, category, amount, remaining, status, effective_at, expires_at, source, created_at)
+    select ${id("grant")}, ${
+  id("account")
+}, 'paid', 10, 10, 'active', now() - interval '2 days', now() - interval '1 hour',
+      'bench', now() - interval '2 days' from ${series};
+  insert into credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at, allocations)
+    select ${id("account")}, 1, 'grant', 10, 10, 'system', now() - interval '2 days',
+      jsonb_build_array(private.credit_allocation(${id("grant")}, 10)) from ${series};`;
+const noAccounts = `
+  alter table credit_transactions disable trigger user;
+  delete from credit_transactions where account_id in (select ${id("account")} from ${series});
+  alter table credit_transactions enable trigger user;
+  delete from credit_grants where source = 'bench';
+  delete from credit_accounts where user_id in (select ${id("due")} from ${series});`;
+
+const HEAVY: Heavy[] = [
+  {
+    job: "idempotency_keys",
+    fill:
+      `insert into private.idempotency_keys (owner_id, actor, key, request_hash, response, created_at)
+      select ${id("owner")}, 'service', 'bench-' || n, repeat('0', 64),
+        '{"account_id": "6c6fce3e-f34c-4842-8419-9436a1ae94ef", "entry_no": 1}', now() - interval '60 days' + n * interval '1 second'
+      from ${series}`,
+    atOnce: "delete from private.idempotency_keys where created_at <= now() - interval '30 days'",
+  },
+  {
+    job: "finished_tasks",
+    fill: `insert into tasks (user_id, prompt, status, updated_at)
+      select ${
+      id("owner")
+    }, 'Make the button blue', 'completed', now() - interval '120 days' + n * interval '1 second' from ${series}`,
+    atOnce:
+      "delete from tasks where status = 'completed' and updated_at <= now() - interval '90 days'",
+  },
+  {
+    job: "run_history",
+    fill: `insert into private.cleanup_runs (job, started_at, ended_at, outcome)
+      select 'finished_tasks', now() - interval '60 days' + n * interval '1 second', now(), 'done' from ${series}`,
+    atOnce: "delete from private.cleanup_runs where started_at <= now() - interval '30 days'",
+  },
+  {
+    job: "expired_sessions",
+    fill: `insert into auth.refresh_tokens (id, token, user_id, revoked, created_at)
+      select n, 'bench' || n, ${id("payer")}, true, now() - interval '60 days' from ${series}`,
+    atOnce:
+      "delete from auth.refresh_tokens where revoked and created_at < now() - interval '30 days'",
+  },
+  {
+    job: "stale_drafts",
+    fill: `delete from messages;
+      insert into messages (id, project_id, role, content, status, sequence_number, updated_at)
+      select ${id("draft")}, ${
+      id("project")
+    }, 'assistant', '"An answer that was cut off"', 'streaming', n,
+        now() - interval '30 days' + n * interval '1 second' from ${series}`,
+    atOnce:
+      "update messages set status = 'aborted' where status = 'streaming' and updated_at <= now() - interval '600 s'",
+  },
+  {
+    job: "deleted_projects",
+    fill: `delete from messages; truncate private.storage_removals;
+      insert into projects (id, user_id, title, status, deleted_at)
+        select md5('p' || p)::uuid, md5('payer1')::uuid, 'P', 'deleted', now() - interval '60 days'
+        from generate_series(1, ${Math.ceil(ROWS / 1000)}) as p;
+      insert into messages (project_id, role, content, sequence_number)
+        select md5('p' || (n - 1) / 1000 + 1)::uuid, 'user', '"How do I fix the login form?"', n % 1000 from ${series};
+      insert into project_files (project_id, file_name, storage_path, file_type, file_size)
+        select id, 'f', user_id || '/' || id, 'txt', 1 from projects where status = 'deleted'`,
+    atOnce: `
+      insert into private.storage_removals (bucket_id, name)
+        select o.bucket_id, o.name from private.project_objects(array(select id from projects where status = 'deleted')) as o;
+      delete from projects where status = 'deleted'`,
+  },
+  {
+    job: "credit_settlement",
+    fill: `${noAccounts} ${accounts}`,
+    atOnce: `do $$ begin perform private.settle_credit_account(a.id, now()) from
+      (select id from credit_accounts where next_due_at <= now() for no key update) as a; end $$`,
+  },
+  {
+    job: "credit_reconciliation",
+    fill:
+      `${noAccounts} ${accounts} update credit_accounts set next_due_at = null where user_id in (
+      select ${
+        id("due")
+      } from ${series}); update credit_grants set expires_at = null where source = 'bench'`,
+    atOnce: "select * from credit_reconciliation()",
+  },
+  {
+    job: "orphaned_objects",
+    fill: `${noAccounts} truncate private.storage_removals;
+      insert into storage.objects (bucket_id, name, metadata, created_at, updated_at)
+      select 'avatars', ${
+      id("gone")
+    } || '/avatar.jpg', '{"size": 1}', now() - interval '60 days', now() - interval '60 days'
+      from ${series} on conflict do nothing`,
+    atOnce: `insert into private.storage_removals (bucket_id, name)
+      select bucket_id, name from private.orphaned_objects on conflict do nothing`,
+  },
+];
+
+/** Makes rows due as they are, quickly, and the statistics right. */
+async function fill(admin: Sql, statements: string): Promise<void> {
+  await admin.begin((transaction) =>
+    transaction.unsafe(
+      `set local session_replication_role = replica; set local synchronous_commit = off; ${statements}`,
+    )
+      .simple()
+  );
+  await admin.unsafe("vacuum analyze").simple();
+  await admin.unsafe("checkpoint").simple();
+}
+
+/** Runs a job to its end, with a pause after each batch as the function has it. Returns how many rows a second. */
+async function runJob(sql: Sql, job: string): Promise<number> {
+  const lease = crypto.randomUUID();
+  const start = performance.now();
+  while (true) {
+    const begun = performance.now();
+    const [batch] = await sql`select outcome from run_cleanup_batch(${job}, ${lease})`;
+    if (batch?.outcome === "done") break;
+    if (batch?.outcome !== "more") throw new Error(`${job} is ${batch?.outcome}`);
+    await pause((performance.now() - begun) / 1000);
+  }
+  return ROWS / (performance.now() - start) * 1000;
+}
+
+async function runAtOnce(sql: Sql, statement: string): Promise<number> {
+  const start = performance.now();
+  await sql.begin((transaction) => transaction.unsafe(statement).simple());
+  return ROWS / (performance.now() - start) * 1000;
+}
+
+/** Charges on all connections while work goes on; how long the slowest twentieth took at least, in milliseconds. */
+async function charge(connections: Sql[], work: Promise<unknown>): Promise<number> {
+  let over = false;
+  work.finally(() => over = true).catch(() => {});
+  const times: number[] = [];
+  await Promise.all(connections.map(async (sql, i) => {
+    for (let n = 0; !over; n++) {
+      const payer = Math.floor(Math.random() * PAYERS) + 1;
+      const start = performance.now();
+      await sql`select * from deduct_credits(user_id => md5('payer' || ${payer}::text)::uuid, amount => 0.0001,
+        idempotency_key => ${`${i}-${n}-${crypto.randomUUID()}`})`;
+      times.push(performance.now() - start);
+    }
+  }));
+  await work;
+  return times.sort((a, b) => a - b)[Math.floor(times.length * 0.95)] ?? NaN;
+}
+
+const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+await withDatabase(async (access) => {
+  const admin = connect(access, "supabase_admin");
+  const worker = connect(access, "postgres");
+  const connections = Array.from({ length: CONNECTIONS }, () => connect(access, "postgres"));
+  await admin.unsafe(
+    `insert into auth.users (id, email) select md5('payer' || n)::uuid, n || '@example.com'
+    from generate_series(1, ${PAYERS}) as n; analyze`,
+  ).simple();
+  await charge(connections, pause(1));
+
+  const only = Deno.env.get("ONLY")?.split(",");
+  console.log(
+    `${ROWS} rows due, ${CONNECTIONS} connections charging, ${
+      DURABLE ? "durable" : "not durable"
+    }. Slowdown: of the 95th ` +
+      `percentile of charges, aim x${AIM} for batches\n\n${"".padEnd(22)} ${
+        "batches".padStart(10)
+      } ${"at once".padStart(10)}` +
+      `   alone, then slowdown by batches, at once`,
+  );
+  for (const { job, fill: statements, atOnce } of HEAVY) {
+    if (only && !only.includes(job)) continue;
+    await fill(admin, statements);
+    const alone = await runJob(worker, job);
+
+    await fill(admin, statements);
+    const before = await charge(connections, pause(CALM_SECONDS));
+    const batches = await charge(connections, runJob(worker, job));
+
+    await fill(admin, statements);
+    let speed = 0;
+    const big = await charge(
+      connections,
+      runAtOnce(worker, atOnce).then((reached) => speed = reached),
+    );
+    const after = await charge(connections, pause(CALM_SECONDS));
+    const calm = (before + after) / 2;
+    const slowdown = batches / calm;
+    console.log(
+      `${job.padEnd(22)} ${alone.toFixed(0).padStart(8)}/s ${speed.toFixed(0).padStart(8)}/s   ${
+        calm.toFixed(1)
+      } ms, ` +
+        `x${slowdown.toFixed(2)}${slowdown > AIM ? " MISSED" : ""}, x${(big / calm).toFixed(2)}`,
+    );
+  }
+  await Promise.all([admin, worker, ...connections].map((sql) => sql.end()));
+});

@@ -1,0 +1,102 @@
+/**
+ * The routes of `cleanup` for its OpenAPI document.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { describeFunction } from "../_openapi/document.ts";
+import * as schema from "./schema.ts";
+
+const Result = z.object({
+  job: z.string(),
+  outcome: z.enum(["done", "more", "leased", "disabled", "failed", "due"]),
+  rows: z.int(),
+  bytes: z.int(),
+  batches: z.optional(z.int()),
+  run_id: z.optional(z.nullable(z.int())),
+  error: z.optional(z.string()),
+  report: z.optional(z.array(z.unknown())),
+});
+z.globalRegistry.add(Result, { id: "CleanupResult" });
+
+const Run = z.object({
+  id: z.int(),
+  job: z.string(),
+  started_at: z.string(),
+  ended_at: z.nullable(z.string()),
+  outcome: z.enum(["running", "done", "more", "failed", "interrupted"]),
+  batches: z.int(),
+  rows: z.int(),
+  bytes: z.int(),
+  report: z.array(z.unknown()),
+  error: z.nullable(z.string()),
+});
+z.globalRegistry.add(Run, { id: "CleanupRun" });
+
+const Health = z.object({
+  job: z.string(),
+  overdue: z.boolean(),
+  enabled: z.boolean(),
+  schedule: z.string(),
+  next_run_at: z.string(),
+  last_success_at: z.nullable(z.string()),
+  running: z.boolean(),
+  last_outcome: z.nullable(z.string()),
+  last_error: z.nullable(z.string()),
+  last_report: z.nullable(z.array(z.unknown())),
+});
+z.globalRegistry.add(Health, { id: "CleanupHealth" });
+
+/** The OpenAPI document of `cleanup`. */
+export const document: unknown = describeFunction({
+  name: "cleanup",
+  summary: "Removes what has expired. For the scheduler: its secret key is the one named cron.",
+  routes: [
+    {
+      method: "post",
+      path: "",
+      summary: "Clean up",
+      description:
+        "Runs the jobs that are due, or those that are named, in batches, until all are done or `max_seconds` (25) are " +
+        "over; `outcome` says which. With `dry_run`, says what would go. A job that another request is at is `leased`.",
+      auth: ["secret"],
+      body: schema.Cleanup,
+      response: {
+        status: 200,
+        description: "What came of each job",
+        schema: z.object({ dry_run: z.boolean(), jobs: z.array(Result) }),
+      },
+      problems: { 404: ["cleanup_job_not_found"] },
+    },
+    {
+      method: "get",
+      path: "",
+      summary: "How the jobs are doing",
+      description: "Each job, with its last run, and whether it is overdue.",
+      auth: ["secret"],
+      response: {
+        status: 200,
+        description: "The jobs, those overdue first",
+        schema: z.object({ jobs: z.array(Health) }),
+      },
+      problems: {},
+    },
+    {
+      method: "get",
+      path: "/runs",
+      summary: "What was done",
+      description:
+        "The newest runs first; `before` is `next_before` of the page before, and `limit` 1 to 1000 (50).",
+      auth: ["secret"],
+      query: schema.RunsQuery,
+      response: {
+        status: 200,
+        description: "A page of runs; `next_before` is null on the last",
+        schema: z.object({ runs: z.array(Run), next_before: z.nullable(z.int()) }),
+      },
+      problems: { 404: ["cleanup_job_not_found"], 422: ["invalid_request"] },
+    },
+  ],
+});

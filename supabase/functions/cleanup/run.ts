@@ -1,0 +1,208 @@
+/**
+ * Runs cleanups, a batch of each in turn, until all are done or the time is over.
+ *
+ * A batch is one call, and one transaction: of what is due, of the history, and of the lease that keeps others off the job.
+ * Whatever ends this process leaves whole batches behind, and what was not done is still due.
+ *
+ * @module
+ */
+
+import type { SupabaseClient } from "@supabase/supabase-js";
+import { Cron } from "croner";
+
+import type { Database } from "../_shared/database.types.ts";
+import { logLine } from "../_shared/log.ts";
+import { Problem } from "../_shared/problem.ts";
+import { call } from "../_shared/rpc.ts";
+import { removeQueuedObjects } from "../_shared/storage_removal.ts";
+
+type Client = SupabaseClient<Database>;
+
+/** What a run of a job did. */
+export interface RunResult {
+  job: string;
+  /**
+   * `done` when nothing more is due, `more` when the time was over, `leased` when another run has the job, `disabled`, or
+   * `failed`.
+   */
+  outcome: string;
+  rows: number;
+  bytes: number;
+  batches: number;
+  run_id: number | null;
+  /** What it failed with. */
+  error?: string;
+  /** What a person has to look at. */
+  report?: unknown[];
+}
+
+/** How to run jobs. */
+export interface RunOptions {
+  /** No batch is begun after so many seconds. */
+  seconds: number;
+  /** Of the request that asked for it, for the log. */
+  requestId: string;
+}
+
+/** What was done in Storage. */
+interface Removed {
+  rows: number;
+  bytes: number;
+}
+
+/** What a job does outside of the database after each batch that says there is more. */
+const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<Removed>> = {
+  storage_removals: removeQueuedObjects,
+};
+
+/** Each batch takes about a millisecond of the processor, of which the platform gives a request two seconds. */
+const MOST_BATCHES = 500;
+
+/** The history keeps as many. */
+const MOST_FINDINGS = 20;
+
+/**
+ * Runs jobs.
+ *
+ * @param client Calls as the service.
+ * @param jobs Which, and when they run.
+ * @param options Until when.
+ * @returns What came of each. A job that fails does not stop the others.
+ */
+export async function runJobs(
+  client: Client,
+  jobs: { job: string; schedule: string }[],
+  options: RunOptions,
+): Promise<RunResult[]> {
+  const end = performance.now() + options.seconds * 1000;
+  const runs = jobs.map(({ job, schedule }) => new Run(client, job, nextTime(schedule)));
+  let pending = runs;
+  for (let batches = 0; pending.length > 0; pending = pending.filter((run) => !run.ended)) {
+    for (const run of pending) {
+      if (performance.now() < end && batches++ < MOST_BATCHES) {
+        const begun = performance.now();
+        await run.step();
+        if (!run.ended) await pause(performance.now() - begun);
+      } else await run.stop();
+    }
+  }
+  for (const run of runs) logRun(run, options.requestId);
+  return runs.map((run) => run.result);
+}
+
+/** As long as a batch took, the database is left to others: a cleanup has half of the time. */
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** The next time of a cron expression, in UTC as pg_cron has it. */
+function nextTime(schedule: string): string | undefined {
+  return new Cron(schedule, { timezone: "UTC" }).nextRun()?.toISOString();
+}
+
+class Run {
+  readonly result: RunResult;
+  ended = false;
+  /** What it failed with, for those who operate it. */
+  cause: string | undefined;
+  readonly begun = performance.now();
+  /** Of its own choice: so the job can be given back when the answer to the first batch is lost. */
+  readonly #lease = crypto.randomUUID();
+  /** What was done outside and is not in the history yet. */
+  #removed: Removed = { rows: 0, bytes: 0 };
+
+  constructor(
+    readonly client: Client,
+    job: string,
+    readonly nextRunAt: string | undefined,
+  ) {
+    this.result = { job, outcome: "more", rows: 0, bytes: 0, batches: 0, run_id: null };
+  }
+
+  /** Does a batch. */
+  async step(): Promise<void> {
+    const { result } = this;
+    try {
+      const args = {
+        job: result.job,
+        ...this.#removed,
+        lease: this.#lease,
+        ...(this.nextRunAt !== undefined && { next_run_at: this.nextRunAt }),
+      };
+      const batch = await call(() => this.client.rpc("run_cleanup_batch", args));
+      this.#removed = { rows: 0, bytes: 0 };
+      result.outcome = batch.outcome ?? "more";
+      result.rows += batch.rows ?? 0;
+      result.bytes += batch.bytes ?? 0;
+      result.run_id ??= batch.run_id;
+      if (Array.isArray(batch.report)) {
+        result.report = [...result.report ?? [], ...batch.report].slice(0, MOST_FINDINGS);
+      }
+      this.ended = result.outcome !== "more";
+      if (batch.run_id !== null) result.batches++;
+      if (this.ended) return;
+      await this.#doOutside(batch.batch_size ?? 1);
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  /** Ends it before all is done. */
+  async stop(): Promise<void> {
+    this.ended = true;
+    if (this.result.batches > 0) await this.#end();
+  }
+
+  async #doOutside(batch: number): Promise<void> {
+    const outside = OUTSIDE[this.result.job];
+    if (!outside) return;
+    const removed = await outside(this.client, batch);
+    this.#removed = removed;
+    this.result.rows += removed.rows;
+    this.result.bytes += removed.bytes;
+    // What is due is being done by somebody else, or cannot be.
+    if (removed.rows === 0) await this.stop();
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.ended = true;
+    this.result.outcome = "failed";
+    this.result.error = error instanceof Error ? error.message : String(error);
+    this.cause = describeFailure(error);
+    await this.#end(this.cause);
+  }
+
+  /** Says so in the history. If that fails too, the lease runs out by itself. */
+  async #end(error?: string): Promise<void> {
+    const args = {
+      job: this.result.job,
+      ...this.#removed,
+      lease: this.#lease,
+      ...(error !== undefined && { error }),
+    };
+    try {
+      await call(() => this.client.rpc("end_cleanup_run", args));
+    } catch (failure) {
+      logLine("error", { function: "cleanup", job: this.result.job, message: `${failure}` });
+    }
+  }
+}
+
+/** What the database or Storage said: a problem has only what callers may see. */
+function describeFailure(error: unknown): string {
+  const { code, message, cause } = error as Error & { code?: string };
+  const reason = (cause as { message?: string } | undefined)?.message ?? message ?? String(error);
+  return error instanceof Problem ? `${code}: ${reason}` : reason;
+}
+
+function logRun({ result, begun, cause }: Run, request_id: string): void {
+  const level = result.outcome === "failed" || result.report ? "error" : "info";
+  const duration_ms = Math.round(performance.now() - begun);
+  logLine(level, {
+    function: "cleanup",
+    request_id,
+    ...result,
+    ...(cause && { cause }),
+    duration_ms,
+  });
+}

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import postgres from "postgres";
+
+import { serviceClient, soak, stack, test } from "../../functions/_testing/testing.ts";
+import { type Functions, FUNCTIONS_DIR, startFunctions } from "../../../stack/functions.ts";
+import { readKeys, type StackKeys } from "../../../stack/keys.ts";
+import { databaseUrl } from "../../../stack/postgres.ts";
+import {
+  clearScenes,
+  DUE,
+  fillScenes,
+  JOBS,
+  passLeases,
+  readScenes,
+  type Stage,
+} from "./scenes_testing.ts";
+
+const ROUNDS = Math.ceil(soak);
+
+/** Of all calls, so many are lost. */
+const LOST = 0.3;
+
+/** Stands between the functions and everything else, and loses requests before they arrive, or their answers. */
+interface Line {
+  url: string;
+  /** The part of calls that are lost. */
+  loss: number;
+  lost: number;
+  passed: number;
+}
+
+async function withLine(run: (line: Line) => Promise<void>): Promise<void> {
+  const line: Line = { url: "", loss: 0, lost: 0, passed: 0 };
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const { pathname, search } = new URL(request.url);
+      const before = Math.random() < line.loss / 2;
+      const after = Math.random() < line.loss / 2;
+      if (before) {
+        line.lost++;
+        return new Response("lost", { status: 503 });
+      }
+      const headers = new Headers(request.headers);
+      headers.delete("host");
+      const body = await request.arrayBuffer();
+      const response = await fetch(`${stack.url}${pathname}${search}`, {
+        method: request.method,
+        headers,
+        ...(body.byteLength > 0 && { body }),
+      });
+      if (!after) {
+        line.passed++;
+        return response;
+      }
+      await response.body?.cancel();
+      line.lost++;
+      return new Response("lost", { status: 503 });
+    },
+  );
+  line.url = `http://127.0.0.1:${server.addr.port}`;
+  try {
+    await run(line);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+interface Scenery {
+  stage: Stage;
+  line: Line;
+  keys: StackKeys;
+  functions: Functions;
+}
+
+/** The functions in a process of the test's own, behind a line that loses calls. */
+async function withScenery(run: (scenery: Scenery) => Promise<void>): Promise<void> {
+  const keys = await readKeys(stack.dir);
+  const access = { port: Number(new URL(stack.dbUrl).port), password: keys.databasePassword };
+  const sql = postgres(databaseUrl(access, "supabase_admin"), { max: 1, onnotice: () => {} });
+  const batches = await sql`select name, batch_size from private.cleanup_jobs`;
+  try {
+    await withLine(async (line) => {
+      const functions = await startFunctions({
+        dir: FUNCTIONS_DIR,
+        apiUrl: line.url,
+        access,
+        keys,
+        deno: Deno.env.get("STACK_DENO") || Deno.execPath(),
+        log: () => {},
+        watch: false,
+      });
+      try {
+        await run({ stage: { sql, client: serviceClient() }, line, keys, functions });
+      } finally {
+        await functions.stop();
+      }
+    });
+  } finally {
+    for (const { name, batch_size } of batches) {
+      await sql`update private.cleanup_jobs set batch_size = ${batch_size} where name = ${name}`;
+    }
+    await sql`drop schema if exists cron cascade`;
+    await sql`drop table if exists storage.s3_multipart_uploads`;
+    await clearScenes({ sql, client: serviceClient() });
+    await sql.end();
+  }
+}
+
+/** Asks for jobs; undefined when there was no answer. */
+async function ask({ functions, keys }: Scenery, jobs: string[], more: object = {}) {
+  const response = await functions.fetch(
+    new Request("http://functions/cleanup", {
+      method: "POST",
+      headers: { apikey: keys.secretKeys.cron, "content-type": "application/json" },
+      body: JSON.stringify({ jobs, ...more }),
+    }),
+  );
+  const text = await response.text();
+  return response.status === 200
+    ? JSON.parse(text).jobs as { job: string; outcome: string; rows: number; bytes: number }[]
+    : undefined;
+}
+
+/** Runs jobs to their end, undisturbed. */
+async function finish(scenery: Scenery, jobs: string[]): Promise<void> {
+  scenery.line.loss = 0;
+  await passLeases(scenery.stage);
+  const results = await ask(scenery, jobs, { max_seconds: 100 });
+  assert.deepEqual(results?.map(({ outcome }) => outcome), jobs.map(() => "done"));
+}
+
+/** So that one round does not find what another has left. */
+async function begin(scenery: Scenery): Promise<string> {
+  await finish(scenery, JOBS);
+  await clearScenes(scenery.stage);
+  await scenery.stage.sql`delete from private.cleanup_runs where job = 'credit_reconciliation'`;
+  const label = `scene ${crypto.randomUUID()}`;
+  await fillScenes(scenery.stage, label);
+  return label;
+}
+
+test("every cleanup ends in the same state when calls are doubled and lost and its process is killed", async () => {
+  await withScenery(async (scenery) => {
+    const { stage, line, functions } = scenery;
+    const quiet = await begin(scenery);
+    const unchanged = await readScenes(stage, quiet);
+    const foreseen = await ask(scenery, JOBS, { dry_run: true });
+    assert.deepEqual(await readScenes(stage, quiet), unchanged, "A dry run changes nothing");
+
+    // What others queue comes on top of what was foreseen to be removed.
+    const inTurn = JOBS.toSorted((a, b) =>
+      Number(b === "storage_removals") - Number(a === "storage_removals")
+    );
+    for (const job of inTurn) {
+      const [result] = await ask(scenery, [job]) ?? [];
+      const due = foreseen?.find((preview) => preview.job === job);
+      assert.ok((due?.rows ?? 0) >= DUE / 2, `${job} has something to do`);
+      assert.deepEqual(result && [result.outcome, result.rows, result.bytes], [
+        "done",
+        due?.rows,
+        due?.bytes,
+      ], job);
+    }
+    await finish(scenery, ["storage_removals"]);
+    const expected = await readScenes(stage, quiet);
+    for (const job of JOBS) {
+      assert.notDeepEqual(expected[job], unchanged[job], `${job} did something`);
+    }
+
+    for (let round = 0; round < ROUNDS; round++) {
+      const label = await begin(scenery);
+      Object.assign(line, { loss: LOST, lost: 0, passed: 0 });
+      const calls = Array.from({ length: 6 }, () => JOBS.map((job) => [job])).flat()
+        .toSorted(() => Math.random() - 0.5).filter(() => Math.random() > LOST);
+      let kills = 0;
+      for (const [n, jobs] of calls.entries()) {
+        const asked = [ask(scenery, jobs), ask(scenery, jobs)];
+        if (n % 8 === 7) {
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
+          await functions.kill();
+          kills++;
+        }
+        await Promise.all(asked.map((answer) => answer.catch(() => {})));
+        // Else all would wait for the leases of those that were killed.
+        if (n % 4 === 3) await passLeases(stage);
+      }
+      assert.ok(
+        line.lost > 20 && kills > 2,
+        `Only ${line.lost} calls were lost, ${kills} processes killed`,
+      );
+      await finish(scenery, JOBS);
+      await finish(scenery, ["storage_removals"]);
+      assert.deepEqual(await readScenes(stage, label), expected);
+    }
+  });
+});

@@ -55,7 +55,7 @@ create table public.webhook_refusals (
   provider text not null,
   reason text not null,
   day date not null default (now() at time zone 'UTC')::date,
-  count bigint not null default 1,
+  deliveries bigint not null default 1,
   primary key (provider, reason, day),
   constraint webhook_refusals_provider_check check (
     provider ~ '^(stripe|auth|database|standard(:[a-z0-9][a-z0-9_-]{0,49})?)$'),
@@ -85,7 +85,7 @@ begin
   end if;
   insert into public.webhook_refusals as r (provider, reason)
   values (count_webhook_refusal.provider, count_webhook_refusal.reason)
-  on conflict on constraint webhook_refusals_pkey do update set count = r.count + 1;
+  on conflict on constraint webhook_refusals_pkey do update set deliveries = r.deliveries + 1;
 end $$;
 revoke all on function public.count_webhook_refusal(text, text) from public, anon, authenticated;
 grant execute on function public.count_webhook_refusal(text, text) to service_role;

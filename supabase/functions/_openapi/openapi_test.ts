@@ -5,9 +5,10 @@ import { functionsUrl, test } from "../_testing/testing.ts";
 import { app as conversations } from "../conversations/app.ts";
 import { app as credits } from "../credits/app.ts";
 import { app as projects } from "../projects/app.ts";
+import { app as webhooks } from "../webhooks/app.ts";
 
 /** Every function and its app. */
-const APPS = { conversations, credits, projects };
+const APPS = { conversations, credits, projects, webhooks };
 
 test("every function answers its OpenAPI document, which is a valid one", async () => {
   const names = [...Deno.readDirSync(new URL("..", import.meta.url))]

@@ -2345,21 +2345,21 @@ export type Database = {
       };
       "webhook_refusals": {
         Row: {
-          "count": number;
           "day": string;
+          "deliveries": number;
           "provider": string;
           "reason": string;
         };
         ComputedFields: never;
         Insert: {
-          "count"?: number;
           "day"?: string;
+          "deliveries"?: number;
           "provider": string;
           "reason": string;
         };
         Update: {
-          "count"?: number;
           "day"?: string;
+          "deliveries"?: number;
           "provider"?: string;
           "reason"?: string;
         };

@@ -112,7 +112,7 @@ insert into matrix values
     'provider, event_id, type, outcome', '''stripe'', ''evt_tried'', ''t'', ''ignored''', 'attempts = 9',
     'event_id = ''evt_tried'''),
   ('webhook_refusals',   'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', '1xxx',
-    'provider, reason', '''stripe'', ''tried''', 'count = 9', 'reason = ''tried'''),
+    'provider, reason', '''stripe'', ''tried''', 'deliveries = 9', 'reason = ''tried'''),
   ('stripe_prices',      'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', '1111',
     'id, credits', '''price_tried'', 1', 'credits = 9', 'id = ''price_tried'''),
   ('stripe_customers',   'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', '1111',

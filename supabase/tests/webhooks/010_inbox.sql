@@ -76,7 +76,7 @@ from unnest(array[
 -- refusals -------------------------------------------------------------------------------------------
 select public.count_webhook_refusal('stripe', 'signature_invalid') from generate_series(1, 3);
 select public.count_webhook_refusal('standard:acme', 'signature_expired');
-select set_eq($$ select provider, reason, day, count from webhook_refusals $$,
+select set_eq($$ select provider, reason, day, deliveries from webhook_refusals $$,
   $$ values ('stripe', 'signature_invalid', (now() at time zone 'UTC')::date, 3::bigint),
     ('standard:acme', 'signature_expired', (now() at time zone 'UTC')::date, 1) $$, 'refusals are counted by day');
 select is(tests.refusal(format('select public.count_webhook_refusal(%s)', v)), 'PT422 invalid_webhook_event', v)

@@ -5,7 +5,7 @@
  * @module
  */
 
-const BENCHMARKS = ["cold_start", "policies", "credits", "messages"];
+const BENCHMARKS = ["cold_start", "policies", "credits", "messages", "webhooks"];
 
 const HELP = `Runs the benchmarks. Each prints a ratio against its reference in the same run.
 

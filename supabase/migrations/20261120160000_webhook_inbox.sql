@@ -261,6 +261,13 @@ begin
     raise exception 'An event has a provider, an id and a type of 1 to 255 characters, and a payload that is an object'
       using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
+  -- Most of what comes again has been done: to say so takes no lock and writes nothing.
+  select e.* into v_event from public.webhook_events as e
+  where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
+    and e.outcome <> 'failed';
+  if found then
+    return private.to_webhook_receipt(v_event, true);
+  end if;
   -- Of two deliveries at once, the second waits here for the first to end.
   insert into public.webhook_events as e (provider, event_id, type, event_created_at, payload, outcome, error)
   values (receive_webhook_event.provider, receive_webhook_event.event_id, receive_webhook_event.type, event_created,

@@ -184,9 +184,10 @@ revoke all on function private.settle_stripe_payment(text) from public, anon, au
 -- the price's rollover_cap last for the next period too, the others until the end of their own.
 create function private.price_stripe_lines(lines jsonb)
 returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('part', p.part, 'credits', p.credits, 'expires_at', p.expires_at)
+begin
+  return (select coalesce(jsonb_agg(jsonb_build_object('part', p.part, 'credits', p.credits, 'expires_at', p.expires_at)
     order by p.part), '[]')
   from jsonb_to_recordset(lines) as l (
     id text, price text, quantity numeric, period_start timestamptz, period_end timestamptz)
@@ -201,8 +202,8 @@ as $$
       (l.period_end at time zone 'UTC' + age(l.period_end at time zone 'UTC', l.period_start at time zone 'UTC'))
         at time zone 'UTC')
   ) as p (part, credits, expires_at)
-  where p.credits > 0
-$$;
+  where p.credits > 0);
+end $$;
 revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
 
 -- Grants what a payment has bought, once, and applies what was heard of it before. Returns the credits; 0 when it buys
@@ -227,6 +228,7 @@ declare
   v_account_id uuid;
   v_credits numeric := 0;
   v_intent text;
+  v_ids text[];
 begin
   if payment_intent_id is not null then
     perform private.lock_stripe_payment(payment_intent_id);
@@ -235,9 +237,9 @@ begin
     perform private.lock_stripe_payment(payment_id);
   end if;
   -- By this event, or by the other of the session and the invoice of one purchase.
-  select p.credits into v_credits from public.stripe_payments as p
-  where p.id = payment_id or p.id = private.stripe_payment_of(payment_intent_id)
-    or p.id in (select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id);
+  v_ids := array[payment_id, private.stripe_payment_of(payment_intent_id)]
+    || array(select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id);
+  select p.credits into v_credits from public.stripe_payments as p where p.id = any (v_ids);
   if found then
     return v_credits;
   end if;

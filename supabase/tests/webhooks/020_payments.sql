@@ -3,7 +3,7 @@
 begin;
 select no_plan();
 update private.settings set value = 0 where name = 'credits.signup_amount';
-select tests.create_user(n) from unnest(array['buyer', 'other', 'early', 'won', 'plan', 'poor', 'lapse']) as n;
+select tests.create_user(n) from unnest(array['buyer', 'other', 'early', 'won', 'plan', 'poor', 'own', 'lapse']) as n;
 insert into stripe_prices (id, credits, rollover_cap) values
   ('price_pack', 500, null), ('price_plan', 1000, 300), ('price_whole', 1000, null), ('price_tiny', 1, null);
 insert into stripe_prices (id, tier) values ('price_tier', 'pro');
@@ -174,6 +174,11 @@ select public.release_credit_hold(h.id) from credit_holds as h where h.account_i
 select results_eq($$ select balance, debt from credit_accounts where id = tests.account_of('poor') $$, $$ values (-70::numeric, 70::numeric) $$,
   'and pays when it is free');
 select throws_ok($$ update credit_accounts set debt = 69 where id = tests.account_of('poor') $$, '23514', null, 'a constraint says so too');
+
+select public.grant_credits(tests.user_id('own'), 50, category => 'promotional', priority => 1), pg_temp.session('own', 'pi_45');
+select pg_temp.refund('pi_45', 100);
+select results_eq($$ select source, remaining from credit_grants where account_id = tests.account_of('own') order by created_at $$,
+  $$ values ('service', 50::numeric), ('stripe', 450::numeric) $$, 'what is left of the payment''s own is taken first');
 
 -- what had ended unused ------------------------------------------------------------------------------
 select pg_temp.invoice('in_50', 'cus_lapse', jsonb_build_array(pg_temp.line('price_plan',

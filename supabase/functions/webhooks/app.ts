@@ -7,6 +7,7 @@
 
 import type { Context } from "hono";
 import { createAdminClient } from "@supabase/server/core";
+import type { SupabaseClient } from "@supabase/supabase-js";
 
 import { afterResponse } from "../_shared/after_response.ts";
 import { createApp } from "../_shared/app.ts";
@@ -35,11 +36,6 @@ const RETRY_AFTER_S = 5;
 /** The routes of `webhooks`; `openapi.ts` describes them. */
 export const app = createApp("webhooks", openapi);
 
-// There is no caller to act for: who sent it is known by the signature alone.
-const admin = createAdminClient<Database>({
-  supabaseOptions: { db: { timeout: DATABASE_TIMEOUT_MS } },
-});
-
 app.onError((error, c) => {
   const provider = providerOf(c);
   if (provider && error instanceof Problem && error.status < 500) {
@@ -57,7 +53,7 @@ app.post("/standard/:source", async (c) => {
 
 app.post("/database", async (c) => {
   const payload = await readDatabaseWebhook(c);
-  return answerReceipt(c, await call(() => admin.rpc("receive_database_webhook", { payload })));
+  return answerReceipt(c, await call(() => admin().rpc("receive_database_webhook", { payload })));
 });
 
 app.post("/auth", async (c) => {
@@ -73,8 +69,17 @@ app.post("/replay", authenticate("secret"), async (c) => {
   return c.json(await call(() => supabaseAdmin.rpc("replay_webhook_events", args)));
 });
 
+let client: SupabaseClient<Database> | undefined;
+
+/** There is no caller to act for: who sent it is known by the signature alone. */
+function admin(): SupabaseClient<Database> {
+  return client ??= createAdminClient<Database>({
+    supabaseOptions: { db: { timeout: DATABASE_TIMEOUT_MS } },
+  });
+}
+
 function receive(delivery: Delivery): Promise<Receipt> {
-  return call(() => admin.rpc("receive_webhook_event", { ...delivery }));
+  return call(() => admin().rpc("receive_webhook_event", { ...delivery }));
 }
 
 function answerReceipt(c: Context, receipt: Receipt): Response {
@@ -110,7 +115,7 @@ function providerOf(c: Context): string | undefined {
 }
 
 async function countRefusal(provider: string, reason: string): Promise<void> {
-  const { data: _nothing, error, status } = await admin.rpc("count_webhook_refusal", {
+  const { data: _nothing, error, status } = await admin().rpc("count_webhook_refusal", {
     provider,
     reason,
   });

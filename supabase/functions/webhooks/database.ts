@@ -5,9 +5,8 @@
  * @module
  */
 
-import { createHash, timingSafeEqual } from "node:crypto";
-
 import type { Context } from "hono";
+import { timingSafeEqual } from "hono/utils/buffer";
 
 import type { Json } from "../_shared/database.types.ts";
 import {
@@ -32,16 +31,12 @@ export async function readDatabaseWebhook(c: Context): Promise<Json> {
   const secrets = databaseSecrets();
   const given = c.req.header(HEADER);
   if (!given) throw signatureMissing(HEADER);
-  // All of them, and digests, which are of one length: how long it takes says nothing of a secret.
-  const matches = secrets.filter((secret) => timingSafeEqual(digest(secret), digest(given)));
-  if (matches.length === 0) throw signatureInvalid();
+  // All of them, and by their digests: how long it takes says nothing of a secret.
+  const matches = await Promise.all(secrets.map((secret) => timingSafeEqual(secret, given)));
+  if (!matches.includes(true)) throw signatureInvalid();
   const body = parseJson(await readText(c));
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidEvent("A Database Webhook is an object");
   }
   return body as Json;
-}
-
-function digest(text: string): Uint8Array {
-  return createHash("sha256").update(text).digest();
 }

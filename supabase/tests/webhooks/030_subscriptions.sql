@@ -72,6 +72,9 @@ select is((select stripe_customer_id from teams where id = pg_temp.team()), 'cus
 select is((select count(*) from subscription_events where team_id = pg_temp.team()), 13::bigint, 'the history has every event');
 select is((select event_data -> 'status' from subscription_events where stripe_event_id = 'evt_sub_1_updated_1050'), '"past_due"', 'with what it said');
 
+select pg_temp.forget(), pg_temp.subscription('updated', 1700, 'active'), pg_temp.subscription('deleted', 1600, 'canceled');
+select is(pg_temp.state(), 'free canceled 1600 2100 sub_1', 'and whichever is heard of first');
+
 -- other statuses -------------------------------------------------------------------------------------
 select pg_temp.forget(), pg_temp.subscription('created', 1000, 'unpaid');
 select is(pg_temp.state(), 'free unpaid 1000 1500 sub_1', 'unpaid');

@@ -33,6 +33,10 @@ alter table public.stripe_prices enable row level security;
 revoke all on public.stripe_prices from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.stripe_prices to service_role;
 
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service edits what prices buy" on public.stripe_prices
+  for all to service_role using (true) with check (true);
+
 create trigger stripe_prices_updated_at before update on public.stripe_prices
   for each row execute function public.handle_updated_at();
 
@@ -56,6 +60,10 @@ create index stripe_customers_team_id on public.stripe_customers (team_id);
 alter table public.stripe_customers enable row level security;
 revoke all on public.stripe_customers from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.stripe_customers to service_role;
+
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service edits whose customers are" on public.stripe_customers
+  for all to service_role using (true) with check (true);
 
 -- stripe_subscriptions ------------------------------------------------------------------------------
 
@@ -93,6 +101,10 @@ alter table public.stripe_subscriptions enable row level security;
 revoke all on public.stripe_subscriptions from public, anon, authenticated, service_role;
 grant select on public.stripe_subscriptions to service_role;
 
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service reads subscriptions" on public.stripe_subscriptions
+  for select to service_role using (true);
+
 -- stripe_payments -----------------------------------------------------------------------------------
 
 create table public.stripe_payments (
@@ -120,6 +132,10 @@ create index stripe_payments_account_id on public.stripe_payments (account_id);
 alter table public.stripe_payments enable row level security;
 revoke all on public.stripe_payments from public, anon, authenticated, service_role;
 grant select on public.stripe_payments to service_role;
+
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service reads payments" on public.stripe_payments
+  for select to service_role using (true);
 
 -- Facts of payments, which may be known before the payment is ----------------------------------------
 

@@ -69,7 +69,7 @@ select bag_eq(
     ('users_teams', 'idx_users_teams_team_id users_teams_one_default users_teams_pkey users_teams_unique'),
     ('waitlist', 'waitlist_pkey'),
     ('webhook_events',
-      'webhook_events_event_key webhook_events_open webhook_events_pkey webhook_events_received_at'),
+      'webhook_events_event_key webhook_events_open webhook_events_pkey webhook_events_received_at webhook_events_type'),
     ('webhook_refusals', 'webhook_refusals_pkey'),
     ('workflows', 'idx_workflows_team_id workflows_pkey'),
     ('workspace_files',

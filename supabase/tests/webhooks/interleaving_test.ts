@@ -95,6 +95,17 @@ function eventsOf(reference: string, suffix: string) {
       created,
       subscription({ ...state, status: "active" }),
     ),
+    another: stripeEvent(
+      "customer.subscription.created",
+      created + 5,
+      subscription({
+        ...state,
+        id: `sub2_${suffix}`,
+        began: created + 5,
+        status: "active",
+        price: "price_year_big",
+      }),
+    ),
     upgraded: stripeEvent(
       "customer.subscription.updated",
       created + 10,
@@ -122,6 +133,7 @@ const MEETINGS: [before: Name[], first: Name, second: Name][] = [
   [["paid", "part"], "link", "rest"],
   [["part"], "paid", "link"],
   [[], "begun", "upgraded"],
+  [[], "begun", "another"],
   [["begun"], "upgraded", "ended"],
   [["begun"], "upgraded", "failed"],
   [["begun"], "failed", "paid"],

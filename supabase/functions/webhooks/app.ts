@@ -115,9 +115,6 @@ function providerOf(c: Context): string | undefined {
 }
 
 async function countRefusal(provider: string, reason: string): Promise<void> {
-  const { data: _nothing, error, status } = await admin().rpc("count_webhook_refusal", {
-    provider,
-    reason,
-  });
+  const { error, status } = await admin().rpc("count_webhook_refusal", { provider, reason });
   if (error) unwrap({ data: null, error, status });
 }

@@ -5,7 +5,16 @@
  * @module
  */
 
-const BENCHMARKS = ["cold_start", "policies", "credits", "messages", "chats", "files", "cleanup"];
+const BENCHMARKS = [
+  "cold_start",
+  "policies",
+  "credits",
+  "messages",
+  "chats",
+  "files",
+  "cleanup",
+  "webhooks",
+];
 
 const HELP = `Runs the benchmarks. Each prints a ratio against its reference in the same run.
 

@@ -15,6 +15,7 @@ import { StackFailure } from "./failure.ts";
 import { type StackKeys, toJwks } from "./keys.ts";
 import { PROJECT_DIR } from "./options.ts";
 import { type DatabaseAccess, databaseUrl } from "./postgres.ts";
+import { LOCAL_WEBHOOK_SECRETS } from "./webhook_secrets.ts";
 
 /** Where the project's edge functions are. */
 export const FUNCTIONS_DIR: string = `${PROJECT_DIR}/supabase/functions`;
@@ -62,7 +63,11 @@ interface Host {
 
 /** Starts the functions' process. */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
-  const environment = { ...platformEnvironment(options), ...await readSecrets(options.dir) };
+  const environment = {
+    ...platformEnvironment(options),
+    ...LOCAL_WEBHOOK_SECRETS,
+    ...await readSecrets(options.dir),
+  };
   let host: Host | undefined;
   let stopped = false;
 

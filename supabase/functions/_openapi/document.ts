@@ -19,7 +19,7 @@ export interface RouteDescription {
   path: string;
   summary: string;
   description: string;
-  /** Who may call it. */
+  /** Who may call it; empty when the route verifies that for itself. */
   auth: ("user" | "secret")[];
   /** Whether it takes an `Idempotency-Key`. */
   idempotent?: boolean;
@@ -45,9 +45,13 @@ export interface FunctionDescription {
   routes: RouteDescription[];
 }
 
-/** What any route with a credential may answer. */
-const COMMON_PROBLEMS: Record<number, string[]> = {
+/** What a route with a credential may answer. */
+const CREDENTIAL_PROBLEMS: Record<number, string[]> = {
   401: ["credentials_missing", "invalid_api_key", "token_expired", "invalid_token"],
+};
+
+/** What any route may answer. */
+const COMMON_PROBLEMS: Record<number, string[]> = {
   500: ["internal_error"],
   503: ["try_again"],
   504: ["database_timeout"],
@@ -105,6 +109,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     [type, { schema }] as const
   );
   const problems = merge(
+    route.auth.length > 0 ? CREDENTIAL_PROBLEMS : {},
     COMMON_PROBLEMS,
     route.body ? BODY_PROBLEMS : {},
     route.idempotent ? { 400: ["invalid_idempotency_key"], 422: ["idempotency_key_reused"] } : {},

@@ -8,9 +8,10 @@ import { app as conversations } from "../conversations/app.ts";
 import { app as credits } from "../credits/app.ts";
 import { app as files } from "../files/app.ts";
 import { app as projects } from "../projects/app.ts";
+import { app as webhooks } from "../webhooks/app.ts";
 
 /** Every function and its app. */
-const APPS = { chats, cleanup, conversations, credits, files, projects };
+const APPS = { chats, cleanup, conversations, credits, files, projects, webhooks };
 
 test("every function answers its OpenAPI document, which is a valid one", async () => {
   const names = [...Deno.readDirSync(new URL("..", import.meta.url))]

@@ -106,6 +106,25 @@ export type Database = {
           },
         ];
       };
+      "blocked_email_domains": {
+        Row: {
+          "created_at": string;
+          "domain": string;
+          "reason": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "domain": string;
+          "reason"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "domain"?: string;
+          "reason"?: string | null;
+        };
+        Relationships: [];
+      };
       "chat_key_wraps": {
         Row: {
           "created_at": string;
@@ -468,6 +487,7 @@ export type Database = {
           "alert_threshold": number | null;
           "balance": number;
           "created_at": string;
+          "debt": number;
           "held": number;
           "id": string;
           "next_due_at": string | null;
@@ -485,6 +505,7 @@ export type Database = {
           "alert_threshold"?: number | null;
           "balance"?: number;
           "created_at"?: string;
+          "debt"?: number;
           "held"?: number;
           "id"?: string;
           "next_due_at"?: string | null;
@@ -501,6 +522,7 @@ export type Database = {
           "alert_threshold"?: number | null;
           "balance"?: number;
           "created_at"?: string;
+          "debt"?: number;
           "held"?: number;
           "id"?: string;
           "next_due_at"?: string | null;
@@ -1568,6 +1590,192 @@ export type Database = {
         };
         Relationships: [];
       };
+      "stripe_customers": {
+        Row: {
+          "created_at": string;
+          "id": string;
+          "team_id": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "id": string;
+          "team_id"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "id"?: string;
+          "team_id"?: string | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_customers_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "stripe_payments": {
+        Row: {
+          "account_id": string;
+          "amount": number;
+          "created_at": string;
+          "credits": number;
+          "currency": string | null;
+          "grant_ids": (string)[];
+          "id": string;
+          "lapsed": number;
+          "taken_back": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id": string;
+          "amount": number;
+          "created_at"?: string;
+          "credits": number;
+          "currency"?: string | null;
+          "grant_ids": (string)[];
+          "id": string;
+          "lapsed"?: number;
+          "taken_back"?: number;
+        };
+        Update: {
+          "account_id"?: string;
+          "amount"?: number;
+          "created_at"?: string;
+          "credits"?: number;
+          "currency"?: string | null;
+          "grant_ids"?: (string)[];
+          "id"?: string;
+          "lapsed"?: number;
+          "taken_back"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_accounts";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "team_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "user_credits";
+            referencedColumns: ["account_id"];
+          },
+        ];
+      };
+      "stripe_prices": {
+        Row: {
+          "created_at": string;
+          "credits": number;
+          "description": string | null;
+          "id": string;
+          "rollover_cap": number | null;
+          "tier": string | null;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "credits"?: number;
+          "description"?: string | null;
+          "id": string;
+          "rollover_cap"?: number | null;
+          "tier"?: string | null;
+          "updated_at"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "credits"?: number;
+          "description"?: string | null;
+          "id"?: string;
+          "rollover_cap"?: number | null;
+          "tier"?: string | null;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
+      "stripe_subscriptions": {
+        Row: {
+          "cancel_at_period_end": boolean;
+          "current_period_end": string | null;
+          "current_period_start": string | null;
+          "customer_id": string;
+          "id": string;
+          "invoice_at": string | null;
+          "invoice_event_id": string | null;
+          "invoice_paid": boolean | null;
+          "price_ids": (string)[];
+          "started_at": string | null;
+          "state_at": string | null;
+          "state_event_id": string | null;
+          "state_rank": number | null;
+          "status": string | null;
+          "team_id": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cancel_at_period_end"?: boolean;
+          "current_period_end"?: string | null;
+          "current_period_start"?: string | null;
+          "customer_id": string;
+          "id": string;
+          "invoice_at"?: string | null;
+          "invoice_event_id"?: string | null;
+          "invoice_paid"?: boolean | null;
+          "price_ids"?: (string)[];
+          "started_at"?: string | null;
+          "state_at"?: string | null;
+          "state_event_id"?: string | null;
+          "state_rank"?: number | null;
+          "status"?: string | null;
+          "team_id"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "cancel_at_period_end"?: boolean;
+          "current_period_end"?: string | null;
+          "current_period_start"?: string | null;
+          "customer_id"?: string;
+          "id"?: string;
+          "invoice_at"?: string | null;
+          "invoice_event_id"?: string | null;
+          "invoice_paid"?: boolean | null;
+          "price_ids"?: (string)[];
+          "started_at"?: string | null;
+          "state_at"?: string | null;
+          "state_event_id"?: string | null;
+          "state_rank"?: number | null;
+          "status"?: string | null;
+          "team_id"?: string | null;
+          "user_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "stripe_subscriptions_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "subscription_events": {
         Row: {
           "created_at": string;
@@ -2247,6 +2455,74 @@ export type Database = {
         };
         Relationships: [];
       };
+      "webhook_events": {
+        Row: {
+          "attempts": number;
+          "error": string | null;
+          "event_created_at": string | null;
+          "event_id": string;
+          "id": number;
+          "outcome": string;
+          "payload": Json | null;
+          "processed_at": string | null;
+          "provider": string;
+          "received_at": string;
+          "result": Json | null;
+          "type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "error"?: string | null;
+          "event_created_at"?: string | null;
+          "event_id": string;
+          "id"?: never;
+          "outcome": string;
+          "payload"?: Json | null;
+          "processed_at"?: string | null;
+          "provider": string;
+          "received_at"?: string;
+          "result"?: Json | null;
+          "type": string;
+        };
+        Update: {
+          "attempts"?: number;
+          "error"?: string | null;
+          "event_created_at"?: string | null;
+          "event_id"?: string;
+          "id"?: never;
+          "outcome"?: string;
+          "payload"?: Json | null;
+          "processed_at"?: string | null;
+          "provider"?: string;
+          "received_at"?: string;
+          "result"?: Json | null;
+          "type"?: string;
+        };
+        Relationships: [];
+      };
+      "webhook_refusals": {
+        Row: {
+          "day": string;
+          "deliveries": number;
+          "provider": string;
+          "reason": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "day"?: string;
+          "deliveries"?: number;
+          "provider": string;
+          "reason": string;
+        };
+        Update: {
+          "day"?: string;
+          "deliveries"?: number;
+          "provider"?: string;
+          "reason"?: string;
+        };
+        Relationships: [];
+      };
       "workflows": {
         Row: {
           "created_at": string;
@@ -2567,6 +2843,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "count_webhook_refusal": {
+        Args: { "provider": string; "reason": string };
+        Returns: undefined;
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -2818,12 +3098,39 @@ export type Database = {
         };
       };
       "prune_chat_tombstones": { Args: { "batch"?: number }; Returns: number };
+      "prune_webhook_payloads": { Args: { "batch"?: number }; Returns: number };
       "quote_credits": {
         Args: { "items": Json; "team_id"?: string; "user_id"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_quote"];
         SetofOptions: {
           from: "*";
           to: "credit_quote";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "receive_database_webhook": {
+        Args: { "payload": Json };
+        Returns: Database["public"]["CompositeTypes"]["webhook_receipt"];
+        SetofOptions: {
+          from: "*";
+          to: "webhook_receipt";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "receive_webhook_event": {
+        Args: {
+          "event_created"?: string;
+          "event_id": string;
+          "payload": Json;
+          "provider": string;
+          "type": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["webhook_receipt"];
+        SetofOptions: {
+          from: "*";
+          to: "webhook_receipt";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2855,6 +3162,24 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "replay_webhook_events": {
+        Args: {
+          "after"?: number;
+          "batch"?: number;
+          "event_id"?: string;
+          "provider"?: string;
+          "received_before"?: string;
+          "received_from"?: string;
+          "type"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["webhook_replay"];
+        SetofOptions: {
+          from: "*";
+          to: "webhook_replay";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "reserve_upload": {
         Args: {
           "actor"?: string;
@@ -3354,6 +3679,26 @@ export type Database = {
         "expires_at": string | null;
         "is_opaque": boolean | null;
         "replayed": boolean | null;
+      };
+      "webhook_receipt": {
+        "id": number | null;
+        "provider": string | null;
+        "event_id": string | null;
+        "type": string | null;
+        "outcome": string | null;
+        "attempts": number | null;
+        "result": Json | null;
+        "error": string | null;
+        "replayed": boolean | null;
+      };
+      "webhook_replay": {
+        "replayed": number | null;
+        "processed": number | null;
+        "ignored": number | null;
+        "failed": number | null;
+        "payload_gone": number | null;
+        "errors": Json | null;
+        "next_after": number | null;
       };
     };
   };

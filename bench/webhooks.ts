@@ -1,0 +1,68 @@
+/**
+ * What a webhook costs in the database: an event that grants credits, against the grant alone, which is the least that could
+ * do the job without an inbox; and a repeat of an event, against the least that could know it, a look at a unique key.
+ *
+ * @module
+ */
+
+import type { Sql } from "postgres";
+
+import { connect } from "../stack/postgres.ts";
+import { compare, CONNECTIONS, print, SCALE, warmUp, withDatabase } from "./throughput.ts";
+
+const ACCOUNTS = Math.max(10, Math.round(10_000 * SCALE));
+
+await withDatabase(async (access) => {
+  const admin = connect(access, "supabase_admin");
+  await admin`
+    insert into auth.users (id, email)
+    select gen_random_uuid(), n || '@example.com' from generate_series(1, ${ACCOUNTS}) as n`;
+  await admin`insert into stripe_prices (id, credits) values ('price_bench', 0.0001)`;
+  const users = (await admin`select id from auth.users`).map(({ id }) => id as string);
+  const anyone = () => users[Math.floor(Math.random() * users.length)] ?? "";
+  const connections = Array.from({ length: CONNECTIONS }, () => connect(access, "postgres"));
+  let events = 0;
+
+  const receive = (sql: Sql, n: number, user: string) =>
+    sql`select outcome from receive_webhook_event('stripe', ${`evt_${n}`}, 'checkout.session.completed', ${
+      sql.json({
+        id: `evt_${n}`,
+        object: "event",
+        api_version: "2026-10-28.endive",
+        type: "checkout.session.completed",
+        created: 1790000000,
+        data: {
+          object: {
+            id: `cs_${n}`,
+            mode: "payment",
+            payment_status: "paid",
+            payment_intent: `pi_${n}`,
+            customer: `cus_${user}`,
+            client_reference_id: user,
+            amount_total: 900,
+            currency: "eur",
+            metadata: { price_id: "price_bench" },
+          },
+        },
+      })
+    }, '2026-11-01')`;
+  const purchase = (sql: Sql) => receive(sql, events++, anyone());
+  const grant = (sql: Sql) =>
+    sql`select id from grant_credits(user_id => ${anyone()}, amount => 0.0001, external_reference => ${`bench:${events++}`})`;
+  const repeat = (sql: Sql) => receive(sql, 0, users[0] ?? "");
+  const look = (sql: Sql) =>
+    sql`select outcome from webhook_events where provider = 'stripe' and event_id = 'evt_0'`;
+
+  await warmUp(connections, [purchase, grant]);
+  await admin`analyze`;
+  console.log(`\n${CONNECTIONS} connections, ${ACCOUNTS} accounts\n`);
+  console.log(`${"".padEnd(48)} ${"ours".padStart(17)}  ${"reference".padStart(17)}`);
+  const [ours = [], reference = []] = await compare(connections, [purchase, grant]);
+  print("an event that grants credits; the grant alone", ours, reference, 0.4);
+  const [repeats = [], looks = []] = await compare(connections, [repeat, look]);
+  print("a repeat of an event; a look at its key", repeats, looks);
+
+  const problems = await admin`select * from credit_reconciliation() limit 3`;
+  if (problems.length > 0) throw new Error(`The books do not agree: ${JSON.stringify(problems)}`);
+  await Promise.all([...connections, admin].map((sql) => sql.end()));
+});

@@ -1,0 +1,82 @@
+/**
+ * What a delivery is once its sender is known, and what is refused as none.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+
+import type { Json } from "../_shared/database.types.ts";
+import { Problem } from "../_shared/problem.ts";
+
+/** An event that a sender is known to have sent. */
+export interface Delivery {
+  /** Where it is kept: `stripe`, `auth`, `standard:SOURCE`. */
+  provider: string;
+  /** The sender's id of the event. */
+  event_id: string;
+  type: string;
+  /** When it happened, if the sender says so. */
+  event_created?: string;
+  /** The event as it came. */
+  payload: Json;
+}
+
+/** Seconds by which a signature may be older, or newer, than now: what Stripe and Standard Webhooks advise. */
+export const TOLERANCE_S = 300;
+
+/**
+ * The body as text, byte for byte: what is signed.
+ *
+ * @param c The request's context.
+ * @throws {Problem} 400 `invalid_json` when it is not UTF-8, which is no JSON either.
+ */
+export async function readText(c: Context): Promise<string> {
+  const bytes = await c.req.arrayBuffer();
+  try {
+    // With its byte order mark, if it has one: it was signed too.
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new Problem(400, "invalid_json", "The body is not JSON in UTF-8", { cause });
+  }
+}
+
+/**
+ * A text as JSON.
+ *
+ * @throws {Problem} 400 `invalid_json`.
+ */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Problem(400, "invalid_json", "The body is not JSON in UTF-8", { cause });
+  }
+}
+
+/** 401: nothing says who sent it. */
+export function signatureMissing(header: string): Problem {
+  return refused("signature_missing", `The request has no ${header} header that can be read`);
+}
+
+/** 401: not signed with a secret of this provider, or not this body. */
+export function signatureInvalid(): Problem {
+  return refused("signature_invalid", "The signature is not one of this body and this sender");
+}
+
+/** 401: signed too long ago, which somebody who has recorded it could send again. */
+export function signatureExpired(): Problem {
+  return refused(
+    "signature_expired",
+    `The signature is not of the last ${TOLERANCE_S / 60} minutes`,
+  );
+}
+
+/** 422: JSON, but not an event. */
+export function invalidEvent(detail: string): Problem {
+  return new Problem(422, "invalid_webhook_event", detail);
+}
+
+function refused(code: string, detail: string): Problem {
+  return new Problem(401, code, detail, { headers: { "www-authenticate": "Signature" } });
+}

@@ -1,0 +1,32 @@
+/**
+ * What the routes of `webhooks` take and answer.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+/** What is in the path of `POST /webhooks/standard/:source`. */
+export const SourcePath = z.object({ source: z.string() });
+
+/** Names of sources, as they are kept in `webhook_events.provider`. */
+export const SOURCE: RegExp = /^[a-z0-9][a-z0-9_-]{0,49}$/;
+
+const name = z.string().check(z.minLength(1), z.maxLength(255));
+const time = z.iso.datetime({ offset: true });
+
+const OneEvent = z.strictObject({ provider: name, event_id: name });
+
+const range = {
+  provider: z.optional(name),
+  type: z.optional(name),
+  after: z.optional(z.int().check(z.minimum(0), z.maximum(Number.MAX_SAFE_INTEGER))),
+  batch: z.optional(z.int().check(z.minimum(1), z.maximum(500))),
+};
+
+/** `POST /webhooks/replay`: one event, or a range of the time of receipt. */
+export const Replay = z.union([
+  OneEvent,
+  z.strictObject({ ...range, received_from: time, received_before: z.optional(time) }),
+  z.strictObject({ ...range, received_before: time }),
+]);

@@ -1,0 +1,138 @@
+/**
+ * Deliveries that are signed as Standard Webhooks has it (https://www.standardwebhooks.com): of any sender, and of Supabase
+ * Auth, whose hooks wait for the answer.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import * as z from "zod/mini";
+
+import { Problem } from "../_shared/problem.ts";
+import {
+  type Delivery,
+  invalidEvent,
+  parseJson,
+  readText,
+  signatureExpired,
+  signatureInvalid,
+  signatureMissing,
+} from "./delivery.ts";
+import { authHookSecrets, notConfigured, standardSecrets } from "./secrets.ts";
+
+const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
+
+const name = z.string().check(z.minLength(1), z.maxLength(255));
+
+/** What the specification recommends: a type, a time, and the data. */
+const StandardEvent = z.looseObject({
+  type: name,
+  timestamp: z.optional(z.iso.datetime({ offset: true })),
+});
+
+/** The one hook of Auth that is answered here, and which Auth names in its message. */
+const BeforeUserCreated = z.looseObject({
+  metadata: z.looseObject({ uuid: name, name: z.literal("before-user-created") }),
+  user: z.looseObject({}),
+});
+
+/**
+ * The event of a delivery, when its source has signed it with one of its secrets in the last five minutes.
+ *
+ * @param c The request's context.
+ * @param source Name of the source.
+ * @throws {Problem} 401 `signature_missing`, `signature_invalid`, `signature_expired`; 400 `invalid_json`; 404
+ *   `webhook_source_unknown`; 422 `invalid_webhook_event`; 503 `webhook_not_configured`.
+ */
+export async function readStandardDelivery(c: Context, source: string): Promise<Delivery> {
+  const secrets = standardSecrets(source);
+  if (!secrets) {
+    throw new Problem(404, "webhook_source_unknown", "No secret is set for a source of this name");
+  }
+  const { id, body } = await readSigned(c, secrets, "STANDARD_WEBHOOK_SECRETS");
+  const { success, data: event } = z.safeParse(StandardEvent, body);
+  if (!success || id.length > 255) {
+    throw invalidEvent("An event has a type, and an id of at most 255 characters");
+  }
+  return {
+    provider: `standard:${source}`,
+    event_id: id,
+    type: event.type,
+    ...(event.timestamp && { event_created: event.timestamp }),
+    payload: event as Delivery["payload"],
+  };
+}
+
+/**
+ * The question of an Auth hook.
+ *
+ * @param c The request's context.
+ * @throws {Problem} As {@link readStandardDelivery}, and 422 `auth_hook_unsupported` for hooks that are not answered here.
+ */
+export async function readAuthHook(c: Context): Promise<Delivery> {
+  const { body } = await readSigned(c, authHookSecrets(), "AUTH_HOOK_SECRETS");
+  const { success, data: hook } = z.safeParse(BeforeUserCreated, body);
+  if (!success) {
+    throw new Problem(
+      422,
+      "auth_hook_unsupported",
+      "Only the hook before-user-created is answered here",
+      {
+        hint: "Turn the other hook off, or set its URL to a function of your own",
+      },
+    );
+  }
+  return {
+    provider: "auth",
+    // Not webhook-id, of which each attempt has another.
+    event_id: hook.metadata.uuid,
+    type: hook.metadata.name,
+    payload: hook as Delivery["payload"],
+  };
+}
+
+async function readSigned(
+  c: Context,
+  secrets: string[],
+  variable: string,
+): Promise<{ id: string; body: unknown }> {
+  const [id, timestamp, signature] = HEADERS.map((header) => c.req.header(header));
+  if (!id || !timestamp || !signature) throw signatureMissing(HEADERS.join(", "));
+  const text = await readText(c);
+  const headers = {
+    "webhook-id": id,
+    "webhook-timestamp": timestamp,
+    "webhook-signature": signature,
+  };
+  const failures = await Promise.all(
+    secrets.map((secret) => verify(text, headers, secret, variable)),
+  );
+  if (!failures.includes(undefined)) throw failures[0];
+  return { id, body: parseJson(text) };
+}
+
+async function verify(
+  text: string,
+  headers: Record<string, string>,
+  secret: string,
+  variable: string,
+): Promise<Problem | undefined> {
+  // When it is needed, as Stripe's.
+  const { Webhook, WebhookVerificationError } = await import("standardwebhooks");
+  let webhook: InstanceType<typeof Webhook>;
+  try {
+    webhook = new Webhook(secret);
+  } catch (cause) {
+    return notConfigured(variable, "v1,whsec_BASE64", cause);
+  }
+  try {
+    webhook.verify(text, headers, { jsonParse: false });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof WebhookVerificationError)) throw error;
+    if (/timestamp too/i.test(error.message)) return signatureExpired();
+    return /headers/i.test(error.message)
+      ? signatureMissing(HEADERS.join(", "))
+      : signatureInvalid();
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * For tests of webhooks: senders who sign as the real ones do, with the secrets of the local stack.
+ *
+ * @module
+ */
+
+import Stripe from "stripe";
+import { Webhook } from "standardwebhooks";
+
+import { functionsUrl } from "../_testing/testing.ts";
+import { LOCAL_WEBHOOK_SECRETS } from "../../../stack/webhook_secrets.ts";
+
+/** An answer to a delivery. */
+export interface Reply {
+  status: number;
+  headers: Headers;
+  // deno-lint-ignore no-explicit-any -- what a test expects of it is what the test asserts
+  body: any;
+}
+
+/** How a delivery differs from a good one. */
+export interface Signing {
+  secret?: string;
+  /** When it is signed, in seconds. */
+  timestamp?: number;
+  /** What is signed, when it is not what is sent. */
+  signed?: string;
+}
+
+const [stripeSecret = "", nextStripeSecret = ""] =
+  LOCAL_WEBHOOK_SECRETS.STRIPE_WEBHOOK_SECRETS?.split(",") ?? [];
+const [authSecret = "", nextAuthSecret = ""] = LOCAL_WEBHOOK_SECRETS.AUTH_HOOK_SECRETS
+  ?.split("|").map((secret) => secret.replace("v1,", "")) ?? [];
+const [localSecret = "", nextLocalSecret = ""] = JSON.parse(
+  LOCAL_WEBHOOK_SECRETS.STANDARD_WEBHOOK_SECRETS ?? "{}",
+).local.split("|");
+const [databaseSecret = "", nextDatabaseSecret = ""] =
+  LOCAL_WEBHOOK_SECRETS.DATABASE_WEBHOOK_SECRETS?.split(",") ?? [];
+
+/** The secrets of each provider: the one in use, and the one that takes its place. */
+export const SECRETS = {
+  stripe: [stripeSecret, nextStripeSecret],
+  auth: [authSecret, nextAuthSecret],
+  standard: [localSecret, nextLocalSecret],
+  database: [databaseSecret, nextDatabaseSecret],
+} as const;
+
+/** Seconds since 1970. */
+export function now(): number {
+  return Math.floor(Date.now() / 1000);
+}
+
+/** Sends a body with headers. */
+export async function post(
+  path: string,
+  body: BodyInit,
+  headers: Record<string, string>,
+  url: string = functionsUrl,
+): Promise<Reply> {
+  const response = await fetch(`${url}/webhooks/${path}`, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json", ...headers },
+  });
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text.startsWith("{") ? JSON.parse(text) : text,
+  };
+}
+
+/** The header that Stripe signs a body with. */
+export async function stripeSignature(body: string, signing: Signing = {}): Promise<string> {
+  return await Stripe.webhooks.generateTestHeaderStringAsync({
+    payload: signing.signed ?? body,
+    secret: signing.secret ?? stripeSecret,
+    timestamp: signing.timestamp ?? now(),
+    cryptoProvider: Stripe.createSubtleCryptoProvider(),
+    // What the library's type asks for and works out itself.
+    scheme: "v1",
+    signature: "",
+  });
+}
+
+/** Delivers an event as Stripe does. */
+export async function deliverStripe(
+  event: unknown,
+  signing: Signing = {},
+  url: string = functionsUrl,
+): Promise<Reply> {
+  const body = typeof event === "string" ? event : JSON.stringify(event, null, 2);
+  const signature = await stripeSignature(body, signing);
+  return await post("stripe", body, { "stripe-signature": signature }, url);
+}
+
+/** The headers that Standard Webhooks signs a body with. */
+export function standardHeaders(
+  id: string,
+  body: string,
+  secrets: string[],
+  signing: Signing = {},
+): Record<string, string> {
+  const timestamp = signing.timestamp ?? now();
+  const date = new Date(timestamp * 1000);
+  const signatures = secrets.map((secret) =>
+    new Webhook(secret).sign(id, date, signing.signed ?? body)
+  );
+  return {
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+    // As Supabase Auth joins them; the specification has a space alone.
+    "webhook-signature": signatures.join(", "),
+  };
+}
+
+/** Delivers an event of the source `local`. */
+export async function deliverStandard(
+  id: string,
+  event: unknown,
+  signing: Signing = {},
+): Promise<Reply> {
+  const body = JSON.stringify(event);
+  const headers = standardHeaders(id, body, [signing.secret ?? localSecret], signing);
+  return await post("standard/local", body, headers);
+}
+
+/** Asks a hook as Supabase Auth does: signed with every secret that it has. */
+export async function askAuthHook(message: unknown, secrets = [authSecret]): Promise<Reply> {
+  const body = JSON.stringify(message);
+  return await post("auth", body, standardHeaders(crypto.randomUUID(), body, secrets));
+}

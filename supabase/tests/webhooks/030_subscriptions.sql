@@ -1,0 +1,124 @@
+-- Subscriptions: a team's tier, status and period are those of the newest event, in whatever order they come.
+
+begin;
+select no_plan();
+select tests.create_user('solo');
+create function pg_temp.team() returns uuid language sql immutable as $$ select md5('subscribed team')::uuid $$;
+insert into teams (id, name) values (pg_temp.team(), 'Team');
+insert into stripe_customers (id, team_id) values ('cus_team', pg_temp.team());
+insert into stripe_customers (id, user_id) values ('cus_solo', tests.user_id('solo'));
+insert into stripe_prices (id, tier, credits) values ('price_pro', 'pro', 0), ('price_big', 'enterprise', 0), ('price_addon', null, 5);
+
+create function pg_temp.stripe(id text, type text, created integer, object jsonb) returns public.webhook_receipt language sql as $$
+  select public.receive_webhook_event('stripe', stripe.id, stripe.type, jsonb_build_object('id', stripe.id, 'object', 'event',
+    'api_version', '2026-10-28.endive', 'type', stripe.type, 'created', stripe.created,
+    'data', jsonb_build_object('object', object)), to_timestamp(stripe.created))
+$$;
+create function pg_temp.subscription(what text, created integer, status text, price text default 'price_pro',
+  id text default 'sub_1', event text default null, more jsonb default '{}')
+returns public.webhook_receipt language sql as $$
+  select pg_temp.stripe(coalesce(event, concat_ws('_', 'evt', subscription.id, what, created)), 'customer.subscription.' || what, created,
+    jsonb_build_object('id', subscription.id, 'customer', 'cus_team', 'status', subscription.status, 'created', 1000,
+      'cancel_at_period_end', false, 'metadata', '{}'::jsonb, 'items', jsonb_build_object('data', jsonb_build_array(
+        jsonb_build_object('price', jsonb_build_object('id', price), 'current_period_start', created,
+          'current_period_end', created + 500)))) || more)
+$$;
+create function pg_temp.invoice(what text, created integer, id text default 'sub_1') returns public.webhook_receipt language sql as $$
+  select pg_temp.stripe(concat_ws('_', 'evt', invoice.id, what, created), 'invoice.' || what, created, jsonb_build_object(
+    'id', 'in_' || created, 'customer', 'cus_team', 'amount_due', 0, 'amount_paid', 0, 'currency', 'eur',
+    'parent', jsonb_build_object('subscription_details', jsonb_build_object('subscription', invoice.id, 'metadata', '{}'::jsonb)),
+    'lines', '{"data": []}'::jsonb))
+$$;
+create function pg_temp.state() returns text language sql as $$
+  select concat_ws(' ', tier, subscription_status, extract(epoch from current_period_start)::integer,
+    extract(epoch from current_period_end)::integer, stripe_subscription_id)
+  from teams where id = pg_temp.team()
+$$;
+-- As if nothing had been heard.
+create function pg_temp.forget() returns void language sql as $$
+  delete from webhook_events;
+  delete from subscription_events;
+  delete from stripe_subscriptions;
+  update teams set tier = 'free', subscription_status = 'active', stripe_subscription_id = null, current_period_start = null,
+    current_period_end = null where id = pg_temp.team();
+$$;
+
+-- in order -------------------------------------------------------------------------------------------
+select is((pg_temp.subscription('created', 1000, 'incomplete')).result, '{"newer": true, "subscription": "sub_1"}', 'a new subscription');
+select is(pg_temp.state(), 'free incomplete 1000 1500 sub_1', 'is not paid for yet');
+select pg_temp.invoice('paid', 1001);
+select is(pg_temp.state(), 'pro active 1000 1500 sub_1', 'and then is');
+select pg_temp.subscription('updated', 1001, 'active');
+select is(pg_temp.state(), 'pro active 1001 1501 sub_1', 'as Stripe says too');
+select pg_temp.subscription('updated', 1100, 'active', 'price_big');
+select is(pg_temp.state(), 'enterprise active 1100 1600 sub_1', 'an upgrade');
+select is((pg_temp.subscription('updated', 1050, 'past_due')).result, '{"newer": false, "subscription": "sub_1"}', 'an older event');
+select is(pg_temp.state(), 'enterprise active 1100 1600 sub_1', 'never overwrites a newer state');
+select pg_temp.invoice('payment_failed', 1200);
+select is(pg_temp.state(), 'enterprise past_due 1100 1600 sub_1', 'a payment that failed');
+select pg_temp.invoice('paid', 1150);
+select is(pg_temp.state(), 'enterprise past_due 1100 1600 sub_1', 'is not undone by an older one that did not');
+select pg_temp.invoice('paid', 1300);
+select is(pg_temp.state(), 'enterprise active 1100 1600 sub_1', 'but by a newer one');
+select pg_temp.subscription('updated', 1400, 'active', 'price_big', more => '{"cancel_at_period_end": true}');
+select is((select cancel_at_period_end from teams where id = pg_temp.team()), true, 'it will end');
+select pg_temp.subscription('deleted', 1600, 'canceled', 'price_big');
+select is(pg_temp.state(), 'free canceled 1600 2100 sub_1', 'and has ended');
+select pg_temp.subscription('updated', 1700, 'active'), pg_temp.invoice('paid', 1700);
+select is(pg_temp.state(), 'free canceled 1600 2100 sub_1', 'for good, whatever is said later');
+select pg_temp.subscription('created', 1900, 'trialing', id => 'sub_2', more => '{"created": 1900}');
+select is(pg_temp.state(), 'pro active 1900 2400 sub_2', 'a new one takes its place; a trial is in force');
+select is((select stripe_customer_id from teams where id = pg_temp.team()), 'cus_team', 'the customer is the team''s');
+select is((select count(*) from subscription_events where team_id = pg_temp.team()), 13::bigint, 'the history has every event');
+select is((select event_data -> 'status' from subscription_events where stripe_event_id = 'evt_sub_1_updated_1050'), '"past_due"', 'with what it said');
+
+select pg_temp.forget(), pg_temp.subscription('updated', 1700, 'active'), pg_temp.subscription('deleted', 1600, 'canceled');
+select is(pg_temp.state(), 'free canceled 1600 2100 sub_1', 'and whichever is heard of first');
+
+-- other statuses -------------------------------------------------------------------------------------
+select pg_temp.forget(), pg_temp.subscription('created', 1000, 'unpaid');
+select is(pg_temp.state(), 'free unpaid 1000 1500 sub_1', 'unpaid');
+select pg_temp.forget(), pg_temp.subscription('paused', 1000, 'paused');
+select is(pg_temp.state(), 'free unpaid 1000 1500 sub_1', 'paused, as there is no means of payment');
+select pg_temp.forget(), pg_temp.subscription('created', 1000, 'incomplete_expired');
+select is(pg_temp.state(), 'free canceled 1000 1500 sub_1', 'never begun');
+select pg_temp.forget(), pg_temp.subscription('created', 1000, 'past_due');
+select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'past due keeps its tier');
+select is((pg_temp.subscription('updated', 1001, 'strange')).error, 'stripe_event_unreadable: The subscription has no customer, items or known status', 'a status that is none');
+select is((pg_temp.subscription('updated', 1002, 'active', 'price_addon')).error,
+  'stripe_price_unknown: No price of subscription "sub_1" has a tier', 'a price without a tier');
+select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'changes nothing');
+select is((pg_temp.stripe('evt_solo', 'customer.subscription.created', 1000, '{"id": "sub_solo", "customer": "cus_solo", "status": "active",
+  "created": 1, "items": {"data": [{"price": "price_none"}]}}')).outcome, 'processed', 'a user has no tier');
+select is((select user_id from stripe_subscriptions where id = 'sub_solo'), tests.user_id('solo'), 'and a subscription');
+select matches((pg_temp.stripe('evt_x', 'customer.subscription.created', 1000, '{"id": "sub_x", "customer": "cus_x", "status": "active",
+  "created": 1, "items": {"data": []}}')).error, '^stripe_customer_unknown', 'a customer whom nobody knows');
+
+-- in the same second, in every order -----------------------------------------------------------------
+create temp table tied (no serial, statement text);
+insert into tied (statement) values
+  ($$ select pg_temp.subscription('created', 1000, 'incomplete') $$),
+  ($$ select pg_temp.subscription('updated', 1000, 'active', 'price_pro', event => 'evt_a') $$),
+  ($$ select pg_temp.subscription('updated', 1000, 'active', 'price_big', event => 'evt_b') $$),
+  ($$ select pg_temp.invoice('payment_failed', 1000) $$),
+  ($$ select pg_temp.subscription('created', 1000, 'active', 'price_pro', 'sub_0', more => '{"created": 900}') $$);
+create function pg_temp.in_order(places integer[]) returns text language plpgsql as $$
+declare v_statement text;
+begin
+  perform pg_temp.forget();
+  for v_statement in select t.statement from unnest(places) with ordinality as p (no, place) join tied as t using (no) order by p.place loop
+    execute v_statement;
+  end loop;
+  return pg_temp.state() || ' ' || (select string_agg(stripe_event_id || event_data::text, ',' order by stripe_event_id) from subscription_events);
+end $$;
+create temp table ended as
+  with recursive orders as (
+    select array[]::integer[] as places union all
+    select o.places || t.no from orders as o cross join tied as t where t.no <> all (o.places))
+  select pg_temp.in_order(places) as state from orders where cardinality(places) = 5;
+select is(count(*), 120::bigint, 'every order of five events') from ended;
+select is(count(distinct state), 1::bigint, 'ends in the same state') from ended;
+select matches(min(state), '^enterprise active 1000 1500 sub_1', 'of the last by the rule: the subscription itself, updated, the greater id') from ended;
+
+select * from finish();
+rollback;

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { createClient } from "@supabase/supabase-js";
+import postgres from "postgres";
+
+import { soak, test, until } from "../../functions/_testing/testing.ts";
+import { deliverStripe, now } from "../../functions/webhooks/webhooks_testing.ts";
+import { type Checkout, processesOf, withCheckout } from "../../../stack/checkout_testing.ts";
+import { BALANCE, PRICES, type StripeEvent, yearOf } from "./year_testing.ts";
+
+const CONNECTIONS = 10;
+
+/** Kills of each kind. */
+const KILLS = soak < 5 ? 1 : Math.min(5, soak);
+
+/** Years that are under way when it happens. */
+const YEARS = 3;
+
+interface Settings {
+  url: string;
+  key: string;
+  dbUrl: string;
+}
+
+async function settingsOf({ dir }: Checkout): Promise<Settings> {
+  const env = await Deno.readTextFile(`${dir}/env`);
+  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
+  return {
+    url: value("SUPABASE_URL"),
+    key: value("SUPABASE_SECRET_KEY"),
+    dbUrl: value("SUPABASE_DB_URL"),
+  };
+}
+
+/** Delivers what is still to be; done is what was answered with 200. */
+async function deliver(url: string, events: StripeEvent[], done: Set<string>): Promise<void> {
+  const queue = events.filter(({ id }) => !done.has(id));
+  await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
+    for (let event = queue.shift(); event; event = queue.shift()) {
+      try {
+        const { status } = await deliverStripe(event, {}, `${url}/functions/v1`);
+        if (status === 200) done.add(event.id);
+      } catch { /* nobody has answered: it is delivered again */ }
+    }
+  }));
+}
+
+/** Kills PostgreSQL with all its processes, so that nothing can be written that it has only in memory. */
+async function killPostgres({ dir }: Checkout): Promise<void> {
+  const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
+  kill([pid, ...children.trim().split(" ")]);
+}
+
+/** Kills the process of the functions; the next request starts another. */
+function killFunctions({ project }: Checkout): void {
+  const processes = processesOf(`${project}/stack/functions_host.ts`);
+  assert.equal(processes.length, 1);
+  kill(processes);
+}
+
+function kill(processes: string[]): void {
+  for (const process of processes.filter(Boolean)) {
+    try {
+      Deno.kill(Number(process), "SIGKILL");
+    } catch { /* it has ended */ }
+  }
+}
+
+/** Makes sure that every year has ended as one does, with each of its events done once. */
+async function assertOnce(dbUrl: string, events: StripeEvent[]): Promise<void> {
+  const sql = postgres(dbUrl, { max: 1 });
+  try {
+    assert.deepEqual([...await sql`select * from credit_reconciliation()`], []);
+    const teams = await sql`
+      select a.balance, a.version, t.tier, t.subscription_status
+      from teams as t join credit_accounts as a on a.team_id = t.id where t.name = 'Killed'`;
+    assert.equal(teams.length % YEARS, 0);
+    assert.equal(new Set(teams.map(({ version }) => version)).size, 1);
+    for (const team of teams) {
+      assert.deepEqual(
+        [Number(team.balance), team.tier, team.subscription_status],
+        [BALANCE, "free", "canceled"],
+      );
+    }
+    const [kept] = await sql`
+      select count(*)::int as events, count(*) filter (where outcome in ('failed', 'dead'))::int as failed
+      from webhook_events`;
+    assert.deepEqual([kept?.events, kept?.failed], [events.length, 0]);
+  } finally {
+    await sql.end();
+  }
+}
+
+test("events are done once, whoever is killed while they are delivered", async () => {
+  await withCheckout(async (checkout) => {
+    let stack = await checkout.start();
+    let settings = await settingsOf(checkout);
+    const client = createClient(settings.url, settings.key, { auth: { persistSession: false } });
+    assert.equal((await client.from("stripe_prices").upsert(PRICES)).error, null);
+
+    const all: StripeEvent[] = [];
+    for (let round = 0; round < 2 * KILLS; round++) {
+      const postgresDies = round % 2 === 0;
+      const sql = postgres(settings.dbUrl, { max: 1 });
+      const teams = await sql`
+        insert into teams (name) select 'Killed' from generate_series(1, ${YEARS}) returning id`;
+      // What is delivered again and again before its customer is known is not to be a dead letter here.
+      await sql`update private.settings set value = 100 where name = 'webhooks.max_attempts'`;
+      await sql.end();
+      const events = teams.flatMap(({ id }) =>
+        yearOf(id, crypto.randomUUID().slice(0, 8), now() - 400 * 86_400)
+      ).sort(() => Math.random() - 0.5);
+      all.push(...events);
+
+      const done = new Set<string>();
+      const delivered = deliver(settings.url, events, done);
+      await until(() => done.size > 10 + Math.random() * events.length / 2);
+      if (postgresDies) await killPostgres(checkout);
+      else killFunctions(checkout);
+      await delivered;
+      if (postgresDies) {
+        assert.equal((await stack.child.status).code, 1);
+        await until(() => processesOf(checkout.root).length === 0);
+        stack = await checkout.start();
+        settings = await settingsOf(checkout);
+      }
+      // Also what was answered: Stripe may not have heard the answer.
+      done.clear();
+      for (let again = 0; again < 8 && done.size < events.length; again++) {
+        await deliver(settings.url, events, done);
+      }
+      assert.equal(done.size, events.length);
+      await assertOnce(settings.dbUrl, all);
+    }
+  });
+});

@@ -1,0 +1,188 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+
+import {
+  invoke,
+  serviceClient,
+  soak,
+  test,
+  withDatabase,
+} from "../../functions/_testing/testing.ts";
+import { deliverStripe, now } from "../../functions/webhooks/webhooks_testing.ts";
+import { BALANCE, PRICES, type StripeEvent, yearOf } from "./year_testing.ts";
+
+/** Orders by default; SOAK=50 tries 200. */
+const ORDERS = Math.ceil(4 * soak);
+
+const CONNECTIONS = 10;
+
+const YEAR = 365 * 86_400;
+
+/** Delivers events in the given order from ten connections at once, and returns those that are to be repeated. */
+async function deliver(events: StripeEvent[]): Promise<StripeEvent[]> {
+  const queue = [...events];
+  const repeat = new Map<string, StripeEvent>();
+  await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
+    for (let event = queue.shift(); event; event = queue.shift()) {
+      const reply = await deliverStripe(event);
+      if (reply.status === 200) repeat.delete(event.id);
+      else {
+        assert.equal(reply.status, 503, JSON.stringify(reply.body));
+        repeat.set(event.id, event);
+      }
+    }
+  }));
+  return [...repeat.values()];
+}
+
+/** A team with a year before it. */
+async function newTeam(): Promise<{ team: string; suffix: string; events: StripeEvent[] }> {
+  const suffix = crypto.randomUUID().slice(0, 8);
+  const { data, error } = await serviceClient().from("teams").insert({ name: "Year" }).select("id")
+    .single();
+  if (error) throw error;
+  return { team: data.id, suffix, events: yearOf(data.id, suffix, now() - YEAR - 40 * 86_400) };
+}
+
+/**
+ * Where a year has ended, without the ids that are its own. Left out is what says in which order things came to the
+ * ledger: numbers and times of entries, the balance after each, and attempts.
+ */
+async function endOf(team: string, suffix: string, events: StripeEvent[]): Promise<unknown> {
+  const names = new Map(events.map(({ id }, place) => [id, `evt_${place}`]));
+  const state = await withDatabase(async (sql) => ({
+    problems: await sql`
+      select r.* from credit_accounts as a, credit_reconciliation(a.id) as r where a.team_id = ${team}`,
+    account: await sql`
+      select balance, held, debt, overdraft_used, version from credit_accounts where team_id = ${team}`,
+    entries: await sql`
+      select t.kind, t.amount, t.description, t.actor, jsonb_array_length(t.allocations) as allocations
+      from credit_transactions as t join credit_accounts as a on a.id = t.account_id
+      where a.team_id = ${team} order by 1, 2, 3`,
+    grants: await sql`
+      select g.category, g.amount, g.remaining, g.status, g.external_reference, g.description, g.expires_at is null as lasting
+      from credit_grants as g join credit_accounts as a on a.id = g.account_id
+      where a.team_id = ${team} order by external_reference`,
+    payments: await sql`
+      select p.id, p.amount, p.credits, p.taken_back, p.lapsed, cardinality(p.grant_ids) as grants
+      from stripe_payments as p join credit_accounts as a on a.id = p.account_id where a.team_id = ${team} order by 1`,
+    team: await sql`
+      select tier, subscription_status, stripe_customer_id, stripe_subscription_id, cancel_at_period_end,
+        extract(epoch from current_period_end - ${new Date(0)}) - ${events[0]
+      ?.created as number} as ends
+      from teams where id = ${team}`,
+    subscriptions: await sql`
+      select id, customer_id, status, price_ids, state_rank, state_event_id, invoice_paid, invoice_event_id
+      from stripe_subscriptions where team_id = ${team}`,
+    history: await sql`
+      select stripe_event_id, event_type, event_data -> 'status' as status, event_data -> 'invoice' as invoice
+      from subscription_events where team_id = ${team} order by created_at, event_type, 3, 4`,
+    events: await sql`
+      select event_id, type, outcome, result from webhook_events where event_id = any (${[
+      ...names.keys(),
+    ]})`,
+  }));
+  state.events.sort((a, b) => order(names, a.event_id) - order(names, b.event_id));
+  // What an event found already done hangs on the order.
+  for (const event of state.events) if (event.result) delete event.result.newer;
+  const text = JSON.stringify(state).replaceAll(suffix, "SUFFIX")
+    .replace(/evt_[0-9a-f]{32}/g, (id) => names.get(id) ?? id);
+  return JSON.parse(text);
+}
+
+function order(names: Map<string, string>, id: string): number {
+  return [...names.keys()].indexOf(id);
+}
+
+test("a year of events ends alike, in whatever order and however often each is delivered", async () => {
+  const { error } = await serviceClient().from("stripe_prices").upsert(PRICES);
+  assert.equal(error, null);
+
+  const inOrder = await newTeam();
+  for (const event of inOrder.events) {
+    assert.equal((await deliverStripe(event)).status, 200, event.type);
+  }
+  // deno-lint-ignore no-explicit-any -- what the year ends in is asserted below
+  const expected = await endOf(inOrder.team, inOrder.suffix, inOrder.events) as any;
+  assert.deepEqual(expected.problems, []);
+  assert.equal(Number(expected.account[0].balance), BALANCE);
+  assert.equal(Number(expected.account[0].debt), 0);
+  assert.deepEqual(
+    [
+      expected.team[0].tier,
+      expected.team[0].subscription_status,
+      expected.team[0].cancel_at_period_end,
+    ],
+    ["free", "canceled", true],
+  );
+  assert.equal(expected.payments.length, 12);
+  assert.deepEqual(
+    new Set(expected.events.map((event: { outcome: string }) => event.outcome)),
+    new Set(["processed", "ignored"]),
+  );
+
+  const places = inOrder.events.map((_, place) => place);
+  const orders = fc.record({
+    shuffled: fc.shuffledSubarray(places, { minLength: places.length }),
+    copies: fc.array(fc.integer({ min: 1, max: 5 }), {
+      minLength: places.length,
+      maxLength: places.length,
+    }),
+    seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(orders, async ({ shuffled, copies, seed }) => {
+      const { team, suffix, events } = await newTeam();
+      // Copies are spread over the whole year, not one after the other.
+      const deliveries = shuffled.flatMap((place, i) =>
+        Array.from({ length: copies[place] ?? 1 }, (_, copy) => ({
+          event: events[place] as StripeEvent,
+          when: copy === 0 ? i : (seed * (i + 1) * copy) % (places.length * 2),
+        }))
+      ).sort((a, b) => a.when - b.when).map(({ event }) => event);
+      // Stripe repeats what was not answered with 200, in an order of its own.
+      let repeat = await deliver(deliveries);
+      for (let round = 0; repeat.length > 0; round++) {
+        assert.ok(round < 5, `Still failing: ${repeat.map(({ type }) => type)}`);
+        repeat = await deliver(repeat.reverse());
+      }
+      assert.deepEqual(await endOf(team, suffix, events), expected);
+    }),
+    { numRuns: ORDERS, endOnFailure: true },
+  );
+});
+
+test("replaying everything ever received changes nothing", async () => {
+  const { team, suffix, events } = await newTeam();
+  let repeat = await deliver([...events].reverse());
+  while (repeat.length > 0) repeat = await deliver(repeat);
+  const image = () =>
+    withDatabase(async (sql) => [
+      ...await sql`select * from webhook_events where outcome in ('processed', 'ignored') order by id`,
+      ...await sql`select * from credit_accounts order by id`,
+      ...await sql`select * from credit_transactions order by account_id, entry_no`,
+      ...await sql`select * from credit_grants order by id`,
+      ...await sql`select * from stripe_payments order by id`,
+      ...await sql`select * from stripe_subscriptions order by id`,
+      ...await sql`select * from stripe_customers order by id`,
+      ...await sql`select * from subscription_events order by id`,
+      ...await sql`select * from teams order by id`,
+      ...await sql`select * from private.stripe_refunds order by charge_id, refunded_from`,
+      ...await sql`select * from private.stripe_disputes order by id`,
+    ]);
+  const before = await image();
+  const end = await endOf(team, suffix, events);
+
+  let replayed = 0;
+  for (let after: number | null = 0; after !== null;) {
+    const { status, body } = await invoke(serviceClient(), "webhooks/replay", {
+      body: { provider: "stripe", received_from: "2000-01-01T00:00:00Z", after },
+    });
+    assert.equal(status, 200, JSON.stringify(body));
+    replayed += body.replayed;
+    after = body.next_after;
+  }
+  assert.ok(replayed >= events.length);
+  assert.deepEqual(await image(), before);
+  assert.deepEqual(await endOf(team, suffix, events), end);
+});

@@ -12,6 +12,7 @@ import type { Database, Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
 import { call, defined, unwrap } from "../_shared/rpc.ts";
+import { startUpload } from "../_shared/uploads.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -82,6 +83,24 @@ app.post("/:id/segments", authenticate("user"), async (c) => {
   const args = defined({ ...await readJson(c, schema.Segment), user_id, chat_id, idempotency_key });
   const saved = await call(() => supabaseAdmin.rpc("append_chat_segment", args));
   return answer(c, withoutConflict(saved), 201);
+});
+
+// What a file is called is the user's to know: it is in the chat, encrypted.
+app.post("/:id/attachments", authenticate("user"), async (c) => {
+  const { id: chat_id } = readPath(c, schema.ChatPath);
+  const idempotency_key = readIdempotencyKey(c);
+  const { size } = await readJson(c, schema.Attachment);
+  const upload = await startUpload(c.var.supabaseContext, {
+    user_id: userId(c.var.supabaseContext),
+    actor: "user",
+    bucket: "chat-images",
+    name: "attachment",
+    content_type: "application/octet-stream",
+    size,
+    chat_id,
+    idempotency_key,
+  });
+  return answer(c, upload, 201);
 });
 
 app.delete("/:id", authenticate("user"), async (c) => {

@@ -47,6 +47,16 @@ const Page = z.object({
 const KeyChange = z.object({ version: z.int(), key_id: id, epoch: z.int() });
 z.globalRegistry.add(KeyChange, { id: "KeyChange" });
 
+const Upload = z.object({
+  id,
+  bucket: z.literal("chat-images"),
+  path: z.string(),
+  upload_path: z.string(),
+  token: z.string(),
+  url: z.url(),
+  expires_at: z.iso.datetime(),
+});
+
 const Wrap = z.object({
   kind: z.enum(["password", "recovery", "device", "epoch"]),
   device_id: z.optional(id),
@@ -198,6 +208,28 @@ export const document: unknown = describeFunction({
       body: schema.Segment,
       response: { status: 201, description: "Saved", schema: Saved },
       problems: { ...saving, 422: [...ENVELOPE_PROBLEMS, "invalid_segment_number"] },
+    },
+    {
+      method: "post",
+      path: "/{id}/attachments",
+      summary: "Reserve the upload of an attachment",
+      description:
+        "At `{user}/{chat}/{id}` in `chat-images`, for an envelope of the part `attachment/{id}`. Upload it to `url`, " +
+        "then `POST /files/uploads/{id}/complete`. It goes with its chat.",
+      auth: ["user"],
+      idempotent: true,
+      params: schema.ChatPath,
+      body: schema.Attachment,
+      response: { status: 201, description: "Where the bytes go", schema: Upload },
+      problems: {
+        403: ["storage_forbidden"],
+        404: ["chat_not_found"],
+        409: ["upload_already_complete", "upload_expired"],
+        413: ["file_too_large", "storage_quota_exceeded"],
+        422: ["invalid_size"],
+        429: ["too_many_uploads"],
+        503: ["storage_unavailable"],
+      },
     },
     {
       method: "delete",

@@ -38,6 +38,9 @@ export const Segment = z.strictObject({
   encrypted_data: envelope,
 });
 
+/** `POST /chats/:id/attachments`: bytes of what will be uploaded, an envelope as all that is in a chat. */
+export const Attachment = z.strictObject({ size: z.int() });
+
 const digits = z.string().check(z.regex(/^\d{1,15}$/, "A whole number from 0"));
 
 /** `GET /chats/:id`. */

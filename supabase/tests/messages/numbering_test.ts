@@ -21,8 +21,9 @@ test("a message without a number never replaces one that somebody else writes di
       sequence_number: n,
     }));
   const answers = await Promise.all([...saves, ...inserts]);
-  // A number that is taken is refused, and nobody deadlocks.
-  assert.deepEqual([...new Set(answers.flatMap((answer) => answer.error?.code ?? []))], ["23505"]);
+  // A number that is taken is refused, if one is: all inserts may come first. And nobody deadlocks.
+  const codes = new Set(answers.flatMap((answer) => answer.error?.code ?? []));
+  assert.deepEqual([...codes].filter((code) => code !== "23505"), []);
   const written = answers.filter((answer) => answer.error === null).length;
   const { data: messages } = await client.from("messages").select("content");
   assert.equal(new Set(messages?.map((message) => message.content)).size, written);

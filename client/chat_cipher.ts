@@ -72,7 +72,7 @@ export class ChatCipher {
     try {
       return await decryptText(envelope, { ...place, keys });
     } catch (error) {
-      // Of an epoch that another device has begun: read once, however many envelopes wait for it.
+      // Of an epoch that another device has begun.
       if (!(error instanceof CryptoError) || error.key_id === undefined) throw error;
       await this.#keyring.refresh();
       return await decryptText(envelope, { ...place, keys: this.#keyring.all });

@@ -1,19 +1,20 @@
 import assert from "node:assert/strict";
 
 import { signUp, test } from "../supabase/functions/_testing/testing.ts";
-import { ChatConflict, Chats } from "./chats.ts";
+import { device, rejection } from "./_testing/devices.ts";
+import { ChatConflict } from "./chats.ts";
 
 const PASSWORD = "a password for the chats";
 
 test("Chats: a chat is saved, added to, read on another device and synchronised", async () => {
   const user = await signUp();
-  const phone = new Chats(user.client, user.id);
+  const phone = device(user);
   await phone.keys.setUp(PASSWORD);
   let chat = await phone.save(phone.create(), "Hello", { title: "Greetings", star: true });
   chat = await phone.append(chat, ", world");
   assert.deepEqual([chat.version, chat.content, chat.segments], [2, "Hello", [", world"]]);
 
-  const laptop = new Chats(user.client, user.id);
+  const laptop = device(user);
   const { changed } = await laptop.sync();
   assert.deepEqual(changed, [chat.id]);
   await laptop.keys.unlock({ password: PASSWORD });
@@ -30,12 +31,3 @@ test("Chats: a chat is saved, added to, read on another device and synchronised"
   assert.deepEqual((await laptop.sync()).removed, [chat.id]);
   assert.deepEqual(await laptop.list(), []);
 });
-
-async function rejection<T extends Error>(
-  promise: Promise<unknown>,
-  type: new (...args: never[]) => T,
-): Promise<T> {
-  const error = await promise.then(() => undefined, (error: unknown) => error);
-  assert.ok(error instanceof type, `${error}`);
-  return error;
-}

@@ -91,6 +91,7 @@ export class Keyring {
   /** What opened the keys: opens them again where they are to be wrapped. */
   #under: WrappingKey | undefined;
   #device: DeviceKey | undefined;
+  #refreshing: Promise<void> | undefined;
 
   /**
    * @param requests as the user
@@ -101,6 +102,11 @@ export class Keyring {
     this.#requests = requests;
     this.#user_id = user_id;
     this.#store = store;
+  }
+
+  /** Whether no keys are open: nothing is encrypted or decrypted then. */
+  get locked(): boolean {
+    return this.#version === undefined;
   }
 
   /** Version of the keys that are open, undefined where none are. */
@@ -310,7 +316,13 @@ export class Keyring {
    *
    * @throws ChatsError `keys_locked` where what opened them opens them no more: the old ones still read old chats
    */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    // Once, however many envelopes wait for it.
+    this.#refreshing ??= this.#reopen().finally(() => this.#refreshing = undefined);
+    return this.#refreshing;
+  }
+
+  async #reopen(): Promise<void> {
     const stored = await this.#read();
     await this.#open(stored, this.#opener(stored));
   }

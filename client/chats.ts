@@ -56,6 +56,8 @@ export type { SyncResult } from "./sync.ts";
 export interface ChatsOptions extends RequestOptions {
   /** What the device keeps (a `MemoryStore`). */
   store?: ChatStore;
+  /** How many chats a page of a sync has, 1 to 1000 (500): with titles well below a megabyte. */
+  page_size?: number;
   /** One content of a content and what was appended to it, for `compact` and `reencrypt` (one text after the other). */
   join?: (content: string, segments: readonly string[]) => string;
 }
@@ -78,6 +80,7 @@ export class Chats {
   readonly #cipher: ChatCipher;
   readonly #keeper: StoreKeeper;
   readonly #join: NonNullable<ChatsOptions["join"]>;
+  readonly #pageSize: number;
   #syncing: Promise<unknown> = Promise.resolve();
 
   /**
@@ -86,12 +89,13 @@ export class Chats {
    * @param options the device's store, and how requests are repeated
    */
   constructor(supabase: AnySupabaseClient, user_id: string, options: ChatsOptions = {}) {
-    const { store = new MemoryStore(), join, ...requests } = options;
+    const { store = new MemoryStore(), page_size = 500, join, ...requests } = options;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
     this.keys = new Keyring(this.#requests, user_id, store);
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#keeper = new StoreKeeper(store);
+    this.#pageSize = page_size;
     this.#join = join ?? ((content, segments) => content + segments.join(""));
   }
 
@@ -264,8 +268,8 @@ export class Chats {
    * @throws ChatsError `unreachable`: what had come is in the store
    */
   sync({ startOver = false }: { startOver?: boolean } = {}): Promise<SyncResult> {
-    const keyVersion = () => this.keys.version;
-    const run = () => synchronise(this.#requests, this.#keeper, { startOver, keyVersion });
+    const options = { startOver, limit: this.#pageSize, keyVersion: () => this.keys.version };
+    const run = () => synchronise(this.#requests, this.#keeper, options);
     const result = this.#syncing.then(run, run);
     this.#syncing = result;
     return result;

@@ -36,11 +36,18 @@ interface SyncPage {
   readonly key_version: number;
 }
 
-/** How many chats a page has: with titles, well below a megabyte. */
-const PAGE_SIZE = 500;
-
 /** How often a sync starts over before it gives up: deletions were forgotten each time before it had read all. */
 const MOST_STARTS = 3;
+
+/** How a store is brought up to date. */
+export interface SyncOptions {
+  /** Whether to start without the cursor. */
+  startOver: boolean;
+  /** How many chats a page has, 1 to 1000. */
+  limit: number;
+  /** The version of the keys that are open. */
+  keyVersion: () => number | undefined;
+}
 
 /**
  * Brings a store up to date, page by page, each as one change of the store with the cursor behind it.
@@ -50,12 +57,12 @@ const MOST_STARTS = 3;
  *
  * @param requests as the user
  * @param keeper of the store
- * @param options `startOver`: without the cursor; `keyVersion`: that of the keys that are open
+ * @param options how
  */
 export async function synchronise(
   requests: Requests,
   keeper: StoreKeeper,
-  { startOver, keyVersion }: { startOver: boolean; keyVersion: () => number | undefined },
+  { startOver, limit, keyVersion }: SyncOptions,
 ): Promise<SyncResult> {
   const { store } = keeper;
   if (startOver) await store.apply({ state: { cursor: null } });
@@ -64,7 +71,7 @@ export async function synchronise(
   for (let starts = 1;;) {
     let page: SyncPage;
     try {
-      const args = { limit: PAGE_SIZE, with_titles: true, ...(cursor !== null && { cursor }) };
+      const args = { limit, with_titles: true, ...(cursor !== null && { cursor }) };
       page = await requests.rpc("sync_chats", args) as SyncPage;
     } catch (error) {
       const tooOld = error instanceof ChatsError && error.code === "cursor_too_old";

@@ -74,10 +74,10 @@ export class RandomDevice {
     this.chats = this.#start();
   }
 
-  /** Opens the keys, and remembers the device. */
-  async unlock(password: string): Promise<void> {
-    await this.chats.keys.unlock({ password });
-    this.#key = await this.chats.keys.rememberDevice();
+  /** Opens the keys by the key of the device. */
+  async unlock(key: DeviceKey): Promise<void> {
+    await this.chats.keys.unlock({ device: key });
+    this.#key = key;
   }
 
   /** Does one thing, or two at once. */
@@ -217,7 +217,13 @@ export class RandomDevice {
 
   #start(): Chats {
     const { fetch } = this.network;
-    return device(this.#user, { store: this.#store, fetch, attempts: 3, pause_ms: 5 });
+    return device(this.#user, {
+      store: this.#store,
+      fetch,
+      attempts: 2,
+      pause_ms: 5,
+      page_size: 3,
+    });
   }
 
   #hold(chat: Chat): void {

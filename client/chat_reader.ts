@@ -40,19 +40,23 @@ interface ChatPage extends StoredChat {
  *
  * @param requests as its user
  * @param id of the chat
- * @param kept what the device has of its content
- * @throws ChatsError 404 `chat_not_found`; `segments_missing` where the server left some out; `unreachable`
+ * @param device what it has of the chat, and of its content
+ * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` where the server has an older version than the device,
+ * `segments_missing` where it left some out; `unreachable`
  */
 export async function readChat(
   requests: Requests,
   id: string,
-  kept: StoredContent | undefined,
+  { known, kept }: { known: StoredChat | undefined; kept: StoredContent | undefined },
 ): Promise<ChatRead> {
   let content = kept;
   let replaced = false;
   for (;;) {
     const page = await readPage(requests, id, content);
     const { encrypted_data, segments, data_version } = page;
+    if (known && page.version < known.version) {
+      throw new ChatsError("chat_rolled_back", `The server has an older version of chat "${id}"`);
+    }
     if (encrypted_data !== null) {
       const next_segment = segments[0]?.number ?? page.next_segment;
       content = { id, data_version, encrypted_data, segments: [], next_segment };

@@ -119,10 +119,7 @@ export class Chats {
    */
   async open(id: string): Promise<Chat> {
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
-    const read = await readChat(this.#requests, id, kept);
-    if (known && read.chat.version < known.version) {
-      throw new ChatsError("chat_rolled_back", `The server has an older version of chat "${id}"`);
-    }
+    const read = await readChat(this.#requests, id, { known, kept });
     await this.#keeper.read(read);
     return await this.#cipher.chat(read.chat, read.content);
   }

@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 
 import { createClient } from "@supabase/supabase-js";
 
-import { stack, type TestUser } from "../../supabase/functions/_testing/testing.ts";
-import { Chats, type ChatsOptions } from "../chats.ts";
+import { signUp, stack, type TestUser } from "../../supabase/functions/_testing/testing.ts";
+import { Chats, type ChatsOptions, type DeviceKey } from "../chats.ts";
 
 /**
  * A device where a user is signed in.
@@ -26,6 +26,26 @@ export function device(
     ...(fetch && { global: { fetch } }),
   });
   return new Chats(supabase, user.id, options);
+}
+
+/** A new user with two devices whose keys are open, the second of which has a key of its own. */
+export async function newUser(): Promise<NewUser> {
+  const user = await signUp();
+  const password = "a password for the chats";
+  const [phone, laptop] = [device(user), device(user)];
+  await phone.keys.setUp(password);
+  await laptop.keys.unlock({ password });
+  const key = await laptop.keys.rememberDevice();
+  return { user, password, phone, laptop, key };
+}
+
+/** See {@link newUser}. */
+export interface NewUser {
+  user: TestUser;
+  password: string;
+  phone: Chats;
+  laptop: Chats;
+  key: DeviceKey;
 }
 
 /** The error that something ends with; it must be of this class, and have this code. */

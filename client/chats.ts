@@ -43,13 +43,10 @@ export {
 } from "./chat_store.ts";
 export { ChatConflict, ChatsError } from "./chats_error.ts";
 export { CryptoError, type DeviceKey, generateDeviceKey, importDeviceKey } from "./crypto.ts";
-export {
-  Keyring,
-  type RememberedDevice,
-  type RotationProgress,
-  type Unlocking,
-} from "./keyring.ts";
+export { Keyring, type RememberedDevice, type RotationProgress } from "./keyring.ts";
 export type { Reencryption } from "./reencrypt.ts";
+export { signInPassword } from "./sign_in.ts";
+export type { Unlocking } from "./stored_keys.ts";
 export type { SyncResult } from "./sync.ts";
 
 /** How a `Chats` works. */

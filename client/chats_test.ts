@@ -54,6 +54,27 @@ test("Chats: opening fetches what the store lacks, and no more", async () => {
   assert.deepEqual([chat.content, chat.segments], ["firstsecondthirdfourth", ["fifth"]]);
 });
 
+test("Chats: a sync asks for what has changed since the last one, page by page", async () => {
+  const { user, key, phone } = await newUser();
+  const capture = new Capture();
+  const laptop = device(user, { fetch: capture.fetch, page_size: 2 });
+  await laptop.keys.unlock({ device: key });
+  const made = [];
+  for (const title of "abcde") made.push(await phone.save(phone.create(), "", { title }));
+  const sync = async () => {
+    const before = capture.requests.length;
+    const { changed } = await laptop.sync();
+    const pages = capture.requests.slice(before).map(({ texts }) => JSON.parse(texts.at(-1)!));
+    return [changed.length, pages.map(({ cursor }) => cursor !== undefined)];
+  };
+  assert.deepEqual(await sync(), [5, [false, true, true]]);
+  assert.deepEqual(await sync(), [0, [true]]);
+  for (const chat of made.slice(0, 3)) await phone.star(chat, true);
+  assert.deepEqual(await sync(), [3, [true, true]]);
+  const titles = (await laptop.list()).map(({ title, is_starred }) => `${title} ${is_starred}`);
+  assert.deepEqual(titles.sort(), ["a true", "b true", "c true", "d false", "e false"]);
+});
+
 test("Chats: a lost answer is no conflict, and what had none at all is repeated", async () => {
   const { user, key, phone } = await newUser();
   let lose = 1;
@@ -85,6 +106,38 @@ test("Chats: a lost answer is no conflict, and what had none at all is repeated"
   assert.deepEqual(conflict.chat?.segments, [" there", "!"]);
   lose = 1;
   await onTrain.delete({ id: chat.id, version: 3 });
+});
+
+test("Chats: a sync whose answer was overtaken by a change does not undo it", async () => {
+  const { user, key, phone } = await newUser();
+  const asked = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const laptop = device(user, {
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      if (!new Request(input, init).url.includes("sync_chats") || slow-- <= 0) return response;
+      const answer = new Response(await response.text(), response);
+      asked.resolve();
+      await goOn.promise;
+      return answer;
+    },
+  });
+  let slow = 0;
+  await laptop.keys.unlock({ device: key });
+  const chat = await phone.save(phone.create(), "Hello");
+  await laptop.sync();
+  const longer = await phone.append(chat, " there");
+  slow = 1;
+  const synced = laptop.sync();
+  await asked.promise;
+  const opened = await laptop.open(chat.id);
+  await laptop.delete(await laptop.save(laptop.create(), "short-lived"));
+  const last = await laptop.append(opened, "!");
+  goOn.resolve();
+  await synced;
+  assert.equal(longer.version, 2);
+  assert.deepEqual((await laptop.list()).map(({ version }) => version), [last.version]);
+  assert.deepEqual(await laptop.openKept(chat.id), last);
 });
 
 test("Chats: a device that was away too long starts over and drops what is gone", async () => {

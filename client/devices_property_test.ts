@@ -29,7 +29,7 @@ for (const [count, steps] of RUNS) {
   test(`${count} devices change chats at random, and end in the same state`, async () => {
     const seed = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 32));
     try {
-      await run(count, steps * soak, seededRandom(seed));
+      await withSmallPages(() => run(count, steps * soak, seededRandom(seed)));
     } catch (error) {
       if (error instanceof Error) error.message += `\nRepeat it with SEED=${seed}`;
       throw error;
@@ -64,11 +64,9 @@ async function run(count: number, steps: number, random: () => number): Promise<
   for (const each of devices) await each.unlock(await keys.rememberDevice());
 
   for (const { network } of devices) network.faulty = true;
-  await withSmallPages(async () => {
-    await Promise.all(devices.map(async (each) => {
-      for (let step = 0; step < steps; step++) await each.step();
-    }));
-  });
+  await Promise.all(devices.map(async (each) => {
+    for (let step = 0; step < steps; step++) await each.step();
+  }));
 
   for (const { network } of devices) network.faulty = false;
   await Promise.all(devices.map(({ network }) => network.settled()));

@@ -22,9 +22,16 @@ import {
   type WrappingKey,
 } from "./crypto.ts";
 import { change, type ChatRequest, type Requests } from "./request.ts";
-
-/** What opens the keys: the password, or the key of a device that was remembered. */
-export type Unlocking = { password: string } | { device: DeviceKey };
+import {
+  findWrap,
+  type KeyChange,
+  locked,
+  type NewWrap,
+  rolledBack,
+  type StoredKeys,
+  type Unlocking,
+  wrappingKey,
+} from "./stored_keys.ts";
 
 /** A device that opens the chats without the password. */
 export interface RememberedDevice {
@@ -41,41 +48,6 @@ export interface RotationProgress {
   readonly done: number;
   /** Envelopes of older epochs, and of format 1.0. */
   readonly left: number;
-}
-
-interface NewWrap {
-  kind: WrappingKey["kind"];
-  wrap: string;
-  device_id?: string;
-  salt?: string;
-  iterations?: number;
-}
-
-interface StoredWrap extends NewWrap {
-  created_at: string;
-  wrapped_by?: string;
-}
-
-interface StoredKey {
-  id: string;
-  epoch: number;
-  envelopes: number;
-  wraps: StoredWrap[];
-}
-
-/** `GET /chats/keys`. */
-interface StoredKeys {
-  version: number;
-  key_id: string | null;
-  epoch: number | null;
-  /** Newest first. */
-  keys: StoredKey[];
-  legacy_envelopes: number;
-}
-
-/** What a change of the keys is answered with. */
-interface KeyChange {
-  version: number;
 }
 
 /** The keys of a user. */
@@ -400,36 +372,4 @@ export class Keyring {
   ): Promise<DataKey> {
     return await unwrap(wrapped.wrap, { under, user_id: this.#user_id, key_id, extractable });
   }
-}
-
-/** The wrap of the key in force that this key opens. */
-function findWrap({ keys: [inForce] }: StoredKeys, under: WrappingKey): StoredWrap | undefined {
-  return inForce?.wraps.find((wrap) => {
-    if (wrap.kind !== under.kind) return false;
-    if (under.kind === "password") {
-      return wrap.salt === under.salt && wrap.iterations === under.iterations;
-    }
-    return under.kind !== "device" || wrap.device_id === under.device_id;
-  });
-}
-
-async function wrappingKey(stored: StoredKeys, by: Unlocking): Promise<WrappingKey> {
-  if (stored.version === 0) {
-    throw new ChatsError("keys_not_found", "There are no keys yet: set them up");
-  }
-  if ("device" in by) {
-    if (findWrap(stored, by.device)) return by.device;
-    throw new ChatsError("device_not_found", "This device opens the keys no more");
-  }
-  const { salt, iterations } = stored.keys[0]?.wraps.find(({ kind }) => kind === "password") ?? {};
-  if (salt === undefined || iterations === undefined) throw locked();
-  return await derivePasswordKey(by.password, { salt, iterations });
-}
-
-function locked(): ChatsError {
-  return new ChatsError("keys_locked", "The keys have to be unlocked (again)");
-}
-
-function rolledBack(): ChatsError {
-  return new ChatsError("keys_rolled_back", "The server offers older keys than this device knows");
 }

@@ -8,7 +8,7 @@ import type { ChatStore, ContentUpdate, StoredChat } from "./chat_store.ts";
 import type { ChatRead } from "./chat_reader.ts";
 
 /** A chat after a change of this device; its title only where that was changed. */
-export type SavedChat = Omit<StoredChat, "encrypted_title"> & { encrypted_title?: string };
+export type SavedChat = Omit<StoredChat, "encrypted_title"> & Partial<StoredChat>;
 
 /** Changes a store, one change at a time. */
 export class StoreKeeper {

@@ -26,6 +26,9 @@ const MOST_CHATS = 8;
 /** The share of changes without an answer that a device forgets, as one does that is switched off. */
 const FORGOTTEN = 0.3;
 
+/** How soon a change without an answer is repeated: many are so late that the chat is another by then. */
+const REPEATED = 0.1;
+
 /** What a device does, and how often. */
 const ACTIONS = {
   sync: 20,
@@ -96,7 +99,7 @@ export class RandomDevice {
 
   async #do(action: Exclude<Action, "restart">): Promise<void> {
     const [pending] = this.#pending;
-    if (pending && this.#random() < 0.3) {
+    if (pending && this.#random() < REPEATED) {
       this.#pending.shift();
       if (this.#random() >= FORGOTTEN) await this.#repeat(pending);
       return;

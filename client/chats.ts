@@ -161,7 +161,7 @@ export class Chats {
       const encrypted_data = await this.#cipher.encrypt(content, key, chat.id, "data");
       const body = { encrypted_data, ...await this.#beside(chat, key, titleFor(key), star) };
       return {
-        request: change("PUT", chat.id, { expected_version: chat.version, ...body }),
+        request: change("PUT", pathOf(chat), { expected_version: chat.version, ...body }),
         done: async (saved) => {
           const { id, data_version, next_segment } = saved;
           const update = { id, data_version, encrypted_data, segments: [], next_segment };
@@ -194,7 +194,7 @@ export class Chats {
       const encrypted_data = await this.#cipher.encrypt(text, key, chat.id, number);
       const body = { expected_version: chat.version, number, encrypted_data };
       return {
-        request: change("POST", `${chat.id}/segments`, body),
+        request: change("POST", `${pathOf(chat)}/segments`, body),
         done: async (saved) => {
           const { id, data_version, next_segment } = saved;
           const segments = [{ number, encrypted_data }];
@@ -246,7 +246,7 @@ export class Chats {
    * @throws ChatConflict where the server has another version; ChatsError 404 `chat_not_found`, `unreachable`
    */
   async delete(chat: ChatVersion): Promise<void> {
-    const path = `${chat.id}?expected_version=${chat.version}`;
+    const path = `${pathOf(chat)}?expected_version=${chat.version}`;
     await this.#attempt(chat, {
       request: { method: "DELETE", path },
       done: () => this.#keeper.deleted(chat.id),
@@ -304,7 +304,7 @@ export class Chats {
     return await this.#change(chat, async (key) => {
       const body = await this.#beside(chat, key, title, star);
       return {
-        request: change("PATCH", chat.id, { expected_version: chat.version, ...body }),
+        request: change("PATCH", pathOf(chat), { expected_version: chat.version, ...body }),
         done: async (saved) => {
           await this.#keeper.saved(chat.version, { ...saved, ...titleIn(body) });
           const { version, is_starred, updated_at } = saved;
@@ -367,6 +367,10 @@ interface Change<T> {
 interface Beside {
   encrypted_title?: string;
   is_starred?: boolean;
+}
+
+function pathOf({ id }: ChatVersion): string {
+  return encodeURIComponent(id);
 }
 
 function titleIn({ encrypted_title }: Beside): Pick<Beside, "encrypted_title"> {

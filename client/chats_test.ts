@@ -246,7 +246,9 @@ test("Chats: chats of Chuk Chat are read with its password, and upgraded", async
 });
 
 test("Chats: after a rotation all is encrypted anew, some chats at a time", async () => {
-  const { phone, laptop, password } = await newUser();
+  const { key, phone, laptop, password } = await newUser();
+  await laptop.keys.revokeDevice(key.device_id);
+  assert.equal((await laptop.sync()).keys_changed, false);
   const made = [];
   for (const title of ["a", "b", "c"]) {
     made.push(await phone.save(phone.create(), title, { title }));

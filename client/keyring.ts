@@ -103,8 +103,8 @@ export class Keyring {
    * @throws ChatsError `keys_locked`
    */
   get all(): (DataKey | V1Key)[] {
-    const keys = [this.current, ...this.#keys.values()];
-    return this.#v1 ? [...keys, this.#v1] : keys;
+    if (this.locked) throw locked();
+    return [...this.#keys.values(), ...this.#v1 ? [this.#v1] : []];
   }
 
   /**
@@ -213,7 +213,9 @@ export class Keyring {
   async revokeDevice(device_id: string): Promise<void> {
     const path = `keys/devices/${encodeURIComponent(device_id)}`;
     try {
-      await this.#requests.send({ method: "DELETE", path }, () => {});
+      await this.#requests.send({ method: "DELETE", path }, ({ version }: KeyChange) => {
+        if (this.#version === version - 1) this.#version = version;
+      });
     } catch (error) {
       // It was revoked before, maybe by an attempt whose answer was lost.
       if (!(error instanceof ChatsError) || error.code !== "device_not_found") throw error;

@@ -49,7 +49,7 @@ Deno.test("client/README.md: its tables have every method, and every code of the
   }
   for (const file of ["request", "chat_reader", "stored_keys"]) {
     const source = await read(`./${file}.ts`);
-    for (const [, code] of source.matchAll(/new ChatsError\(\s*"(\w+)"/g)) {
+    for (const [, code = ""] of source.matchAll(/new ChatsError\(\s*"(\w+)"/g)) {
       assert.match(page, RegExp(`^\\| \`${code}\``, "m"), code);
     }
   }

@@ -1,7 +1,8 @@
 /**
  * Devices of one user that change the same chats at random, over a network that loses requests and answers and delivers
  * requests twice. In the end all of them have the same, and it can only have come of what they were told. `SOAK=10` takes
- * ten times as many steps, `SEED=...` repeats what a failure says.
+ * ten times as many steps. `SEED=...` makes the devices choose as they did in a run that failed; in which order the
+ * server takes their requests is another each time.
  */
 
 import assert from "node:assert/strict";
@@ -31,7 +32,7 @@ for (const [count, steps] of RUNS) {
     try {
       await withSmallPages(() => run(count, steps * soak, seededRandom(seed)));
     } catch (error) {
-      if (error instanceof Error) error.message += `\nRepeat it with SEED=${seed}`;
+      if (error instanceof Error) error.message += `\nThe choices were those of SEED=${seed}`;
       throw error;
     }
   });

@@ -1,0 +1,196 @@
+/**
+ * Requests that are repeated until there is an answer, each change with a key that makes it one change.
+ *
+ * @module
+ */
+
+import type { SupabaseClient } from "@supabase/supabase-js";
+
+import { ChatsError } from "./chats_error.ts";
+
+/** A client of supabase-js, of whatever database types the app has. */
+// deno-lint-ignore no-explicit-any -- the app's types are its own
+export type AnySupabaseClient = SupabaseClient<any, any, any, any, any>;
+
+/** How often and how long requests are tried. */
+export interface RequestOptions {
+  /** How often a request is sent before it is given up as `unreachable` (5). */
+  attempts?: number;
+  /** Milliseconds before the second attempt; each further pause is up to twice as long (250). */
+  pause_ms?: number;
+  /** Milliseconds that one attempt may take (120,000). */
+  timeout_ms?: number;
+}
+
+/** A request to a route of `functions/chats`. */
+export interface ChatRequest {
+  readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
+  /** After `/chats/`, with its query. */
+  readonly path: string;
+  readonly body?: Record<string, unknown>;
+  /** Of a change: the same for all attempts. */
+  readonly idempotency_key?: string;
+}
+
+/** A request that changes something, which can be repeated as it is. */
+export function change(
+  method: "PUT" | "PATCH" | "POST",
+  path: string,
+  body: Record<string, unknown>,
+): ChatRequest {
+  return { method, path, body, idempotency_key: crypto.randomUUID() };
+}
+
+/** Answers after which nothing is known, or nothing was done: a proxy's, a busy database's, a worker that ended. */
+const REPEATABLE = [429, 502, 503, 504, 546];
+
+type Answer = { data: unknown } | { error: ChatsError; again: boolean; after_ms?: number };
+
+/** Sends requests as the user who is signed in to a client of supabase-js. */
+export class Requests {
+  readonly #supabase: AnySupabaseClient;
+  readonly #options: Required<RequestOptions>;
+
+  /**
+   * @param supabase where the user is signed in
+   * @param options how often and how long requests are tried
+   */
+  constructor(
+    supabase: AnySupabaseClient,
+    { attempts = 5, pause_ms = 250, timeout_ms = 120_000 }: RequestOptions = {},
+  ) {
+    this.#supabase = supabase;
+    this.#options = { attempts, pause_ms, timeout_ms };
+  }
+
+  /**
+   * Sends a request until there is an answer, and does something with it.
+   *
+   * @param request to a route of `functions/chats`
+   * @param then what is done with the answer
+   * @returns what `then` returned
+   * @throws ChatsError what the server refused; `unreachable`, which of a change has `repeat`
+   */
+  async send<A, T>(request: ChatRequest, then: (answer: A) => T | Promise<T>): Promise<T> {
+    const { method, path, body, idempotency_key } = request;
+    const options = {
+      method,
+      timeout: this.#options.timeout_ms,
+      ...(body && { body }),
+      ...(idempotency_key && { headers: { "idempotency-key": idempotency_key } }),
+    };
+    let answer: A;
+    try {
+      answer = await this.#untilAnswered(async () => {
+        const { data, error } = await this.#supabase.functions.invoke(`chats/${path}`, options);
+        return error ? await readFunctionError(error) : { data };
+      }) as A;
+    } catch (error) {
+      if (error instanceof ChatsError && error.code === "unreachable" && method !== "GET") {
+        error.repeat = () => this.send(request, then);
+      }
+      throw error;
+    }
+    return await then(answer);
+  }
+
+  /**
+   * Calls a function of the database that only reads.
+   *
+   * @param name of the function
+   * @param args its arguments
+   * @throws ChatsError what it refused; `unreachable`
+   */
+  async rpc(name: string, args: Record<string, unknown>): Promise<unknown> {
+    return await this.#untilAnswered(async () => {
+      const signal = AbortSignal.timeout(this.#options.timeout_ms);
+      const answer = await this.#supabase.rpc(name, args).abortSignal(signal);
+      return answer.error ? readDatabaseError(answer.error, answer.status) : answer;
+    });
+  }
+
+  /**
+   * Reads rows of the caller's own.
+   *
+   * @param query made by supabase-js
+   * @throws ChatsError what was refused; `unreachable`
+   */
+  async select<T>(query: (supabase: AnySupabaseClient) => PromiseLike<Selected>): Promise<T[]> {
+    return await this.#untilAnswered(async () => {
+      const answer = await query(this.#supabase);
+      return answer.error ? readDatabaseError(answer.error, answer.status) : answer;
+    }) as T[];
+  }
+
+  async #untilAnswered(attempt: () => Promise<Answer>): Promise<unknown> {
+    const { attempts, pause_ms } = this.#options;
+    for (let attempted = 1;; attempted++) {
+      const answer = await attempt();
+      if ("data" in answer) return answer.data;
+      const { error, again, after_ms = 0 } = answer;
+      if (!again) throw error;
+      if (attempted >= attempts) {
+        throw new ChatsError("unreachable", "There was no answer that says what was done", {
+          status: error.status,
+          fields: error.fields,
+          cause: error,
+        });
+      }
+      // By chance, so that all devices do not come back at once.
+      const pause = pause_ms * 2 ** (attempted - 1) * (0.5 + Math.random());
+      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, after_ms)));
+    }
+  }
+}
+
+/** What a query of supabase-js resolves to. */
+interface Selected {
+  data: unknown;
+  error: DatabaseError | null;
+  status: number;
+}
+
+interface DatabaseError {
+  code?: string;
+  message: string;
+  details?: string | null;
+  hint?: string | null;
+}
+
+/** supabase-js has three classes of errors, and passes on what a broken connection throws while the answer is read. */
+async function readFunctionError(error: { name?: string; context?: unknown }): Promise<Answer> {
+  const { context } = error;
+  if (error.name !== "FunctionsHttpError" || !(context instanceof Response)) {
+    return noAnswer(error);
+  }
+  const problem = await context.json().catch(() => undefined);
+  const { status } = context;
+  const again = REPEATABLE.includes(status);
+  const after_ms = 1000 * Number(context.headers.get("retry-after") ?? 0) || 0;
+  if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
+    const unknown = new ChatsError("unexpected_answer", `The server answered ${status}`, {
+      status,
+      cause: error,
+    });
+    return { error: unknown, again, after_ms };
+  }
+  const { type: _type, title: _title, status: _status, detail, code, ...fields } = problem;
+  return { error: new ChatsError(code, detail, { status, fields }), again, after_ms };
+}
+
+/** SQL says its code as the first word of DETAIL, and its members after it. */
+function readDatabaseError(error: DatabaseError, status: number): Answer {
+  if (status === 0) return noAnswer(error);
+  const [, code, json] = /^([a-z][a-z0-9_]*)(?: (\{.*\}))?$/s.exec(error.details ?? "") ?? [];
+  const raised = /^PT[45]\d\d$/.test(error.code ?? "") && code;
+  const fields = { ...(error.hint && { hint: error.hint }), ...(json && JSON.parse(json)) };
+  const refusal = raised
+    ? new ChatsError(code, error.message, { status, fields })
+    : new ChatsError("unexpected_answer", error.message, { status, cause: error });
+  return { error: refusal, again: REPEATABLE.includes(status) };
+}
+
+function noAnswer(cause: unknown): Answer {
+  const error = new ChatsError("unreachable", "The server cannot be reached", { cause });
+  return { error, again: true };
+}

@@ -63,8 +63,13 @@ export async function readChat(
       replaced = true;
     }
     if (content?.data_version !== data_version) throw segmentsMissing(id);
-    content = extended(content, segments);
+    content = {
+      ...content,
+      segments: [...content.segments, ...segments],
+      next_segment: content.next_segment + segments.length,
+    };
     if (page.has_more && segments.length > 0) continue;
+    // Each opens under its own number only: if there are as many as there should be, they are all there.
     if (page.has_more || content.next_segment !== page.next_segment) throw segmentsMissing(id);
 
     const added = content.segments.slice(kept?.segments.length);
@@ -72,13 +77,6 @@ export async function readChat(
     const update = replaced ? content : { id, data_version, segments: added, next_segment };
     return { chat: storedChat(page), content, update };
   }
-}
-
-function extended(content: StoredContent, segments: readonly StoredSegment[]): StoredContent {
-  const gap = segments.some(({ number }, index) => number !== content.next_segment + index);
-  if (gap) throw segmentsMissing(content.id);
-  const next_segment = content.next_segment + segments.length;
-  return { ...content, segments: [...content.segments, ...segments], next_segment };
 }
 
 async function readPage(

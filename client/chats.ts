@@ -117,8 +117,10 @@ export class Chats {
   async open(id: string): Promise<Chat> {
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
     const read = await readChat(this.#requests, id, { known, kept });
+    const chat = await this.#cipher.chat(read.chat, read.content);
+    // Only now: what does not open would not be fetched again.
     await this.#keeper.read(read);
-    return await this.#cipher.chat(read.chat, read.content);
+    return chat;
   }
 
   /**

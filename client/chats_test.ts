@@ -218,6 +218,30 @@ test("Chats: a server that leaves segments out is found out", async () => {
   }
 });
 
+test("Chats: what does not open is not kept, but fetched again", async () => {
+  const { user, key, phone } = await newUser();
+  const chat = await phone.save(phone.create(), "Hello");
+  let broken = 1;
+  const laptop = device(user, {
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      const { url } = new Request(input, init);
+      if (!url.includes(`/chats/${chat.id}`) || broken-- <= 0) return response;
+      const page = await response.json();
+      const { mac, ...envelope } = JSON.parse(page.encrypted_data);
+      const flipped = (mac[0] === "A" ? "B" : "A") + mac.slice(1);
+      return Response.json({
+        ...page,
+        encrypted_data: JSON.stringify({ ...envelope, mac: flipped }),
+      });
+    },
+  });
+  await laptop.keys.unlock({ device: key });
+  await laptop.sync();
+  await rejection(laptop.open(chat.id), CryptoError, "decryption_failed");
+  assert.deepEqual(await laptop.open(chat.id), chat);
+});
+
 test("Chats: chats of Chuk Chat are read with its password, and upgraded", async () => {
   const user = await signUp();
   const [password, salt] = ["Chuk's password", "c2FsdCBvZiBDaHVrIENoYXQ="];

@@ -117,11 +117,9 @@ test(
     ]);
     const lost = changes.findIndex(({ status }) => status === "rejected");
     const { reason } = changes[lost] as PromiseRejectedResult;
-    assert.deepEqual([reason.code, reason.status, reason.fields.version], [
-      "version_conflict",
-      409,
-      2,
-    ]);
+    // By the server, or before, when it has read the keys that the other has just changed.
+    const { code, status, fields } = reason;
+    assert.ok(code === "keys_locked" || status === 409 && fields.version === 2, code);
     const loser = [phone, laptop][lost]!; // one of them has
     await rejection(loser.keys.changePassword("yet another"), ChatsError, "keys_locked");
     await loser.keys.unlock({ password: passwords[1 - lost]! }); // there are two

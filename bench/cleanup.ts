@@ -110,12 +110,41 @@ const HEAVY: Heavy[] = [
         from generate_series(1, ${Math.ceil(ROWS / 1000)}) as p;
       insert into messages (project_id, role, content, sequence_number)
         select md5('p' || (n - 1) / 1000 + 1)::uuid, 'user', '"How do I fix the login form?"', n % 1000 from ${series};
-      insert into project_files (project_id, file_name, storage_path, file_type, file_size)
-        select id, 'f', user_id || '/' || id, 'txt', 1 from projects where status = 'deleted'`,
-    atOnce: `
-      insert into private.storage_removals (bucket_id, name)
-        select o.bucket_id, o.name from private.project_objects(array(select id from projects where status = 'deleted')) as o;
-      delete from projects where status = 'deleted'`,
+      insert into project_files (project_id, user_id, file_name, storage_path, file_type, file_size)
+        select id, user_id, 'f', user_id || '/' || id, 'txt', 1 from projects where status = 'deleted';
+      insert into storage.objects (bucket_id, name)
+        select 'project-files', user_id || '/' || id from projects where status = 'deleted' on conflict do nothing`,
+    atOnce: "delete from projects where status = 'deleted'",
+  },
+  {
+    job: "expired_uploads",
+    fill: `delete from file_uploads; truncate private.storage_removals;
+      insert into file_uploads (user_id, file_name, file_path, upload_path, bucket_name, file_size, status, expires_at)
+        select p.id, 'f', p.id || '/' || n, p.id || '/' || n, 'chat_attachments', 1, 'pending',
+          now() - interval '30 days' + n * interval '1 second'
+        from ${series} cross join lateral (select md5('payer' || (n % ${PAYERS} + 1))::uuid) as p (id)`,
+    atOnce: "delete from file_uploads where status = 'pending' and expires_at <= now()",
+  },
+  {
+    job: "chat_tombstones",
+    fill: `insert into private.chat_owners (user_id, sync_sequence)
+        select md5('payer' || p)::uuid, ${ROWS} from generate_series(1, ${PAYERS}) as p on conflict do nothing;
+      insert into private.chat_tombstones (user_id, chat_id, sync_sequence, deleted_at)
+        select md5('payer' || (n % ${PAYERS} + 1))::uuid, ${
+      id("chat")
+    }, n, now() - interval '120 days' + n * interval '1 second'
+        from ${series}`,
+    atOnce: "delete from private.chat_tombstones where deleted_at <= now() - interval '90 days'",
+  },
+  {
+    job: "webhook_payloads",
+    fill: `delete from webhook_events;
+      insert into webhook_events (provider, event_id, type, payload, outcome, received_at)
+        select 'stripe', 'evt_' || n, 'invoice.paid', jsonb_build_object('id', 'evt_' || n, 'data', repeat('x', 1000)),
+          'processed', now() - interval '120 days' + n * interval '1 second'
+        from ${series}`,
+    atOnce: `update webhook_events set payload = null
+      where payload is not null and received_at <= now() - interval '90 days'`,
   },
   {
     job: "credit_settlement",
@@ -140,8 +169,8 @@ const HEAVY: Heavy[] = [
       id("gone")
     } || '/avatar.jpg', '{"size": 1}', now() - interval '60 days', now() - interval '60 days'
       from ${series} on conflict do nothing`,
-    atOnce: `insert into private.storage_removals (bucket_id, name)
-      select bucket_id, name from private.orphaned_objects on conflict do nothing`,
+    atOnce: `insert into private.storage_removals (bucket_id, name, version)
+      select bucket_id, name, version from private.orphaned_objects on conflict do nothing`,
   },
 ];
 

@@ -48,11 +48,10 @@ begin
     select o.* into v_owner from private.chat_owners as o
     where o.user_id = lock_chat_owner.user_id
     for no key update;
-    if found then
-      return v_owner;
-    end if;
+    exit when found;
     insert into private.chat_owners (user_id) values (lock_chat_owner.user_id) on conflict do nothing;
   end loop;
+  return v_owner;
 end $$;
 revoke all on function private.lock_chat_owner(uuid) from public, anon, authenticated, service_role;
 

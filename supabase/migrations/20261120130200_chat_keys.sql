@@ -74,6 +74,10 @@ as $$
 declare
   v_json jsonb;
 begin
+  -- What is nested is none, and is not parsed, however deep it goes.
+  if octet_length(value) - octet_length(replace(replace(value, '[', ''), '{', '')) > 100 then
+    return null;
+  end if;
   v_json := value::jsonb;
   -- Of JSON rather than of jsonb, which has forgotten that a member was there twice.
   if jsonb_typeof(v_json) = 'object'

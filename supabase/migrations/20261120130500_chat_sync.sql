@@ -35,7 +35,8 @@ begin
   end if;
   select c.id, c.version, c.data_version, c.next_segment, c.is_starred, c.title, c.custom_name, c.image_paths, c.bytes,
     c.created_at, c.updated_at, c.encrypted_title,
-    case when c.data_version is distinct from known_data_version then c.encrypted_data end
+    case when c.data_version is distinct from known_data_version then c.encrypted_data end,
+    null::jsonb, null::boolean
   into v_page from public.encrypted_chats as c
   where c.user_id = (select auth.uid()) and c.id = get_chat.chat_id;
   if not found then
@@ -250,6 +251,11 @@ grant execute on function public.sync_chats(text, integer, boolean, boolean) to 
 
 -- Retention -------------------------------------------------------------------------------------------
 
+create view private.expired_chat_tombstones as
+  select t.user_id, t.chat_id, t.sync_sequence, t.deleted_at from private.chat_tombstones as t
+  where t.deleted_at <= now() - private.setting('chats.tombstone_retention') * interval '1 second';
+revoke all on private.expired_chat_tombstones from public, anon, authenticated, service_role;
+
 -- Forgets deletions that are older than chats.tombstone_retention, at most batch of them, the oldest first, and notes
 -- up to where each user's are not all known any more. Returns how many: fewer than batch when that was all.
 -- Definer: tombstones are nobody's to write. For the service only.
@@ -259,7 +265,6 @@ returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_before timestamptz := now() - make_interval(secs => private.setting('chats.tombstone_retention')::double precision);
   v_pruned integer := 0;
   v_user record;
 begin
@@ -269,8 +274,7 @@ begin
   -- In the order of users, each locked before its tombstones: two calls at once do not wait for each other in a ring.
   for v_user in
     select d.user_id, array_agg(d.chat_id) as chat_ids, max(d.sync_sequence) as sync_sequence
-    from (select t.* from private.chat_tombstones as t where t.deleted_at <= v_before
-      order by t.deleted_at limit batch) as d
+    from (select t.* from private.expired_chat_tombstones as t order by t.deleted_at limit batch) as d
     group by d.user_id order by d.user_id
   loop
     perform private.lock_chat_owner(v_user.user_id);

@@ -190,10 +190,28 @@ create trigger on_auth_user_deleted_queue_objects after delete on auth.users
 
 -- Working the list off ------------------------------------------------------------------------------
 
+-- The queue as it is due now: what an upload under way is to replace waits for it. is_garbage: the object is there, as it
+-- was queued or of an account that is gone, and nothing has come to refer to it; another entry has nothing to remove.
+create view private.due_storage_removals as
+  select r.bucket_id, r.name, r.due_at,
+    not private.is_referenced(r.bucket_id, r.name, with_images => not r.asked)
+      and exists (
+        select 1 from storage.objects as o
+        where o.bucket_id = r.bucket_id and o.name = r.name
+          and (o.version is not distinct from r.version
+            or not exists (select 1 from auth.users as u where u.id = private.object_owner(r.name)))) as is_garbage
+  from private.storage_removals as r
+  where r.due_at <= now()
+    and not exists (
+      select 1 from public.file_uploads as u
+      where u.bucket_name = r.bucket_id and u.file_path = r.name and u.status = 'pending'
+        and u.user_id = private.object_owner(r.name));
+revoke all on private.due_storage_removals from public, anon, authenticated, service_role;
+
 -- Objects whose removal is queued, those due longest first: what the caller removes through the Storage API and then
 -- reports with storage_objects_removed or storage_removals_failed. Whoever does not report within five minutes, the
 -- longest that a function lives and twice that, leaves them to the next. What is not there any more, has come to be
--- referred to, or was written anew by its user since, leaves the list. What an upload under way is to replace waits for it.
+-- referred to, or was written anew by its user since, leaves the list.
 -- Definer: the list is nobody's to read. For the service only.
 -- Raises: PT422 invalid_batch.
 create or replace function public.next_storage_removals(batch integer default 1000)
@@ -211,19 +229,11 @@ begin
   loop
     v_seen := 0;
     for v_due in
-      select r.bucket_id, r.name, o.id is not null
-        and not private.is_referenced(r.bucket_id, r.name, with_images => not r.asked)
-        and (o.version is not distinct from r.version
-          or not exists (select 1 from auth.users as u where u.id = private.object_owner(r.name))) as is_garbage
-      from private.storage_removals as r
-      left join storage.objects as o on o.bucket_id = r.bucket_id and o.name = r.name
-      where r.due_at <= now() and not exists (
-        select 1 from public.file_uploads as u
-        where u.bucket_name = r.bucket_id and u.file_path = r.name and u.status = 'pending'
-          and u.user_id = private.object_owner(r.name))
-      order by r.due_at
+      -- Of the view, the entries alone are locked: what else it looks at is in subqueries.
+      select d.bucket_id, d.name, d.is_garbage from private.due_storage_removals as d
+      order by d.due_at
       limit batch - v_handed
-      for update of r skip locked
+      for update skip locked
     loop
       v_seen := v_seen + 1;
       if v_due.is_garbage then

@@ -166,6 +166,17 @@ begin
 end $$;
 revoke all on function private.finish_upload(public.file_uploads) from public, anon, authenticated, service_role;
 
+create view private.expired_uploads as
+  select u.id, u.user_id, u.expires_at from public.file_uploads as u
+  where u.status = 'pending' and u.expires_at <= now();
+revoke all on private.expired_uploads from public, anon, authenticated, service_role;
+
+-- Upload URLs whose rows are gone, when nothing can come by them any more.
+create view private.expired_spent_uploads as
+  select s.bucket_id, s.name, s.expires_at from private.spent_uploads as s
+  where s.expires_at <= now() - private.upload_grace();
+revoke all on private.expired_spent_uploads from public, anon, authenticated, service_role;
+
 -- Gives up reservations that have expired: of one user, or of anyone. One that has taken the place of another file already,
 -- when whoever did that was interrupted, is completed instead. Returns how many.
 create function private.give_up_uploads(batch integer, owner_id uuid default null)
@@ -173,18 +184,19 @@ returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_id uuid;
   v_upload public.file_uploads;
   v_count integer := 0;
 begin
-  for v_upload in
-    select e.* from public.file_uploads as e
-    where e.status = 'pending' and e.expires_at <= now()
-      and (give_up_uploads.owner_id is null or e.user_id = give_up_uploads.owner_id)
+  for v_id in
+    select e.id from private.expired_uploads as e
+    where give_up_uploads.owner_id is null or e.user_id = give_up_uploads.owner_id
     order by e.expires_at
     limit batch
     for update skip locked
   loop
     v_count := v_count + 1;
+    select u.* into v_upload from public.file_uploads as u where u.id = v_id;
     if v_upload.verified_at is not null and private.is_in_place(v_upload) then
       perform private.finish_upload(v_upload);
     else
@@ -417,8 +429,7 @@ begin
   for v_spent in
     delete from private.spent_uploads as s
     where (s.bucket_id, s.name) in (
-      select e.bucket_id, e.name from private.spent_uploads as e
-      where e.expires_at + private.upload_grace() <= now()
+      select e.bucket_id, e.name from private.expired_spent_uploads as e
       order by e.expires_at
       limit batch - v_done
       for update skip locked)

@@ -108,6 +108,19 @@ grant execute on function public.replay_webhook_events(text, text, text, timesta
 
 -- Retention -----------------------------------------------------------------------------------------
 
+create view private.expired_webhook_payloads as
+  select e.id, e.received_at from public.webhook_events as e
+  where e.payload is not null
+    and e.received_at <= now() - private.setting('webhooks.payload_retention') * interval '1 second';
+revoke all on private.expired_webhook_payloads from public, anon, authenticated, service_role;
+
+-- Counts of days that were over so long ago.
+create view private.expired_webhook_refusals as
+  select r.provider, r.reason, r.day from public.webhook_refusals as r
+  where r.day
+    < ((now() - private.setting('webhooks.payload_retention') * interval '1 second') at time zone 'UTC')::date;
+revoke all on private.expired_webhook_refusals from public, anon, authenticated, service_role;
+
 -- Clears what is older than webhooks.payload_retention, the oldest first, and returns how many rows it has changed: the
 -- payloads of events that may be about money, whose ids are kept for good, the rows of others, and old counts of
 -- refusals. For the cleanup: call it until it returns less than batch.
@@ -118,7 +131,6 @@ returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_before timestamptz := now() - private.setting('webhooks.payload_retention') * interval '1 second';
   v_ids bigint[];
   v_refusals integer;
 begin
@@ -127,8 +139,7 @@ begin
   end if;
   -- Locked as they are found: who waits for none cannot deadlock.
   select coalesce(array_agg(x.id), '{}') into v_ids from (
-    select e.id from public.webhook_events as e
-    where e.payload is not null and e.received_at < v_before
+    select e.id from private.expired_webhook_payloads as e
     order by e.received_at
     limit batch
     for update skip locked
@@ -136,8 +147,7 @@ begin
   delete from public.webhook_events as e where e.id = any (v_ids) and e.provider in ('auth', 'database');
   update public.webhook_events as e set payload = null where e.id = any (v_ids);
   delete from public.webhook_refusals as r where (r.provider, r.reason, r.day) in (
-    select x.provider, x.reason, x.day from public.webhook_refusals as x
-    where x.day < (v_before at time zone 'UTC')::date
+    select x.provider, x.reason, x.day from private.expired_webhook_refusals as x
     limit batch - cardinality(v_ids)
     for update skip locked);
   get diagnostics v_refusals = row_count;

@@ -224,7 +224,7 @@ declare
   v_parts jsonb := private.price_stripe_lines(lines);
   v_part record;
   v_grant public.credit_grant;
-  v_grant_ids uuid[] := '{}';
+  v_grant_ids uuid[] := array[]::uuid[];
   v_account_id uuid;
   v_credits numeric := 0;
   v_intent text;

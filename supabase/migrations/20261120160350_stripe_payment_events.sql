@@ -21,7 +21,7 @@ begin
     or v_session ->> 'payment_status' not in ('paid', 'no_payment_required')
     or private.stripe_id(v_session -> 'invoice') is not null
     or v_session #> '{invoice_creation,enabled}' = 'true' then
-    return '{"credits": 0}';
+    return jsonb '{"credits": 0}';
   end if;
   if jsonb_array_length(case jsonb_typeof(v_session #> '{line_items,data}') when 'array'
       then v_session #> '{line_items,data}' else '[]' end) > 0 then

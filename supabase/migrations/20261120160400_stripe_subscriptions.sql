@@ -32,8 +32,9 @@ begin
       v_status := 'past_due';
     end if;
   end if;
-  return case v_status
-    when 'trialing' then 'active' when 'incomplete_expired' then 'canceled' when 'paused' then 'unpaid' else v_status end;
+  return (case v_status
+    when 'trialing' then 'active' when 'incomplete_expired' then 'canceled' when 'paused' then 'unpaid' else v_status
+  end)::public.subscription_status_enum;
 end $$;
 revoke all on function private.team_subscription_status(public.stripe_subscriptions)
   from public, anon, authenticated, service_role;

@@ -68,9 +68,9 @@ begin
   if exists (
     select 1 from generate_subscripts(v_labels, 1) as i
     join public.blocked_email_domains as b on b.domain = array_to_string(v_labels[i:], '.')) then
-    return '{"error": {"http_code": 403, "message": "Addresses of this domain cannot sign up"}}';
+    return jsonb '{"error": {"http_code": 403, "message": "Addresses of this domain cannot sign up"}}';
   end if;
-  return '{}';
+  return jsonb '{}';
 end $$;
 revoke all on function private.on_before_user_created(public.webhook_events)
   from public, anon, authenticated, service_role;

@@ -11,12 +11,23 @@ import type { Database } from "./database.types.ts";
 import { unwrap } from "./rpc.ts";
 import { storageStatus } from "./storage_error.ts";
 
-/**
-/** What was removed: how many objects left the list, and the bytes of those that were there. */
+/** What came of a removal. */
 export interface Removed {
+  /** How many objects left the list. */
   rows: number;
+  /** Of those that were there. */
   bytes: number;
+  /** How many Storage did not remove. */
+  failed: number;
 }
+
+const NOTHING: Removed = { rows: 0, bytes: 0, failed: 0 };
+
+const add = (a: Removed, b: Removed): Removed => ({
+  rows: a.rows + b.rows,
+  bytes: a.bytes + b.bytes,
+  failed: a.failed + b.failed,
+});
 
 /**
  * Removes one batch of queued objects. What Storage does not remove stays queued with the reason, to be tried again later,
@@ -30,12 +41,10 @@ export async function removeQueuedObjects(
   client: SupabaseClient<Database>,
   batch = 1000,
 ): Promise<Removed> {
-  const total = { rows: 0, bytes: 0 };
+  let total = NOTHING;
   const queued = unwrap(await client.rpc("next_storage_removals", { batch }));
   for (const [bucket, objects] of Map.groupBy(queued, (object) => object.bucket_id)) {
-    const { rows, bytes } = await removeObjects(client, bucket, objects.map(({ name }) => name));
-    total.rows += rows;
-    total.bytes += bytes;
+    total = add(total, await removeObjects(client, bucket, objects.map(({ name }) => name)));
   }
   return total;
 }
@@ -54,20 +63,20 @@ export async function removeObjects(
   bucket_id: string,
   names: string[],
 ): Promise<Removed> {
-  if (names.length === 0) return { rows: 0, bytes: 0 };
+  if (names.length === 0) return NOTHING;
   const { data, error } = await client.storage.from(bucket_id).remove(names);
   // With its bucket, an object is gone too.
   if (!error || storageStatus(error) === 404) {
     const rows = unwrap(await client.rpc("storage_objects_removed", { bucket_id, names }));
     const sizes = (data ?? []).map(({ metadata }) => Number(metadata?.size ?? 0));
-    return { rows, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+    return { rows, bytes: sizes.reduce((sum, size) => sum + size, 0), failed: 0 };
   }
   // One name that Storage does not take does not keep the others.
   if ([400, 422].includes(storageStatus(error)) && names.length > 1) {
     const half = Math.ceil(names.length / 2);
     const first = await removeObjects(client, bucket_id, names.slice(0, half));
     const second = await removeObjects(client, bucket_id, names.slice(half));
-    return { rows: first.rows + second.rows, bytes: first.bytes + second.bytes };
+    return add(first, second);
   }
   console.error(JSON.stringify({
     level: "error",
@@ -76,5 +85,5 @@ export async function removeObjects(
   unwrap(
     await client.rpc("storage_removals_failed", { bucket_id, names, error: error.message }),
   );
-  return { rows: 0, bytes: 0 };
+  return { ...NOTHING, failed: names.length };
 }

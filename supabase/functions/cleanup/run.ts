@@ -14,7 +14,7 @@ import type { Database } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
 import { Problem } from "../_shared/problem.ts";
 import { call } from "../_shared/rpc.ts";
-import { removeQueuedObjects } from "../_shared/storage_removal.ts";
+import { type Removed, removeQueuedObjects } from "../_shared/storage_removal.ts";
 
 type Client = SupabaseClient<Database>;
 
@@ -42,12 +42,6 @@ export interface RunOptions {
   seconds: number;
   /** Of the request that asked for it, for the log. */
   requestId: string;
-}
-
-/** What was done in Storage. */
-interface Removed {
-  rows: number;
-  bytes: number;
 }
 
 /** What a job does outside of the database after each batch that says there is more. */
@@ -109,7 +103,7 @@ class Run {
   /** Of its own choice: so the job can be given back when the answer to the first batch is lost. */
   readonly #lease = crypto.randomUUID();
   /** What was done outside and is not in the history yet. */
-  #removed: Removed = { rows: 0, bytes: 0 };
+  #removed = { rows: 0, bytes: 0 };
 
   constructor(
     readonly client: Client,
@@ -156,12 +150,12 @@ class Run {
   async #doOutside(batch: number): Promise<void> {
     const outside = OUTSIDE[this.result.job];
     if (!outside) return;
-    const removed = await outside(this.client, batch);
-    this.#removed = removed;
-    this.result.rows += removed.rows;
-    this.result.bytes += removed.bytes;
-    // What is due is being done by somebody else, or cannot be.
-    if (removed.rows === 0) await this.stop();
+    const { rows, bytes, failed } = await outside(this.client, batch);
+    this.#removed = { rows, bytes };
+    this.result.rows += rows;
+    this.result.bytes += bytes;
+    // It is ill: the rest is for later, as what has failed is.
+    if (failed > 0 && rows === 0) throw new Error(`Storage removed none of ${failed} objects`);
   }
 
   async #fail(error: unknown): Promise<void> {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 
 import { removeQueuedObjects } from "../_shared/storage_removal.ts";
 import {
+  cronClient,
   invoke,
   serviceClient,
   signUp,
@@ -20,6 +21,13 @@ async function queued(user: TestUser) {
   return await withDatabase((sql) =>
     sql`select bucket_id, name, attempts, last_error from private.storage_removals
       where name like ${`${user.id}/%`} order by bucket_id`
+  );
+}
+
+/** Lets the time pass after which what has failed is tried again. */
+async function makeDue(bucket: string): Promise<void> {
+  await withDatabase((sql) =>
+    sql`update private.storage_removals set due_at = now() where bucket_id = ${bucket}`
   );
 }
 
@@ -146,12 +154,20 @@ test("what Storage does not remove stays queued with the reason, holds up nothin
     assert.deepEqual([left?.bucket_id, left?.attempts, more.length], [bad, 1, 0]);
     assert.ok(left?.last_error);
     assert.deepEqual(await stored(user), [`${bad}/${user.id}/x`]);
+
+    // When Storage removes nothing at all, the cleanup has failed, and is due still.
+    await runQueue();
+    await makeDue(bad);
+    const { body } = await invoke(cronClient(), "cleanup", {
+      body: { jobs: ["storage_removals"] },
+    });
+    assert.equal(body.jobs[0].outcome, "failed");
+    assert.match(body.jobs[0].error, /Storage removed none of 1/);
+    assert.equal((await queued(user))[0]?.attempts, 2);
   } finally {
     await withDatabase((sql) => sql`drop function private.fail_removal cascade`);
   }
-  await withDatabase((sql) =>
-    sql`update private.storage_removals set due_at = now() where bucket_id = ${bad}`
-  );
+  await makeDue(bad);
   await runQueue();
   assert.equal((await queued(user)).length, 0);
   assert.deepEqual(await stored(user), []);

@@ -33,7 +33,8 @@ begin
   foreach v_table in array array['private.cleanup_jobs', 'private.cleanup_runs', 'public.credit_accounts',
     'public.credit_transactions', 'public.credit_grants', 'public.credit_holds', 'public.credit_alerts', 'public.messages',
     'public.projects', 'public.project_files', 'private.project_purges', 'private.storage_removals', 'storage.objects',
-    'public.tasks', 'private.idempotency_keys', 'auth.sessions', 'auth.refresh_tokens'] loop
+    'public.tasks', 'private.idempotency_keys', 'auth.sessions', 'auth.refresh_tokens', 'public.file_uploads',
+    'private.spent_uploads', 'private.chat_tombstones', 'private.chat_owners', 'public.webhook_events', 'public.webhook_refusals'] loop
     execute format('select md5(string_agg(t::text, %L order by t::text)) from %s as t', '|', v_table) into v_part;
     v_image := v_image || coalesce(v_part, '-');
   end loop;
@@ -203,26 +204,54 @@ end $$;
 select pg_temp.check_cron_history() where to_regclass('cron.job_run_details') is not null;
 
 -- storage_removals: the removal itself is the function's ------------------------------------------------------
-delete from private.storage_removals;
 delete from project_files;
-insert into storage.objects (bucket_id, name, metadata) values ('project-files', 'cleanup/a', '{"size": 7}');
-insert into private.storage_removals (bucket_id, name) values ('project-files', 'cleanup/a'), ('avatars', 'cleanup/b'), ('project-files', 'needed');
+truncate private.storage_removals;
+insert into storage.objects (bucket_id, name, version, metadata)
+select 'project-files', tests.user_id('owner') || '/' || n, 'v', '{"size": 7}' from unnest(array['a', 'b', 'needed', 'written', 'later']) as n;
+insert into storage.objects (bucket_id, name, version, metadata) values
+  ('avatars', tests.user_id('owner') || '/avatar.jpg', 'v', '{"size": 7}'),
+  ('project-files', md5('nobody')::uuid || '/a', 'other', '{"size": 7}');
+insert into private.storage_removals (bucket_id, name, version, due_at)
+select o.bucket_id, o.name, 'v', now() + case when o.name like '%/later' then interval '1 microsecond' else interval '0' end
+from storage.objects as o where o.version in ('v', 'other');
+update storage.objects set version = 'w' where name = tests.user_id('owner') || '/written';
+insert into private.storage_removals (bucket_id, name) values ('project-files', tests.user_id('owner') || '/gone');
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
-values (pg_temp.id('drafts'), 'f', 'needed', 'txt', 1);
-select results_eq($$ select rows, bytes from preview_cleanup('storage_removals') $$, $$ values (2::bigint, 7::bigint) $$,
-  'what is queued and not needed again is foreseen, with its size');
+values (pg_temp.id('drafts'), 'f', tests.user_id('owner') || '/needed', 'txt', 1);
+insert into file_uploads (user_id, file_name, file_path, upload_path, bucket_name, file_size, status, expires_at)
+values (tests.user_id('owner'), 'f', tests.user_id('owner') || '/avatar.jpg', tests.user_id('owner') || '/new', 'avatars', 1, 'pending', now() + interval '1 hour');
+select results_eq($$ select rows, bytes from preview_cleanup('storage_removals') $$, $$ values (3::bigint, 21::bigint) $$,
+  'what is queued, due, there as it was and not needed again is foreseen, with its size');
 select is((run_cleanup_batch('storage_removals', gen_random_uuid())).outcome, 'more', 'there is something to remove');
-select is((select count(*) from next_storage_removals()), (preview_cleanup('storage_removals')).rows, 'just that is next');
-delete from private.storage_removals;
+select is((select count(*) from next_storage_removals()), 3::bigint, 'just that is next');
 update private.cleanup_jobs set lease = null, leased_until = null where name = 'storage_removals';
 select is((run_cleanup_batch('storage_removals', gen_random_uuid())).outcome, 'done', 'then there is not');
+select is((preview_cleanup('storage_removals')).rows, 0::bigint, 'and nothing is foreseen');
+update private.storage_removals set due_at = now() where name = tests.user_id('owner') || '/later';
+select is((preview_cleanup('storage_removals')).rows, 1::bigint, 'to the instant');
+delete from file_uploads;
+truncate private.storage_removals, private.spent_uploads;
+delete from project_files;
+select set_config('storage.allow_delete_query', 'true', true);
+delete from storage.objects where version in ('v', 'w', 'other');
+select set_config('storage.allow_delete_query', 'false', true);
+truncate private.storage_removals;
 
 -- orphaned_objects -------------------------------------------------------------------------------------------
 insert into encrypted_chats (id, user_id, encrypted_data, image_paths) values
   (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope(), array[tests.user_id('owner') || '/' || pg_temp.id('moved') || '/i']);
 insert into file_uploads (user_id, file_name, file_path, bucket_name) values
   (tests.user_id('owner'), 'f', tests.user_id('owner') || '/recorded', 'project-files');
+-- Rows of others keep nothing.
+insert into file_uploads (user_id, file_name, file_path, bucket_name) values
+  (tests.user_id('other'), 'f', tests.user_id('owner') || '/another''s', 'project-files');
+insert into encrypted_chats (id, user_id, encrypted_data, image_paths) values
+  (pg_temp.id('trap'), tests.user_id('other'), tests.envelope(), array[tests.user_id('owner') || '/another''s']);
 delete from auth.users where id = tests.user_id('gone');
+insert into file_uploads (user_id, file_name, file_path, upload_path, bucket_name, file_size, status, expires_at) values
+  (tests.user_id('owner'), 'f', tests.user_id('owner') || '/in place', tests.user_id('owner') || '/under way', 'project-files', 1, 'pending', now() + interval '1 hour');
+insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
+select 'project-files', tests.user_id(n) || '/spent', tests.user_id(n), now() - interval '9 days' from unnest(array['owner', 'gone']) as n;
 create temporary table objects as
 select * from (values
   ('project-files', 'owner', 'orphan', true), ('project-files', 'owner', 'recorded', false), ('project-files', 'gone', 'x', true),
@@ -231,18 +260,68 @@ select * from (values
   ('chat-images', 'gone', 'i', true),
   ('avatars', 'owner', 'avatar.jpg', false), ('avatars', 'gone', 'avatar.jpg', true), ('user-avatars', 'gone', 'a/b', true),
   ('voice_recordings', 'owner', 'v', false), ('voice_recordings', 'gone', 'v', true), ('chat_attachments', 'gone', 'c', true),
-  ('app_storage', 'gone', 's', true), ('app_storage', 'owner', 's', false)) as o (bucket_id, owner, name, orphan);
+  ('app_storage', 'gone', 's', true), ('app_storage', 'owner', 's', false), ('project-files', 'owner', 'another''s', true),
+  ('chat-images', 'owner', 'another''s', true), ('project-files', 'owner', 'in place', false),
+  ('project-files', 'owner', 'under way', false), ('project-files', 'owner', 'spent', false), ('project-files', 'gone', 'spent', false)) as o (bucket_id, owner, name, orphan);
 insert into storage.buckets (id, name) values ('test-cleanup', 'test-cleanup');
-insert into storage.objects (bucket_id, name, metadata, created_at, updated_at)
-select bucket_id, tests.user_id(owner) || '/' || name, '{"size": 3}', now() - interval '9 days', now() - interval '7 days' from objects
-union all values ('app_storage', 'public/logo.png', '{"size": 3}'::jsonb, now() - interval '9 days', now() - interval '9 days'),
-  ('test-cleanup', tests.user_id('gone') || '/x', '{"size": 3}', now() - interval '9 days', now() - interval '9 days'),
-  ('project-files', tests.user_id('owner') || '/young', '{}', now() - interval '9 days', now() - interval '7 days' + interval '1 microsecond'),
-  ('project-files', tests.user_id('owner') || '/new', '{}', now() - interval '7 days' + interval '1 microsecond', now() - interval '9 days');
-select pg_temp.check_job('orphaned_objects', 10, 3);
-select bag_eq($$ select bucket_id, name from private.storage_removals $$,
-  $$ select bucket_id, tests.user_id(owner) || '/' || name from objects where orphan $$, 'just what nobody needs is queued');
-select is(bytes, 30::bigint, 'with its size') from cleanup_runs('orphaned_objects') order by id offset 0 limit 1;
+insert into storage.objects (bucket_id, name, metadata, created_at, updated_at, version)
+select bucket_id, tests.user_id(owner) || '/' || name, '{"size": 3}', now() - interval '9 days', now() - interval '7 days', 'v' || name from objects
+union all values ('app_storage', 'public/logo.png', '{"size": 3}'::jsonb, now() - interval '9 days', now() - interval '9 days', 'v'),
+  ('test-cleanup', tests.user_id('gone') || '/x', '{"size": 3}', now() - interval '9 days', now() - interval '9 days', 'v'),
+  ('project-files', tests.user_id('owner') || '/young', '{}', now() - interval '9 days', now() - interval '7 days' + interval '1 microsecond', 'v'),
+  ('project-files', tests.user_id('owner') || '/new', '{}', now() - interval '7 days' + interval '1 microsecond', now() - interval '9 days', 'v');
+select pg_temp.check_job('orphaned_objects', 12, 3);
+select bag_eq($$ select bucket_id, name, version from private.storage_removals $$,
+  $$ select bucket_id, tests.user_id(owner) || '/' || name as name, 'v' || name as version from objects where orphan $$, 'just what nobody needs is queued, as it is');
+select bag_eq($$ select bucket_id, name from next_storage_removals() $$, $$ select bucket_id, tests.user_id(owner) || '/' || name from objects where orphan $$,
+  'and will be removed');
+select is(bytes, 36::bigint, 'with its size') from cleanup_runs('orphaned_objects') order by id offset 0 limit 1;
+
+-- expired_uploads --------------------------------------------------------------------------------------------
+delete from file_uploads;
+truncate private.storage_removals, private.spent_uploads;
+select reserve_upload(tests.user_id('owner'), 'avatars', 'n' || n, 5, 'image/png') from generate_series(1, 6) as n;
+update file_uploads set expires_at = now() - (right(file_name, 1)::int - 2) * case when right(file_name, 1)::int > 3 then interval '1 hour' else interval '1 microsecond' end;
+insert into storage.objects (bucket_id, name, metadata) select 'avatars', upload_path, '{"size": 3}' from file_uploads;
+insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
+select 'avatars', tests.user_id('other') || '/spent' || n, tests.user_id('other'), now() - interval '1 hour' - (n - 2) * interval '1 microsecond'
+from generate_series(1, 3) as n;
+insert into storage.objects (bucket_id, name, metadata) select 'avatars', name, '{"size": 3}' from private.spent_uploads where name like '%spent%';
+select pg_temp.check_job('expired_uploads', 7, 2);
+select is(array_agg(file_name), '{n1}', 'reservations that have expired are given up') from file_uploads where status = 'pending';
+select bag_eq($$ select name from private.spent_uploads where name like '%spent%' $$, array[tests.user_id('other') || '/spent1'],
+  'an upload URL is looked after for an hour');
+select is((select count(*) from private.storage_removals), 7::bigint, 'and what they brought is queued');
+truncate private.storage_removals, private.spent_uploads;
+
+-- chat_tombstones --------------------------------------------------------------------------------------------
+delete from encrypted_chats;
+delete from private.chat_tombstones;
+insert into encrypted_chats (id, user_id, encrypted_data)
+select pg_temp.id(name || n), tests.user_id(name), tests.envelope() from unnest(array['owner', 'other']) as name, generate_series(1, 4) as n;
+delete from encrypted_chats where user_id in (tests.user_id('owner'), tests.user_id('other'));
+update private.chat_tombstones as t set deleted_at = now() - interval '90 days' + (n - 3) * interval '1 microsecond'
+from generate_series(1, 4) as n, unnest(array['owner', 'other']) as name where t.chat_id = pg_temp.id(name || n);
+create temporary table pruned as
+select t.user_id, max(t.sync_sequence) as through from private.chat_tombstones as t where t.deleted_at <= now() - interval '90 days' group by 1;
+select pg_temp.check_job('chat_tombstones', 6, 4);
+select bag_eq($$ select chat_id from private.chat_tombstones $$, array[pg_temp.id('owner4'), pg_temp.id('other4')],
+  'deletions of 90 days ago are forgotten');
+select bag_eq($$ select user_id, pruned_through from private.chat_owners where user_id in (tests.user_id('owner'), tests.user_id('other')) $$,
+  $$ select * from pruned $$, 'and each user is known to lack them');
+
+-- webhook_payloads -------------------------------------------------------------------------------------------
+delete from webhook_events;
+delete from webhook_refusals;
+select receive_webhook_event(p, 'e' || n, 't', '{}') from unnest(array['auth', 'standard:cleanup']) as p, generate_series(1, 4) as n;
+update webhook_events set received_at = now() - interval '90 days' - (right(event_id, 1)::int - 2) * interval '1 microsecond';
+insert into webhook_refusals (provider, reason, day)
+select 'stripe', 'r', ((now() - interval '90 days') at time zone 'UTC')::date - n from generate_series(0, 2) as n;
+select pg_temp.check_job('webhook_payloads', 8, 3);
+select results_eq($$ select provider, event_id, payload is null from webhook_events order by 1, 2 $$,
+  $$ values ('auth', 'e1', false), ('standard:cleanup', 'e1', false), ('standard:cleanup', 'e2', true), ('standard:cleanup', 'e3', true),
+    ('standard:cleanup', 'e4', true) $$, 'payloads of 90 days ago are gone, ids stay, but those of Auth');
+select is((select count(*) from webhook_refusals), 1::bigint, 'and so are the counts of days that were over then');
 
 -- run_history ------------------------------------------------------------------------------------------------
 delete from private.cleanup_runs;

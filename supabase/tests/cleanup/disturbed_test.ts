@@ -5,15 +5,8 @@ import { serviceClient, soak, stack, test } from "../../functions/_testing/testi
 import { type Functions, FUNCTIONS_DIR, startFunctions } from "../../../stack/functions.ts";
 import { readKeys, type StackKeys } from "../../../stack/keys.ts";
 import { databaseUrl } from "../../../stack/postgres.ts";
-import {
-  clearScenes,
-  DUE,
-  fillScenes,
-  JOBS,
-  passLeases,
-  readScenes,
-  type Stage,
-} from "./scenes_testing.ts";
+import { DUE, type Stage } from "./scene_testing.ts";
+import { clearScenes, fillScenes, JOBS, passLeases, readScenes } from "./scenes_testing.ts";
 
 const ROUNDS = Math.ceil(soak);
 

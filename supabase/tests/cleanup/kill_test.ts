@@ -13,15 +13,8 @@ import {
 } from "../../../stack/checkout_testing.ts";
 import { readKeys, type StackKeys } from "../../../stack/keys.ts";
 import { databaseUrl } from "../../../stack/postgres.ts";
-import {
-  BATCH_SIZE,
-  clearScenes,
-  fillScenes,
-  JOBS,
-  passLeases,
-  readScenes,
-  type Stage,
-} from "./scenes_testing.ts";
+import { BATCH_SIZE, type Stage } from "./scene_testing.ts";
+import { clearScenes, fillScenes, JOBS, passLeases, readScenes } from "./scenes_testing.ts";
 
 const KILLS = Math.ceil(soak);
 

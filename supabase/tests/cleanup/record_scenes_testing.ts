@@ -1,0 +1,241 @@
+/**
+ * Scenes of what is in tables: see scenes_testing.ts.
+ *
+ * @module
+ */
+
+import {
+  ALL,
+  fillRaw,
+  fillUsers,
+  id,
+  literal,
+  numbers,
+  type Scene,
+  series,
+  when,
+} from "./scene_testing.ts";
+
+/** The scenes by their jobs. */
+export const RECORD_SCENES: Record<string, Scene> = {
+  credit_settlement: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await stage.sql.unsafe(`
+        select grant_credits(${id(label, "user")}, 10, expires_at => now() + interval '1 hour'),
+          hold_credits(${id(label, "user")}, 5, expires_in => 3000)
+        from ${series}`);
+      await stage.sql.unsafe(`
+        create temporary table accounts on commit drop as
+          select a.id from credit_accounts as a join ${series} on a.user_id = ${
+        id(label, "user")
+      } where n % 2 = 0;
+        update credit_grants set effective_at = now() - interval '2 hours', expires_at = now() - interval '1 minute'
+          where account_id in (select id from accounts) and expires_at is not null;
+        update credit_holds set created_at = now() - interval '2 hours', expires_at = now() - interval '2 minutes'
+          where account_id in (select id from accounts);
+        update credit_accounts set next_due_at = now() - interval '2 minutes' where id in (select id from accounts)`)
+        .simple();
+    },
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, a.balance, a.held, a.version, a.next_due_at is null as settled,
+          (select string_agg(h.status, ' ') from credit_holds as h where h.account_id = a.id) as holds,
+          (select string_agg(g.status, ' ' order by g.status) from credit_grants as g where g.account_id = a.id) as grants,
+          (select string_agg(t.kind || t.amount, ' ' order by t.entry_no)
+            from credit_transactions as t where t.account_id = a.id) as entries,
+          (select count(*)::int from credit_reconciliation(a.id)) as problems
+        from credit_accounts as a join ${series} on a.user_id = ${id(label, "user")} order by n`),
+    ],
+  },
+  credit_reconciliation: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await stage.sql.unsafe(`update credit_accounts set balance = balance + 1 where user_id in (
+        select ${id(label, "user")} from ${series} where n in (1, ${ALL}))`);
+    },
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select distinct n, p ->> 'problem' as problem
+        from private.cleanup_runs as r cross join jsonb_array_elements(r.report) as p
+        join credit_accounts as a on a.id::text = p ->> 'account_id'
+        join ${series} on a.user_id = ${id(label, "user")}
+        where r.job = 'credit_reconciliation' order by 1, 2`),
+    ],
+  },
+  stale_drafts: {
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `
+        insert into messages (id, project_id, role, content, status, sequence_number, updated_at)
+        select ${id(label)}, md5(${literal(label)})::uuid, 'assistant', to_jsonb(n), 'streaming', n,
+          ${when("-1 hour", "-1 minute")}
+        from ${series}`,
+      ),
+    state: async (
+      { sql },
+      label,
+    ) => [
+      ...await sql.unsafe(`select sequence_number, status, content from messages
+        where project_id = md5(${literal(label)})::uuid order by 1`),
+    ],
+  },
+  deleted_projects: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await fillRaw(
+        stage,
+        `
+        insert into projects (id, user_id, title, status, deleted_at)
+          select ${id(label)}, ${id(label, "user")}, 'P', 'deleted', ${
+          when("-31 days", "-29 days")
+        } from ${series};
+        insert into messages (project_id, role, content, sequence_number)
+          select ${id(label)}, 'user', '"x"', m from ${series}, generate_series(0, 2 + n % 5) as m;
+        insert into project_files (project_id, user_id, file_name, storage_path, file_type, file_size)
+          select ${id(label)}, ${id(label, "user")}, 'f', ${id(label, "user")} || '/' || f || ${
+          literal(label)
+        } || n, 'txt', 1
+          from ${series}, generate_series(1, 2) as f;
+        insert into storage.objects (bucket_id, name, metadata)
+          select 'project-files', storage_path, '{"size": 1}' from project_files join ${series} on project_id = ${
+          id(label)
+        }`,
+      );
+    },
+    state: async (stage, label) => ({
+      projects: await numbers(stage, label, "select id from projects"),
+      messages: [
+        ...await stage.sql.unsafe(`select n, count(*)::int as messages
+        from messages join ${series} on project_id = ${id(label)} group by n order by n`),
+      ],
+      files: [
+        ...await stage.sql.unsafe(`select n, count(*)::int as files
+        from project_files join ${series} on project_id = ${id(label)} group by n order by n`),
+      ],
+      // Not those that are queued: they are as good as gone.
+      objects: [
+        ...await stage.sql.unsafe(`select n, count(*)::int as objects
+        from storage.objects as o join ${series} on split_part(o.name, '/', 1) = ${
+          id(label, "user")
+        }::text
+        where not exists (
+          select from private.storage_removals as r where r.bucket_id = o.bucket_id and r.name = o.name)
+        group by n order by n`),
+      ],
+    }),
+  },
+  finished_tasks: {
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `insert into tasks (user_id, prompt, status, updated_at)
+        select ${id(label)}, 'x', 'completed', ${when("-91 days", "-89 days")} from ${series}`,
+      ),
+    state: (stage, label) => numbers(stage, label, "select user_id from tasks"),
+  },
+  idempotency_keys: {
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `insert into private.idempotency_keys (owner_id, actor, key, request_hash, response, created_at)
+        select ${id(label)}, 'user', 'k', 'h', '{}', ${
+          when("-31 days", "-29 days")
+        } from ${series}`,
+      ),
+    state: (stage, label) => numbers(stage, label, "select owner_id from private.idempotency_keys"),
+  },
+  chat_tombstones: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await fillRaw(
+        stage,
+        `
+        insert into private.chat_owners (user_id, sync_sequence)
+          select ${id(label, "user")}, 9 from ${series};
+        insert into private.chat_tombstones (user_id, chat_id, sync_sequence, deleted_at)
+          select ${id(label, "user")}, ${id(label, "old")}, 3, ${when("-91 days", "-89 days")}
+          from ${series};
+        insert into private.chat_tombstones (user_id, chat_id, sync_sequence)
+          select ${id(label, "user")}, ${id(label, "new")}, 7 from ${series}`,
+      );
+    },
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, o.pruned_through::int, (select string_agg(t.sync_sequence::text, ' ' order by t.sync_sequence)
+          from private.chat_tombstones as t where t.user_id = o.user_id) as known
+        from private.chat_owners as o join ${series} on o.user_id = ${
+        id(label, "user")
+      } order by n`),
+    ],
+  },
+  webhook_payloads: {
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `insert into webhook_events (provider, event_id, type, payload, outcome, received_at)
+        select case when n % 3 = 0 then 'auth' else 'stripe' end, ${literal(label)} || n, 't', '{}',
+          'processed', ${when("-91 days", "-89 days")} from ${series}`,
+      ),
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`select n, provider, payload is not null as is_kept
+        from webhook_events join ${series} on event_id = ${literal(label)} || n order by n`),
+    ],
+  },
+  expired_sessions: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await stage.sql.unsafe(`
+        insert into auth.sessions (id, user_id, not_after)
+          select ${id(label)}, ${id(label, "user")}, ${when("-1 minute", "1 hour")} from ${series};
+        insert into auth.refresh_tokens (id, token, user_id, session_id, revoked, created_at)
+          select abs(hashtext(${literal(label)}))::bigint * 1000 + n, ${literal(label)} || n,
+            ${id(label, "user")}, ${id(label)}, n % 3 = 0, ${
+        when("-29 days", "-31 days")
+      } from ${series}`).simple();
+    },
+    state: async (stage, label) => ({
+      sessions: await numbers(stage, label, "select id from auth.sessions"),
+      tokens: await numbers(stage, label, "select session_id from auth.refresh_tokens"),
+    }),
+  },
+  run_history: {
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `insert into private.cleanup_runs (job, started_at, ended_at, outcome, report)
+        select 'finished_tasks', ${
+          when("-31 days", "-29 days")
+        }, now(), 'done', jsonb_build_array(${literal(label)}, n)
+        from ${series}`,
+      ),
+    state: async (
+      { sql },
+      label,
+    ) => [
+      ...await sql`select report -> 1 as n from private.cleanup_runs where report ->> 0 = ${label} order by 1`,
+    ],
+  },
+  cron_history: {
+    async fill({ sql }, label) {
+      await sql.unsafe(`
+        create schema if not exists cron;
+        create table if not exists cron.job_run_details (
+          runid bigint generated always as identity primary key, username text, command text,
+          start_time timestamptz, end_time timestamptz);
+        grant usage on schema cron to postgres;
+        grant all on cron.job_run_details to postgres;
+        insert into cron.job_run_details (username, command, start_time, end_time)
+          select ${literal(label)}, n, now() - interval '9 days', ${
+        when("-8 days", "-6 days")
+      } from ${series}`).simple();
+    },
+    state: async (
+      { sql },
+      label,
+    ) => [
+      ...await sql`select command::int as n from cron.job_run_details where username = ${label} order by 1`,
+    ],
+  },
+};

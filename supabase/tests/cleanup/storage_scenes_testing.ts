@@ -1,0 +1,148 @@
+/**
+ * Scenes of what is in Storage: see scenes_testing.ts.
+ *
+ * @module
+ */
+
+import { fillRaw, fillUsers, id, literal, type Scene, series, when } from "./scene_testing.ts";
+
+const bytes = new TextEncoder().encode("what is stored");
+
+/** Where the object of a thing is. */
+const path = (label: string) => `(${id(label, "user")} || '/file')`;
+
+/** Of objects o: those that are queued are as good as gone. */
+const unqueued = `not exists (
+  select from private.storage_removals as r where r.bucket_id = o.bucket_id and r.name = o.name)`;
+
+/** The scenes by their jobs. */
+export const STORAGE_SCENES: Record<string, Scene> = {
+  storage_removals: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      for (
+        const { name } of await stage.sql.unsafe(`select ${path(label)} as name from ${series}`)
+      ) {
+        const { error } = await stage.client.storage.from("project-files").upload(name, bytes);
+        if (error) throw error;
+      }
+      // Even ones are queued; of these every third is needed again, by a record that came after.
+      await fillRaw(
+        stage,
+        `
+        insert into private.storage_removals (bucket_id, name, version)
+          select o.bucket_id, o.name, o.version from storage.objects as o
+          join ${series} on o.bucket_id = 'project-files' and o.name = ${
+          path(label)
+        } where n % 2 = 0;
+        insert into project_files (project_id, user_id, file_name, storage_path, file_type, file_size)
+          select ${id(label)}, ${id(label, "user")}, 'f', ${path(label)}, 'txt', 14
+          from ${series} where n % 3 = 0`,
+      );
+    },
+    async state({ sql, client }, label) {
+      const objects = await sql.unsafe(`select n from storage.objects join ${series}
+        on bucket_id = 'project-files' and name = ${path(label)} order by n`);
+      // What is said to be there can be read.
+      const readable: number[] = [];
+      for (
+        const { n, name } of await sql.unsafe(`select n, ${path(label)} as name from ${series}`)
+      ) {
+        const { data } = await client.storage.from("project-files").download(name);
+        if (data && await data.text() === "what is stored") readable.push(n);
+      }
+      const queued = await sql.unsafe(`select n from private.storage_removals join ${series}
+        on name = ${path(label)} order by n`);
+      return { objects: objects.map(({ n }) => n), readable, queued: queued.map(({ n }) => n) };
+    },
+  },
+  expired_uploads: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      // Of those that have expired, each other has come to take its place already, and the URLs of some may be good still.
+      await fillRaw(
+        stage,
+        `
+        insert into file_uploads (id, user_id, file_name, file_path, upload_path, bucket_name, file_size, status,
+            expires_at, verified_at)
+          select ${id(label)}, ${id(label, "user")}, 'f', ${path(label)},
+            ${path(label)} || case when n % 4 = 0 then 'new' else '' end, 'avatars', 1, 'pending',
+            ${
+          when("-59 minutes", "1 hour")
+        } - case when n % 6 = 0 then interval '1 hour' else '0' end,
+            case when n % 4 = 0 then now() end
+          from ${series};
+        insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
+          select 'avatars', ${path(label)} || 'spent', ${id(label, "user")}, ${
+          when("-61 minutes", "-50 minutes")
+        } from ${series};
+        insert into storage.objects (bucket_id, name, metadata)
+          select 'avatars', ${path(label)} || kind, '{"size": 1}'
+          from ${series}, unnest(array['', 'new', 'spent']) as kind where n % 4 = 0 or kind <> 'new'`,
+      );
+    },
+    state: async (stage, label) => ({
+      uploads: [
+        ...await stage.sql.unsafe(`select n, status from file_uploads as u
+          join ${series} on u.id = ${id(label)} order by n`),
+      ],
+      urls: [
+        ...await stage.sql.unsafe(`select n, replace(s.name, ${path(label)}, '') as kind
+          from private.spent_uploads as s join ${series} on s.user_id = ${
+          id(label, "user")
+        } order by 1, 2`),
+      ],
+      objects: [
+        ...await stage.sql.unsafe(`select n, replace(o.name, ${path(label)}, '') as kind
+          from storage.objects as o join ${series} on o.name like ${
+          path(label)
+        } || '%' where ${unqueued}
+          order by 1, 2`),
+      ],
+    }),
+  },
+  orphaned_objects: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await stage.sql.unsafe(`
+        insert into storage.objects (bucket_id, name, metadata, created_at, updated_at)
+          select 'project-files', ${id(label, "user")} || '/' || ${
+        literal(label)
+      } || n, '{"size": 1}',
+            ${when("-8 days", "-6 days")}, ${when("-8 days", "-6 days")} from ${series};
+        insert into file_uploads (user_id, file_name, file_path, bucket_name)
+          select ${id(label, "user")}, 'f', ${id(label, "user")} || '/' || ${
+        literal(label)
+      } || n, 'project-files'
+          from ${series} where n % 3 = 0`).simple();
+    },
+    state: async (
+      { sql },
+      label,
+    ) => [
+      ...await sql.unsafe(`select n from storage.objects as o join ${series}
+        on name = ${id(label, "user")} || '/' || ${literal(label)} || n
+        where ${unqueued}
+        order by n`),
+    ],
+  },
+  multipart_uploads: {
+    async fill({ sql }, label) {
+      await sql.unsafe(`
+        create table if not exists storage.s3_multipart_uploads (
+          id text primary key, key text, created_at timestamptz not null default now());
+        grant all on storage.s3_multipart_uploads to postgres;
+        insert into storage.s3_multipart_uploads (id, key, created_at)
+          select ${literal(label)} || n, ${literal(label)}, ${
+        when("-8 days", "-6 days")
+      } from ${series}`).simple();
+    },
+    state: async (
+      { sql },
+      label,
+    ) => [
+      ...await sql.unsafe(`select replace(id, key, '')::int as n from storage.s3_multipart_uploads
+        where key = ${literal(label)} order by 1`),
+    ],
+  },
+};

@@ -25,6 +25,9 @@ const GONE = ["chat_not_found", "chat_deleted"];
 /** Failures that are not of one chat. */
 const STOP = ["keys_locked", "unreachable"];
 
+/** As many at most are looked for at once: less than what any project answers in one page. */
+const PAGE = 100;
+
 /** How often a chat is tried that other devices save at the same time. */
 const ATTEMPTS = 3;
 
@@ -33,16 +36,16 @@ const ATTEMPTS = 3;
  *
  * @param requests as the user
  * @param key_id the key in force
- * @param options `limit`: how many; `after`: where the call before has stopped
+ * @param options `limit`: how many at most, 1 or more; `after`: where the call before has stopped
  * @param renew saves a chat anew
  */
 export async function reencrypt(
   requests: Requests,
   key_id: string,
-  { limit = 100, after = FIRST }: { limit?: number; after?: string },
+  { limit = PAGE, after = FIRST }: { limit?: number; after?: string },
   renew: (id: string) => Promise<void>,
 ): Promise<Reencryption> {
-  const ids = await outdated(requests, key_id, { limit, after });
+  const { ids, more } = await outdated(requests, key_id, { limit: Math.min(limit, PAGE), after });
   const done: string[] = [];
   const failed: { id: string; error: Error }[] = [];
   for (const id of ids) {
@@ -54,7 +57,7 @@ export async function reencrypt(
       failed.push({ id, error });
     }
   }
-  return { done, failed, after: ids.length < limit ? null : ids.at(-1)! }; // limit is 1 or more
+  return { done, failed, after: more ? ids.at(-1) ?? null : null };
 }
 
 /** Whether the chat was saved anew; it need not be when it is gone. */
@@ -70,12 +73,12 @@ async function renewed(id: string, renew: (id: string) => Promise<void>): Promis
   }
 }
 
-/** Ids of chats with an envelope that is not encrypted with the key in force. */
+/** Ids of chats with an envelope that is not encrypted with the key in force, in order, and whether there are further ones. */
 async function outdated(
   requests: Requests,
   key_id: string,
   { limit, after }: { limit: number; after: string },
-): Promise<string[]> {
+): Promise<{ ids: string[]; more: boolean }> {
   const chats = await requests.select<{ id: string }>((supabase) =>
     supabase.from("encrypted_chats").select("id").gt("id", after).or(
       `key_id.is.null,key_id.neq.${key_id},title_key_id.neq.${key_id},` +
@@ -86,6 +89,10 @@ async function outdated(
     supabase.from("chat_segments").select("chat_id").gt("chat_id", after)
       .neq("key_id", key_id).order("chat_id").limit(limit)
   );
-  const ids = [...chats.map(({ id }) => id), ...segments.map(({ chat_id }) => chat_id)];
-  return [...new Set(ids)].sort().slice(0, limit);
+  const lists = [chats.map(({ id }) => id), segments.map(({ chat_id }) => chat_id)];
+  // Beyond the end of a list that was cut off, the other one does not say what is there.
+  const ends = lists.filter((list) => list.length === limit).map((list) => list.at(-1) ?? "");
+  const [end] = ends.sort();
+  const all = [...new Set(lists.flat())].sort().filter((id) => end === undefined || id <= end);
+  return { ids: all.slice(0, limit), more: end !== undefined || all.length > limit };
 }

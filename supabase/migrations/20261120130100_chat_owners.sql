@@ -36,7 +36,9 @@ comment on column private.chat_owners.key_id is 'The epoch in force';
 revoke all on private.chat_owners from public, anon, authenticated, service_role;
 
 -- Locks what a user's chats have in common, before anything else of theirs: whoever locked a chat first would wait for
--- who holds this, and the other for the chat.
+-- who holds this, and the other for the chat. And before it the user, whose row each new one refers to: whoever deletes
+-- the account has that first.
+-- Raises: PT404 user_not_found.
 create function private.lock_chat_owner(user_id uuid)
 returns private.chat_owners
 language plpgsql volatile set search_path = ''
@@ -44,6 +46,10 @@ as $$
 declare
   v_owner private.chat_owners;
 begin
+  perform from auth.users as u where u.id = lock_chat_owner.user_id for key share;
+  if not found then
+    raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
+  end if;
   loop
     select o.* into v_owner from private.chat_owners as o
     where o.user_id = lock_chat_owner.user_id

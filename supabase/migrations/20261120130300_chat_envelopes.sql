@@ -169,8 +169,8 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- Nobody else's chat is looked at: a policy refuses this one.
-  if new.user_id <> auth.uid() then
+  -- Nobody else's chat is looked at: a policy refuses this one. And a chat is somebody's, which its column says.
+  if new.user_id is null or new.user_id <> auth.uid() then
     return new;
   end if;
   if tg_op = 'INSERT' then
@@ -184,7 +184,7 @@ begin
         hint = 'Save it under a new id';
     end if;
   end if;
-  if new.encrypted_data is distinct from old.encrypted_data then
+  if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then
     -- Whoever does not know segments would save a chat without what is in them.
     if exists (select 1 from public.chat_segments as s where s.user_id = new.user_id and s.chat_id = new.id) then
       raise exception 'Chat "%" has segments, which this would lose', new.id
@@ -212,7 +212,7 @@ declare
   v_text_bytes bigint := private.chat_text_bytes(new);
   v_limit bigint := private.setting('chats.max_text_bytes');
 begin
-  if new.user_id <> auth.uid() then
+  if new.user_id is null or new.user_id <> auth.uid() then
     return new;
   end if;
   if tg_op = 'INSERT' then
@@ -231,6 +231,11 @@ begin
   if v_text_bytes > v_limit then
     raise exception 'title, custom_name and image_paths have % bytes: % are allowed', v_text_bytes, v_limit
       using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit)::text;
+  end if;
+  if (tg_op = 'INSERT' or new.image_paths is distinct from old.image_paths)
+    and exists (select 1 from unnest(new.image_paths) as p (path) where octet_length(p.path) > 1024) then
+    raise exception 'A path in image_paths has at most 1024 bytes, as the name of an object'
+      using errcode = 'PT422', detail = 'invalid_image_path {"limit": 1024}';
   end if;
   new.bytes := octet_length(new.encrypted_data) + coalesce(octet_length(new.encrypted_title), 0) + v_text_bytes
     + new.segment_bytes;

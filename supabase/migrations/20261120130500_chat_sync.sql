@@ -189,13 +189,14 @@ begin
   end if;
 
   with changed as (
-    select c.sync_sequence, c.bytes - c.segment_bytes as bytes, c.id as chat_id
+    select c.sync_sequence, c.id as chat_id, case when with_data then octet_length(c.encrypted_data) else 0 end
+      + case when with_titles then coalesce(octet_length(c.encrypted_title), 0) else 0 end as bytes
     from public.encrypted_chats as c
     where c.user_id = v_user_id and c.sync_sequence > v_after
     order by c.sync_sequence
     limit page_size + 1
   ), deleted as (
-    select t.sync_sequence, 0::bigint as bytes, t.chat_id
+    select t.sync_sequence, t.chat_id, 0 as bytes
     from private.chat_tombstones as t
     where t.user_id = v_user_id and t.sync_sequence > greatest(v_after, v_complete_at)
     order by t.sync_sequence
@@ -206,7 +207,7 @@ begin
     window w as (order by a.sync_sequence)
   ), page as (
     select n.* from numbered as n
-    where n.row_number <= page_size and (not with_data or n.bytes_before < v_max_bytes)
+    where n.row_number <= page_size and n.bytes_before < v_max_bytes
   )
   select coalesce(jsonb_agg(case when p.is_deleted then jsonb_build_object('id', p.chat_id, 'deleted', true)
       else jsonb_build_object('id', c.id, 'deleted', false, 'version', c.version, 'data_version', c.data_version,
@@ -231,8 +232,8 @@ grant execute on function private.sync_chats(text, integer, boolean, boolean) to
 -- What has changed in the caller's chats since a cursor, which the last call answered (none: everything): the newest
 -- state of each chat that was saved, and {id, deleted: true} of each that was deleted; in the order of commit, so that
 -- whoever has read the last page (has_more is false) has all that was committed before it was read. limit is 1 to 1000;
--- with_titles adds encrypted_title, with_data encrypted_data, pages then being as long as chats.max_page_bytes allows,
--- one chat at least. Segments are read by get_chat, from the number on that the device lacks.
+-- with_titles adds encrypted_title, with_data encrypted_data: a page then has as much of them as chats.max_page_bytes
+-- allows, one chat at least. Segments are read by get_chat, from the number on that the device lacks.
 -- Raises: PT410 cursor_too_old; PT422 invalid_cursor, invalid_limit.
 create function public.sync_chats(
   cursor text default null,

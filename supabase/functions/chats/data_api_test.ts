@@ -41,6 +41,75 @@ test("Chuk Chat's own way of writing keeps working, and is counted and synchroni
   ]]);
 });
 
+test("what is missing or too long in a direct write has its code", async () => {
+  const { client, id: user_id } = await signUp();
+  const nobodys = await client.from("encrypted_chats")
+    .insert({ encrypted_data: envelope() } as { user_id: string; encrypted_data: string });
+  // Its policy comes first: it is not the caller's.
+  assert.equal(nobodys.error?.code, "42501");
+  const empty = await client.from("encrypted_chats")
+    .insert({ user_id } as { user_id: string; encrypted_data: string });
+  assert.match(empty.error?.details ?? "", /^envelope_malformed /);
+  const image_paths = ["x".repeat(1025)];
+  const long = await client.from("encrypted_chats")
+    .insert({ user_id, encrypted_data: envelope(), image_paths });
+  assert.match(long.error?.details ?? "", /^invalid_image_path /);
+});
+
+test("a page of a sync has no more titles than fit, and the next one the rest", async () => {
+  const { client, id: user_id } = await signUp();
+  const titles = Array.from({ length: 5 }, () => envelope(undefined, 3 * 1024 * 1024));
+  for (const encrypted_title of titles) {
+    await client.from("encrypted_chats")
+      .insert({ user_id, encrypted_data: envelope(), encrypted_title });
+  }
+  const pages: number[] = [];
+  let cursor: string | undefined;
+  for (let more = true; more;) {
+    const { data, error } = await client.rpc("sync_chats", {
+      with_titles: true,
+      ...(cursor && { cursor }),
+    });
+    assert.equal(error, null);
+    pages.push((data?.changes as unknown[]).length);
+    cursor = data?.cursor ?? "";
+    more = data?.has_more ?? false;
+  }
+  // Of 4 MiB each in base64; what begins within 8 MiB is on the page.
+  assert.deepEqual(pages, [2, 2, 1]);
+});
+
+test("an account that is deleted while its devices write leaves nothing, and nobody waits in a ring", async () => {
+  const user = await signUp();
+  const key = await setKeys(user);
+  await withDatabase(async (sql) => {
+    const writing = Array.from({ length: 6 }, async (_, n) => {
+      for (let i = 0; i < 15; i++) {
+        const id = crypto.randomUUID();
+        const { status } = n % 2
+          ? await save(user, id, { expected_version: 0, encrypted_data: envelope(key) })
+          : await user.client.from("encrypted_chats")
+            .insert({ id, user_id: user.id, encrypted_data: envelope(key) });
+        assert.ok([201, 404].includes(status), String(status));
+      }
+    });
+    await until(async () => {
+      const [row] =
+        await sql`select count(*)::int as chats from encrypted_chats where user_id = ${user.id}`;
+      return row?.chats > 10;
+    });
+    await sql`delete from auth.users where id = ${user.id}`;
+    await Promise.all(writing);
+    const [left] = await sql`select count(*)::int as rows from (
+      select 1 from encrypted_chats where user_id = ${user.id}
+      union all select 1 from private.chat_owners where user_id = ${user.id}
+      union all select 1 from private.chat_nonces where user_id = ${user.id}) as l`;
+    assert.equal(left?.rows, 0);
+  });
+  const late = await invoke(user.client, `chats/${crypto.randomUUID()}`, { method: "DELETE" });
+  assert.deepEqual([late.status, late.body.code], [404, "user_not_found"]);
+});
+
 test("an update by the version that was read overwrites nothing newer", async () => {
   const { client, id: user_id } = await signUp();
   const { data } = await client.from("encrypted_chats")

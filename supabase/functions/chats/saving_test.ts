@@ -204,6 +204,7 @@ test("bad requests get their codes, and nothing is saved", async () => {
       [{ ...good, expected_version: undefined }, 422, "invalid_request"],
       [{ ...good, expected_version: 7 }, 404, "chat_not_found"],
       [{ ...good, title: "clear" }, 422, "invalid_request"],
+      [{ ...good, expected_version: 2 ** 40 }, 404, "chat_not_found"],
       [{ ...good, user_id: crypto.randomUUID() }, 422, "invalid_request"],
       [{ ...good, is_starred: "yes" }, 422, "invalid_request"],
       [[], 422, "invalid_request"],

@@ -13,6 +13,9 @@ export const id = z.guid();
 /** How often something was saved; 0 is before the first time. */
 const version = z.int().check(z.minimum(0));
 
+/** What SQL counts in an `integer`. */
+const count = version.check(z.maximum(2_147_483_647));
+
 /** An envelope: the text of a JSON object. */
 export const envelope = z.string();
 
@@ -29,12 +32,15 @@ export const Change = z.strictObject({
   expected_version: version.check(z.minimum(1)),
   encrypted_title: z.optional(envelope),
   is_starred: z.optional(z.boolean()),
-});
+}).check(z.refine(
+  (change) => change.encrypted_title !== undefined || change.is_starred !== undefined,
+  "There is nothing to change: encrypted_title, is_starred or both",
+));
 
 /** `POST /chats/:id/segments`. */
 export const Segment = z.strictObject({
   expected_version: version,
-  number: z.int().check(z.minimum(0)),
+  number: count,
   encrypted_data: envelope,
 });
 
@@ -54,7 +60,7 @@ export const DeleteQuery = z.strictObject({ expected_version: z.optional(digits)
 
 /** `PUT /chats/keys` and `POST /chats/keys/rotate`. SQL says what is wrong with a wrap, and which one. */
 export const Keys = z.strictObject({
-  expected_version: version,
+  expected_version: count,
   key_id: id,
   wraps: z.array(z.looseObject({})),
 });

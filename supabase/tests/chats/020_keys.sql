@@ -93,7 +93,7 @@ from (values
 select is(tests.refusal($$ select set_chat_keys(tests.user_id('owner'), 1, null, pg_temp.list(pg_temp.password())) $$),
   'PT422 invalid_key_id', 'no key_id');
 select is(tests.refusal($$ select set_chat_keys(tests.user_id('nobody'), 0, pg_temp.id('one'), pg_temp.list(pg_temp.password())) $$),
-  '23503 Key', 'a user that there is not');
+  'PT404 user_not_found', 'a user that there is not');
 
 -- a new password ------------------------------------------------------------------------------------------
 select is(tests.refusal($$ select pg_temp.set_keys(1, 'two', pg_temp.list(pg_temp.password())) $$), 'PT409 key_epoch_old',

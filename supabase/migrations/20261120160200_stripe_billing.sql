@@ -202,6 +202,21 @@ begin
 end $$;
 revoke all on function private.stripe_object(public.webhook_events) from public, anon, authenticated, service_role;
 
+-- The lines in a list of an object, if Stripe has sent all of them: with an event it sends ten.
+-- Raises: PT422 stripe_lines_incomplete.
+create function private.stripe_lines(list jsonb, name text, resource text)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if list -> 'has_more' = 'true' then
+    raise exception '% has more lines than Stripe sends: put all of GET /v1/% into its payload, and replay it', name, resource
+      using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
+  end if;
+  return case jsonb_typeof(list -> 'data') when 'array' then list -> 'data' else jsonb '[]' end;
+end $$;
+revoke all on function private.stripe_lines(jsonb, text, text) from public, anon, authenticated, service_role;
+
 -- The id of what a member names, which Stripe writes as the id or, expanded, as the object.
 create function private.stripe_id(value jsonb)
 returns text

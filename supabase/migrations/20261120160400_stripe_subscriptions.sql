@@ -39,8 +39,23 @@ end $$;
 revoke all on function private.team_subscription_status(public.stripe_subscriptions)
   from public, anon, authenticated, service_role;
 
--- Sets what a team's row says of its subscription: of several, the one that is not over and began last. The tier is that of
--- the price while the subscription is active or past due, else free. The caller holds the lock of the team.
+-- Whether all prices of a subscription are known, and none has a tier.
+create function private.buys_credits_alone(price_ids text[])
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return cardinality(price_ids) > 0 and not exists (
+    select 1 from unnest(price_ids) as i (id)
+    left join public.stripe_prices as p on p.id = i.id
+    where p.id is null or p.tier is not null);
+end $$;
+revoke all on function private.buys_credits_alone(text[]) from public, anon, authenticated, service_role;
+
+-- Sets what a team's row says of its subscription: of several, the one that is not over and began last, before it those
+-- that buy credits alone. The tier is that of the first price that has one while the subscription is active or past due,
+-- else free. The caller holds the lock of the team.
+-- Raises: PT422 stripe_price_unknown.
 create function private.set_team_subscription(team_id uuid)
 returns void
 language plpgsql volatile set search_path = ''
@@ -48,11 +63,12 @@ as $$
 declare
   v_subscription public.stripe_subscriptions;
   v_status public.subscription_status_enum;
-  v_tier text := 'free';
+  v_tier text;
+  v_customer text;
 begin
   select s.* into v_subscription from public.stripe_subscriptions as s
   where s.team_id = set_team_subscription.team_id and s.state_at is not null
-  order by private.team_subscription_status(s) = 'canceled', s.started_at desc, s.id collate "C" desc
+  order by private.team_subscription_status(s) = 'canceled', private.buys_credits_alone(s.price_ids), s.started_at desc, s.id collate "C" desc
   limit 1;
   if not found then
     return;
@@ -64,19 +80,25 @@ begin
     where p.tier is not null
     order by i.place
     limit 1;
-    if not found then
-      raise exception 'No price of subscription "%" has a tier', v_subscription.id
-        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert its price into stripe_prices';
+    if v_tier is null and not private.buys_credits_alone(v_subscription.price_ids) then
+      raise exception 'A price of subscription "%" is not in stripe_prices', v_subscription.id
+        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, with its tier if it has one';
     end if;
   end if;
+  v_tier := coalesce(v_tier, 'free');
+  -- A customer may pay for several teams, and is in the row of one.
+  select v_subscription.customer_id into v_customer
+  where not exists (
+    select 1 from public.teams as t
+    where t.stripe_customer_id = v_subscription.customer_id and t.id <> set_team_subscription.team_id);
   update public.teams as t
-  set stripe_customer_id = v_subscription.customer_id, stripe_subscription_id = v_subscription.id, tier = v_tier,
+  set stripe_customer_id = coalesce(v_customer, t.stripe_customer_id), stripe_subscription_id = v_subscription.id, tier = v_tier,
     subscription_status = v_status, current_period_start = v_subscription.current_period_start,
     current_period_end = v_subscription.current_period_end, cancel_at_period_end = v_subscription.cancel_at_period_end
   where t.id = set_team_subscription.team_id
     and (t.stripe_customer_id, t.stripe_subscription_id, t.tier, t.subscription_status, t.current_period_start,
       t.current_period_end, t.cancel_at_period_end)
-    is distinct from (v_subscription.customer_id, v_subscription.id, v_tier, v_status,
+    is distinct from (coalesce(v_customer, t.stripe_customer_id), v_subscription.id, v_tier, v_status,
       v_subscription.current_period_start, v_subscription.current_period_end, v_subscription.cancel_at_period_end);
 end $$;
 revoke all on function private.set_team_subscription(uuid) from public, anon, authenticated, service_role;
@@ -214,7 +236,8 @@ begin
         then private.stripe_time(l #> '{period,start}') end,
       'period_end', case when l #>> '{parent,type}' = 'subscription_item_details'
         then private.stripe_time(l #> '{period,end}') end)) into v_lines
-    from jsonb_array_elements(v_invoice #> '{lines,data}') as l
+    from jsonb_array_elements(private.stripe_lines(v_invoice -> 'lines', format('Invoice "%s"', v_invoice ->> 'id'),
+      format('invoices/%s/lines', v_invoice ->> 'id'))) as l
     where private.stripe_id(l #> '{pricing,price_details,price}') is not null
       and (l ->> 'amount')::numeric > 0 and (l ->> 'quantity')::numeric > 0
       and coalesce(l #> '{parent,subscription_item_details,proration}',

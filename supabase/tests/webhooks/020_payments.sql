@@ -77,8 +77,14 @@ select is((pg_temp.session('buyer', 'pi_6', '{"invoice_creation": {"enabled": tr
 select matches((pg_temp.session('buyer', 'pi_7', '{"metadata": {}}')).error, '^stripe_lines_missing: ', 'nobody knows what was bought');
 select matches((pg_temp.session('buyer', 'pi_7', '{"metadata": {"price_id": "price_pack", "quantity": "-1"}}')).error,
   '^stripe_lines_missing: ', 'nor how much');
-select is((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_shirt"}}')).result, '{"credits": 0}',
-  'what is not in the table buys no credits');
+select matches((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_shirt"}}')).error,
+  '^stripe_price_unknown: Price "price_shirt" ', 'a price that is not in the table is not one that buys nothing');
+select is((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_tier"}}')).result, '{"credits": 0}',
+  'which one without credits is');
+select matches((pg_temp.session('buyer', 'pi_8', '{"payment_status": null}')).error, '^stripe_event_unreadable: ',
+  'nobody knows whether it was paid');
+select matches((pg_temp.session('buyer', 'pi_8', '{"line_items": {"has_more": true, "data": [{"id": "li", "price": "price_tiny"}]}}')).error,
+  '^stripe_lines_incomplete: ', 'nor what else was bought');
 select results_eq(
   $$ select (pg_temp.session('buyer', null, '{"id": "cs_free", "payment_status": "no_payment_required", "amount_total": 0}')).result $$,
   $$ values ('{"credits": 500}'::jsonb) $$, 'what is free is bought all the same');
@@ -105,6 +111,16 @@ select (pg_temp.invoice('in_2', 'cus_plan', jsonb_build_array(pg_temp.line('pric
 select results_eq($$ select count(*), min(expires_at) > now() + interval '2 days', max(expires_at) < now() + interval '4 days'
     from credit_grants where external_reference like 'stripe:in_2:%' $$, $$ values (2::bigint, true, true) $$,
   'a period that is heard of when it is over lasts for three days');
+select matches((pg_temp.invoice('in_4', 'cus_plan', jsonb_build_array(pg_temp.line('price_pack')),
+    jsonb_build_object('lines', jsonb_build_object('has_more', true, 'data', jsonb_build_array(pg_temp.line('price_pack')))))).error,
+  '^stripe_lines_incomplete: Invoice "in_4" .* /v1/invoices/in_4/lines', 'more lines than Stripe sends are not taken for all');
+select is_empty($$ select 1 from stripe_payments where id = 'in_4' $$, 'and grant nothing');
+update webhook_events set payload = jsonb_set(payload, '{data,object,lines}', jsonb_build_object('has_more', false,
+  'data', jsonb_build_array(pg_temp.line('price_pack'), pg_temp.line('price_tiny'))))
+where payload #>> '{data,object,id}' = 'in_4';
+select is((public.replay_webhook_events((select event_id from webhook_events where payload #>> '{data,object,id}' = 'in_4'), 'stripe')).processed,
+  1, 'with all of them put in it is replayed');
+select is((select credits from stripe_payments where id = 'in_4'), 501::numeric, 'and grants all');
 select is((pg_temp.invoice('in_3', 'cus_plan', '[]')).outcome, 'ignored', 'an invoice that buys nothing here');
 
 -- the two events of one purchase -----------------------------------------------------------------------

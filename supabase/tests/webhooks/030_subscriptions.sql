@@ -85,14 +85,35 @@ select is(pg_temp.state(), 'free canceled 1000 1500 sub_1', 'never begun');
 select pg_temp.forget(), pg_temp.subscription('created', 1000, 'past_due');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'past due keeps its tier');
 select is((pg_temp.subscription('updated', 1001, 'strange')).error, 'stripe_event_unreadable: The subscription has no customer, items or known status', 'a status that is none');
-select is((pg_temp.subscription('updated', 1002, 'active', 'price_addon')).error,
-  'stripe_price_unknown: No price of subscription "sub_1" has a tier', 'a price without a tier');
+select is((pg_temp.subscription('updated', 1002, 'active', 'price_unknown')).error,
+  'stripe_price_unknown: A price of subscription "sub_1" is not in stripe_prices', 'a price that is not in the table');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'changes nothing');
+select is((pg_temp.subscription('updated', 1002, 'active', 'price_addon', event => 'evt_addon')).outcome, 'processed', 'one without a tier');
+select is(pg_temp.state(), 'free active 1002 1502 sub_1', 'is free');
+select pg_temp.forget(), pg_temp.subscription('created', 1000, 'active');
+select is((pg_temp.subscription('created', 1010, 'active', 'price_addon', 'sub_2', more => '{"created": 1010}')).outcome, 'processed',
+  'a later subscription of a price without a tier');
+select is(pg_temp.state(), 'pro active 1000 1500 sub_1', 'leaves the team what the other gives it');
+select matches((pg_temp.subscription('created', 1020, 'active', 'price_unknown', 'sub_3', more => '{"created": 1020}')).error,
+  '^stripe_price_unknown: ', 'a later one of an unknown price is not passed over');
+select matches((pg_temp.subscription('created', 1030, 'active', id => 'sub_4', more => '{"created": 1030, "items": {"data": []}}')).error,
+  '^stripe_price_unknown: ', 'nor one of none');
 select is((pg_temp.stripe('evt_solo', 'customer.subscription.created', 1000, '{"id": "sub_solo", "customer": "cus_solo", "status": "active",
   "created": 1, "items": {"data": [{"price": "price_none"}]}}')).outcome, 'processed', 'a user has no tier');
 select is((select user_id from stripe_subscriptions where id = 'sub_solo'), tests.user_id('solo'), 'and a subscription');
 select matches((pg_temp.stripe('evt_x', 'customer.subscription.created', 1000, '{"id": "sub_x", "customer": "cus_x", "status": "active",
   "created": 1, "items": {"data": []}}')).error, '^stripe_customer_unknown', 'a customer whom nobody knows');
+
+-- two teams of one customer --------------------------------------------------------------------------
+select pg_temp.forget();
+insert into teams (id, name) values (md5('second team')::uuid, 'Second');
+select pg_temp.subscription('created', 1000, 'active', more => jsonb_build_object('metadata', jsonb_build_object('team_id', pg_temp.team())));
+select is((pg_temp.subscription('created', 1000, 'active', id => 'sub_second', more => jsonb_build_object('metadata',
+  jsonb_build_object('team_id', md5('second team')::uuid)))).outcome, 'processed', 'a second team of the same customer');
+select results_eq($$ select tier, stripe_subscription_id, stripe_customer_id from teams where id = md5('second team')::uuid $$,
+  $$ values ('pro', 'sub_second', null::text) $$, 'has what it pays for; the customer stays the first one''s');
+select is(pg_temp.state(), 'pro active 1000 1500 sub_1', 'and so has the first');
+delete from stripe_subscriptions where id = 'sub_second';
 
 -- in the same second, in every order -----------------------------------------------------------------
 create temp table tied (no serial, statement text);

@@ -44,6 +44,7 @@ comment on column public.webhook_events.error is 'What the effect failed with la
 
 create index webhook_events_received_at on public.webhook_events (received_at) where payload is not null;
 create index webhook_events_type on public.webhook_events (provider, type, id);
+create index webhook_events_subscription on public.webhook_events ((result ->> 'subscription')) where result ? 'subscription';
 create index webhook_events_open on public.webhook_events (id) where outcome in ('failed', 'dead');
 
 alter table public.webhook_events enable row level security;

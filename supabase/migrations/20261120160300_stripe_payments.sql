@@ -207,7 +207,8 @@ end $$;
 revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
 
 -- Grants what a payment has bought, once, and applies what was heard of it before. Returns the credits; 0 when it buys
--- none. payment_intent_id is null when another event tells of it.
+-- none. payment_intent_id is null when another event tells of it; subscription_id is given when the credits are for its
+-- owner, whoever that turns out to be.
 create function private.grant_stripe_payment(
   payment_id text,
   payment_intent_id text,
@@ -215,7 +216,8 @@ create function private.grant_stripe_payment(
   team_id uuid,
   amount bigint,
   currency text,
-  lines jsonb
+  lines jsonb,
+  subscription_id text default null
 )
 returns numeric
 language plpgsql volatile set search_path = ''
@@ -257,8 +259,9 @@ begin
   if v_credits = 0 then
     return 0;
   end if;
-  insert into public.stripe_payments (id, account_id, amount, currency, credits, grant_ids)
-  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits, v_grant_ids);
+  insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids)
+  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
+    grant_stripe_payment.subscription_id, v_grant_ids);
   for v_intent in
     select payment_intent_id where payment_intent_id = payment_id
     union
@@ -269,7 +272,7 @@ begin
   end loop;
   return v_credits;
 end $$;
-revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb)
+revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb, text)
   from public, anon, authenticated, service_role;
 
 -- Keeps which invoice a payment intent paid, and applies what was heard of either.
@@ -284,3 +287,44 @@ begin
   perform private.settle_stripe_payment(payment_intent_id);
 end $$;
 revoke all on function private.link_stripe_payment(text, text) from public, anon, authenticated, service_role;
+
+-- Gives a payment to whom it turns out to be for: takes back what the other got, and grants the same anew, less what
+-- refunds and disputes ask back. For what the other has spent of it they owe.
+create function private.move_stripe_payment(payment_id text, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+  v_grant record;
+  v_new public.credit_grant;
+  v_ids uuid[] := array[]::uuid[];
+begin
+  perform private.lock_stripe_payment(payment_id);
+  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
+  if v_payment.credits > v_payment.taken_back then
+    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
+      format('Payment %s was for another', payment_id), v_payment.lapsed);
+  end if;
+  for v_grant in
+    select g.id, g.amount, g.expires_at, g.external_reference from public.credit_grants as g
+    where g.id = any (v_payment.grant_ids) and g.external_reference like format('stripe:%s:%%', payment_id)
+    order by g.created_at, g.id
+  loop
+    -- The reference is the new one's: a payment grants once.
+    update public.credit_grants as g
+    set external_reference = format('moved:%s:%s', v_grant.external_reference, v_payment.account_id)
+    where g.id = v_grant.id;
+    v_new := public.grant_credits(user_id => move_stripe_payment.user_id, team_id => move_stripe_payment.team_id,
+      amount => v_grant.amount, category => 'paid', source => 'stripe', external_reference => v_grant.external_reference,
+      description => format('Payment %s', payment_id),
+      expires_at => case when v_grant.expires_at is not null
+        then greatest(v_grant.expires_at, private.stripe_late_end()) end);
+    v_ids := v_ids || v_new.id;
+  end loop;
+  update public.stripe_payments as p
+  set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0
+  where p.id = payment_id;
+  perform private.take_back_stripe_credits(payment_id, format('Refund of payment %s', payment_id));
+end $$;
+revoke all on function private.move_stripe_payment(text, uuid, uuid) from public, anon, authenticated, service_role;

@@ -1,8 +1,8 @@
 -- Stripe, what events of payments do: Checkout sessions, payments of invoices, refunds and disputes. Those of invoices are with
 -- subscriptions.
 
--- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer with who bought, and grants
--- what was paid for. Not what has an invoice: that grants it, as it lists what was bought. What was bought without one is
+-- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer and the subscription, if one
+-- was bought, with who bought, and grants what was paid for. Not what has an invoice: that grants it, as it lists what was bought. What was bought without one is
 -- line_items, when the event has them, or else metadata: price_id, and quantity unless it is 1.
 create function private.on_stripe_checkout(event public.webhook_events)
 returns jsonb
@@ -18,6 +18,12 @@ declare
 begin
   v_owner := private.stripe_owner(private.stripe_id(v_session -> 'customer'), v_session -> 'metadata',
     v_session ->> 'client_reference_id');
+  -- Whoever the customer is: the subscription is for whom its session names.
+  if v_owner.named_by <> 'customer' and private.stripe_id(v_session -> 'subscription') is not null
+    and private.stripe_id(v_session -> 'customer') is not null then
+    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'),
+      private.stripe_id(v_session -> 'customer'), v_owner.user_id, v_owner.team_id, 'session');
+  end if;
   if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
     raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
       using errcode = 'PT422', detail = 'stripe_event_unreadable';

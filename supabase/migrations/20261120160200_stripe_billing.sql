@@ -180,11 +180,14 @@ create table private.stripe_disputes (
   won boolean not null default false,
   opened_applied boolean not null default false,
   won_applied boolean not null default false,
+  taken numeric(15, 4) not null default 0,
   lapsed numeric(15, 4) not null default 0,
   constraint stripe_disputes_amount_check check (amount >= 0)
 );
 comment on table private.stripe_disputes is
   'Disputes: opened takes credits back, won gives them back. One that is won was opened, whichever is heard of first';
+comment on column private.stripe_disputes.taken is
+  'Credits that it asked back beyond what others had: lapsed of them had ended unused';
 create index stripe_disputes_payment_intent_id on private.stripe_disputes (payment_intent_id);
 revoke all on private.stripe_disputes from public, anon, authenticated, service_role;
 

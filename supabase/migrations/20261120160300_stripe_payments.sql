@@ -47,31 +47,28 @@ end $$;
 revoke all on function private.stripe_credits_asked_back(public.stripe_payments)
   from public, anon, authenticated, service_role;
 
--- Takes back what is asked back beyond what has been, for the given reason. Returns the part that had lapsed.
-create function private.take_back_stripe_credits(payment_id text, reason text)
-returns numeric
+-- Takes back what is asked back beyond what has been, for the given reason: taken, and the part of it that had lapsed.
+create function private.take_back_stripe_credits(payment_id text, reason text, out taken numeric, out lapsed numeric)
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_payment public.stripe_payments;
-  v_asked numeric;
-  v_lapsed numeric := 0;
 begin
   select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
-  v_asked := private.stripe_credits_asked_back(v_payment) - v_payment.taken_back;
-  if v_asked > 0 then
-    v_lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_asked, reason,
-      v_payment.lapsed)).lapsed;
+  taken := greatest(0, private.stripe_credits_asked_back(v_payment) - v_payment.taken_back);
+  lapsed := 0;
+  if taken > 0 then
+    lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, taken, reason, v_payment.lapsed)).lapsed;
     update public.stripe_payments as p
-    set taken_back = p.taken_back + v_asked, lapsed = p.lapsed + v_lapsed
+    set taken_back = p.taken_back + take_back_stripe_credits.taken, lapsed = p.lapsed + take_back_stripe_credits.lapsed
     where p.id = payment_id;
   end if;
-  return v_lapsed;
 end $$;
 revoke all on function private.take_back_stripe_credits(text, text) from public, anon, authenticated, service_role;
 
 -- Gives back what is no longer asked back as a dispute was won: as a new grant that lasts as long as the payment's own,
--- and for webhooks.late_payment_validity at least.
+-- and for webhooks.late_payment_validity at least. What had lapsed does not come back: of what the dispute took, others
+-- still ask a part back, and theirs is what had lapsed before it is what was taken.
 create function private.return_stripe_credits(payment_id text, dispute private.stripe_disputes)
 returns void
 language plpgsql volatile set search_path = ''
@@ -82,13 +79,15 @@ declare
   v_asked numeric;
   v_lapsed numeric;
   v_expires_at timestamptz;
+  v_grant public.credit_grant;
 begin
   select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
   v_asked := v_payment.taken_back - private.stripe_credits_asked_back(v_payment);
   if v_asked <= 0 then
     return;
   end if;
-  v_lapsed := least(v_asked, dispute.lapsed);
+  v_lapsed := greatest(0, v_payment.lapsed + v_asked - v_payment.taken_back,
+    least(v_asked, v_payment.lapsed, dispute.lapsed - greatest(0, dispute.taken - v_asked)));
   update public.stripe_payments as p
   set taken_back = p.taken_back - v_asked, lapsed = p.lapsed - v_lapsed
   where p.id = payment_id;
@@ -98,11 +97,13 @@ begin
   select a.* into v_account from public.credit_accounts as a where a.id = v_payment.account_id;
   select nullif(max(coalesce(g.expires_at, 'infinity')), 'infinity') into v_expires_at
   from public.credit_grants as g where g.id = any (v_payment.grant_ids);
-  perform public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
+  v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
     amount => v_asked - v_lapsed, category => 'paid', source => 'stripe', external_reference => 'stripe:' || dispute.id,
     description => format('Dispute %s won', dispute.id),
     expires_at => greatest(v_expires_at,
       case when v_expires_at is not null then private.stripe_late_end() end));
+  -- The payment's own too: when it ends unused, or is there still, a refund takes it first.
+  update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id where p.id = payment_id;
 end $$;
 revoke all on function private.return_stripe_credits(text, private.stripe_disputes)
   from public, anon, authenticated, service_role;
@@ -166,8 +167,9 @@ begin
     continue when not v_dispute.opened;
     if not v_dispute.opened_applied then
       update private.stripe_disputes as d set opened_applied = true where d.id = v_dispute.id;
-      v_dispute.lapsed := private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id));
-      update private.stripe_disputes as d set lapsed = v_dispute.lapsed where d.id = v_dispute.id;
+      select t.taken, t.lapsed into v_dispute.taken, v_dispute.lapsed
+      from private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id)) as t;
+      update private.stripe_disputes as d set taken = v_dispute.taken, lapsed = v_dispute.lapsed where d.id = v_dispute.id;
     end if;
     if v_dispute.won then
       update private.stripe_disputes as d set won_applied = true where d.id = v_dispute.id;

@@ -35,7 +35,10 @@ comment on table public.webhook_events is
 comment on column public.webhook_events.provider is 'stripe, auth, database, or standard: and the name of the source';
 comment on column public.webhook_events.event_id is 'The sender''s id: the same event has the same, however often it is delivered';
 comment on column public.webhook_events.event_created_at is 'When it happened, as the sender says';
-comment on column public.webhook_events.payload is 'The event as it came; null when webhooks.payload_retention is over';
+comment on column public.webhook_events.received_at is
+  'When it came first; when it came again, for one whose payload was no longer kept and is since';
+comment on column public.webhook_events.payload is
+  'The event as it came, of one that has failed as it came last; null when webhooks.payload_retention is over';
 comment on column public.webhook_events.attempts is 'How often the effect was tried';
 comment on column public.webhook_events.outcome is
   'processed; ignored: there is no effect for it; failed: the sender repeats it; dead: its attempts are used up';
@@ -44,6 +47,7 @@ comment on column public.webhook_events.error is 'What the effect failed with la
 
 create index webhook_events_received_at on public.webhook_events (received_at) where payload is not null;
 create index webhook_events_type on public.webhook_events (provider, type, id);
+create index webhook_events_subscription on public.webhook_events ((result ->> 'subscription')) where result ? 'subscription';
 create index webhook_events_open on public.webhook_events (id) where outcome in ('failed', 'dead');
 
 alter table public.webhook_events enable row level security;
@@ -245,7 +249,8 @@ revoke all on function private.to_webhook_receipt(public.webhook_events, boolean
   from public, anon, authenticated, service_role;
 
 -- Takes an event in and applies its effect, once: the same event again, at whatever time or at the same, is answered with
--- what the first delivery did. An event whose effect has failed is tried again until webhooks.max_attempts is reached.
+-- what the first delivery did. An event whose effect has failed is tried again, as it is delivered now, until
+-- webhooks.max_attempts is reached; a dead letter is kept as it is delivered now, for a replay.
 -- outcome says what came of it; failed is for the sender to repeat. event_created is when it happened, or null.
 -- Definer: not even the service writes the inbox by itself. For the service only, which has verified who sent it.
 -- Raises: PT422 invalid_webhook_event.
@@ -273,7 +278,8 @@ begin
   -- Most of what comes again has been done: to say so takes no lock and writes nothing.
   select e.* into v_event from public.webhook_events as e
   where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
-    and e.outcome <> 'failed';
+    and (e.outcome = 'processed' or e.outcome = 'ignored' and e.payload is not null
+      or e.outcome = 'dead' and e.payload = receive_webhook_event.payload);
   if found then
     return private.to_webhook_receipt(v_event, true);
   end if;
@@ -287,13 +293,19 @@ begin
     select e.* into v_event from public.webhook_events as e
     where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
     for update;
-    if v_event.outcome <> 'failed' then
-      return private.to_webhook_receipt(v_event, true);
-    end if;
-    if v_event.payload is null then
-      update public.webhook_events as e set payload = receive_webhook_event.payload
+    -- What has had its effect is what it was. Of the others the latest counts: the sender may have mended it, or it may be
+    -- delivered again to be replayed, for which it is kept as long as if it had come now.
+    if v_event.type = receive_webhook_event.type
+      and (v_event.outcome in ('failed', 'dead') or v_event.outcome = 'ignored' and v_event.payload is null)
+      and v_event.payload is distinct from receive_webhook_event.payload then
+      update public.webhook_events as e
+      set payload = receive_webhook_event.payload, event_created_at = event_created,
+        received_at = case when e.payload is null then now() else e.received_at end
       where e.id = v_event.id
       returning e.* into v_event;
+    end if;
+    if v_event.outcome <> 'failed' then
+      return private.to_webhook_receipt(v_event, true);
     end if;
   end if;
   return private.to_webhook_receipt(private.apply_webhook_event(v_event), false);

@@ -97,7 +97,8 @@ begin
   if replay_webhook_events.event_id is not null and v_replay.payload_gone = 1 then
     raise exception 'The payload of event "%" is no longer kept', event_id
       using errcode = 'PT409', detail = 'webhook_payload_gone',
-        hint = 'Have the sender deliver it again: webhooks.payload_retention says how long payloads are kept';
+        hint = case v_before.outcome when 'processed' then 'It has had its effect: there is nothing to replay'
+          else 'Have the sender deliver it again, which brings the payload, and replay it then' end;
   end if;
   return v_replay;
 end $$;

@@ -72,6 +72,7 @@ create table public.stripe_subscriptions (
   customer_id text not null,
   user_id uuid references auth.users (id) on delete cascade,
   team_id uuid references public.teams (id) on delete cascade,
+  owner_named_by text not null default 'customer',
   status text,
   price_ids text[] not null default '{}',
   started_at timestamptz,
@@ -84,10 +85,13 @@ create table public.stripe_subscriptions (
   invoice_paid boolean,
   invoice_at timestamptz,
   invoice_event_id text,
+  constraint stripe_subscriptions_owner_named_by_check check (owner_named_by in ('customer', 'session', 'subscription')),
   constraint stripe_subscriptions_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
 );
 comment on table public.stripe_subscriptions is
   'Subscriptions of Stripe: the newest state that an event has told of, and how the newest invoice went. Written by functions only.';
+comment on column public.stripe_subscriptions.owner_named_by is
+  'What says whose it is: its own metadata, or else its Checkout session, or else whom the customer is linked with';
 comment on column public.stripe_subscriptions.status is 'As Stripe has it; null until an event of the subscription itself has come';
 comment on column public.stripe_subscriptions.state_at is
   'Watermark: when the event happened that the state is from; with state_rank and state_event_id for the same second';
@@ -113,6 +117,7 @@ create table public.stripe_payments (
   amount bigint not null,
   currency text,
   credits numeric(15, 4) not null,
+  subscription_id text,
   taken_back numeric(15, 4) not null default 0,
   lapsed numeric(15, 4) not null default 0,
   grant_ids uuid[] not null,
@@ -124,10 +129,13 @@ comment on table public.stripe_payments is
 comment on column public.stripe_payments.id is
   'Stripe''s id of the invoice; of the payment intent or Checkout session where there is no invoice';
 comment on column public.stripe_payments.amount is 'What was paid, in the smallest unit of the currency';
+comment on column public.stripe_payments.subscription_id is
+  'The subscription whose owner the credits are for; null when the payment itself says whose they are';
 comment on column public.stripe_payments.taken_back is 'Credits that refunds and disputes have asked back';
 comment on column public.stripe_payments.lapsed is 'The part of taken_back that had ended unused, and was not taken twice';
 
 create index stripe_payments_account_id on public.stripe_payments (account_id);
+create index stripe_payments_subscription_id on public.stripe_payments (subscription_id) where subscription_id is not null;
 
 alter table public.stripe_payments enable row level security;
 revoke all on public.stripe_payments from public, anon, authenticated, service_role;
@@ -172,11 +180,14 @@ create table private.stripe_disputes (
   won boolean not null default false,
   opened_applied boolean not null default false,
   won_applied boolean not null default false,
+  taken numeric(15, 4) not null default 0,
   lapsed numeric(15, 4) not null default 0,
   constraint stripe_disputes_amount_check check (amount >= 0)
 );
 comment on table private.stripe_disputes is
   'Disputes: opened takes credits back, won gives them back. One that is won was opened, whichever is heard of first';
+comment on column private.stripe_disputes.taken is
+  'Credits that it asked back beyond what others had: lapsed of them had ended unused';
 create index stripe_disputes_payment_intent_id on private.stripe_disputes (payment_intent_id);
 revoke all on private.stripe_disputes from public, anon, authenticated, service_role;
 
@@ -201,6 +212,21 @@ begin
   return event.payload #> '{data,object}';
 end $$;
 revoke all on function private.stripe_object(public.webhook_events) from public, anon, authenticated, service_role;
+
+-- The lines in a list of an object, if Stripe has sent all of them: with an event it sends ten.
+-- Raises: PT422 stripe_lines_incomplete.
+create function private.stripe_lines(list jsonb, name text, resource text)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if list -> 'has_more' = 'true' then
+    raise exception '% has more lines than Stripe sends: put all of GET /v1/% into its payload, and replay it', name, resource
+      using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
+  end if;
+  return case jsonb_typeof(list -> 'data') when 'array' then list -> 'data' else jsonb '[]' end;
+end $$;
+revoke all on function private.stripe_lines(jsonb, text, text) from public, anon, authenticated, service_role;
 
 -- The id of what a member names, which Stripe writes as the id or, expanded, as the object.
 create function private.stripe_id(value jsonb)
@@ -238,26 +264,46 @@ revoke all on function private.stripe_amount(jsonb, text) from public, anon, aut
 
 -- Whose -----------------------------------------------------------------------------------------------
 
--- Whose a customer is: the team or the user that metadata (team_id, user_id) or reference names, else whom the customer
--- was linked with. Links the customer, unless it is linked already.
--- Raises: PT404 stripe_customer_unknown.
-create function private.stripe_owner(
-  customer_id text, metadata jsonb, reference text, out user_id uuid, out team_id uuid
-)
-language plpgsql volatile set search_path = ''
+-- Whom names say: the first that is the id of a team or of a user; nobody when there is none.
+create function private.stripe_named(names text[], out user_id uuid, out team_id uuid)
+language plpgsql stable set search_path = ''
 as $$
 declare
   v_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
   v_name text;
 begin
-  foreach v_name in array array[metadata ->> 'team_id', metadata ->> 'user_id', reference] loop
+  foreach v_name in array names loop
     continue when (v_name ~ v_uuid) is not true;
     select t.id into team_id from public.teams as t where t.id = v_name::uuid;
     exit when team_id is not null;
     select u.id into user_id from auth.users as u where u.id = v_name::uuid;
     exit when user_id is not null;
   end loop;
+end $$;
+revoke all on function private.stripe_named(text[]) from public, anon, authenticated, service_role;
+
+-- Whose a customer is: the team or the user that metadata (team_id, user_id) or reference names, else whom the customer
+-- was linked with; named_by says which: metadata, reference or customer. Links the customer, unless it is linked already. What is done for one customer is
+-- done one after the other from here on: whose its subscriptions are hangs on several events.
+-- Raises: PT404 stripe_customer_unknown.
+create function private.stripe_owner(
+  customer_id text, metadata jsonb, reference text, out user_id uuid, out team_id uuid, out named_by text
+)
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if customer_id is not null then
+    perform pg_advisory_xact_lock(hashtextextended('stripe customer:' || customer_id, 0));
+  end if;
+  named_by := 'metadata';
+  select n.user_id, n.team_id into user_id, team_id
+  from private.stripe_named(array[metadata ->> 'team_id', metadata ->> 'user_id']) as n;
   if num_nonnulls(user_id, team_id) = 0 then
+    named_by := 'reference';
+    select n.user_id, n.team_id into user_id, team_id from private.stripe_named(array[reference]) as n;
+  end if;
+  if num_nonnulls(user_id, team_id) = 0 then
+    named_by := 'customer';
     select c.user_id, c.team_id into user_id, team_id from public.stripe_customers as c where c.id = customer_id;
   end if;
   if num_nonnulls(user_id, team_id) = 0 then

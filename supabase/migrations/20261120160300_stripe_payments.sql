@@ -47,31 +47,28 @@ end $$;
 revoke all on function private.stripe_credits_asked_back(public.stripe_payments)
   from public, anon, authenticated, service_role;
 
--- Takes back what is asked back beyond what has been, for the given reason. Returns the part that had lapsed.
-create function private.take_back_stripe_credits(payment_id text, reason text)
-returns numeric
+-- Takes back what is asked back beyond what has been, for the given reason: taken, and the part of it that had lapsed.
+create function private.take_back_stripe_credits(payment_id text, reason text, out taken numeric, out lapsed numeric)
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_payment public.stripe_payments;
-  v_asked numeric;
-  v_lapsed numeric := 0;
 begin
   select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
-  v_asked := private.stripe_credits_asked_back(v_payment) - v_payment.taken_back;
-  if v_asked > 0 then
-    v_lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_asked, reason,
-      v_payment.lapsed)).lapsed;
+  taken := greatest(0, private.stripe_credits_asked_back(v_payment) - v_payment.taken_back);
+  lapsed := 0;
+  if taken > 0 then
+    lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, taken, reason, v_payment.lapsed)).lapsed;
     update public.stripe_payments as p
-    set taken_back = p.taken_back + v_asked, lapsed = p.lapsed + v_lapsed
+    set taken_back = p.taken_back + take_back_stripe_credits.taken, lapsed = p.lapsed + take_back_stripe_credits.lapsed
     where p.id = payment_id;
   end if;
-  return v_lapsed;
 end $$;
 revoke all on function private.take_back_stripe_credits(text, text) from public, anon, authenticated, service_role;
 
 -- Gives back what is no longer asked back as a dispute was won: as a new grant that lasts as long as the payment's own,
--- and for webhooks.late_payment_validity at least.
+-- and for webhooks.late_payment_validity at least. What had lapsed does not come back: of what the dispute took, others
+-- still ask a part back, and theirs is what had lapsed before it is what was taken.
 create function private.return_stripe_credits(payment_id text, dispute private.stripe_disputes)
 returns void
 language plpgsql volatile set search_path = ''
@@ -82,13 +79,15 @@ declare
   v_asked numeric;
   v_lapsed numeric;
   v_expires_at timestamptz;
+  v_grant public.credit_grant;
 begin
   select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
   v_asked := v_payment.taken_back - private.stripe_credits_asked_back(v_payment);
   if v_asked <= 0 then
     return;
   end if;
-  v_lapsed := least(v_asked, dispute.lapsed);
+  v_lapsed := greatest(0, v_payment.lapsed + v_asked - v_payment.taken_back,
+    least(v_asked, v_payment.lapsed, dispute.lapsed - greatest(0, dispute.taken - v_asked)));
   update public.stripe_payments as p
   set taken_back = p.taken_back - v_asked, lapsed = p.lapsed - v_lapsed
   where p.id = payment_id;
@@ -98,11 +97,13 @@ begin
   select a.* into v_account from public.credit_accounts as a where a.id = v_payment.account_id;
   select nullif(max(coalesce(g.expires_at, 'infinity')), 'infinity') into v_expires_at
   from public.credit_grants as g where g.id = any (v_payment.grant_ids);
-  perform public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
+  v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
     amount => v_asked - v_lapsed, category => 'paid', source => 'stripe', external_reference => 'stripe:' || dispute.id,
     description => format('Dispute %s won', dispute.id),
     expires_at => greatest(v_expires_at,
       case when v_expires_at is not null then private.stripe_late_end() end));
+  -- The payment's own too: when it ends unused, or is there still, a refund takes it first.
+  update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id where p.id = payment_id;
 end $$;
 revoke all on function private.return_stripe_credits(text, private.stripe_disputes)
   from public, anon, authenticated, service_role;
@@ -166,8 +167,9 @@ begin
     continue when not v_dispute.opened;
     if not v_dispute.opened_applied then
       update private.stripe_disputes as d set opened_applied = true where d.id = v_dispute.id;
-      v_dispute.lapsed := private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id));
-      update private.stripe_disputes as d set lapsed = v_dispute.lapsed where d.id = v_dispute.id;
+      select t.taken, t.lapsed into v_dispute.taken, v_dispute.lapsed
+      from private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id)) as t;
+      update private.stripe_disputes as d set taken = v_dispute.taken, lapsed = v_dispute.lapsed where d.id = v_dispute.id;
     end if;
     if v_dispute.won then
       update private.stripe_disputes as d set won_applied = true where d.id = v_dispute.id;
@@ -207,7 +209,8 @@ end $$;
 revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
 
 -- Grants what a payment has bought, once, and applies what was heard of it before. Returns the credits; 0 when it buys
--- none. payment_intent_id is null when another event tells of it.
+-- none. payment_intent_id is null when another event tells of it; subscription_id is given when the credits are for its
+-- owner, whoever that turns out to be.
 create function private.grant_stripe_payment(
   payment_id text,
   payment_intent_id text,
@@ -215,7 +218,8 @@ create function private.grant_stripe_payment(
   team_id uuid,
   amount bigint,
   currency text,
-  lines jsonb
+  lines jsonb,
+  subscription_id text default null
 )
 returns numeric
 language plpgsql volatile set search_path = ''
@@ -257,8 +261,9 @@ begin
   if v_credits = 0 then
     return 0;
   end if;
-  insert into public.stripe_payments (id, account_id, amount, currency, credits, grant_ids)
-  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits, v_grant_ids);
+  insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids)
+  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
+    grant_stripe_payment.subscription_id, v_grant_ids);
   for v_intent in
     select payment_intent_id where payment_intent_id = payment_id
     union
@@ -269,7 +274,7 @@ begin
   end loop;
   return v_credits;
 end $$;
-revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb)
+revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb, text)
   from public, anon, authenticated, service_role;
 
 -- Keeps which invoice a payment intent paid, and applies what was heard of either.
@@ -284,3 +289,44 @@ begin
   perform private.settle_stripe_payment(payment_intent_id);
 end $$;
 revoke all on function private.link_stripe_payment(text, text) from public, anon, authenticated, service_role;
+
+-- Gives a payment to whom it turns out to be for: takes back what the other got, and grants the same anew, less what
+-- refunds and disputes ask back. For what the other has spent of it they owe.
+create function private.move_stripe_payment(payment_id text, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+  v_grant record;
+  v_new public.credit_grant;
+  v_ids uuid[] := array[]::uuid[];
+begin
+  perform private.lock_stripe_payment(payment_id);
+  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
+  if v_payment.credits > v_payment.taken_back then
+    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
+      format('Payment %s was for another', payment_id), v_payment.lapsed);
+  end if;
+  for v_grant in
+    select g.id, g.amount, g.expires_at, g.external_reference from public.credit_grants as g
+    where g.id = any (v_payment.grant_ids) and g.external_reference like format('stripe:%s:%%', payment_id)
+    order by g.created_at, g.id
+  loop
+    -- The reference is the new one's: a payment grants once.
+    update public.credit_grants as g
+    set external_reference = format('moved:%s:%s', v_grant.external_reference, v_payment.account_id)
+    where g.id = v_grant.id;
+    v_new := public.grant_credits(user_id => move_stripe_payment.user_id, team_id => move_stripe_payment.team_id,
+      amount => v_grant.amount, category => 'paid', source => 'stripe', external_reference => v_grant.external_reference,
+      description => format('Payment %s', payment_id),
+      expires_at => case when v_grant.expires_at is not null
+        then greatest(v_grant.expires_at, private.stripe_late_end()) end);
+    v_ids := v_ids || v_new.id;
+  end loop;
+  update public.stripe_payments as p
+  set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0
+  where p.id = payment_id;
+  perform private.take_back_stripe_credits(payment_id, format('Refund of payment %s', payment_id));
+end $$;
+revoke all on function private.move_stripe_payment(text, uuid, uuid) from public, anon, authenticated, service_role;

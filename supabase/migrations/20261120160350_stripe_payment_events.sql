@@ -1,8 +1,8 @@
 -- Stripe, what events of payments do: Checkout sessions, payments of invoices, refunds and disputes. Those of invoices are with
 -- subscriptions.
 
--- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer with who bought, and grants
--- what was paid for. Not what has an invoice: that grants it, as it lists what was bought. What was bought without one is
+-- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer and the subscription, if one
+-- was bought, with who bought, and grants what was paid for. Not what has an invoice: that grants it, as it lists what was bought. What was bought without one is
 -- line_items, when the event has them, or else metadata: price_id, and quantity unless it is 1.
 create function private.on_stripe_checkout(event public.webhook_events)
 returns jsonb
@@ -11,25 +11,41 @@ as $$
 declare
   v_session jsonb := private.stripe_object(event);
   v_owner record;
+  v_items jsonb;
   v_lines jsonb;
   v_intent text := private.stripe_id(v_session -> 'payment_intent');
   v_credits numeric;
 begin
   v_owner := private.stripe_owner(private.stripe_id(v_session -> 'customer'), v_session -> 'metadata',
     v_session ->> 'client_reference_id');
+  -- Whoever the customer is: the subscription is for whom its session names.
+  if v_owner.named_by <> 'customer' and private.stripe_id(v_session -> 'subscription') is not null
+    and private.stripe_id(v_session -> 'customer') is not null then
+    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'),
+      private.stripe_id(v_session -> 'customer'), v_owner.user_id, v_owner.team_id, 'session');
+  end if;
+  if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
+    raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
   if v_session ->> 'mode' is distinct from 'payment'
     or v_session ->> 'payment_status' not in ('paid', 'no_payment_required')
     or private.stripe_id(v_session -> 'invoice') is not null
     or v_session #> '{invoice_creation,enabled}' = 'true' then
     return jsonb '{"credits": 0}';
   end if;
-  if jsonb_array_length(case jsonb_typeof(v_session #> '{line_items,data}') when 'array'
-      then v_session #> '{line_items,data}' else '[]' end) > 0 then
+  v_items := private.stripe_lines(v_session -> 'line_items', format('Session "%s"', v_session ->> 'id'),
+    format('checkout/sessions/%s/line_items', v_session ->> 'id'));
+  if jsonb_array_length(v_items) > 0 then
     select jsonb_agg(jsonb_build_object('id', l ->> 'id', 'price', private.stripe_id(l -> 'price'),
       'quantity', coalesce(l -> 'quantity', '1'))) into v_lines
-    from jsonb_array_elements(v_session #> '{line_items,data}') as l;
+    from jsonb_array_elements(v_items) as l;
   elsif v_session #>> '{metadata,price_id}' is not null
     and coalesce(v_session #>> '{metadata,quantity}', '1') ~ '^[1-9][0-9]{0,5}$' then
+    if not exists (select 1 from public.stripe_prices as p where p.id = v_session #>> '{metadata,price_id}') then
+      raise exception 'Price "%" of session "%" is not in stripe_prices', v_session #>> '{metadata,price_id}',
+        v_session ->> 'id' using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, and replay the event';
+    end if;
     v_lines := jsonb_build_array(jsonb_build_object('id', v_session #>> '{metadata,price_id}',
       'price', v_session #>> '{metadata,price_id}', 'quantity', coalesce(v_session #>> '{metadata,quantity}', '1')));
   else

@@ -1630,6 +1630,7 @@ export type Database = {
           "grant_ids": (string)[];
           "id": string;
           "lapsed": number;
+          "subscription_id": string | null;
           "taken_back": number;
         };
         ComputedFields: never;
@@ -1642,6 +1643,7 @@ export type Database = {
           "grant_ids": (string)[];
           "id": string;
           "lapsed"?: number;
+          "subscription_id"?: string | null;
           "taken_back"?: number;
         };
         Update: {
@@ -1653,6 +1655,7 @@ export type Database = {
           "grant_ids"?: (string)[];
           "id"?: string;
           "lapsed"?: number;
+          "subscription_id"?: string | null;
           "taken_back"?: number;
         };
         Relationships: [
@@ -1720,6 +1723,7 @@ export type Database = {
           "invoice_at": string | null;
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
+          "owner_named_by": string;
           "price_ids": (string)[];
           "started_at": string | null;
           "state_at": string | null;
@@ -1739,6 +1743,7 @@ export type Database = {
           "invoice_at"?: string | null;
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
+          "owner_named_by"?: string;
           "price_ids"?: (string)[];
           "started_at"?: string | null;
           "state_at"?: string | null;
@@ -1757,6 +1762,7 @@ export type Database = {
           "invoice_at"?: string | null;
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
+          "owner_named_by"?: string;
           "price_ids"?: (string)[];
           "started_at"?: string | null;
           "state_at"?: string | null;

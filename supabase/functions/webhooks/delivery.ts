@@ -41,17 +41,31 @@ export async function readText(c: Context): Promise<string> {
   }
 }
 
+/** Objects and arrays within each other: many times what any sender has, and what everything behind it can write. */
+const MAX_DEPTH = 128;
+
 /**
  * A text as JSON.
  *
- * @throws {Problem} 400 `invalid_json`.
+ * @throws {Problem} 400 `invalid_json`; 422 `invalid_webhook_event` when it is nested more than 128 deep.
  */
 export function parseJson(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new Problem(400, "invalid_json", "The body is not JSON in UTF-8", { cause });
   }
+  let level = [value].filter(isNested);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth >= MAX_DEPTH) throw invalidEvent(`An event is nested ${MAX_DEPTH} deep at most`);
+    level = level.flatMap((item) => Object.values(item)).filter(isNested);
+  }
+  return value;
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
 }
 
 /** 401: nothing says who sent it. */

@@ -122,6 +122,32 @@ test("POST /webhooks/stripe refuses what is signed and no event", async () => {
   ]);
 });
 
+test("POST /webhooks/... refuses what is nested too deeply to be kept", async () => {
+  const deep = `${"[".repeat(5000)}${"]".repeat(5000)}`;
+  const nested = (body: unknown) => JSON.stringify(body).replace('"HERE"', deep);
+  const stripe = nested({ ...event(), more: "HERE" });
+  const order = nested({ type: "order.paid", data: "HERE" });
+  const row = nested({ type: "INSERT", schema: "public", table: "t", record: { more: "HERE" } });
+  const hook = nested({
+    metadata: { uuid: crypto.randomUUID(), name: "before-user-created" },
+    user: { more: "HERE" },
+  });
+  const refused: [number, string] = [422, "invalid_webhook_event"];
+  await assertRefused("stripe", refused, [() => deliverStripe(stripe)]);
+  await assertRefused("standard:local", refused, [
+    () => post("standard/local", order, standardHeaders(id(), order, [SECRETS.standard[0]])),
+  ]);
+  await assertRefused("database", refused, [
+    () => post("database", row, { "x-webhook-secret": SECRETS.database[0] }),
+  ]);
+  await assertRefused("auth", refused, [
+    () => post("auth", hook, standardHeaders(id(), hook, [SECRETS.auth[0]])),
+  ]);
+  // What is not is: brackets in a text are none.
+  const good = { ...event(), more: deep, nested: JSON.parse("[".repeat(99) + "]".repeat(99)) };
+  assert.equal((await deliverStripe(good)).status, 200);
+});
+
 test("POST /webhooks/... refuses a body of 2 MB", async () => {
   const large = { ...event(), text: "x".repeat(2_000_000) };
   await assertRefused("stripe", [413, "body_too_large"], [() => deliverStripe(large)]);

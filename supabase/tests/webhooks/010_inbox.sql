@@ -133,6 +133,28 @@ update webhook_events set payload = null, outcome = 'failed', error = 'x', attem
 select results_eq($$ select outcome from pg_temp.receive('f', '{"again": 1}') $$, $$ values ('processed') $$,
   'a delivery brings the payload of one that failed');
 select is((select payload from webhook_events where event_id = 'f'), '{"again": 1}', 'and it is kept');
+select pg_temp.receive('d', '{"fail": "no"}') from generate_series(1, 3);
+update webhook_events set payload = null, received_at = now() - interval '91 days' where event_id = 'd';
+select is(tests.refusal($$ select public.replay_webhook_events('d', 'standard:acme') $$), 'PT409 webhook_payload_gone', 'a dead letter without payload');
+select results_eq($$ select outcome, attempts, replayed from pg_temp.receive('d', '{"mended": 1}') $$, $$ values ('dead', 3, true) $$,
+  'is not tried when it is delivered again');
+select is(public.prune_webhook_payloads(), 0, 'but what was delivered is kept anew');
+select is((public.replay_webhook_events('d', 'standard:acme')).processed, 1, 'and can be replayed, as the answer says');
+update webhook_events set payload = null where event_id in ('d', 'b');
+select pg_temp.receive('d', '{"again": 1}'), pg_temp.receive('b', '{"again": 1}', 'order.seen');
+select is((select payload from webhook_events where event_id = 'd'), null, 'what was done needs no payload');
+
+-- mended by its sender -------------------------------------------------------------------------------
+select is((pg_temp.receive('m', '{"fail": "no"}')).outcome, 'failed', 'an event that fails');
+select results_eq($$ select outcome, attempts from pg_temp.receive('m', '{"fail": "no", "x": 1}', 'order.other') $$, $$ values ('failed', 2) $$,
+  'delivered as another type');
+select results_eq($$ select type, payload from webhook_events where event_id = 'm' $$, $$ values ('order.paid', '{"fail": "no"}'::jsonb) $$, 'is what it was');
+select is((pg_temp.receive('m', '{"mended": 1}')).outcome, 'processed', 'mended, it is applied as it is delivered');
+select results_eq($$ select e.payload, p.payload from webhook_events as e join private.probe as p using (event_id) where e.event_id = 'm' $$,
+  $$ values ('{"mended": 1}'::jsonb, '{"mended": 1}'::jsonb) $$, 'and kept so');
+select is((pg_temp.receive('m', '{"later": 1}')).replayed, true, 'from then on it is a repeat');
+select is((select payload from webhook_events where event_id = 'm'), '{"mended": 1}', 'which changes nothing');
+
 select is(tests.refusal($$ select public.prune_webhook_payloads(0) $$), 'PT422 invalid_batch', 'a batch of none');
 select is(tests.refusal($$ select public.prune_webhook_payloads(10001) $$), 'PT422 invalid_batch', 'a batch too large');
 

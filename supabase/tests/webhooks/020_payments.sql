@@ -77,8 +77,14 @@ select is((pg_temp.session('buyer', 'pi_6', '{"invoice_creation": {"enabled": tr
 select matches((pg_temp.session('buyer', 'pi_7', '{"metadata": {}}')).error, '^stripe_lines_missing: ', 'nobody knows what was bought');
 select matches((pg_temp.session('buyer', 'pi_7', '{"metadata": {"price_id": "price_pack", "quantity": "-1"}}')).error,
   '^stripe_lines_missing: ', 'nor how much');
-select is((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_shirt"}}')).result, '{"credits": 0}',
-  'what is not in the table buys no credits');
+select matches((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_shirt"}}')).error,
+  '^stripe_price_unknown: Price "price_shirt" ', 'a price that is not in the table is not one that buys nothing');
+select is((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_tier"}}')).result, '{"credits": 0}',
+  'which one without credits is');
+select matches((pg_temp.session('buyer', 'pi_8', '{"payment_status": null}')).error, '^stripe_event_unreadable: ',
+  'nobody knows whether it was paid');
+select matches((pg_temp.session('buyer', 'pi_8', '{"line_items": {"has_more": true, "data": [{"id": "li", "price": "price_tiny"}]}}')).error,
+  '^stripe_lines_incomplete: ', 'nor what else was bought');
 select results_eq(
   $$ select (pg_temp.session('buyer', null, '{"id": "cs_free", "payment_status": "no_payment_required", "amount_total": 0}')).result $$,
   $$ values ('{"credits": 500}'::jsonb) $$, 'what is free is bought all the same');
@@ -105,6 +111,16 @@ select (pg_temp.invoice('in_2', 'cus_plan', jsonb_build_array(pg_temp.line('pric
 select results_eq($$ select count(*), min(expires_at) > now() + interval '2 days', max(expires_at) < now() + interval '4 days'
     from credit_grants where external_reference like 'stripe:in_2:%' $$, $$ values (2::bigint, true, true) $$,
   'a period that is heard of when it is over lasts for three days');
+select matches((pg_temp.invoice('in_4', 'cus_plan', jsonb_build_array(pg_temp.line('price_pack')),
+    jsonb_build_object('lines', jsonb_build_object('has_more', true, 'data', jsonb_build_array(pg_temp.line('price_pack')))))).error,
+  '^stripe_lines_incomplete: Invoice "in_4" .* /v1/invoices/in_4/lines', 'more lines than Stripe sends are not taken for all');
+select is_empty($$ select 1 from stripe_payments where id = 'in_4' $$, 'and grant nothing');
+update webhook_events set payload = jsonb_set(payload, '{data,object,lines}', jsonb_build_object('has_more', false,
+  'data', jsonb_build_array(pg_temp.line('price_pack'), pg_temp.line('price_tiny'))))
+where payload #>> '{data,object,id}' = 'in_4';
+select is((public.replay_webhook_events((select event_id from webhook_events where payload #>> '{data,object,id}' = 'in_4'), 'stripe')).processed,
+  1, 'with all of them put in it is replayed');
+select is((select credits from stripe_payments where id = 'in_4'), 501::numeric, 'and grants all');
 select is((pg_temp.invoice('in_3', 'cus_plan', '[]')).outcome, 'ignored', 'an invoice that buys nothing here');
 
 -- the two events of one purchase -----------------------------------------------------------------------
@@ -213,6 +229,49 @@ select is(pg_temp.balance('won'), 1500::numeric, 'never more in all than was gra
 select pg_temp.session('won', 'pi_64'), pg_temp.dispute('created', 'pi_64', 'needs_response'), pg_temp.refund('pi_64', 1000);
 select pg_temp.dispute('closed', 'pi_64', 'won');
 select is(pg_temp.balance('won'), 1500::numeric, 'won, but refunded: nothing comes back');
+
+-- refunds and disputes of what has ended, in every order ----------------------------------------------
+insert into stripe_prices (id, credits, rollover_cap) values ('price_ends', 100, 0);
+create function pg_temp.subscribe(who text) returns void language sql as $$
+  select pg_temp.invoice('in_' || who, 'cus_' || who, jsonb_build_array(pg_temp.line('price_ends', jsonb_build_object('period',
+      jsonb_build_object('start', extract(epoch from now())::bigint, 'end', extract(epoch from now() + interval '30 days')::bigint)))),
+    pg_temp.paid_by('pi_' || who) || jsonb_build_object('metadata', jsonb_build_object('user_id', tests.user_id(who))));
+  select public.grant_credits(tests.user_id(who), 100);
+$$;
+create temp table turn (code text primary key, statement text);
+insert into turn values ('D', $$ select pg_temp.dispute('funds_withdrawn', 'pi_%s', 'needs_response') $$),
+  ('W', $$ select pg_temp.dispute('funds_reinstated', 'pi_%s', 'won') $$), ('R', $$ select pg_temp.refund('pi_%s', 500) $$);
+create function pg_temp.settle(who text, turns text, spent numeric default 40) returns text language plpgsql as $$
+declare v_turn text;
+begin
+  perform tests.create_user(who);
+  perform pg_temp.subscribe(who);
+  if spent > 0 then
+    perform public.deduct_credits(tests.user_id(who), amount => spent);
+  end if;
+  foreach v_turn in array regexp_split_to_array(turns, '') loop
+    if v_turn = '.' then
+      perform tests.pass_time(tests.account_of(who), '40 days');
+    else
+      execute format((select t.statement from turn as t where t.code = v_turn), who);
+    end if;
+  end loop;
+  return concat_ws(' ', trim_scale(pg_temp.balance(who)), (select concat_ws(' ', trim_scale(p.taken_back), trim_scale(p.lapsed))
+    from stripe_payments as p where p.id = 'in_' || who));
+end $$;
+select is(pg_temp.settle('turn_' || t, t), '100 50 50', t || ': what had ended covers the refund')
+from unnest(array['.DWR', '.WDR', '.DRW', '.RDW', '.RWD', '.WRD']) as t;
+select pg_temp.settle('ended', 'DW.', 0);
+select pg_temp.refund('pi_ended', 1000);
+select is(pg_temp.entries('ended'), 'grant 100, grant 100, void -100, grant 100, expire -100', 'what a won dispute gives back and ends unused is not taken again by a refund');
+select is(pg_temp.settle('partly', 'R.DW', 0), '100 50 0', 'half was refunded, half has ended: a dispute that is won adds nothing');
+select is(pg_temp.settle('twice', '.D'), '60 100 60', 'two disputes of one payment: the first takes all');
+select pg_temp.stripe('charge.dispute.funds_withdrawn', '{"id": "dp_2", "payment_intent": "pi_twice", "amount": 1000, "status": "lost"}');
+select pg_temp.dispute('closed', 'pi_twice', 'won');
+select is(pg_temp.balance('twice'), 60::numeric, 'the first is won, the second still asks');
+select is((pg_temp.stripe('charge.dispute.closed', '{"id": "dp_2", "payment_intent": "pi_twice", "amount": 1000, "status": "won"}')).outcome,
+  'processed', 'and then the second');
+select is(pg_temp.balance('twice'), 100::numeric, 'gives back what was taken');
 
 -- events that cannot be read -------------------------------------------------------------------------
 create function pg_temp.raw(payload jsonb, type text default 'invoice.paid', at timestamptz default now()) returns text language sql as $$

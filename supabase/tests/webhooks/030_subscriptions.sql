@@ -85,14 +85,101 @@ select is(pg_temp.state(), 'free canceled 1000 1500 sub_1', 'never begun');
 select pg_temp.forget(), pg_temp.subscription('created', 1000, 'past_due');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'past due keeps its tier');
 select is((pg_temp.subscription('updated', 1001, 'strange')).error, 'stripe_event_unreadable: The subscription has no customer, items or known status', 'a status that is none');
-select is((pg_temp.subscription('updated', 1002, 'active', 'price_addon')).error,
-  'stripe_price_unknown: No price of subscription "sub_1" has a tier', 'a price without a tier');
+select is((pg_temp.subscription('updated', 1002, 'active', 'price_unknown')).error,
+  'stripe_price_unknown: A price of subscription "sub_1" is not in stripe_prices', 'a price that is not in the table');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'changes nothing');
+select is((pg_temp.subscription('updated', 1002, 'active', 'price_addon', event => 'evt_addon')).outcome, 'processed', 'one without a tier');
+select is(pg_temp.state(), 'free active 1002 1502 sub_1', 'is free');
+select pg_temp.forget(), pg_temp.subscription('created', 1000, 'active');
+select is((pg_temp.subscription('created', 1010, 'active', 'price_addon', 'sub_2', more => '{"created": 1010}')).outcome, 'processed',
+  'a later subscription of a price without a tier');
+select is(pg_temp.state(), 'pro active 1000 1500 sub_1', 'leaves the team what the other gives it');
+select matches((pg_temp.subscription('created', 1020, 'active', 'price_unknown', 'sub_3', more => '{"created": 1020}')).error,
+  '^stripe_price_unknown: ', 'a later one of an unknown price is not passed over');
+select matches((pg_temp.subscription('created', 1030, 'active', id => 'sub_4', more => '{"created": 1030, "items": {"data": []}}')).error,
+  '^stripe_price_unknown: ', 'nor one of none');
 select is((pg_temp.stripe('evt_solo', 'customer.subscription.created', 1000, '{"id": "sub_solo", "customer": "cus_solo", "status": "active",
   "created": 1, "items": {"data": [{"price": "price_none"}]}}')).outcome, 'processed', 'a user has no tier');
 select is((select user_id from stripe_subscriptions where id = 'sub_solo'), tests.user_id('solo'), 'and a subscription');
 select matches((pg_temp.stripe('evt_x', 'customer.subscription.created', 1000, '{"id": "sub_x", "customer": "cus_x", "status": "active",
   "created": 1, "items": {"data": []}}')).error, '^stripe_customer_unknown', 'a customer whom nobody knows');
+
+-- two teams of one customer --------------------------------------------------------------------------
+select pg_temp.forget();
+insert into teams (id, name) values (md5('second team')::uuid, 'Second');
+select pg_temp.subscription('created', 1000, 'active', more => jsonb_build_object('metadata', jsonb_build_object('team_id', pg_temp.team())));
+select is((pg_temp.subscription('created', 1000, 'active', id => 'sub_second', more => jsonb_build_object('metadata',
+  jsonb_build_object('team_id', md5('second team')::uuid)))).outcome, 'processed', 'a second team of the same customer');
+select results_eq($$ select tier, stripe_subscription_id, stripe_customer_id from teams where id = md5('second team')::uuid $$,
+  $$ values ('pro', 'sub_second', null::text) $$, 'has what it pays for; the customer stays the first one''s');
+select is(pg_temp.state(), 'pro active 1000 1500 sub_1', 'and so has the first');
+delete from stripe_subscriptions where id = 'sub_second';
+
+-- one customer buys for a user and for a team, in every order -------------------------------------------
+update private.settings set value = 0 where name = 'credits.signup_amount';
+insert into stripe_prices (id, credits, tier) values ('price_both', 10, 'pro'), ('price_200', 200, null);
+create temp table bought (no serial, statement text);
+insert into bought (statement) values
+  ($$ select pg_temp.stripe('evt_a' || v, 'checkout.session.completed', 1000, jsonb_build_object('id', 'cs_a' || v, 'mode', 'payment',
+    'payment_status', 'paid', 'payment_intent', 'pi_a' || v, 'customer', 'cus_' || v, 'amount_total', 100, 'currency', 'eur',
+    'client_reference_id', tests.user_id(v), 'metadata', '{"price_id": "price_200"}'::jsonb)) from (select 'ORDER') as x (v) $$),
+  ($$ select pg_temp.stripe('evt_b' || v, 'checkout.session.completed', 1001, jsonb_build_object('id', 'cs_b' || v, 'mode', 'subscription',
+    'payment_status', 'paid', 'subscription', 'sub_' || v, 'invoice', 'in_' || v, 'customer', 'cus_' || v, 'amount_total', 100,
+    'currency', 'eur', 'client_reference_id', md5(v)::uuid)) from (select 'ORDER') as x (v) $$),
+  ($$ select pg_temp.subscription('created', 1002, 'active', 'price_both', 'sub_' || v, more => jsonb_build_object('customer', 'cus_' || v))
+    from (select 'ORDER') as x (v) $$),
+  ($$ select pg_temp.stripe('evt_d' || v, 'invoice.paid', 1003, jsonb_build_object('id', 'in_' || v, 'customer', 'cus_' || v,
+    'amount_due', 100, 'amount_paid', 100, 'currency', 'eur',
+    'parent', jsonb_build_object('subscription_details', jsonb_build_object('subscription', 'sub_' || v, 'metadata', '{}'::jsonb)),
+    'payments', jsonb_build_object('data', jsonb_build_array(jsonb_build_object('payment', jsonb_build_object('payment_intent', 'pi_d' || v)))),
+    'lines', jsonb_build_object('data', jsonb_build_array(jsonb_build_object('id', 'il', 'amount', 100, 'quantity', 1,
+      'pricing', '{"price_details": {"price": "price_both"}}'::jsonb))))) from (select 'ORDER') as x (v) $$),
+  ($$ select pg_temp.stripe('evt_e' || v, 'charge.refunded', 1004, jsonb_build_object('id', 'ch_' || v, 'payment_intent', 'pi_d' || v,
+    'amount', 100, 'amount_refunded', 40)) from (select 'ORDER') as x (v) $$);
+create function pg_temp.buy(places integer[], linked text) returns text language plpgsql as $$
+declare
+  v text := array_to_string(places, '') || linked;
+  v_statement text;
+begin
+  perform tests.create_user(v);
+  insert into teams (id, name) values (md5(v)::uuid, v);
+  insert into stripe_customers (id, user_id) select 'cus_' || v, tests.user_id(v) where linked <> '';
+  for v_round in 1..2 loop
+    for v_statement in select b.statement from unnest(places) with ordinality as p (no, place) join bought as b using (no) order by p.place loop
+      execute replace(v_statement, 'ORDER', v);
+    end loop;
+  end loop;
+  return replace((select concat_ws(' ', t.tier, t.subscription_status, t.stripe_subscription_id,
+      trim_scale((select a.balance from credit_accounts as a where a.team_id = t.id)),
+      trim_scale((select a.balance from credit_accounts as a where a.user_id = tests.user_id(v))),
+      (select string_agg(e.stripe_event_id || e.event_data::text, ',' order by e.created_at) from subscription_events as e where e.team_id = t.id),
+      (select string_agg(concat_ws(' ', c.kind, trim_scale(c.amount), c.description), ',' order by c.kind, c.amount) from credit_transactions as c
+        join credit_accounts as a on a.id = c.account_id where a.team_id = t.id),
+      (select string_agg(concat_ws(' ', p.id, trim_scale(p.credits), trim_scale(p.taken_back)), ',' order by p.id) from stripe_payments as p
+        where p.id in ('pi_a' || v, 'in_' || v)),
+      (select count(*) from webhook_events as w where w.event_id like '%' || v and w.outcome <> 'processed'))
+    from teams as t where t.id = md5(v)::uuid), v, 'ORDER');
+end $$;
+create temp table bought_end as
+  with recursive orders as (
+    select array[]::integer[] as places union all
+    select o.places || b.no from orders as o cross join bought as b where b.no <> all (o.places))
+  select o.places, l.linked, pg_temp.buy(o.places, l.linked) as state
+  from orders as o cross join (values (''), ('linked')) as l (linked)
+  where cardinality(o.places) = 5;
+select is(count(*), 240::bigint, 'every order, the customer linked before or not') from bought_end;
+select is(count(distinct state), 1::bigint, 'the team and the user end with the same') from bought_end;
+select matches(min(state), '^pro active sub_ORDER 6 200 ', 'each with what was bought for them') from bought_end;
+select is_empty($$ select * from credit_reconciliation() $$, 'the books agree');
+
+-- what the subscription says of itself comes first -------------------------------------------------------
+select pg_temp.buy(array[3, 4, 2, 1, 5], 'named');
+select is((pg_temp.subscription('updated', 1010, 'active', 'price_both', 'sub_34215named', more => jsonb_build_object('customer', 'cus_34215named',
+  'metadata', jsonb_build_object('team_id', pg_temp.team())))).outcome, 'processed', 'a subscription is given to another team');
+select results_eq($$ select t.tier, t.stripe_subscription_id, a.balance, (select count(*) from subscription_events as e where e.team_id = t.id
+      and e.event_data ->> 'subscription' = 'sub_34215named')
+    from teams as t left join credit_accounts as a on a.team_id = t.id where t.id in (md5('34215named')::uuid, pg_temp.team()) order by t.tier $$,
+  $$ values ('free', null::text, 0::numeric, 0::bigint), ('pro', 'sub_34215named', 6, 3) $$, 'with its state, its history and its credits');
 
 -- in the same second, in every order -----------------------------------------------------------------
 create temp table tied (no serial, statement text);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import {
   invoke,
   serviceClient,
+  signUp,
   soak,
   test,
   withDatabase,
@@ -35,13 +36,16 @@ async function deliver(events: StripeEvent[]): Promise<StripeEvent[]> {
   return [...repeat.values()];
 }
 
-/** A team with a year before it. */
-async function newTeam(): Promise<{ team: string; suffix: string; events: StripeEvent[] }> {
+/** A team with a year before it; buyer is a user who buys as the same customer. */
+async function newTeam(
+  buyer?: string,
+): Promise<{ team: string; suffix: string; events: StripeEvent[] }> {
   const suffix = crypto.randomUUID().slice(0, 8);
   const { data, error } = await serviceClient().from("teams").insert({ name: "Year" }).select("id")
     .single();
   if (error) throw error;
-  return { team: data.id, suffix, events: yearOf(data.id, suffix, now() - YEAR - 40 * 86_400) };
+  const events = yearOf(data.id, suffix, now() - YEAR - 40 * 86_400, buyer);
+  return { team: data.id, suffix, events };
 }
 
 /**
@@ -94,6 +98,45 @@ function order(names: Map<string, string>, id: string): number {
   return [...names.keys()].indexOf(id);
 }
 
+/** An order of events, and how often each is delivered. */
+interface Order {
+  shuffled: number[];
+  copies: number[];
+  seed: number;
+}
+
+function ordersOf(events: StripeEvent[]): fc.Arbitrary<Order> {
+  const places = events.map((_, place) => place);
+  return fc.record({
+    shuffled: fc.shuffledSubarray(places, { minLength: places.length }),
+    copies: fc.array(fc.integer({ min: 1, max: 5 }), {
+      minLength: places.length,
+      maxLength: places.length,
+    }),
+    seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+  });
+}
+
+/** Delivers events in an order until all are done. */
+async function deliverAll(
+  events: StripeEvent[],
+  { shuffled, copies, seed }: Order,
+): Promise<void> {
+  // Copies are spread over the whole year, not one after the other.
+  const deliveries = shuffled.flatMap((place, i) =>
+    Array.from({ length: copies[place] ?? 1 }, (_, copy) => ({
+      event: events[place] as StripeEvent,
+      when: copy === 0 ? i : (seed * (i + 1) * copy) % (events.length * 2),
+    }))
+  ).sort((a, b) => a.when - b.when).map(({ event }) => event);
+  // Stripe repeats what was not answered with 200, in an order of its own.
+  let repeat = await deliver(deliveries);
+  for (let round = 0; repeat.length > 0; round++) {
+    assert.ok(round < 5, `Still failing: ${repeat.map(({ type }) => type)}`);
+    repeat = await deliver(repeat.reverse());
+  }
+}
+
 test("a year of events ends alike, in whatever order and however often each is delivered", async () => {
   const { error } = await serviceClient().from("stripe_prices").upsert(PRICES);
   assert.equal(error, null);
@@ -121,32 +164,50 @@ test("a year of events ends alike, in whatever order and however often each is d
     new Set(["processed", "ignored"]),
   );
 
-  const places = inOrder.events.map((_, place) => place);
-  const orders = fc.record({
-    shuffled: fc.shuffledSubarray(places, { minLength: places.length }),
-    copies: fc.array(fc.integer({ min: 1, max: 5 }), {
-      minLength: places.length,
-      maxLength: places.length,
-    }),
-    seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
-  });
   await fc.assert(
-    fc.asyncProperty(orders, async ({ shuffled, copies, seed }) => {
+    fc.asyncProperty(ordersOf(inOrder.events), async (order) => {
       const { team, suffix, events } = await newTeam();
-      // Copies are spread over the whole year, not one after the other.
-      const deliveries = shuffled.flatMap((place, i) =>
-        Array.from({ length: copies[place] ?? 1 }, (_, copy) => ({
-          event: events[place] as StripeEvent,
-          when: copy === 0 ? i : (seed * (i + 1) * copy) % (places.length * 2),
-        }))
-      ).sort((a, b) => a.when - b.when).map(({ event }) => event);
-      // Stripe repeats what was not answered with 200, in an order of its own.
-      let repeat = await deliver(deliveries);
-      for (let round = 0; repeat.length > 0; round++) {
-        assert.ok(round < 5, `Still failing: ${repeat.map(({ type }) => type)}`);
-        repeat = await deliver(repeat.reverse());
-      }
+      await deliverAll(events, order);
       assert.deepEqual(await endOf(team, suffix, events), expected);
+    }),
+    { numRuns: ORDERS, endOnFailure: true },
+  );
+});
+
+test("a customer who buys for a user and for a team, in whatever order, buys for each what is theirs", async () => {
+  const { error } = await serviceClient().from("stripe_prices").upsert(PRICES);
+  assert.equal(error, null);
+  // What is left out is a record: of credits that were granted before it was known that they are the team's.
+  const figures = async (user: string, ...of: Parameters<typeof endOf>) => {
+    // deno-lint-ignore no-explicit-any -- a part of it
+    const { account: [account], ...end } = await endOf(...of) as any;
+    const [own] = await withDatabase((sql) =>
+      sql`
+      select a.balance, a.debt, (select count(*) from credit_reconciliation(a.id)) as problems,
+        (select count(*) from stripe_payments as p where p.account_id = a.id) as payments
+      from credit_accounts as a where a.user_id = ${user}`
+    );
+    const { problems, team, subscriptions, history, events } = end;
+    const payments = end.payments.map(({ grants: _, ...payment }: { grants: number }) => payment);
+    const { balance, debt } = account;
+    return { balance, debt, own, problems, team, subscriptions, history, events, payments };
+  };
+  const user = await signUp();
+  const inOrder = await newTeam(user.id);
+  for (const event of inOrder.events) {
+    assert.equal((await deliverStripe(event)).status, 200, event.type);
+  }
+  const expected = await figures(user.id, inOrder.team, inOrder.suffix, inOrder.events);
+  assert.equal(Number(expected.balance), BALANCE);
+  assert.equal(Number(expected.own?.balance), 100 + 500);
+  assert.equal(Number(expected.own?.payments), 1);
+
+  await fc.assert(
+    fc.asyncProperty(ordersOf(inOrder.events), async (order) => {
+      const { id } = await signUp();
+      const { team, suffix, events } = await newTeam(id);
+      await deliverAll(events, order);
+      assert.deepEqual(await figures(id, team, suffix, events), expected);
     }),
     { numRuns: ORDERS, endOnFailure: true },
   );

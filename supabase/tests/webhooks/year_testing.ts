@@ -40,8 +40,14 @@ export type StripeEvent = ReturnType<typeof stripeEvent>;
  * @param reference Id of the team that signs up; no other event names it.
  * @param suffix Makes the ids of this year its own.
  * @param began When it began, in seconds.
+ * @param buyer A user whose customer it is too: they buy a pack for themselves, and the team's pack names the team.
  */
-export function yearOf(reference: string, suffix: string, began: number): StripeEvent[] {
+export function yearOf(
+  reference: string,
+  suffix: string,
+  began: number,
+  buyer?: string,
+): StripeEvent[] {
   const customer = `cus_${suffix}`;
   const id = `sub_${suffix}`;
   const events: StripeEvent[] = [];
@@ -112,6 +118,15 @@ export function yearOf(reference: string, suffix: string, began: number): Stripe
     );
 
   tell("customer.created", began, { id: customer, object: "customer" });
+  if (buyer) {
+    const pack = { id: `own_${suffix}`, payment_intent: `pi_own_${suffix}`, reference: buyer };
+    const metadata = { price_id: "price_year_pack" };
+    tell(
+      "checkout.session.completed",
+      began,
+      checkoutSession({ ...pack, created: began, amount: 900, customer, metadata }),
+    );
+  }
   tell(
     "checkout.session.completed",
     began,
@@ -172,6 +187,7 @@ export function yearOf(reference: string, suffix: string, began: number): Stripe
         customer,
         payment_intent,
         metadata,
+        ...(buyer && { reference }),
       };
       tell("payment_intent.succeeded", created, { id: payment_intent, object: "payment_intent" });
       tell("checkout.session.completed", created, checkoutSession(pack));

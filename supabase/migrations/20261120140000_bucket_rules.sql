@@ -202,6 +202,34 @@ begin
 end $$;
 revoke all on function private.storage_room(uuid, text) from public, anon, authenticated, service_role;
 
+-- Whether a type is one of those that a bucket takes: each exact or like image/*, all when there are none.
+create function private.takes_type(types text[], content_type text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_type text := lower(trim(split_part(content_type, ';', 1)));
+begin
+  return coalesce(cardinality(types), 0) = 0
+    or coalesce(v_type = any (types) or split_part(v_type, '/', 1) || '/*' = any (types), false);
+end $$;
+revoke all on function private.takes_type(text[], text) from public, anon, authenticated, service_role;
+
+-- Whether what is stored would be taken by a bucket, by its size and type. Storage asks that of what is uploaded only, not
+-- of what is copied or moved there.
+create function private.takes_object(bucket_id text, metadata jsonb)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select 1 from storage.buckets as b
+    where b.id = takes_object.bucket_id
+      and coalesce((metadata ->> 'size')::numeric <= b.file_size_limit, true)
+      and private.takes_type(b.allowed_mime_types, metadata ->> 'mimetype'));
+end $$;
+revoke all on function private.takes_object(text, jsonb) from public, anon, authenticated, service_role;
+
 -- Whether Storage may take an object of the caller's: what the policy for uploads asks, beside whose folder it is. It has
 -- the size that the client declared, which Storage holds it to; without one, it counts as the largest that the bucket
 -- takes. An upload URL is signed for what was reserved only, as its size is not known when it is signed, and only while
@@ -225,6 +253,10 @@ begin
   select r.* into v_rule from private.bucket_rules as r where r.bucket_id = may_upload.bucket_id;
   -- An account that was deleted has tokens for a while.
   if not found or not exists (select 1 from auth.users as u where u.id = v_user) then
+    return false;
+  end if;
+  -- A copy has what was stored.
+  if metadata ? 'size' and not private.takes_object(may_upload.bucket_id, metadata) then
     return false;
   end if;
   -- What it takes the place of makes room.

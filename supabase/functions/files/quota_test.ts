@@ -99,6 +99,24 @@ test("an upload URL brings one file, wherever a client moves or copies that", as
   assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
 });
 
+test("what is written where something is to be removed counts", async () => {
+  const user = await signUp();
+  const paths: string[] = (await Promise.all([upload(user), upload(user), upload(user)]))
+    .map(({ body }) => body.path);
+  await setQuota(user, 1000);
+  await user.client.from("file_uploads").delete().in("file_path", paths);
+  assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
+  const file = new Blob(["x".repeat(900)], { type: "text/plain" });
+  const answers = [];
+  for (const path of paths) {
+    answers.push(
+      await user.client.storage.from("chat_attachments").upload(path, file, { upsert: true }),
+    );
+  }
+  assert.deepEqual(answers.map(({ error }) => error === null), [true, false, false]);
+  assert.deepEqual(await usage(user), { used: 900, reserved: 0 });
+});
+
 test("a client moves what it has stored, to where it would be taken", async () => {
   const user = await signUp();
   const own = user.client.storage.from("app_storage");

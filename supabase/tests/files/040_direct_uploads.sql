@@ -33,6 +33,14 @@ select delete_files(tests.user_id('owner'), 'app_storage', array[tests.user_id('
 select is(pg_temp.attempt('{owner}/new', '{"contentLength": 900}'), '1', 'what is to be removed makes room');
 select is(pg_temp.attempt('{owner}/there', '{"contentLength": 901}'), '42501', 'once');
 
+create temp table q as select * from private.storage_removals;
+update storage.objects set version = 'anew', metadata = '{"size": 300}' where name = tests.user_id('owner') || '/there';
+select is((select used from get_storage_usage(tests.user_id('owner')) where bucket = 'app_storage'), 300::bigint,
+  'written anew since it was queued, it counts');
+select is(pg_temp.attempt('{owner}/new', '{"contentLength": 601}'), '42501', 'and makes no room');
+select is(pg_temp.attempt('{owner}/there', '{"contentLength": 900}'), '1', 'but for what takes its own place');
+update storage.objects set version = q.version, metadata = '{"size": 400}' from q where objects.name = q.name;
+
 -- signing
 select is(pg_temp.attempt('{owner}/new', '{"contentLength": 2}', o), '42501', 'no upload URL is signed for what was not reserved: ' || o)
 from unnest(array['storage.object.sign_upload_url', 'object.sign_upload_url']) as o;

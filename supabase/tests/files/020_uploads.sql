@@ -170,6 +170,18 @@ select results_eq(format('select stored from delete_files(%L, %L, array[%L])', t
   tests.user_id('stranger') || '/theirs'), 'values (false)', 'a record that names another''s object goes without it');
 select is(pg_temp.usage(actor => 'stranger'), '7 used, 0 reserved', 'which stays');
 
+-- a clone names what is complete
+insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name)
+values (tests.user_id('owner'), pg_temp.id('own'), 'done', tests.user_id('owner') || '/done', 'chat_attachments');
+select pg_temp.reserve(project_id => pg_temp.id('own'), name => 'pending');
+create temp table clone as select * from clone_project(tests.user_id('owner'), pg_temp.id('own'), with_files => true);
+select is(files, 1, 'a clone has the files that there are') from clone;
+select results_eq(
+  $$ select u.file_name, u.status from file_uploads as u, clone as c where u.project_id = (c.project ->> 'id')::uuid $$,
+  $$ values ('done', 'complete') $$, 'and not what is yet to be uploaded');
+delete from file_uploads;
+delete from private.spent_uploads;
+
 -- expiry ----------------------------------------------------------------------------------------------
 truncate r;
 insert into r select * from pg_temp.reserve(size => 100);

@@ -139,8 +139,8 @@ create trigger take_project_owner before insert or update of project_id, user_id
 create index storage_removals_name on private.storage_removals (name text_pattern_ops);
 
 -- What a user has in each of our buckets, and has reserved. Counted from the objects that are there: so it is right
--- whoever wrote or removed them, by whichever way, and whatever was interrupted. An object that waits for its removal is
--- not counted; one that was uploaded on a reservation counts as reserved until it is complete, at what it was reserved
+-- whoever wrote or removed them, by whichever way, and whatever was interrupted. An object that waits for its removal, as it
+-- was queued, is not counted; one that was uploaded on a reservation counts as reserved until it is complete, at what it was reserved
 -- for or what it is, whichever is more.
 create function private.storage_usage(user_id uuid)
 returns table (bucket_id text, used bigint, reserved bigint)
@@ -167,11 +167,15 @@ begin
     ), uncounted as (
       select o.bucket_id, sum((o.metadata ->> 'size')::bigint) as size
       from (
-        select p.bucket_id, p.name from pending as p
+        select o.id from pending as p join storage.objects as o on o.bucket_id = p.bucket_id and o.name = p.name
         union
-        select r.bucket_id, r.name from private.storage_removals as r
+        -- As it was queued: what has been written there since is there to stay.
+        select o.id
+        from private.storage_removals as r
+        join storage.objects as o
+          on o.bucket_id = r.bucket_id and o.name = r.name and o.version is not distinct from r.version
         where r.name operator(pg_catalog.~>=~) (v_folder || '/') and r.name operator(pg_catalog.~<~) (v_folder || '0')
-      ) as n join storage.objects as o on o.bucket_id = n.bucket_id and o.name = n.name
+      ) as n join storage.objects as o on o.id = n.id
       group by o.bucket_id
     )
     select b.bucket_id, (coalesce(s.size, 0) - coalesce(n.size, 0))::bigint, coalesce(r.size, 0)::bigint
@@ -202,6 +206,34 @@ begin
 end $$;
 revoke all on function private.storage_room(uuid, text) from public, anon, authenticated, service_role;
 
+-- Whether a type is one of those that a bucket takes: each exact or like image/*, all when there are none.
+create function private.takes_type(types text[], content_type text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_type text := lower(trim(split_part(content_type, ';', 1)));
+begin
+  return coalesce(cardinality(types), 0) = 0
+    or coalesce(v_type = any (types) or split_part(v_type, '/', 1) || '/*' = any (types), false);
+end $$;
+revoke all on function private.takes_type(text[], text) from public, anon, authenticated, service_role;
+
+-- Whether what is stored would be taken by a bucket, by its size and type. Storage asks that of what is uploaded only, not
+-- of what is copied or moved there.
+create function private.takes_object(bucket_id text, metadata jsonb)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select 1 from storage.buckets as b
+    where b.id = takes_object.bucket_id
+      and coalesce((metadata ->> 'size')::numeric <= b.file_size_limit, true)
+      and private.takes_type(b.allowed_mime_types, metadata ->> 'mimetype'));
+end $$;
+revoke all on function private.takes_object(text, jsonb) from public, anon, authenticated, service_role;
+
 -- Whether Storage may take an object of the caller's: what the policy for uploads asks, beside whose folder it is. It has
 -- the size that the client declared, which Storage holds it to; without one, it counts as the largest that the bucket
 -- takes. An upload URL is signed for what was reserved only, as its size is not known when it is signed, and only while
@@ -227,12 +259,18 @@ begin
   if not found or not exists (select 1 from auth.users as u where u.id = v_user) then
     return false;
   end if;
+  -- A copy has what was stored.
+  if metadata ? 'size' and not private.takes_object(may_upload.bucket_id, metadata) then
+    return false;
+  end if;
   -- What it takes the place of makes room.
   select greatest(
     coalesce((
       select (o.metadata ->> 'size')::numeric::bigint from storage.objects as o
       where o.bucket_id = may_upload.bucket_id and o.name = may_upload.name
-        and not exists (select 1 from private.storage_removals as r where r.bucket_id = o.bucket_id and r.name = o.name)), 0),
+        and not exists (
+          select 1 from private.storage_removals as r
+          where r.bucket_id = o.bucket_id and r.name = o.name and r.version is not distinct from o.version)), 0),
     coalesce((
       select u.file_size from public.file_uploads as u
       where u.user_id = v_user and u.status = 'pending' and u.bucket_name = may_upload.bucket_id

@@ -127,12 +127,12 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- The record of its upload is of the same file.
+  -- The record of its upload is of the same file, unless it was uploaded to another project, or to none.
   if not exists (
     select 1 from public.project_files as f where f.storage_path = old.storage_path and f.user_id = old.user_id) then
     delete from public.file_uploads as u
     where u.bucket_name = 'project-files' and u.file_path = old.storage_path and u.user_id = old.user_id
-      and u.status = 'complete' and u.upload_path is not null;
+      and u.project_id = old.project_id and u.status = 'complete' and u.upload_path is not null;
   end if;
   perform private.queue_removal(old.user_id, 'project-files', old.storage_path);
   return null;

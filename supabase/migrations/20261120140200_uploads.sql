@@ -73,8 +73,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_content_type';
   end if;
   select b.* into v_bucket from storage.buckets as b where b.id = rule.bucket_id;
-  if not (content_type = any (v_bucket.allowed_mime_types)
-    or split_part(content_type, '/', 1) || '/*' = any (v_bucket.allowed_mime_types)) then
+  if not private.takes_type(v_bucket.allowed_mime_types, content_type) then
     raise exception 'The bucket "%" does not take %', rule.bucket_id, content_type
       using errcode = 'PT422', detail = 'content_type_not_allowed '
         || jsonb_build_object('allowed', v_bucket.allowed_mime_types)::text;
@@ -207,6 +206,35 @@ begin
 end $$;
 revoke all on function private.give_up_uploads(integer, uuid) from public, anon, authenticated, service_role;
 
+-- Makes sure that a user may have an upload URL for so many bytes more, or go on with one whose bytes are counted already.
+-- Raises: PT413 storage_quota_exceeded; PT429 too_many_uploads.
+create function private.check_room(user_id uuid, bucket text, size bigint, is_counted boolean default false)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_room bigint := private.storage_room(user_id, bucket) + case when is_counted then size else 0 end;
+  v_open bigint;
+begin
+  select (select count(*) from public.file_uploads as u where u.user_id = check_room.user_id and u.status = 'pending')
+    + (select count(*) from private.spent_uploads as s
+      where s.user_id = check_room.user_id and s.expires_at > now()
+        and not exists (select 1 from storage.objects as o where o.bucket_id = s.bucket_id and o.name = s.name))
+    + case when is_counted then 0 else 1 end
+  into v_open;
+  if v_open > private.setting('files.open_uploads') then
+    raise exception 'There are % uploads that have not been completed', private.setting('files.open_uploads')
+      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete them, or wait until they expire';
+  end if;
+  if size > v_room then
+    raise exception 'Cannot store % bytes: there is room for %', size, greatest(v_room, 0)
+      using errcode = 'PT413', detail = 'storage_quota_exceeded '
+        || jsonb_build_object('available', greatest(v_room, 0), 'required', size)::text,
+        hint = 'Delete files, or ask for more room';
+  end if;
+end $$;
+revoke all on function private.check_room(uuid, text, bigint, boolean) from public, anon, authenticated, service_role;
+
 -- Reserves an upload: checks the bucket's rules and the user's right to the target, sets the bytes aside, chooses where
 -- they go and records it as pending. The reservations of one user come one after the other: what fits is exact however
 -- many come at once. actor is user or service.
@@ -238,7 +266,6 @@ declare
   v_id uuid := gen_random_uuid();
   v_extension text := private.file_extension(content_type, name);
   v_path text;
-  v_room bigint;
 begin
   insert into private.storage_accounts (user_id)
   select u.id from auth.users as u where u.id = reserve_upload.user_id
@@ -262,6 +289,10 @@ begin
         using errcode = 'PT409', detail = case v_upload.status when 'complete' then 'upload_already_complete'
           else 'upload_expired' end, hint = 'Use a new key for a new upload';
     end if;
+    -- Its URL can bring as much again as it has.
+    perform private.check_room(user_id, v_upload.bucket_name, greatest(v_upload.file_size,
+      (select (o.metadata ->> 'size')::bigint from storage.objects as o
+        where o.bucket_id = v_upload.bucket_name and o.name = v_upload.upload_path)), is_counted => true);
     return private.upload_reservation(v_upload, true);
   end if;
 
@@ -273,21 +304,7 @@ begin
   perform private.check_file(v_rule, name, size, content_type);
   perform private.lock_upload_target(v_rule, user_id, project_id, chat_id);
 
-  if (select count(*) from public.file_uploads as u where u.user_id = reserve_upload.user_id and u.status = 'pending')
-    + (select count(*) from private.spent_uploads as s
-      where s.user_id = reserve_upload.user_id and s.expires_at > now()
-        and not exists (select 1 from storage.objects as o where o.bucket_id = s.bucket_id and o.name = s.name))
-    >= private.setting('files.open_uploads') then
-    raise exception 'There are % uploads that have not been completed', private.setting('files.open_uploads')
-      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete them, or wait until they expire';
-  end if;
-  v_room := private.storage_room(user_id, bucket);
-  if size > v_room then
-    raise exception 'Cannot store % bytes: there is room for %', size, greatest(v_room, 0)
-      using errcode = 'PT413', detail = 'storage_quota_exceeded '
-        || jsonb_build_object('available', greatest(v_room, 0), 'required', size)::text,
-        hint = 'Delete files, or ask for more room';
-  end if;
+  perform private.check_room(user_id, bucket, size);
 
   v_path := replace(replace(replace(replace(v_rule.path, '{user_id}', user_id::text),
     '{chat_id}', coalesce(chat_id::text, '')), '{id}', v_id::text), '{extension}', v_extension);

@@ -73,3 +73,62 @@ test("a client that uploads directly is held to the quota", async () => {
   await own.remove([`${user.id}/a`]);
   assert.deepEqual(await usage(user), { used: 0, reserved: 600 });
 });
+
+test("an upload URL brings one file, wherever a client moves or copies that", async () => {
+  const user = await signUp();
+  await setQuota(user, 1000);
+  const headers = { "idempotency-key": crypto.randomUUID() };
+  const declared = { bucket: "app_storage", size: 1, content_type: "application/octet-stream" };
+  const reserved = await reserve(user, declared, { headers });
+  const put = () => send(reserved, new Uint8Array(2000), declared.content_type);
+  assert.equal((await put()).error, null);
+  const own = user.client.storage.from("app_storage");
+  const { upload_path } = reserved.body;
+  const kept = `${user.id}/kept`;
+  const violation = /row-level security/;
+  const elsewhere = { destinationBucket: "project-files" };
+  assert.match((await own.move(upload_path, kept)).error?.message ?? "", violation);
+  assert.match((await own.move(upload_path, kept, elsewhere)).error?.message ?? "", violation);
+  assert.match((await own.copy(upload_path, kept)).error?.message ?? "", violation);
+  assert.match((await put()).error?.message ?? "", /already exists/);
+  assert.deepEqual(await usage(user), { used: 0, reserved: 2000 });
+  const again = await reserve(user, declared, { headers });
+  assert.deepEqual([again.status, again.body.code], [413, "storage_quota_exceeded"]);
+  assert.deepEqual([again.body.available, again.body.required], [1000, 2000]);
+  assert.equal((await complete(user, reserved)).body.code, "upload_rejected");
+  assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
+});
+
+test("what is written where something is to be removed counts", async () => {
+  const user = await signUp();
+  const paths: string[] = (await Promise.all([upload(user), upload(user), upload(user)]))
+    .map(({ body }) => body.path);
+  await setQuota(user, 1000);
+  await user.client.from("file_uploads").delete().in("file_path", paths);
+  assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
+  const file = new Blob(["x".repeat(900)], { type: "text/plain" });
+  const answers = [];
+  for (const path of paths) {
+    answers.push(
+      await user.client.storage.from("chat_attachments").upload(path, file, { upsert: true }),
+    );
+  }
+  assert.deepEqual(answers.map(({ error }) => error === null), [true, false, false]);
+  assert.deepEqual(await usage(user), { used: 900, reserved: 0 });
+});
+
+test("a client moves what it has stored, to where it would be taken", async () => {
+  const user = await signUp();
+  const own = user.client.storage.from("app_storage");
+  const page = new Blob(["<p>"], { type: "text/html" });
+  assert.equal((await own.upload(`${user.id}/a`, page)).error, null);
+  assert.equal((await own.move(`${user.id}/a`, `${user.id}/b`)).error, null);
+  for (const destinationBucket of ["avatars", "chat_attachments"]) {
+    const options = { destinationBucket };
+    const moved = await own.move(`${user.id}/b`, `${user.id}/c`, options);
+    assert.match(moved.error?.message ?? "", /row-level security/);
+    const copied = await own.copy(`${user.id}/b`, `${user.id}/c`, options);
+    assert.match(copied.error?.message ?? "", /row-level security/);
+  }
+  assert.deepEqual(await usage(user), { used: 3, reserved: 0 });
+});

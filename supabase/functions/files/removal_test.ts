@@ -132,6 +132,36 @@ test("deleting a chat takes along its images, and not those that another lists",
   assert.deepEqual(await stored(user), [`chat-images/${shared}`]);
 });
 
+test("a file of one project stays when another that lists it too is deleted", async () => {
+  const user = await signUp();
+  const newProject = async (title: string) => {
+    const { data } = await user.client.from("projects").insert({ user_id: user.id, title })
+      .select().single();
+    return data?.id ?? "";
+  };
+  const [project_id, other] = [await newProject("One"), await newProject("Two")];
+  const { body } = await upload(user, PNG, { bucket: "project-files", project_id });
+  const { error } = await user.client.from("project_files").insert({
+    project_id: other,
+    file_name: "a",
+    storage_path: body.path,
+    file_type: "x",
+    file_size: PNG.length,
+  });
+  assert.equal(error, null);
+  const remove = async (project_id: string) => {
+    const permanent = { user_id: user.id, project_id, permanent: true };
+    assert.equal((await service.rpc("delete_project", permanent)).error, null);
+    await runQueue();
+  };
+  await remove(other);
+  assert.deepEqual(await stored(user), [`project-files/${body.path}`]);
+  const { data } = await user.client.from("file_uploads").select("project_id");
+  assert.deepEqual(data, [{ project_id }]);
+  await remove(project_id);
+  assert.deepEqual(await stored(user), []);
+});
+
 test("what Storage does not remove stays queued with the reason, holds up nothing else, and is tried again", async () => {
   const user = await signUp();
   await upload(user);

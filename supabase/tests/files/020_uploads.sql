@@ -170,6 +170,18 @@ select results_eq(format('select stored from delete_files(%L, %L, array[%L])', t
   tests.user_id('stranger') || '/theirs'), 'values (false)', 'a record that names another''s object goes without it');
 select is(pg_temp.usage(actor => 'stranger'), '7 used, 0 reserved', 'which stays');
 
+-- a clone names what is complete
+insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name)
+values (tests.user_id('owner'), pg_temp.id('own'), 'done', tests.user_id('owner') || '/done', 'chat_attachments');
+select pg_temp.reserve(project_id => pg_temp.id('own'), name => 'pending');
+create temp table clone as select * from clone_project(tests.user_id('owner'), pg_temp.id('own'), with_files => true);
+select is(files, 1, 'a clone has the files that there are') from clone;
+select results_eq(
+  $$ select u.file_name, u.status from file_uploads as u, clone as c where u.project_id = (c.project ->> 'id')::uuid $$,
+  $$ values ('done', 'complete') $$, 'and not what is yet to be uploaded');
+delete from file_uploads;
+delete from private.spent_uploads;
+
 -- expiry ----------------------------------------------------------------------------------------------
 truncate r;
 insert into r select * from pg_temp.reserve(size => 100);
@@ -242,6 +254,14 @@ update file_uploads u set expires_at = now() + interval '1 minute' from r where 
 select is((a).id::text || (a).replayed || ((a).expires_at > now() + interval '2 hours'), r.id || 'truetrue',
   'the same key is the same upload, held anew') from r cross join pg_temp.reserve(key => 'k') as a;
 select is(tests.refusal($$ select pg_temp.reserve(key => 'k', size => 7) $$), 'PT422 idempotency_key_reused', 'and no other');
+select set_storage_quota(tests.user_id('owner'), used + 100) from get_storage_usage(tests.user_id('owner')) where bucket is null;
+select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'no refusal', 'while there is room for it');
+select pg_temp.store(r.bucket, r.path, 5000) from r;
+select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT413 storage_quota_exceeded', 'and not when it has brought more');
+select set_storage_quota(tests.user_id('owner'), null);
+update private.settings set minimum = 0, value = 0 where name = 'files.open_uploads';
+select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT429 too_many_uploads', 'nor when there are too many');
+update private.settings set minimum = 1, value = 200 where name = 'files.open_uploads';
 select pg_temp.store(r.bucket, r.path, 100), complete_upload(tests.user_id('owner'), r.id) from r;
 select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT409 upload_already_complete', 'complete, it is not begun again');
 delete from file_uploads u using r where u.id = r.id;

@@ -93,6 +93,20 @@ delete from project_files;
 select is((select count(*) from file_uploads) || pg_temp.queued(), '0project-files shared.enc',
   'a project''s file takes along the record of its upload');
 truncate private.storage_removals, private.spent_uploads;
+-- Not that of an upload to another project, or to none.
+insert into projects (id, user_id, title) select pg_temp.id(t), tests.user_id('owner'), t from unnest(array['p1', 'p2']) as t;
+select pg_temp.store('project-files', f) from unnest(array['p1.enc', 'none.enc']) as f;
+insert into file_uploads (user_id, project_id, file_name, file_path, upload_path, expires_at, bucket_name)
+select tests.user_id('owner'), c.project, 'f', pg_temp.path(c.file), pg_temp.path(c.file), now(), 'project-files'
+from (values ('p1.enc', pg_temp.id('p1')), ('none.enc', null)) as c (file, project);
+select pg_temp.project_file(pg_temp.id('p2'), f) from unnest(array['p1.enc', 'none.enc']) as f;
+select delete_project(tests.user_id('owner'), pg_temp.id('p2'), true);
+select is(pg_temp.queued(), '', 'a project does not take along what was uploaded to another, or to none');
+select is((select count(*) from file_uploads), 2::bigint, 'nor the records of it');
+select delete_project(tests.user_id('owner'), pg_temp.id('p1'), true);
+select is(pg_temp.queued(), 'project-files p1.enc', 'which go along with theirs');
+delete from file_uploads;
+truncate private.storage_removals, private.spent_uploads;
 
 -- a chat ----------------------------------------------------------------------------------------------
 insert into encrypted_chats (id, user_id, encrypted_data, image_paths)

@@ -81,6 +81,7 @@ alter table public.file_uploads
   add column upload_path text,
   add column expires_at timestamptz,
   add column verified_at timestamptz,
+  add column replaced_version text,
   add constraint file_uploads_status_check check (status in ('pending', 'complete')),
   add constraint file_uploads_pending_check check (status = 'complete'
     or (upload_path is not null and expires_at is not null and file_size is not null)),
@@ -95,6 +96,8 @@ comment on column public.file_uploads.expires_at is
   'Until when the reservation holds; the upload URL is not good for longer';
 comment on column public.file_uploads.verified_at is
   'When what was uploaded was found to be as declared, and was about to take the place of another file';
+comment on column public.file_uploads.replaced_version is
+  'The version of what was in that place when it was verified: what has another has been written since. Null when there was nothing';
 
 create index file_uploads_user_chat on public.file_uploads (user_id, chat_id);
 create index file_uploads_object on public.file_uploads (bucket_name, file_path);

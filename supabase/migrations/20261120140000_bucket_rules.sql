@@ -47,7 +47,7 @@ insert into private.bucket_rules (bucket_id, path, max_file_size, is_opaque) val
 insert into private.settings (name, value, unit, minimum, maximum, description) values
   ('files.owner_quota', 1073741824, 'bytes', 0, 1099511627776,
     'What one user may have in all buckets together, unless set_storage_quota has said otherwise'),
-  ('files.open_uploads', 200, 'uploads', 1, 100000,
+  ('files.open_uploads', 60, 'uploads', 1, 100000,
     'Upload URLs of one user that may be good at once: each can bring as much as its bucket takes, whatever was declared');
 
 -- storage_accounts ----------------------------------------------------------------------------------

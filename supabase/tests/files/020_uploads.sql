@@ -52,6 +52,8 @@ select bag_eq($$ select bucket_id, path, max_file_size, is_opaque from private.b
     ('app_storage', '{user_id}/{id}.{extension}', 52428800, false) $$,
   'those of the data model, and of Chuk Chat what 10 MiB are when they are encrypted');
 select is(private.setting('files.owner_quota'), 1073741824::numeric, 'a user has 1 GiB');
+select is(private.setting('files.open_uploads') * max(max_file_size), 3145728000::numeric,
+  'and what open upload URLs could bring beyond that is at most 3 GB') from private.bucket_rules;
 select throws_ok($$ update private.bucket_rules set upload_seconds = 7200 $$, '23514', null,
   'a reservation holds longer than the URL is good for');
 
@@ -245,7 +247,7 @@ delete from file_uploads where status = 'pending';
 select is(pg_temp.refusal('chat_attachments', 1, 'image/png', 'a'), 'PT429 too_many_uploads',
   'nor by giving them up while their URLs are good');
 delete from private.spent_uploads;
-update private.settings set value = 200 where name = 'files.open_uploads';
+update private.settings set value = 60 where name = 'files.open_uploads';
 
 -- a key -----------------------------------------------------------------------------------------------
 truncate r;
@@ -261,7 +263,7 @@ select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT413 storag
 select set_storage_quota(tests.user_id('owner'), null);
 update private.settings set minimum = 0, value = 0 where name = 'files.open_uploads';
 select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT429 too_many_uploads', 'nor when there are too many');
-update private.settings set minimum = 1, value = 200 where name = 'files.open_uploads';
+update private.settings set minimum = 1, value = 60 where name = 'files.open_uploads';
 select pg_temp.store(r.bucket, r.path, 100), complete_upload(tests.user_id('owner'), r.id) from r;
 select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT409 upload_already_complete', 'complete, it is not begun again');
 delete from file_uploads u using r where u.id = r.id;

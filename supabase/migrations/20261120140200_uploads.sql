@@ -404,7 +404,7 @@ begin
     if private.is_in_place(v_other) then
       perform private.finish_upload(v_other);
     else
-      update public.file_uploads as u set verified_at = null, replaced_version = null where u.id = v_other.id;
+      update public.file_uploads as u set verified_at = null where u.id = v_other.id;
     end if;
   end loop;
   update public.file_uploads as u

@@ -47,7 +47,7 @@ insert into private.bucket_rules (bucket_id, path, max_file_size, is_opaque) val
 insert into private.settings (name, value, unit, minimum, maximum, description) values
   ('files.owner_quota', 1073741824, 'bytes', 0, 1099511627776,
     'What one user may have in all buckets together, unless set_storage_quota has said otherwise'),
-  ('files.open_uploads', 200, 'uploads', 1, 100000,
+  ('files.open_uploads', 60, 'uploads', 1, 100000,
     'Upload URLs of one user that may be good at once: each can bring as much as its bucket takes, whatever was declared');
 
 -- storage_accounts ----------------------------------------------------------------------------------
@@ -81,6 +81,7 @@ alter table public.file_uploads
   add column upload_path text,
   add column expires_at timestamptz,
   add column verified_at timestamptz,
+  add column replaced_version text,
   add constraint file_uploads_status_check check (status in ('pending', 'complete')),
   add constraint file_uploads_pending_check check (status = 'complete'
     or (upload_path is not null and expires_at is not null and file_size is not null)),
@@ -95,6 +96,8 @@ comment on column public.file_uploads.expires_at is
   'Until when the reservation holds; the upload URL is not good for longer';
 comment on column public.file_uploads.verified_at is
   'When what was uploaded was found to be as declared, and was about to take the place of another file';
+comment on column public.file_uploads.replaced_version is
+  'The version of what was in that place when it was verified: what has another has been written since. Null when there was nothing';
 
 create index file_uploads_user_chat on public.file_uploads (user_id, chat_id);
 create index file_uploads_object on public.file_uploads (bucket_name, file_path);

@@ -132,7 +132,8 @@ revoke all on function private.lock_upload_target(private.bucket_rules, uuid, uu
 
 -- reserve_upload ------------------------------------------------------------------------------------
 
--- Whether the file of an upload is where it belongs, with the size that it has.
+-- Whether the file of an upload is where it belongs, with the size that it has: one that replaces another, once that place
+-- was written since it was verified.
 create function private.is_in_place(upload public.file_uploads)
 returns boolean
 language plpgsql stable set search_path = ''
@@ -141,7 +142,8 @@ begin
   return exists (
     select 1 from storage.objects as o
     where o.bucket_id = upload.bucket_name and o.name = upload.file_path
-      and (o.metadata ->> 'size')::numeric = upload.file_size);
+      and (o.metadata ->> 'size')::numeric = upload.file_size
+      and (upload.upload_path = upload.file_path or o.version is distinct from upload.replaced_version));
 end $$;
 revoke all on function private.is_in_place(public.file_uploads) from public, anon, authenticated, service_role;
 
@@ -364,7 +366,8 @@ grant execute on function public.get_upload(uuid, uuid) to service_role;
 
 -- Notes that what was uploaded is as declared, before it takes the place of another file: if whoever puts it there is
 -- interrupted, the upload is completed by the next who comes by. Until it is complete, nothing in that place is removed;
--- whoever is removing it already ends first.
+-- whoever is removing it already ends first. The place is this upload's alone for five minutes, the longest that a
+-- function lives and more; then one that comes by completes it, if it was written, or takes its turn.
 -- Definer: as reserve_upload. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired; PT503 try_again.
 create function public.verify_upload(user_id uuid, upload_id uuid)
@@ -372,17 +375,46 @@ returns public.upload_reservation
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_upload public.file_uploads := private.lock_upload(user_id, upload_id);
+  v_upload public.file_uploads;
+  v_other public.file_uploads;
 begin
-  if v_upload.status = 'pending' then
-    if exists (
-      select 1 from private.storage_removals as r
-      where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path and r.due_at > now() and r.last_error is null) then
-      raise exception 'What was at "%" is being removed', v_upload.file_path
+  -- Those of one user come one after the other, and before the lock of an upload, as in reserve_upload.
+  perform from private.storage_accounts as a where a.user_id = verify_upload.user_id for update;
+  v_upload := private.lock_upload(user_id, upload_id);
+  if v_upload.status <> 'pending' then
+    return private.upload_reservation(v_upload);
+  end if;
+  if exists (
+    select 1 from private.storage_removals as r
+    where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path and r.due_at > now() and r.last_error is null) then
+    raise exception 'What was at "%" is being removed', v_upload.file_path
+      using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
+  end if;
+  for v_other in
+    select u.* from public.file_uploads as u
+    where u.user_id = v_upload.user_id and u.status = 'pending' and u.bucket_name = v_upload.bucket_name
+      and u.file_path = v_upload.file_path and u.id <> v_upload.id and u.verified_at is not null
+    order by u.id
+    for update
+  loop
+    if v_other.verified_at > now() - interval '5 minutes' then
+      raise exception 'Another file is being put at "%"', v_upload.file_path
         using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
     end if;
-    update public.file_uploads as u set verified_at = now() where u.id = v_upload.id returning u.* into v_upload;
-  end if;
+    if private.is_in_place(v_other) then
+      perform private.finish_upload(v_other);
+    else
+      update public.file_uploads as u set verified_at = null where u.id = v_other.id;
+    end if;
+  end loop;
+  update public.file_uploads as u
+  set verified_at = now(),
+    -- Whoever tries again may have written it the first time.
+    replaced_version = case when u.verified_at is null then
+      (select o.version from storage.objects as o where o.bucket_id = u.bucket_name and o.name = u.file_path)
+      else u.replaced_version end
+  where u.id = v_upload.id
+  returning u.* into v_upload;
   return private.upload_reservation(v_upload);
 end $$;
 revoke all on function public.verify_upload(uuid, uuid) from public, anon, authenticated;

@@ -1050,6 +1050,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "replaced_version": string | null;
           "status": string;
           "updated_at": string;
           "upload_path": string | null;
@@ -1070,6 +1071,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
           "upload_path"?: string | null;
@@ -1089,6 +1091,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
           "upload_path"?: string | null;

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 
 import { envelope } from "../_testing/envelope.ts";
-import { invoke, serviceClient, signUp, test, until } from "../_testing/testing.ts";
+import {
+  invoke,
+  serviceClient,
+  signUp,
+  soak,
+  test,
+  until,
+  withDatabase,
+} from "../_testing/testing.ts";
 import {
   complete,
   GIF,
@@ -195,6 +203,57 @@ test("an avatar is replaced when the new one is complete, and not before", async
   assert.deepEqual(await usage(user), { used: GIF.length, reserved: 0 });
   const { data } = await user.client.from("file_uploads").select("id");
   assert.deepEqual(data, [{ id: reserved.body.id }]);
+});
+
+test("an avatar that was not written when its time was over does not count as the new one", async () => {
+  const user = await signUp();
+  const service = serviceClient();
+  const old = await upload(user, PNG, { bucket: "avatars" });
+  const bytes = new Uint8Array(PNG);
+  bytes[bytes.length - 1] = 0;
+  for (const isWritten of [false, true]) {
+    const reserved = await reserve(user, { bucket: "avatars" });
+    await send(reserved, bytes);
+    const { id: upload_id, bucket, upload_path, path } = reserved.body;
+    const verified = await service.rpc("verify_upload", { user_id: user.id, upload_id });
+    assert.equal(verified.error, null);
+    if (isWritten) {
+      const { error } = await service.storage.from(bucket).setHeader("x-upsert", "true")
+        .copy(upload_path, path);
+      assert.equal(error, null);
+    }
+    await withDatabase((sql) =>
+      sql`update file_uploads set expires_at = now() where id = ${upload_id}`
+    );
+    await service.rpc("expire_uploads", {});
+    const { data } = await service.storage.from(bucket).download(path);
+    assert.deepEqual(new Uint8Array(await data!.arrayBuffer()), isWritten ? bytes : PNG);
+    const { data: records } = await user.client.from("file_uploads").select("id, status");
+    const id = isWritten ? upload_id : old.body.id;
+    assert.deepEqual(records, [{ id, status: "complete" }]);
+  }
+});
+
+test("of two avatars at once, each is completed, or waits for the other", async () => {
+  const user = await signUp();
+  for (let round = 0; round < Math.ceil(5 * soak); round++) {
+    const files = [PNG, new Uint8Array([...PNG, 0, 0, 0])];
+    const reserved = await Promise.all(
+      files.map((bytes) => reserve(user, { bucket: "user-avatars", size: bytes.length })),
+    );
+    await Promise.all(reserved.map((one, at) => send(one, files[at]!)));
+    const answers = await Promise.all(reserved.map((one) => complete(user, one)));
+    assert.ok(answers.some(({ status }) => status === 200));
+    for (const [at, { status, body }] of answers.entries()) {
+      if (status === 200) continue;
+      assert.deepEqual([status, body.code], [503, "try_again"]);
+      assert.equal((await complete(user, reserved[at]!)).status, 200);
+    }
+    const { data } = await user.client.from("file_uploads").select("file_size");
+    const { data: file } = await user.client.storage.from("user-avatars")
+      .download(`${user.id}/avatar.png`);
+    assert.deepEqual(data, [{ file_size: file?.size }]);
+  }
 });
 
 test("the same key reserves once, and renews the URL", async () => {

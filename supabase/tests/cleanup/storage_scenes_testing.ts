@@ -76,8 +76,8 @@ export const STORAGE_SCENES: Record<string, Scene> = {
           select 'avatars', ${path(label)} || 'spent', ${id(label, "user")}, ${
           when("-61 minutes", "-50 minutes")
         } from ${series};
-        insert into storage.objects (bucket_id, name, metadata)
-          select 'avatars', ${path(label)} || kind, '{"size": 1}'
+        insert into storage.objects (bucket_id, name, version, metadata)
+          select 'avatars', ${path(label)} || kind, 'written since', '{"size": 1}'
           from ${series}, unnest(array['', 'new', 'spent']) as kind where n % 4 = 0 or kind <> 'new'`,
       );
     },

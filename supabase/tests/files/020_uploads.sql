@@ -52,6 +52,8 @@ select bag_eq($$ select bucket_id, path, max_file_size, is_opaque from private.b
     ('app_storage', '{user_id}/{id}.{extension}', 52428800, false) $$,
   'those of the data model, and of Chuk Chat what 10 MiB are when they are encrypted');
 select is(private.setting('files.owner_quota'), 1073741824::numeric, 'a user has 1 GiB');
+select is(private.setting('files.open_uploads') * max(max_file_size), 3145728000::numeric,
+  'and what open upload URLs could bring beyond that is at most 3 GB') from private.bucket_rules;
 select throws_ok($$ update private.bucket_rules set upload_seconds = 7200 $$, '23514', null,
   'a reservation holds longer than the URL is good for');
 
@@ -245,7 +247,7 @@ delete from file_uploads where status = 'pending';
 select is(pg_temp.refusal('chat_attachments', 1, 'image/png', 'a'), 'PT429 too_many_uploads',
   'nor by giving them up while their URLs are good');
 delete from private.spent_uploads;
-update private.settings set value = 200 where name = 'files.open_uploads';
+update private.settings set value = 60 where name = 'files.open_uploads';
 
 -- a key -----------------------------------------------------------------------------------------------
 truncate r;
@@ -261,7 +263,7 @@ select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT413 storag
 select set_storage_quota(tests.user_id('owner'), null);
 update private.settings set minimum = 0, value = 0 where name = 'files.open_uploads';
 select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT429 too_many_uploads', 'nor when there are too many');
-update private.settings set minimum = 1, value = 200 where name = 'files.open_uploads';
+update private.settings set minimum = 1, value = 60 where name = 'files.open_uploads';
 select pg_temp.store(r.bucket, r.path, 100), complete_upload(tests.user_id('owner'), r.id) from r;
 select is(tests.refusal($$ select pg_temp.reserve(key => 'k') $$), 'PT409 upload_already_complete', 'complete, it is not begun again');
 delete from file_uploads u using r where u.id = r.id;
@@ -325,13 +327,71 @@ select is_empty($$ select 1 from file_uploads u join r using (id) $$, 'interrupt
 select is(u.file_size, 40::bigint, 'and the old one stays') from file_uploads u where bucket_name = 'avatars';
 truncate r;
 insert into r select * from pg_temp.reserve('avatars', 30, 'image/png');
-select pg_temp.store(r.bucket, p, 30) from r cross join unnest(array[r.upload_path, r.path]) as p;
+select pg_temp.store(r.bucket, r.upload_path, 30) from r;
 select verify_upload(tests.user_id('owner'), r.id) from r;
+select pg_temp.store(r.bucket, r.path, 30) from r;
 update file_uploads u set expires_at = now() from r where u.id = r.id;
 select expire_uploads();
 select results_eq($$ select u.id, u.status from file_uploads u where bucket_name = 'avatars' $$, $$ select id, 'complete' from r $$,
   'interrupted after, it is completed');
 select is(pg_temp.usage('avatars'), '30 used, 0 reserved', 'and counts');
+
+-- by one of the same size
+create temp table later as table r with no data;
+create function pg_temp.verify() returns text language sql as $$
+  select tests.refusal(format('select verify_upload(%L, %L)', tests.user_id('owner'), r.id)) from r
+$$;
+create function pg_temp.complete_or_not() returns text language sql as $$
+  select tests.refusal(format('select complete_upload(%L, %L)', tests.user_id('owner'), r.id)) from r
+$$;
+create temp table old as select id from file_uploads where bucket_name = 'avatars';
+truncate r;
+insert into r select * from pg_temp.reserve('avatars', 30, 'image/png');
+select pg_temp.store(r.bucket, r.upload_path, 30) from r;
+select is(pg_temp.verify(), 'no refusal', 'a new one may be as large as the old one');
+select is(pg_temp.complete_or_not(), 'PT409 upload_missing', 'and is not complete before it is written');
+update file_uploads u set expires_at = now() from r where u.id = r.id;
+select expire_uploads();
+select results_eq($$ select id from file_uploads where bucket_name = 'avatars' $$, $$ table old $$,
+  'interrupted before, it is given up, and the old one stays');
+truncate r;
+insert into r select * from pg_temp.reserve('avatars', 30, 'image/png');
+select pg_temp.store(r.bucket, r.upload_path, 30) from r;
+select pg_temp.verify();
+select pg_temp.store(r.bucket, r.path, 30) from r;
+select pg_temp.verify();
+update file_uploads u set expires_at = now() from r where u.id = r.id;
+select expire_uploads();
+select results_eq($$ select id, status from file_uploads where bucket_name = 'avatars' $$, $$ select id, 'complete' from r $$,
+  'interrupted after, when it was tried again, it is completed');
+
+-- two at once
+truncate r;
+insert into r select * from pg_temp.reserve('avatars', 20, 'image/png');
+insert into later select * from pg_temp.reserve('avatars', 50, 'image/png');
+select pg_temp.store(bucket, upload_path, 20) from r;
+select pg_temp.store(bucket, upload_path, 50) from later;
+select is(pg_temp.verify(), 'no refusal', 'the first to come');
+select is(tests.refusal(format('select verify_upload(%L, %L)', tests.user_id('owner'), id)), 'PT503 try_again',
+  'has the place for itself') from later;
+select is(pg_temp.verify(), 'no refusal', 'as often as it comes');
+update file_uploads u set verified_at = now() - interval '5 minutes' from r where u.id = r.id;
+select is(tests.refusal(format('select verify_upload(%L, %L)', tests.user_id('owner'), id)), 'no refusal',
+  'for as long as whoever writes it may live') from later;
+select pg_temp.store(bucket, path, 50) from later;
+select is(pg_temp.verify(), 'PT503 try_again', 'then it waits for the other');
+select complete_upload(tests.user_id('owner'), id) from later;
+select is(pg_temp.verify(), 'no refusal', 'and has the place again');
+select pg_temp.store(bucket, path, 20) from r;
+update file_uploads u set verified_at = now() - interval '5 minutes' from r where u.id = r.id;
+truncate later;
+insert into later select * from pg_temp.reserve('avatars', 50, 'image/png');
+select verify_upload(tests.user_id('owner'), id) from later;
+select is(u.status, 'complete', 'one that was written, but not completed, is completed by the next') from file_uploads u join r using (id);
+select is(u.replaced_version, o.version, 'which replaces it')
+from file_uploads u join later using (id) join storage.objects o on o.bucket_id = later.bucket and o.name = later.path;
+delete from file_uploads;
+delete from private.spent_uploads;
 
 -- clients ---------------------------------------------------------------------------------------------
 truncate r;

@@ -15,10 +15,13 @@ import {
   withScene,
 } from "./saving_testing.ts";
 
-const ANSWERS = Math.min(300, Math.ceil(60 * soak));
+const ANSWERS = Math.min(300, Math.ceil(200 * soak));
 
-/** How often, at least, something has to have come about that is left to chance. */
-const FAIR = ANSWERS / 20;
+/**
+ * How often, at least, something has to have come about that is left to chance. A process is loaded anew after each kill:
+ * the faster the machine saves, the fewer kills there are to so many answers.
+ */
+const FAIR = ANSWERS / 60;
 
 /** Saves each answer with one request, whether that is answered or not. */
 async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {

@@ -25,6 +25,9 @@ test("a message without a number never replaces one that somebody else writes di
   const codes = new Set(answers.flatMap((answer) => answer.error?.code ?? []));
   assert.deepEqual([...codes].filter((code) => code !== "23505"), []);
   const written = answers.filter((answer) => answer.error === null).length;
+  const late = await client.from("messages")
+    .insert({ project_id: project.id, role: "user", content: "late", sequence_number: 0 });
+  assert.equal(late.error?.code, "23505");
   const { data: messages } = await client.from("messages").select("content");
   assert.equal(new Set(messages?.map((message) => message.content)).size, written);
 });

@@ -1,0 +1,269 @@
+-- Teams and their members, their usage limits, and what they pay.
+
+create type public.subscription_status_enum as enum (
+  'active', 'canceled', 'past_due', 'unpaid', 'incomplete');
+
+-- teams ------------------------------------------------------------------------------------------
+
+create table public.teams (
+  id uuid primary key default gen_random_uuid(),
+  name text not null,
+  tier text not null default 'free',
+  email text,
+  stripe_customer_id text,
+  stripe_subscription_id text,
+  subscription_status public.subscription_status_enum not null default 'active',
+  current_period_start timestamptz,
+  current_period_end timestamptz,
+  cancel_at_period_end boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint teams_name_check check (name <> ''),
+  constraint teams_tier_check check (tier in ('free', 'pro', 'enterprise')),
+  constraint teams_stripe_customer_id_key unique (stripe_customer_id),
+  constraint teams_stripe_subscription_id_key unique (stripe_subscription_id)
+);
+comment on table public.teams is
+  'Organisations and their subscription. A new one is written by the server with its first member, an owner';
+
+alter table public.teams enable row level security;
+revoke all on public.teams from public, anon, authenticated, service_role;
+grant select on public.teams to authenticated;
+grant update (name, email, updated_at)
+  on public.teams to authenticated;
+grant select, insert, update, delete on public.teams to service_role;
+
+create trigger update_teams_updated_at before update on public.teams
+  for each row execute function public.update_updated_at_column();
+
+-- team_members -----------------------------------------------------------------------------------
+
+create table public.team_members (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  user_id uuid not null references auth.users (id) on delete cascade,
+  role text not null,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint team_members_role_check check (role in ('owner', 'admin', 'member')),
+  constraint team_members_unique unique (team_id, user_id)
+);
+comment on table public.team_members is 'Who belongs to a team, and as what';
+
+create index idx_team_members_user_id on public.team_members (user_id);
+
+alter table public.team_members enable row level security;
+revoke all on public.team_members from public, anon, authenticated, service_role;
+grant select on public.team_members to authenticated;
+grant insert (id, team_id, user_id, role, updated_at)
+  on public.team_members to authenticated;
+grant update (role, updated_at)
+  on public.team_members to authenticated;
+grant delete on public.team_members to authenticated;
+grant select, insert, update, delete on public.team_members to service_role;
+
+create trigger update_team_members_updated_at before update on public.team_members
+  for each row execute function public.update_updated_at_column();
+
+-- Membership ----------------------------------------------------------------------------------------
+
+-- The teams in which the caller is a member, with one of the given roles if any are given. A set that a query
+-- evaluates once, not a function per row.
+-- Definer: the policies of team_members ask it, and would ask themselves for ever otherwise (42P17).
+-- PL/pgSQL keeps the plan of its query for the session, SQL would plan it in every statement that asks.
+create function private.my_team_ids(roles text[] default null)
+returns setof uuid
+language plpgsql stable security definer set search_path = '' rows 10
+as $$
+begin
+  return query
+    select m.team_id from public.team_members as m
+    where m.user_id = (select auth.uid()) and (roles is null or m.role = any (roles));
+end $$;
+revoke all on function private.my_team_ids(text[]) from public, anon, authenticated, service_role;
+grant execute on function private.my_team_ids(text[]) to authenticated, service_role;
+
+create policy "members read their teams" on public.teams
+  for select to authenticated
+  using (id = any (array(select private.my_team_ids())));
+create policy "owners and admins update their teams" on public.teams
+  for update to authenticated
+  using (id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+  with check (id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+create policy "members read the members of their teams" on public.team_members
+  for select to authenticated
+  using (team_id = any (array(select private.my_team_ids())));
+create policy "owners add members, admins all but owners" on public.team_members
+  for insert to authenticated
+  with check (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))));
+create policy "owners change roles, admins all but those of owners" on public.team_members
+  for update to authenticated
+  using (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))))
+  with check (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))));
+create policy "owners remove members, admins all but owners, members themselves" on public.team_members
+  for delete to authenticated
+  using (team_id = any (array(select private.my_team_ids(array['owner'])))
+    or role <> 'owner' and (team_id = any (array(select private.my_team_ids(array['admin'])))
+      or user_id = (select auth.uid())));
+
+-- A team keeps an owner: the last one can neither leave nor be demoted. When the account of the last one is deleted,
+-- which nobody may stop, the longest-serving admin becomes owner, or else the longest-serving member.
+-- Definer: it counts owners whom the caller may not see.
+create function private.keep_team_owner()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- The lock makes two owners who leave at the same time leave one after the other.
+  perform 1 from public.teams as t where t.id = old.team_id for no key update;
+  if not found or exists (
+    select 1 from public.team_members as m where m.team_id = old.team_id and m.role = 'owner') then
+    return null;
+  end if;
+  if exists (select 1 from auth.users as u where u.id = old.user_id) then
+    raise exception 'A team keeps at least one owner' using errcode = 'PT409', detail = 'last_owner',
+      hint = 'Make another member an owner first, or delete the team';
+  end if;
+  update public.team_members as m set role = 'owner'
+  where m.id = (
+    select x.id from public.team_members as x where x.team_id = old.team_id
+    order by x.role = 'admin' desc, x.created_at, x.id limit 1);
+  return null;
+end $$;
+revoke all on function private.keep_team_owner() from public, anon, authenticated, service_role;
+
+create trigger keep_team_owner after update or delete on public.team_members
+  for each row when (old.role = 'owner') execute function private.keep_team_owner();
+
+-- Whose row it is puts it into a team of theirs, and out of it; the team's owners and admins, who may edit the
+-- row, do not. Checked when the team changes, not with every update: who has left a team keeps what is theirs.
+create function private.keep_team()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  -- The service, and a team that goes.
+  if (select auth.uid()) is null
+    or new.team_id is null and not exists (select 1 from public.teams as t where t.id = old.team_id) then
+    return new;
+  end if;
+  if old.user_id <> (select auth.uid())
+    or new.team_id is not null and new.team_id <> all (array(select private.my_team_ids())) then
+    raise exception 'Only its owner moves it, and only into a team of theirs' using errcode = '42501';
+  end if;
+  return new;
+end $$;
+revoke all on function private.keep_team() from public, anon, authenticated, service_role;
+create trigger forget_idempotency_keys after delete on public.teams
+  for each row execute function private.forget_idempotency_keys();
+
+-- team_usage_limits ------------------------------------------------------------------------------
+
+create table public.team_usage_limits (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  usage_type text not null,
+  limit_value integer not null default 0,
+  current_usage integer not null default 0,
+  period_start timestamptz not null default now(),
+  period_end timestamptz not null default now() + interval '1 month',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint team_usage_limits_usage_type_check check (
+    usage_type in ('github_imports', 'storage_mb', 'execution_time_seconds', 'api_calls')),
+  constraint team_usage_limits_limit_value_check check (limit_value >= 0),
+  constraint team_usage_limits_current_usage_check check (current_usage >= 0),
+  constraint team_usage_limits_unique unique (team_id, usage_type)
+);
+comment on table public.team_usage_limits is 'What a team may use in a period';
+
+alter table public.team_usage_limits enable row level security;
+revoke all on public.team_usage_limits from public, anon, authenticated, service_role;
+grant select on public.team_usage_limits to authenticated;
+grant select, insert, update, delete on public.team_usage_limits to service_role;
+
+create policy "members read the limits of their teams" on public.team_usage_limits
+  for select to authenticated
+  using (team_id = any (array(select private.my_team_ids())));
+
+create trigger update_team_usage_limits_updated_at before update on public.team_usage_limits
+  for each row execute function public.update_updated_at_column();
+
+-- billing_info -----------------------------------------------------------------------------------
+
+create table public.billing_info (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  company_name text not null,
+  company_email text not null,
+  tax_id text,
+  address text not null,
+  city text not null,
+  state text not null,
+  postal_code text not null,
+  country text not null default 'US',
+  payment_method text not null default 'card',
+  billing_cycle text not null default 'monthly',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint billing_info_team_id_key unique (team_id),
+  constraint billing_info_company_email_check check (company_email ~ '^[^@\s]+@[^@\s]+$'),
+  constraint billing_info_payment_method_check check (
+    payment_method in ('card', 'bank_transfer', 'invoice')),
+  constraint billing_info_billing_cycle_check check (billing_cycle in ('monthly', 'annual'))
+);
+comment on table public.billing_info is 'Invoice address of a team';
+
+alter table public.billing_info enable row level security;
+revoke all on public.billing_info from public, anon, authenticated, service_role;
+grant select on public.billing_info to authenticated;
+grant insert (id, team_id, company_name, company_email, tax_id, address, city, state, postal_code,
+  country, payment_method, billing_cycle, updated_at)
+  on public.billing_info to authenticated;
+grant update (team_id, company_name, company_email, tax_id, address, city, state, postal_code, country,
+  payment_method, billing_cycle, updated_at)
+  on public.billing_info to authenticated;
+grant select, insert, update, delete on public.billing_info to service_role;
+
+create policy "owners and admins read the billing details" on public.billing_info
+  for select to authenticated
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+create policy "owners and admins enter billing details" on public.billing_info
+  for insert to authenticated
+  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+create policy "owners and admins update the billing details" on public.billing_info
+  for update to authenticated
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+
+create trigger update_billing_info_updated_at before update on public.billing_info
+  for each row execute function public.update_updated_at_column();
+
+-- subscription_events ----------------------------------------------------------------------------
+
+create table public.subscription_events (
+  id uuid primary key default gen_random_uuid(),
+  team_id uuid not null references public.teams (id) on delete cascade,
+  stripe_event_id text,
+  event_type text not null,
+  event_data jsonb not null default '{}'::jsonb,
+  processed_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint subscription_events_stripe_event_id_key unique (stripe_event_id),
+  constraint subscription_events_event_type_check check (event_type <> '')
+);
+comment on table public.subscription_events is 'Subscription events received for a team';
+
+create index idx_subscription_events_team_id on public.subscription_events (team_id);
+
+alter table public.subscription_events enable row level security;
+revoke all on public.subscription_events from public, anon, authenticated, service_role;
+grant select on public.subscription_events to authenticated;
+grant select, insert, update, delete on public.subscription_events to service_role;
+
+create policy "owners and admins read subscription events" on public.subscription_events
+  for select to authenticated
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));

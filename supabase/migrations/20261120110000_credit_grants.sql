@@ -1,0 +1,494 @@
+-- Credit grants: where the credits of an account come from, how long they last, and which are spent first.
+
+-- credit_grants -------------------------------------------------------------------------------------
+
+create table public.credit_grants (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  category text not null,
+  amount numeric(15, 4) not null,
+  remaining numeric(15, 4) not null,
+  held numeric(15, 4) not null default 0,
+  priority smallint not null default 50,
+  status text not null,
+  effective_at timestamptz not null,
+  expires_at timestamptz,
+  source text not null,
+  external_reference text,
+  cost_basis numeric(18, 6),
+  currency text,
+  description text,
+  voided_at timestamptz,
+  voided_by text,
+  void_reason text,
+  created_at timestamptz not null,
+  spendable boolean not null generated always as (status = 'active' and remaining > held) stored,
+  constraint credit_grants_external_reference_key unique (external_reference),
+  constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount),
+  constraint credit_grants_ended_check check (status in ('pending', 'active') or remaining = held)
+-- Room on each page for the next version of its rows: else no update of a full page is heap-only.
+) with (fillfactor = 75);
+comment on table public.credit_grants is
+  'Credits that were paid for or given. Spent by priority, then earliest expiry, then age. Written by functions only.';
+comment on column public.credit_grants.category is 'paid or promotional';
+comment on column public.credit_grants.remaining is 'What has been neither spent nor ended; includes held';
+comment on column public.credit_grants.held is 'The part of remaining that holds have set aside: it outlasts the end of the grant';
+comment on column public.credit_grants.priority is '0 to 100, lower is spent first';
+comment on column public.credit_grants.status is
+  'pending before effective_at, then active until it is expired or voided';
+comment on column public.credit_grants.source is 'Where it comes from: signup, stripe, refund ...';
+comment on column public.credit_grants.external_reference is
+  'Id of the payment: the same payment never grants twice';
+comment on column public.credit_grants.cost_basis is 'Money paid for one credit, in currency (ISO 4217, lower case as Stripe has it)';
+comment on column public.credit_grants.spendable is 'Whether a charge can draw on it: the index of the spending order has only these';
+
+create trigger credit_grants_terms
+  before insert or update of category, amount, priority, effective_at, expires_at, source, external_reference, cost_basis,
+    currency, description on public.credit_grants
+  for each row when ((
+    new.category in ('paid', 'promotional')
+    and new.amount > 0 and new.amount <= 100000000000
+    and new.priority between 0 and 100
+    and new.expires_at > new.effective_at and isfinite(new.expires_at)
+    and isfinite(new.effective_at)
+    and char_length(new.source) between 1 and 50
+    and char_length(new.external_reference) between 1 and 255
+    and new.cost_basis >= 0 and num_nulls(new.cost_basis, new.currency) in (0, 2)
+    and new.currency ~ '^[a-z]{3}$'
+    and char_length(new.description) between 1 and 500) is false)
+  execute function private.refuse_row();
+create trigger credit_grants_status
+  before insert or update of status, voided_at, voided_by, void_reason on public.credit_grants
+  for each row when ((
+    new.status in ('pending', 'active', 'expired', 'voided')
+    and num_nulls(new.voided_at, new.voided_by, new.void_reason) = case new.status when 'voided' then 0 else 3 end
+    and char_length(new.voided_by) between 1 and 200 and char_length(new.void_reason) between 1 and 500) is false)
+  execute function private.refuse_row();
+
+create index credit_grants_account_id on public.credit_grants (account_id, created_at);
+create index credit_grants_pending on public.credit_grants (account_id, effective_at) where status = 'pending';
+-- remaining is in no index, so that a charge changes none (a heap-only update).
+create index credit_grants_spendable on public.credit_grants (account_id, priority, expires_at, created_at, id)
+  where spendable;
+
+alter table public.credit_grants enable row level security;
+revoke all on public.credit_grants from public, anon, authenticated, service_role;
+grant select on public.credit_grants to authenticated, service_role;
+
+create policy "owners read the grants of their accounts" on public.credit_grants
+  for select to authenticated using (account_id = any (array(select private.my_credit_account_ids())));
+
+-- Makes a grant count: posts its entry. A top-up that reaches the threshold arms the alert again; what a hold or a refund
+-- gives back does not, or every other request near the threshold would be a crossing.
+create function private.activate_credit_grant(
+  credit_grant public.credit_grants, at timestamptz, actor text, actor_id uuid default null
+)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_entry public.credit_transactions;
+begin
+  if credit_grant.status = 'pending' then
+    update public.credit_grants as g set status = 'active' where g.id = credit_grant.id;
+  end if;
+  v_entry.account_id := credit_grant.account_id;
+  v_entry.kind := 'grant';
+  v_entry.amount := credit_grant.amount;
+  v_entry.allocations := jsonb_build_array(private.credit_allocation(credit_grant.id, credit_grant.amount));
+  v_entry.description := credit_grant.description;
+  v_entry.actor := activate_credit_grant.actor;
+  v_entry.actor_id := activate_credit_grant.actor_id;
+  v_entry.created_at := at;
+  perform private.post_credit_entry(v_entry);
+  perform private.repay_credit_overdraft(credit_grant.account_id, at);
+  update public.credit_accounts as a set alert_armed = true
+  where a.id = credit_grant.account_id and not a.alert_armed
+    and a.balance - a.held + a.overdraft_limit >= a.alert_threshold;
+end $$;
+revoke all on function private.activate_credit_grant(public.credit_grants, timestamptz, text, uuid)
+  from public, anon, authenticated, service_role;
+
+-- Takes credits of a grant that has ended out of the account: what was free at its end, or what a hold gave back since.
+-- The grant's status says whether it expired or was voided.
+create function private.lapse_credits(credit_grant public.credit_grants, amount numeric, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_entry public.credit_transactions;
+begin
+  if amount = 0 then
+    return;
+  end if;
+  v_entry.account_id := credit_grant.account_id;
+  v_entry.kind := case credit_grant.status when 'voided' then 'void' else 'expire' end;
+  v_entry.amount := -lapse_credits.amount;
+  v_entry.allocations := jsonb_build_array(private.credit_allocation(credit_grant.id, -lapse_credits.amount));
+  v_entry.description := credit_grant.void_reason;
+  v_entry.actor := case credit_grant.status when 'voided' then 'service' else 'system' end;
+  v_entry.created_at := at;
+  perform private.post_credit_entry(v_entry);
+end $$;
+revoke all on function private.lapse_credits(public.credit_grants, numeric, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Ends a grant: what is free of it lapses at once, what holds have set aside when they give it back. status is expired,
+-- or voided, for which voided_by and void_reason are said. The caller holds the lock of the account.
+create function private.end_credit_grant(
+  credit_grant public.credit_grants,
+  status text,
+  at timestamptz,
+  voided_by text default null,
+  void_reason text default null
+)
+returns public.credit_grants
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  -- Of a grant that has not begun there is nothing in the account.
+  v_free numeric := case credit_grant.status when 'pending' then 0 else credit_grant.remaining - credit_grant.held end;
+begin
+  update public.credit_grants as g
+  set status = end_credit_grant.status, remaining = g.held,
+    voided_at = case end_credit_grant.status when 'voided' then end_credit_grant.at end,
+    voided_by = end_credit_grant.voided_by, void_reason = end_credit_grant.void_reason
+  where g.id = credit_grant.id
+  returning g.* into credit_grant;
+  perform private.lapse_credits(credit_grant, v_free, end_credit_grant.at);
+  return credit_grant;
+end $$;
+revoke all on function private.end_credit_grant(public.credit_grants, text, timestamptz, text, text)
+  from public, anon, authenticated, service_role;
+
+-- Opens the account of a user, with sign-up credits if any are given. Does nothing for a user who has one.
+create function private.open_credit_account(user_id uuid, signup_amount numeric)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_grant public.credit_grants;
+begin
+  insert into public.credit_accounts as a (user_id) values (open_credit_account.user_id)
+  on conflict on constraint credit_accounts_user_id_key do nothing
+  returning a.id into v_grant.account_id;
+
+  if v_grant.account_id is not null and signup_amount > 0 then
+    insert into public.credit_grants as g
+      (account_id, category, amount, remaining, status, effective_at, source, description, created_at)
+    values (v_grant.account_id, 'promotional', signup_amount, signup_amount, 'active', now(), 'signup',
+      'Sign-up credits', now())
+    returning g.* into v_grant;
+    perform private.activate_credit_grant(v_grant, null, 'system');
+  end if;
+end $$;
+revoke all on function private.open_credit_account(uuid, numeric) from public, anon, authenticated, service_role;
+
+-- grant_credits -------------------------------------------------------------------------------------
+
+create type public.credit_grant as (
+  id uuid,
+  account_id uuid,
+  category text,
+  amount numeric,
+  remaining numeric,
+  held numeric,
+  priority smallint,
+  status text,
+  effective_at timestamptz,
+  expires_at timestamptz,
+  source text,
+  external_reference text,
+  cost_basis numeric,
+  currency text,
+  description text,
+  voided_at timestamptz,
+  voided_by text,
+  void_reason text,
+  created_at timestamptz,
+  replayed boolean
+);
+comment on type public.credit_grant is
+  'A grant as a caller sees it; replayed says that it is the work of an earlier request';
+
+create function private.to_credit_grant(credit_grant public.credit_grants, replayed boolean default false)
+returns public.credit_grant
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return row(credit_grant.id, credit_grant.account_id, credit_grant.category, credit_grant.amount,
+    credit_grant.remaining, credit_grant.held, credit_grant.priority, credit_grant.status, credit_grant.effective_at,
+    credit_grant.expires_at, credit_grant.source, credit_grant.external_reference, credit_grant.cost_basis,
+    credit_grant.currency, credit_grant.description, credit_grant.voided_at, credit_grant.voided_by,
+    credit_grant.void_reason, credit_grant.created_at, replayed)::public.credit_grant;
+end $$;
+revoke all on function private.to_credit_grant(public.credit_grants, boolean)
+  from public, anon, authenticated, service_role;
+
+-- The grant that a payment has made, if it is the one that is asked for.
+-- Raises: PT409 external_reference_used.
+create function private.repeat_credit_grant(account_id uuid, external_reference text, amount numeric, category text)
+returns public.credit_grant
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_grant public.credit_grants;
+begin
+  select g.* into v_grant from public.credit_grants as g
+  where g.external_reference = repeat_credit_grant.external_reference;
+  if (v_grant.account_id, v_grant.amount, v_grant.category)
+    is distinct from (repeat_credit_grant.account_id, repeat_credit_grant.amount, repeat_credit_grant.category) then
+    raise exception 'Another grant has the external reference "%"', external_reference
+      using errcode = 'PT409', detail = 'external_reference_used';
+  end if;
+  return private.to_credit_grant(v_grant, true);
+end $$;
+revoke all on function private.repeat_credit_grant(uuid, text, numeric, text)
+  from public, anon, authenticated, service_role;
+
+-- Gives credits to the account of a user or of a team. They count from effective_at (now, unless it is later) until
+-- before expires_at (never ends, unless given). The same external_reference with the same account, category and amount
+-- returns the first grant again, as the same idempotency_key does: replayed = true.
+-- Definer: not even the service may write the tables of credits. For the service only.
+-- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used; PT422 invalid_grant,
+-- invalid_amount, balance_too_large {largest}, idempotency_key_reused.
+create function public.grant_credits(
+  user_id uuid default null,
+  amount numeric default null,
+  category text default 'paid',
+  priority integer default 50,
+  effective_at timestamptz default null,
+  expires_at timestamptz default null,
+  source text default 'service',
+  external_reference text default null,
+  cost_basis numeric default null,
+  currency text default null,
+  description text default null,
+  idempotency_key text default null,
+  team_id uuid default null
+)
+returns public.credit_grant
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_owner uuid := coalesce(grant_credits.user_id, grant_credits.team_id);
+  v_request jsonb := jsonb_build_array('grant', v_owner, trim_scale(grant_credits.amount), grant_credits.category,
+    grant_credits.priority, grant_credits.effective_at, grant_credits.expires_at, grant_credits.source,
+    grant_credits.external_reference, trim_scale(grant_credits.cost_basis), grant_credits.currency,
+    grant_credits.description);
+  v_account public.credit_accounts;
+  v_grant public.credit_grants;
+  v_first jsonb;
+  v_now timestamptz;
+  v_due_at timestamptz;
+  v_largest numeric;
+  v_result public.credit_grant;
+begin
+  if num_nulls(grant_credits.user_id, grant_credits.team_id) <> 1 then
+    raise exception 'A grant is for either a user or a team' using errcode = 'PT422', detail = 'invalid_grant';
+  end if;
+  perform private.check_credit_amount(grant_credits.amount);
+  v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id);
+  v_first := private.first_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
+  end if;
+  -- Before the terms are looked at: a payment that is told of again may name an end that has passed since.
+  if exists (select 1 from public.credit_grants as g where g.external_reference = grant_credits.external_reference) then
+    v_result := private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
+      grant_credits.category);
+    perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request, to_jsonb(v_result));
+    return v_result;
+  end if;
+
+  -- Later than all before it, also where the clock is coarse: age decides which grant is spent first.
+  v_now := greatest(clock_timestamp(), v_account.updated_at + interval '1 microsecond');
+  if grant_credits.category is null or grant_credits.category not in ('paid', 'promotional')
+    or grant_credits.priority is null or grant_credits.priority not between 0 and 100
+    or not isfinite(coalesce(grant_credits.effective_at, v_now))
+    or not isfinite(coalesce(grant_credits.expires_at, v_now))
+    or grant_credits.expires_at <= greatest(v_now, grant_credits.effective_at)
+    or grant_credits.source is null or char_length(grant_credits.source) not between 1 and 50
+    or char_length(grant_credits.external_reference) not between 1 and 255
+    or num_nulls(grant_credits.cost_basis, grant_credits.currency) = 1
+    or grant_credits.cost_basis < 0 or grant_credits.cost_basis > 1000000000
+    or scale(trim_scale(grant_credits.cost_basis)) > 6
+    or grant_credits.currency !~ '^[a-z]{3}$'
+    or char_length(grant_credits.description) not between 1 and 500 then
+    raise exception 'These are not the terms of a grant' using errcode = 'PT422', detail = 'invalid_grant',
+      hint = 'category is paid or promotional; priority 0 to 100; expires_at is in the future and after effective_at; '
+        'source has 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis (six decimals) and '
+        'currency (as in usd) go together';
+  end if;
+
+  v_largest := private.setting('credits.largest_balance');
+  if v_account.balance + grant_credits.amount + coalesce((
+      select sum(g.amount) from public.credit_grants as g
+      where g.account_id = v_account.id and g.status = 'pending'), 0) > v_largest then
+    raise exception 'The account would have more than % credits', v_largest
+      using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest));
+  end if;
+
+  insert into public.credit_grants as g
+    (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, external_reference,
+      cost_basis, currency, description, created_at)
+  values (v_account.id, grant_credits.category, grant_credits.amount, grant_credits.amount, grant_credits.priority,
+    case when grant_credits.effective_at > v_now then 'pending' else 'active' end,
+    greatest(v_now, grant_credits.effective_at), grant_credits.expires_at, grant_credits.source,
+    grant_credits.external_reference, grant_credits.cost_basis, grant_credits.currency, grant_credits.description, v_now)
+  on conflict on constraint credit_grants_external_reference_key do nothing
+  returning g.* into v_grant;
+
+  -- Another account was granted it in this moment.
+  if v_grant.id is null then
+    return private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
+      grant_credits.category);
+  end if;
+
+  if v_grant.status = 'active' then
+    perform private.activate_credit_grant(v_grant, v_now, 'service', grant_credits.user_id);
+  end if;
+  v_due_at := case v_grant.status when 'pending' then v_grant.effective_at else v_grant.expires_at end;
+  update public.credit_accounts as a set next_due_at = v_due_at
+  where a.id = v_account.id and v_due_at < coalesce(a.next_due_at, 'infinity');
+  -- Again: it may have paid an overdraft.
+  select g.* into v_grant from public.credit_grants as g where g.id = v_grant.id;
+  perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request,
+    to_jsonb(private.to_credit_grant(v_grant)));
+  return private.to_credit_grant(v_grant);
+end $$;
+revoke all on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text, numeric,
+  text, text, text, uuid) from public, anon, authenticated;
+grant execute on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text,
+  numeric, text, text, text, uuid) to service_role;
+
+-- Voids a grant: what is left of it and not held ends now, what has been spent stays spent. Says who did it and why.
+-- Definer: not even the service may write the tables of credits. For the service only.
+-- Raises: PT400 invalid_idempotency_key; PT404 grant_not_found; PT409 grant_already_voided, grant_expired; PT422
+-- invalid_void, idempotency_key_reused.
+create function public.void_credit_grant(
+  grant_id uuid,
+  voided_by text,
+  reason text,
+  idempotency_key text default null
+)
+returns public.credit_grant
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('void', grant_id, voided_by, reason);
+  v_account public.credit_accounts;
+  v_grant public.credit_grants;
+  v_first jsonb;
+begin
+  if voided_by is null or char_length(voided_by) not between 1 and 200
+    or reason is null or char_length(reason) not between 1 and 500 then
+    raise exception 'A grant is voided by someone, of 1 to 200 characters, for a reason of 1 to 500'
+      using errcode = 'PT422', detail = 'invalid_void';
+  end if;
+  select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
+  if not found then
+    raise exception 'There is no grant "%"', grant_id using errcode = 'PT404', detail = 'grant_not_found';
+  end if;
+  v_account := private.lock_credit_account(null, null, v_grant.account_id);
+  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
+  end if;
+
+  -- Again, under the lock.
+  select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
+  if v_grant.status in ('voided', 'expired') then
+    raise exception 'Cannot void grant "%": it is %', grant_id, v_grant.status
+      using errcode = 'PT409',
+        detail = case v_grant.status when 'voided' then 'grant_already_voided' else 'grant_expired' end;
+  end if;
+  v_grant := private.end_credit_grant(v_grant, 'voided', greatest(clock_timestamp(), v_account.updated_at),
+    voided_by, reason);
+  perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
+    to_jsonb(private.to_credit_grant(v_grant)));
+  return private.to_credit_grant(v_grant);
+end $$;
+revoke all on function public.void_credit_grant(uuid, text, text, text) from public, anon, authenticated;
+grant execute on function public.void_credit_grant(uuid, text, text, text) to service_role;
+
+create table private.credit_reversals (
+  account_id uuid not null,
+  entry_no bigint not null,
+  primary key (account_id, entry_no),
+  constraint credit_reversals_entry_fkey foreign key (account_id, entry_no)
+    references public.credit_transactions (account_id, entry_no) on delete cascade
+);
+comment on table private.credit_reversals is
+  'Which entries of kind void took credits back for a payment, and did not end a grant';
+revoke all on private.credit_reversals from public, anon, authenticated, service_role;
+
+-- Takes back amount of what some grants of an account gave: what is free of them; what has ended of them unused, which
+-- counts as given back already (lapsed); and the rest from the account's other credits, in the order of spending, and
+-- beyond them as a debt. Posts one entry, if anything is taken. lapsed_before is what earlier calls for the same grants
+-- have counted as given back.
+create function private.take_back_credits(
+  account_id uuid,
+  grant_ids uuid[],
+  amount numeric,
+  description text,
+  lapsed_before numeric,
+  out entry_no bigint,
+  out lapsed numeric
+)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_account public.credit_accounts := private.lock_credit_account(null, null, account_id);
+  v_entry public.credit_transactions;
+  v_grant record;
+  v_part numeric;
+  v_left numeric;
+  v_drawn record;
+begin
+  select greatest(0, coalesce(sum(-p.amount), 0) - lapsed_before) into lapsed
+  from public.credit_transactions as t
+  cross join jsonb_to_recordset(t.allocations) as p (grant_id uuid, amount numeric)
+  where t.account_id = v_account.id and t.kind in ('expire', 'void') and p.grant_id = any (grant_ids)
+    and not exists (
+      select 1 from private.credit_reversals as r where r.account_id = t.account_id and r.entry_no = t.entry_no);
+  lapsed := least(lapsed, take_back_credits.amount);
+  v_left := take_back_credits.amount - lapsed;
+  if v_left = 0 then
+    return;
+  end if;
+
+  v_entry.amount := -v_left;
+  v_entry.allocations := '[]';
+  for v_grant in
+    select g.id, g.remaining - g.held as free from public.credit_grants as g
+    where g.id = any (grant_ids) and g.spendable
+    order by g.expires_at, g.created_at, g.id
+  loop
+    v_part := least(v_grant.free, v_left);
+    continue when v_part = 0;
+    v_left := v_left - v_part;
+    update public.credit_grants as g set remaining = g.remaining - v_part where g.id = v_grant.id;
+    v_entry.allocations := v_entry.allocations || private.credit_allocation(v_grant.id, -v_part);
+  end loop;
+  if v_left > 0 then
+    v_drawn := private.draw_credits(v_account.id, v_left, false);
+    v_left := v_drawn.uncovered;
+    v_entry.allocations := v_entry.allocations || v_drawn.allocations;
+  end if;
+  if v_left > 0 then
+    v_entry.allocations := v_entry.allocations || private.credit_allocation(null, -v_left);
+    update public.credit_accounts as a
+    set debt = greatest(a.debt, a.overdraft_used + a.overdraft_held + v_left - a.overdraft_limit)
+    where a.id = v_account.id;
+  end if;
+  v_entry.account_id := v_account.id;
+  v_entry.kind := 'void';
+  v_entry.description := take_back_credits.description;
+  v_entry.actor := 'service';
+  v_entry := private.post_credit_entry(v_entry, overdraft_used => v_left);
+  entry_no := v_entry.entry_no;
+  insert into private.credit_reversals values (v_entry.account_id, v_entry.entry_no);
+end $$;
+revoke all on function private.take_back_credits(uuid, uuid[], numeric, text, numeric)
+  from public, anon, authenticated, service_role;

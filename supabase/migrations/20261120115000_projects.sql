@@ -1,0 +1,435 @@
+-- Projects: who sees and changes them, their files, and what happens to a whole project: cloned, deleted, restored.
+
+create type public.project_status_enum as enum ('active', 'archived', 'deleted');
+
+-- projects ---------------------------------------------------------------------------------------
+
+create table public.projects (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references auth.users (id) on delete cascade,
+  team_id uuid references public.teams (id) on delete set null,
+  title text not null,
+  description text,
+  template_id text,
+  status public.project_status_enum not null default 'active',
+  is_public boolean not null default false,
+  metadata jsonb not null default '{}'::jsonb,
+  system_prompt text,
+  is_archived boolean not null default false,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  deleted_at timestamptz,
+  constraint projects_title_check check (title <> '')
+);
+comment on table public.projects is 'Container of work (CodingIT-1) and chat workspace (Chuk)';
+
+create index idx_projects_user_id on public.projects (user_id);
+create index idx_projects_team_id on public.projects (team_id);
+create index idx_projects_status on public.projects (status);
+create index idx_projects_created_at on public.projects (created_at desc);
+create index idx_projects_updated_at on public.projects (updated_at desc);
+create index idx_projects_archived on public.projects (user_id, is_archived);
+create index idx_projects_public on public.projects (id) where is_public;
+
+alter table public.projects enable row level security;
+revoke all on public.projects from public, anon, authenticated, service_role;
+grant select on public.projects to authenticated;
+grant select on public.projects to anon;
+grant insert (id, user_id, team_id, title, description, template_id, status, is_public, metadata,
+  system_prompt, is_archived, updated_at, deleted_at)
+  on public.projects to authenticated;
+grant update (team_id, title, description, template_id, status, is_public, metadata, system_prompt,
+  is_archived, updated_at, deleted_at)
+  on public.projects to authenticated;
+grant delete on public.projects to authenticated;
+grant select, insert, update, delete on public.projects to service_role;
+
+-- deleted_projects ----------------------------------------------------------------------------------
+
+create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
+
+create policy "users read their own, their teams' and public projects" on public.projects
+  for select to authenticated
+  using (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_team_ids()))
+    or (is_public and deleted_at is null));
+-- True for every visitor: that is what a public project is.
+create policy "visitors read public projects" on public.projects
+  for select to anon using (is_public and deleted_at is null);
+create policy "users create their own projects" on public.projects
+  for insert to authenticated
+  with check (user_id = (select auth.uid())
+    and (team_id is null or team_id = any (array(select private.my_team_ids()))));
+create policy "owners, and owners and admins of the team, update projects" on public.projects
+  for update to authenticated
+  using (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+  with check (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+create policy "owners, and owners of the team, delete projects" on public.projects
+  for delete to authenticated
+  using (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_team_ids(array['owner']))));
+
+create trigger update_projects_updated_at before update on public.projects
+  for each row execute function public.update_updated_at_column();
+
+-- Chuk Chat archives by the flag, CodingIT-1 by the status, and deletes by status, time or both: whichever a client
+-- changed moves the others. A changed status wins, then the time; the flag never brings a deleted project back.
+create function private.sync_project_archived()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    if new.deleted_at is not null then
+      new.status := 'deleted';
+    elsif new.is_archived and new.status = 'active' then
+      new.status := 'archived';
+    end if;
+  elsif new.status = old.status then
+    if (new.deleted_at is null) <> (old.deleted_at is null) then
+      new.status := case when new.deleted_at is null then 'active' else 'deleted' end;
+    elsif new.is_archived <> old.is_archived and new.status <> 'deleted' then
+      new.status := case when new.is_archived then 'archived' else 'active' end;
+    end if;
+  end if;
+  new.is_archived := new.status = 'archived';
+  new.deleted_at := case when new.status = 'deleted' then coalesce(new.deleted_at, now()) end;
+  return new;
+end $$;
+revoke all on function private.sync_project_archived() from public, anon, authenticated, service_role;
+
+create trigger sync_project_archived before insert or update on public.projects
+  for each row execute function private.sync_project_archived();
+
+create trigger keep_team before update on public.projects
+  for each row when (new.team_id is distinct from old.team_id) execute function private.keep_team();
+
+create function public.name(projects)
+returns text
+language sql immutable set search_path = ''
+as $$
+  select $1.title
+$$;
+comment on function public.name(projects) is 'Computed field: title, under the name that Chuk Chat reads';
+revoke all on function public.name(projects) from public, anon, authenticated, service_role;
+grant execute on function public.name(projects) to authenticated, service_role;
+
+-- project_files ----------------------------------------------------------------------------------
+
+create table public.project_files (
+  id uuid primary key default gen_random_uuid(),
+  project_id uuid not null references public.projects (id) on delete cascade,
+  -- When the row goes with its project, there is nothing left to ask for it. The default is what makes it one that a
+  -- client leaves out; the trigger below sets it.
+  user_id uuid not null default auth.uid(),
+  file_name text not null,
+  storage_path text not null,
+  file_type text not null,
+  file_size bigint not null,
+  markdown_summary text,
+  uploaded_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint project_files_file_name_check check (btrim(file_name) <> ''),
+  constraint project_files_storage_path_check check (btrim(storage_path) <> ''),
+  constraint project_files_file_size_check check (file_size between 1 and 10485760)
+);
+comment on table public.project_files is 'Metadata of the encrypted files attached to a Chuk project';
+comment on column public.project_files.user_id is 'Whose project it is, set by a trigger';
+
+create index idx_project_files_project_id on public.project_files (project_id);
+
+alter table public.project_files enable row level security;
+revoke all on public.project_files from public, anon, authenticated, service_role;
+grant select on public.project_files to authenticated;
+grant insert (id, project_id, file_name, storage_path, file_type, file_size, markdown_summary,
+  uploaded_at, updated_at)
+  on public.project_files to authenticated;
+grant update (file_name, storage_path, file_type, file_size, markdown_summary, uploaded_at,
+  updated_at)
+  on public.project_files to authenticated;
+grant delete on public.project_files to authenticated;
+grant select, insert, update, delete on public.project_files to service_role;
+create index project_files_object on public.project_files (storage_path);
+
+create policy "users read the files of their own and their teams' projects" on public.project_files
+  for select to authenticated
+  using (exists (
+    select 1 from public.projects as p
+    where p.id = project_id
+      and (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids())))));
+create policy "users add files to their own projects" on public.project_files
+  for insert to authenticated
+  with check (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+create policy "users update files of their own projects" on public.project_files
+  for update to authenticated
+  using (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())))
+  with check (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+create policy "users delete files of their own projects" on public.project_files
+  for delete to authenticated
+  using (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+
+create trigger update_project_files_updated_at before update on public.project_files
+  for each row execute function public.handle_updated_at();
+
+-- Invoker: who may not read the project gets no owner, and the row is refused by its policy.
+create function private.take_project_owner()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  select p.user_id into new.user_id from public.projects as p where p.id = new.project_id;
+  return new;
+end $$;
+comment on function private.take_project_owner() is 'Trigger function: sets whose project it is that a row is put into';
+revoke all on function private.take_project_owner() from public, anon, authenticated, service_role;
+
+create trigger take_project_owner before insert or update of project_id, user_id on public.project_files
+  for each row execute function private.take_project_owner();
+
+-- Whether a user writes messages into a project: whose it is, and the members of its team.
+create function private.writes_project(project public.projects, user_id uuid)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return project.user_id = writes_project.user_id or exists (
+    select 1 from public.team_members as m
+    where m.team_id = project.team_id and m.user_id = writes_project.user_id);
+end $$;
+revoke all on function private.writes_project(public.projects, uuid) from public, anon, authenticated, service_role;
+
+-- Tells somebody who may not change a project so: who may read it, that they may only read it, and anyone else that
+-- there is none.
+create function private.refuse_project(project_id uuid)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if exists (select 1 from public.projects as p
+    where p.id = refuse_project.project_id and p.is_public and p.deleted_at is null) then
+    raise exception 'Project "%" can only be read', project_id using errcode = 'PT403', detail = 'project_read_only',
+      hint = 'Clone it';
+  end if;
+  raise exception 'There is no project "%"', project_id using errcode = 'PT404', detail = 'project_not_found';
+end $$;
+revoke all on function private.refuse_project(uuid) from public, anon, authenticated, service_role;
+
+-- Rights --------------------------------------------------------------------------------------------
+
+-- Locks a project that a user may change as a whole: whose it is, and those of its team with one of the given roles.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found.
+create function private.lock_project(user_id uuid, project_id uuid, roles text[])
+returns public.projects
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_project public.projects;
+begin
+  select p.* into v_project from public.projects as p
+  where p.id = lock_project.project_id and private.writes_project(p, lock_project.user_id)
+  for update;
+  if not found then
+    perform private.refuse_project(project_id);
+  end if;
+  if v_project.user_id <> lock_project.user_id and not exists (
+    select 1 from public.team_members as m
+    where m.team_id = v_project.team_id and m.user_id = lock_project.user_id and m.role = any (roles)) then
+    raise exception 'This is for whose project "%" is', project_id
+      using errcode = 'PT403', detail = 'not_project_owner';
+  end if;
+  return v_project;
+end $$;
+revoke all on function private.lock_project(uuid, uuid, text[]) from public, anon, authenticated, service_role;
+
+create type public.project_change as (
+  project jsonb,
+  messages integer,
+  files integer,
+  replayed boolean
+);
+comment on type public.project_change is
+  'A project as it is now or was last, and how many messages and records of files were copied or deleted with it';
+
+-- clone_project, with the records of complete uploads only.
+-- Definer: it reads what a member of the team may read. For the service only, which answers for user_id.
+-- Raises: PT400 invalid_idempotency_key; PT403 files_of_another; PT404 project_not_found; PT409 project_deleted; PT422
+-- invalid_title, idempotency_key_reused.
+create function public.clone_project(
+  user_id uuid,
+  project_id uuid,
+  title text default null,
+  with_messages boolean default true,
+  with_files boolean default false,
+  idempotency_key text default null,
+  actor text default 'service'
+)
+returns public.project_change
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('clone', project_id, title, with_messages, with_files);
+  v_first jsonb;
+  v_project public.projects;
+  v_clone public.projects;
+  v_result public.project_change;
+begin
+  if char_length(clone_project.title) not between 1 and 500 or clone_project.title ~ '^\s*$'
+    or with_messages is null or with_files is null then
+    raise exception 'A title has 1 to 500 characters' using errcode = 'PT422', detail = 'invalid_title';
+  end if;
+  -- The lock holds new messages off, so that the copy is of one moment, and puts repeats one behind the other.
+  select p.* into v_project from public.projects as p
+  where p.id = clone_project.project_id
+    and (private.writes_project(p, clone_project.user_id) or p.is_public and p.deleted_at is null)
+  for no key update;
+  if not found then
+    raise exception 'There is no project "%"', project_id using errcode = 'PT404', detail = 'project_not_found';
+  end if;
+  v_first := private.first_response(clone_project.user_id, clone_project.actor, idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
+  end if;
+  if v_project.status = 'deleted' then
+    raise exception 'Project "%" is deleted', project_id
+      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore it first';
+  end if;
+  if with_files and v_project.user_id <> clone_project.user_id then
+    raise exception 'The files of project "%" are another user''s', project_id
+      using errcode = 'PT403', detail = 'files_of_another', hint = 'Clone it without files';
+  end if;
+
+  insert into public.projects as p (user_id, title, description, template_id, metadata, system_prompt)
+  values (clone_project.user_id, coalesce(clone_project.title, v_project.title), v_project.description,
+    v_project.template_id, v_project.metadata, v_project.system_prompt)
+  returning p.* into v_clone;
+  v_result.messages := 0;
+  v_result.files := 0;
+  if with_messages then
+    insert into public.messages
+      (project_id, role, content, object_data, result_data, metadata, sequence_number, status, created_at)
+    select v_clone.id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, m.created_at
+    from public.messages as m
+    where m.project_id = v_project.id and m.status <> 'streaming'
+    order by m.sequence_number;
+    get diagnostics v_result.messages = row_count;
+  end if;
+  if with_files then
+    with files as (
+      insert into public.project_files
+        (project_id, file_name, storage_path, file_type, file_size, markdown_summary, uploaded_at)
+      select v_clone.id, f.file_name, f.storage_path, f.file_type, f.file_size, f.markdown_summary, f.uploaded_at
+      from public.project_files as f where f.project_id = v_project.id
+      returning 1
+    ), uploads as (
+      insert into public.file_uploads
+        (user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name, is_public, metadata)
+      select u.user_id, v_clone.id, u.file_name, u.file_path, u.file_size, u.mime_type, u.bucket_name, u.is_public, u.metadata
+      from public.file_uploads as u
+      where u.project_id = v_project.id and u.user_id = clone_project.user_id and u.status = 'complete'
+      returning 1
+    )
+    select (select count(*) from files) + (select count(*) from uploads) into v_result.files;
+  end if;
+  select to_jsonb(p), false into v_result.project, v_result.replayed from public.projects as p where p.id = v_clone.id;
+  perform private.keep_response(clone_project.user_id, clone_project.actor, idempotency_key, v_request, to_jsonb(v_result));
+  return v_result;
+end $$;
+revoke all on function public.clone_project(uuid, uuid, text, boolean, boolean, text, text)
+  from public, anon, authenticated;
+grant execute on function public.clone_project(uuid, uuid, text, boolean, boolean, text, text) to service_role;
+
+-- delete_project, without queueing itself: the triggers do.
+create function public.delete_project(
+  user_id uuid,
+  project_id uuid,
+  permanent boolean default false,
+  idempotency_key text default null,
+  actor text default 'service'
+)
+returns public.project_change
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('delete', project_id, permanent);
+  v_first jsonb;
+  v_project public.projects;
+  v_result public.project_change;
+begin
+  -- Before the project is looked for: a repeat does not find it any more.
+  v_first := private.first_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
+  end if;
+  v_project := private.lock_project(user_id, project_id,
+    case when permanent then array['owner'] else array['owner', 'admin'] end);
+  v_result.messages := 0;
+  v_result.files := 0;
+  v_result.replayed := false;
+  if permanent is true then
+    select count(*) into v_result.messages from public.messages as m where m.project_id = v_project.id;
+    select (select count(*) from public.project_files as f where f.project_id = v_project.id)
+      + (select count(*) from public.file_uploads as u where u.project_id = v_project.id) into v_result.files;
+    delete from public.projects as p where p.id = v_project.id;
+  elsif v_project.status <> 'deleted' then
+    update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;
+  end if;
+  v_result.project := to_jsonb(v_project);
+  perform private.keep_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request, to_jsonb(v_result));
+  return v_result;
+end $$;
+revoke all on function public.delete_project(uuid, uuid, boolean, text, text) from public, anon, authenticated;
+grant execute on function public.delete_project(uuid, uuid, boolean, text, text) to service_role;
+
+-- Brings a deleted project back, as active. One that is not deleted stays as it is. By whose it is, and owners and admins
+-- of the team.
+-- Definer: as delete_project. For the service only, which answers for user_id.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found.
+create function public.restore_project(user_id uuid, project_id uuid)
+returns public.project_change
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_project public.projects;
+begin
+  v_project := private.lock_project(user_id, project_id, array['owner', 'admin']);
+  if v_project.status = 'deleted' then
+    update public.projects as p set status = 'active' where p.id = v_project.id returning p.* into v_project;
+  end if;
+  return row(to_jsonb(v_project), 0, 0, false)::public.project_change;
+end $$;
+revoke all on function public.restore_project(uuid, uuid) from public, anon, authenticated;
+grant execute on function public.restore_project(uuid, uuid) to service_role;
+
+create table private.project_purges (
+  project_id uuid primary key references public.projects (id) on delete cascade,
+  begun_at timestamptz not null default now()
+);
+comment on table private.project_purges is
+  'Deleted projects of which messages have gone already, as they have more than one batch: they cannot be restored';
+revoke all on private.project_purges from public, anon, authenticated, service_role;
+
+-- In a trigger, because clients bring projects back directly as well. After: the status is settled by then.
+-- Definer: clients may not read the table.
+create function private.keep_purged_project()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if exists (select 1 from private.project_purges as x where x.project_id = new.id) then
+    raise exception 'Project "%" is being deleted for good', new.id
+      using errcode = 'PT409', detail = 'project_purged', hint = 'It was deleted too long ago';
+  end if;
+  return null;
+end $$;
+comment on function private.keep_purged_project() is 'Trigger function: refuses to restore what is half gone';
+revoke all on function private.keep_purged_project() from public, anon, authenticated, service_role;
+
+create trigger keep_purged_project after update on public.projects
+  for each row when (old.status = 'deleted' and new.status <> 'deleted') execute function private.keep_purged_project();

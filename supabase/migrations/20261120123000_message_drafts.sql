@@ -1,0 +1,156 @@
+-- Drafts: an answer that is written bit by bit, then finished and paid for, or aborted.
+
+-- Drafts --------------------------------------------------------------------------------------------
+
+-- Makes sure that a user writes to a message of the given parent, and returns it.
+-- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found; PT409
+-- project_deleted.
+create function private.lock_message(user_id uuid, message_id uuid, project_id uuid, conversation_id uuid)
+returns public.messages
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_message public.messages;
+begin
+  perform private.lock_message_parent(user_id, project_id, conversation_id);
+  select m.* into v_message from public.messages as m
+  where m.id = message_id and m.project_id is not distinct from lock_message.project_id
+    and m.conversation_id is not distinct from lock_message.conversation_id
+  for no key update;
+  if not found then
+    raise exception 'There is no message "%" here', message_id using errcode = 'PT404', detail = 'message_not_found';
+  end if;
+  return v_message;
+end $$;
+revoke all on function private.lock_message(uuid, uuid, uuid, uuid) from public, anon, authenticated, service_role;
+
+create function private.refuse_finished_message(message_id uuid, status text)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  raise exception 'The message "%" is %', message_id, status
+    using errcode = 'PT409', detail = 'message_finished', hint = 'Only a message that is streaming changes so';
+end $$;
+revoke all on function private.refuse_finished_message(uuid, text) from public, anon, authenticated, service_role;
+
+-- Replaces the content of a draft. Does not lock its project or conversation, so that it is cheap: several a second of
+-- many answers do not wait for each other.
+-- Definer: a member of a team writes into a project that is not theirs. For the service only, which answers for user_id.
+-- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found; PT409
+-- project_deleted, message_finished; PT413 content_too_large; PT422 content_missing.
+create function public.update_draft(
+  user_id uuid, message_id uuid, content jsonb, project_id uuid default null, conversation_id uuid default null
+)
+returns public.messages
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_message public.messages;
+begin
+  if coalesce(jsonb_typeof(update_draft.content), 'null') = 'null' then
+    raise exception 'A message has content' using errcode = 'PT422', detail = 'content_missing';
+  end if;
+  update public.messages as m set content = update_draft.content
+  where m.id = message_id and m.status = 'streaming' and case
+    when update_draft.project_id is null then m.conversation_id = update_draft.conversation_id and exists (
+      select 1 from public.conversations as c where c.id = m.conversation_id and c.user_id = update_draft.user_id)
+    else m.project_id = update_draft.project_id and exists (
+      select 1 from public.projects as p
+      where p.id = m.project_id and p.status <> 'deleted' and private.writes_project(p, update_draft.user_id)) end
+  returning m.* into v_message;
+  if not found then
+    v_message := private.lock_message(user_id, message_id, project_id, conversation_id);
+    perform private.refuse_finished_message(message_id, v_message.status);
+  end if;
+  return v_message;
+end $$;
+revoke all on function public.update_draft(uuid, uuid, jsonb, uuid, uuid) from public, anon, authenticated;
+grant execute on function public.update_draft(uuid, uuid, jsonb, uuid, uuid) to service_role;
+
+-- Ends a draft as complete or aborted, with the given content or what it has, and settles it as save_messages does.
+-- Once: the same again returns what is there.
+-- Definer: as save_messages. For the service only, which answers for user_id.
+-- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found,
+-- hold_not_found; PT409 project_deleted, message_finished, message_settled; PT413 content_too_large; PT422
+-- invalid_status, invalid_batch, invalid_settlement; and what capture_credit_hold raises.
+create function public.finish_draft(
+  user_id uuid,
+  message_id uuid,
+  status text default 'complete',
+  content jsonb default null,
+  object_data jsonb default null,
+  result_data jsonb default null,
+  project_id uuid default null,
+  conversation_id uuid default null,
+  settle jsonb default null,
+  actor text default 'service'
+)
+returns public.saved_messages
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_message public.messages;
+begin
+  if finish_draft.status is null or finish_draft.status not in ('complete', 'aborted') then
+    raise exception 'A draft ends complete or aborted' using errcode = 'PT422', detail = 'invalid_status';
+  end if;
+  if settle is not null and actor is distinct from 'service' then
+    raise exception 'Only the service settles' using errcode = 'PT422', detail = 'invalid_batch';
+  end if;
+  v_message := private.lock_message(user_id, message_id, project_id, conversation_id);
+  if v_message.status = 'streaming' then
+    update public.messages as m
+    set status = finish_draft.status,
+      content = coalesce(nullif(finish_draft.content, 'null'), m.content),
+      object_data = coalesce(nullif(finish_draft.object_data, 'null'), m.object_data),
+      result_data = coalesce(nullif(finish_draft.result_data, 'null'), m.result_data)
+    where m.id = v_message.id
+    returning m.* into v_message;
+    update public.projects as p set updated_at = now() where p.id = v_message.project_id and p.updated_at <> now();
+    update public.conversations as c set updated_at = now() where c.id = v_message.conversation_id and c.updated_at <> now();
+  elsif v_message.status <> finish_draft.status
+    or v_message.content is distinct from coalesce(nullif(finish_draft.content, 'null'), v_message.content)
+    or settle is not null and v_message.hold_id is distinct from private.json_uuid(settle -> 'hold_id') then
+    perform private.refuse_finished_message(message_id, v_message.status);
+  end if;
+  if settle is not null then
+    perform private.settle_message(v_message, user_id, settle);
+  end if;
+  return private.to_saved_messages(array[v_message.id], false);
+end $$;
+revoke all on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb, uuid, uuid, jsonb, text)
+  from public, anon, authenticated;
+grant execute on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb, uuid, uuid, jsonb, text)
+  to service_role;
+
+-- stale_drafts --------------------------------------------------------------------------------------
+
+create view private.stale_drafts as
+  select m.id, m.updated_at from public.messages as m
+  where m.status = 'streaming'
+    and m.updated_at <= now() - private.setting('messages.draft_limit') * interval '1 second';
+revoke all on private.stale_drafts from public, anon, authenticated, service_role;
+
+-- Aborts drafts that have not changed for messages.draft_limit, with what they have, and returns how many. For the
+-- cleanup: call it until it returns fewer than batch. A hold for such a draft expires by itself.
+-- Definer: it reads the settings. For the service only.
+-- Raises: PT422 invalid_batch.
+create or replace function public.abort_stale_drafts(batch integer default 1000)
+returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_aborted integer;
+begin
+  if batch is null or batch not between 1 and 10000 then
+    raise exception 'A batch has 1 to 10000 drafts' using errcode = 'PT422', detail = 'invalid_batch';
+  end if;
+  update public.messages as m set status = 'aborted'
+  where m.id in (
+    select x.id from private.stale_drafts as x order by x.updated_at limit batch for no key update skip locked);
+  get diagnostics v_aborted = row_count;
+  return v_aborted;
+end $$;
+revoke all on function public.abort_stale_drafts(integer) from public, anon, authenticated;
+grant execute on function public.abort_stale_drafts(integer) to service_role;

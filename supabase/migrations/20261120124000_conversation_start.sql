@@ -1,0 +1,112 @@
+-- Starting a conversation with its first message, in one transaction.
+
+-- The words of a message, whichever shape its content has: a string, an object with text, value or content, or a list of
+-- such parts.
+create function private.message_text(content jsonb)
+returns text
+language sql immutable set search_path = ''
+as $$
+  select case jsonb_typeof(content)
+    when 'string' then content #>> '{}'
+    when 'object' then coalesce(content ->> 'text', content ->> 'value', content ->> 'content', '')
+    when 'array' then coalesce((
+      select string_agg(case jsonb_typeof(p.value) when 'string' then p.value #>> '{}'
+        else coalesce(p.value ->> 'text', p.value ->> 'value', p.value ->> 'content', '') end, ' ' order by p.ordinality)
+      from jsonb_array_elements(content) with ordinality as p
+      where jsonb_typeof(p.value) in ('string', 'object')), '')
+    else '' end
+$$;
+revoke all on function private.message_text(jsonb) from public, anon, authenticated, service_role;
+
+-- A title out of the first message: its first line, of at most 60 characters, cut between words.
+create function private.derive_title(content jsonb)
+returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_line text := btrim(regexp_replace(
+    coalesce(substring(private.message_text(content) from '[^\s][^\n\r]*'), ''), '\s+', ' ', 'g'));
+begin
+  if v_line = '' then
+    return 'New Chat';
+  end if;
+  if char_length(v_line) <= 60 then
+    return v_line;
+  end if;
+  -- 59 and the ellipsis; a word that is longer than all of that is cut itself.
+  return coalesce(nullif(regexp_replace(left(v_line, 60), '\s+\S*$', ''), left(v_line, 60)), left(v_line, 59)) || '…';
+end $$;
+revoke all on function private.derive_title(jsonb) from public, anon, authenticated, service_role;
+
+create type public.started_conversation as (
+  conversation jsonb,
+  messages jsonb,
+  replayed boolean
+);
+comment on type public.started_conversation is 'A conversation and its first message, in a list of one';
+
+-- Starts a conversation of a user with its first message {id, role, content, metadata ...}, in one transaction. Without a
+-- title (1 to 200 characters) it gets the first line of the message. Both may have ids of the caller's choice: the same
+-- two again are a repeat. actor is user or service.
+-- Definer: as save_messages, which it calls. For the service only, which answers for user_id.
+-- Raises: PT400 invalid_idempotency_key; PT404 user_not_found; PT409 conversation_id_used, message_id_used; PT413
+-- content_too_large; PT422 invalid_title, invalid_message, invalid_role, content_missing, invalid_message_id,
+-- invalid_sequence_number, invalid_status, idempotency_key_reused.
+create function public.start_conversation(
+  user_id uuid,
+  message jsonb,
+  title text default null,
+  conversation_id uuid default null,
+  idempotency_key text default null,
+  actor text default 'service'
+)
+returns public.started_conversation
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('conversation', message, title, conversation_id);
+  v_first jsonb;
+  v_conversation public.conversations;
+  v_saved public.saved_messages;
+begin
+  if char_length(start_conversation.title) not between 1 and 200 or start_conversation.title ~ '^\s*$' then
+    raise exception 'A title has 1 to 200 characters' using errcode = 'PT422', detail = 'invalid_title';
+  end if;
+  -- The lock of a user's conversations: a repeat waits for the first, and then finds it.
+  perform 1 from public.profiles as p where p.id = start_conversation.user_id for no key update;
+  if not found then
+    raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
+  end if;
+  v_first := private.first_response(start_conversation.user_id, start_conversation.actor, idempotency_key, v_request);
+  if v_first is not null then
+    return (select row(to_jsonb(c), (private.to_saved_messages(array[(v_first ->> 'message_id')::uuid], true)).messages,
+        true)::public.started_conversation
+      from public.conversations as c where c.id = (v_first ->> 'conversation_id')::uuid);
+  end if;
+
+  insert into public.conversations as c (id, user_id, title)
+  values (coalesce(start_conversation.conversation_id, gen_random_uuid()), start_conversation.user_id,
+    coalesce(start_conversation.title, private.derive_title(message -> 'content')))
+  on conflict on constraint conversations_pkey do nothing
+  returning c.* into v_conversation;
+  if not found then
+    -- A repeat of this very request, or somebody else's id.
+    select c.* into v_conversation from public.conversations as c
+    where c.id = start_conversation.conversation_id and c.user_id = start_conversation.user_id
+      and exists (select 1 from public.messages as m
+        where m.id = private.json_uuid(message -> 'id') and m.conversation_id = c.id);
+    if not found then
+      raise exception 'Another conversation has the id "%"', conversation_id
+        using errcode = 'PT409', detail = 'conversation_id_used', hint = 'Use a new id for a new conversation';
+    end if;
+  end if;
+  v_saved := public.save_messages(start_conversation.user_id, jsonb_build_array(message),
+    conversation_id => v_conversation.id, actor => start_conversation.actor);
+  perform private.keep_response(start_conversation.user_id, start_conversation.actor, idempotency_key, v_request,
+    jsonb_build_object('conversation_id', v_conversation.id, 'message_id', v_saved.messages -> 0 -> 'id'));
+  return (select row(to_jsonb(c), v_saved.messages, false)::public.started_conversation
+    from public.conversations as c where c.id = v_conversation.id);
+end $$;
+revoke all on function public.start_conversation(uuid, jsonb, text, uuid, text, text)
+  from public, anon, authenticated;
+grant execute on function public.start_conversation(uuid, jsonb, text, uuid, text, text) to service_role;

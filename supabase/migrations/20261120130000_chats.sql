@@ -1,0 +1,474 @@
+-- Encrypted chats: what only their user can read. The server keeps ciphertext, checks its form and numbers each
+-- change.
+
+-- chat_owners ---------------------------------------------------------------------------------------
+
+create table private.chat_owners (
+  user_id uuid primary key references auth.users (id) on delete cascade,
+  sync_sequence bigint not null default 0,
+  pruned_through bigint not null default 0,
+  bytes bigint not null default 0,
+  key_version integer not null default 0,
+  key_id uuid,
+  constraint chat_owners_pruned_through_check check (pruned_through between 0 and sync_sequence),
+  constraint chat_owners_bytes_check check (bytes >= 0),
+  constraint chat_owners_key_check check ((key_id is null) = (key_version = 0))
+);
+comment on table private.chat_owners is
+  'One row for each user with chats. Whoever changes one of them holds its lock: changes are numbered in the order of commit';
+comment on column private.chat_owners.sync_sequence is 'Number of the last change';
+comment on column private.chat_owners.pruned_through is
+  'Up to this change deletions are not all known any more: a cursor from before it is too old';
+comment on column private.chat_owners.key_version is 'How often the keys have changed: compared and set. 0: there are none';
+comment on column private.chat_owners.key_id is 'The epoch in force';
+revoke all on private.chat_owners from public, anon, authenticated, service_role;
+
+-- Locks what a user's chats have in common, before anything else of theirs: whoever locked a chat first would wait for
+-- who holds this, and the other for the chat. And before it the user, whose row each new one refers to: whoever deletes
+-- the account has that first.
+-- Raises: PT404 user_not_found.
+create function private.lock_chat_owner(user_id uuid)
+returns private.chat_owners
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_owner private.chat_owners;
+begin
+  perform from auth.users as u where u.id = lock_chat_owner.user_id for key share;
+  if not found then
+    raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
+  end if;
+  loop
+    select o.* into v_owner from private.chat_owners as o
+    where o.user_id = lock_chat_owner.user_id
+    for no key update;
+    exit when found;
+    insert into private.chat_owners (user_id) values (lock_chat_owner.user_id) on conflict do nothing;
+  end loop;
+  return v_owner;
+end $$;
+revoke all on function private.lock_chat_owner(uuid) from public, anon, authenticated, service_role;
+
+-- Numbers a change of a user's chats, which made them larger by some bytes, or smaller by a negative number. Its lock
+-- is held until the end of the transaction: who gets the next number commits later.
+-- Raises: PT413 chat_quota_exceeded {used, available, required}.
+create function private.number_chat_change(user_id uuid, added_bytes bigint)
+returns bigint
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_owner private.chat_owners;
+  v_limit bigint;
+begin
+  update private.chat_owners as o set sync_sequence = o.sync_sequence + 1, bytes = o.bytes + added_bytes
+  where o.user_id = number_chat_change.user_id
+  returning o.* into v_owner;
+  if added_bytes > 0 then
+    v_limit := private.setting('chats.max_bytes');
+    if v_owner.bytes > v_limit then
+      raise exception 'These chats would take up % bytes: % are allowed', v_owner.bytes, v_limit
+        using errcode = 'PT413', detail = 'chat_quota_exceeded ' || jsonb_build_object(
+          'used', v_owner.bytes - added_bytes, 'available', greatest(v_limit - v_owner.bytes + added_bytes, 0),
+          'required', added_bytes)::text,
+        hint = 'Delete chats, or make them smaller';
+    end if;
+  end if;
+  return v_owner.sync_sequence;
+end $$;
+revoke all on function private.number_chat_change(uuid, bigint) from public, anon, authenticated, service_role;
+
+-- encrypted_chats --------------------------------------------------------------------------------
+
+create table public.encrypted_chats (
+  id uuid not null default gen_random_uuid(),
+  user_id uuid not null references auth.users (id) on delete cascade,
+  encrypted_data text not null,
+  encrypted_title text,
+  title text,
+  custom_name text,
+  is_starred boolean not null default false,
+  image_paths text[] default '{}',
+  version bigint not null default 1,
+  data_version bigint not null default 1,
+  next_segment integer not null default 0,
+  segment_bytes bigint not null default 0,
+  bytes bigint not null default 0,
+  sync_sequence bigint not null default 0,
+  key_id uuid,
+  title_key_id uuid,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  -- Clients choose ids, as they encrypt for one before the chat is first saved. Under a key of all users' ids, who saves one
+  -- that another user has would learn of it by the refusal.
+  primary key (user_id, id),
+  constraint encrypted_chats_encrypted_data_check check (encrypted_data <> ''),
+  constraint encrypted_chats_version_check check (version >= 1 and data_version between 1 and version),
+  constraint encrypted_chats_next_segment_check check (next_segment >= 0),
+  constraint encrypted_chats_bytes_check check (segment_bytes >= 0 and bytes >= segment_bytes)
+);
+comment on table public.encrypted_chats is 'End-to-end encrypted chats';
+comment on column public.encrypted_chats.id is 'Chosen by the client; unique among the chats of its user';
+comment on column public.encrypted_chats.encrypted_data is 'Ciphertext: an envelope made by the client';
+comment on column public.encrypted_chats.image_paths is 'Object names in the bucket chat-images';
+comment on column public.encrypted_chats.version is 'How often the chat was saved; what a client expects when it saves';
+comment on column public.encrypted_chats.data_version is 'The version in which encrypted_data was last replaced';
+comment on column public.encrypted_chats.next_segment is 'Number of the next segment; never given twice';
+comment on column public.encrypted_chats.bytes is 'What counts against the quota: the texts of the chat and its segments';
+comment on column public.encrypted_chats.sync_sequence is 'Number of its last change among those of all chats of its user';
+comment on column public.encrypted_chats.key_id is
+  'The epoch of encrypted_data, null for format 1.0. No foreign key: checked when written, and keys go with their user only';
+
+create index idx_encrypted_chats_user_id on public.encrypted_chats (user_id);
+create index idx_encrypted_chats_user_updated on public.encrypted_chats (user_id, updated_at);
+create index idx_encrypted_chats_starred on public.encrypted_chats (user_id) where is_starred;
+
+alter table public.encrypted_chats enable row level security;
+revoke all on public.encrypted_chats from public, anon, authenticated, service_role;
+grant select on public.encrypted_chats to authenticated;
+grant insert (id, user_id, encrypted_data, encrypted_title, title, custom_name, is_starred,
+  image_paths, updated_at)
+  on public.encrypted_chats to authenticated;
+-- An upsert sets all columns that it has been given; a trigger sees to it that id and user_id stay as they are.
+grant update (id, user_id, encrypted_data, encrypted_title, title, custom_name, is_starred, image_paths,
+  updated_at)
+  on public.encrypted_chats to authenticated;
+grant delete on public.encrypted_chats to authenticated;
+grant select, insert, update, delete on public.encrypted_chats to service_role;
+
+create policy "users read their own chats" on public.encrypted_chats
+  for select to authenticated using (user_id = (select auth.uid()));
+create policy "users create their own chats" on public.encrypted_chats
+  for insert to authenticated with check (user_id = (select auth.uid()));
+create policy "users update their own chats" on public.encrypted_chats
+  for update to authenticated
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
+create policy "users delete their own chats" on public.encrypted_chats
+  for delete to authenticated using (user_id = (select auth.uid()));
+
+create trigger update_encrypted_chats_updated_at before update on public.encrypted_chats
+  for each row execute function public.handle_updated_at();
+
+-- project_chats ----------------------------------------------------------------------------------
+
+create table public.project_chats (
+  id uuid primary key default gen_random_uuid(),
+  project_id uuid not null references public.projects (id) on delete cascade,
+  user_id uuid not null,
+  chat_id uuid not null,
+  added_at timestamptz not null default now(),
+  created_at timestamptz not null default now(),
+  constraint unique_project_chat unique (project_id, chat_id),
+  constraint project_chats_chat_id_fkey foreign key (user_id, chat_id)
+    references public.encrypted_chats (user_id, id) on delete cascade
+);
+comment on table public.project_chats is 'Which chats belong to which project (many to many)';
+comment on column public.project_chats.user_id is 'Whose project it is, set by a trigger: the chat is one of theirs';
+
+create index idx_project_chats_project_id on public.project_chats (project_id);
+create index idx_project_chats_chat_id on public.project_chats (chat_id);
+
+alter table public.project_chats enable row level security;
+revoke all on public.project_chats from public, anon, authenticated, service_role;
+grant select on public.project_chats to authenticated;
+grant insert (id, project_id, chat_id, added_at)
+  on public.project_chats to authenticated;
+grant delete on public.project_chats to authenticated;
+grant select, insert, update, delete on public.project_chats to service_role;
+create index project_chats_user_chat on public.project_chats (user_id, chat_id);
+
+create policy "users read the chats of their own projects" on public.project_chats
+  for select to authenticated
+  using (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+create policy "users link their own chats to their own projects" on public.project_chats
+  for insert to authenticated
+  with check (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid()))
+  and exists (
+    select 1 from public.encrypted_chats as c
+    where c.id = chat_id and c.user_id = (select auth.uid())));
+create policy "users unlink the chats of their own projects" on public.project_chats
+  for delete to authenticated
+  using (exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+
+create trigger take_project_owner before insert or update on public.project_chats
+  for each row execute function private.take_project_owner();
+
+-- Deletions, for devices that have not heard of them yet.
+create table private.chat_tombstones (
+  user_id uuid not null references auth.users (id) on delete cascade,
+  chat_id uuid not null,
+  sync_sequence bigint not null,
+  deleted_at timestamptz not null default now(),
+  primary key (user_id, chat_id),
+  constraint chat_tombstones_user_sync_key unique (user_id, sync_sequence)
+);
+comment on table private.chat_tombstones is 'Chats that were deleted, kept for chats.tombstone_retention seconds';
+revoke all on private.chat_tombstones from public, anon, authenticated, service_role;
+create index chat_tombstones_deleted_at on private.chat_tombstones (deleted_at);
+
+-- AES-GCM is broken by a nonce that is used twice under one key, so they are all remembered as long as the key.
+create table private.chat_nonces (
+  user_id uuid not null references auth.users (id) on delete cascade,
+  key_id uuid not null,
+  nonce bytea not null,
+  primary key (user_id, key_id, nonce),
+  constraint chat_nonces_nonce_check check (octet_length(nonce) = 12)
+);
+comment on table private.chat_nonces is 'The nonces that a user''s chats have used under each key';
+comment on column private.chat_nonces.key_id is 'The epoch; for format 1.0, which has none, the id of the user';
+revoke all on private.chat_nonces from public, anon, authenticated, service_role;
+
+-- Envelopes -----------------------------------------------------------------------------------------
+
+-- Checks an envelope and remembers its nonce. Returns the epoch that it is encrypted in, null for format 1.0. part is
+-- where it goes, which a refusal names. formats are those taken.
+-- Raises: PT409 key_epoch_old {key_id}, nonce_reused; PT413 envelope_too_large {limit}; PT422 envelope_malformed,
+-- envelope_version_unknown, envelope_base64_invalid {member}, envelope_nonce_invalid, envelope_mac_invalid,
+-- envelope_key_unknown; each with {part}.
+create function private.take_envelope(user_id uuid, part text, envelope text, formats text[] default '{1.0,2}')
+returns uuid
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_limit integer := private.setting('chats.max_envelope_bytes');
+  v_json jsonb;
+  v_key_id uuid;
+  v_current uuid;
+  v_fields jsonb := jsonb_build_object('part', part);
+  v_state text := 'PT422';
+  v_code text;
+  v_says text;
+begin
+  if octet_length(envelope) > v_limit then
+    raise exception 'The % has % bytes: % are allowed', part, octet_length(envelope), v_limit
+      using errcode = 'PT413', detail = 'envelope_too_large ' || (v_fields || jsonb_build_object('limit', v_limit))::text,
+      hint = 'Add to the chat by segments, or start another';
+  end if;
+  v_json := coalesce(
+    private.json_strings(envelope, array['ciphertext', 'key_id', 'mac', 'nonce', 'v']),
+    private.json_strings(envelope, array['ciphertext', 'mac', 'nonce', 'v']));
+  v_key_id := private.json_uuid(v_json -> 'key_id');
+  select o.key_id into v_current from private.chat_owners as o where o.user_id = take_envelope.user_id;
+  if v_json is null then
+    v_code := 'envelope_malformed';
+    v_says := 'It is not the text of an object of the strings v, key_id, nonce, ciphertext and mac';
+  elsif v_json ->> 'v' <> all (formats) then
+    v_code := 'envelope_version_unknown';
+    v_says := format('Its format is not one of %s', array_to_string(formats, ', '));
+  elsif (v_json ->> 'v' = '2') <> (v_json ? 'key_id') then
+    v_code := 'envelope_malformed';
+    v_says := 'key_id belongs to format 2, and to no other';
+  elsif v_json ->> 'v' = '2' and v_key_id::text is distinct from v_json ->> 'key_id' then
+    v_code := 'envelope_key_unknown';
+    v_says := 'Its key_id is not a UUID in lower case';
+  else
+    select m into v_code from unnest(array['nonce', 'ciphertext', 'mac']) as m
+    where private.decode_base64(v_json ->> m) is null limit 1;
+    if found then
+      v_fields := v_fields || jsonb_build_object('member', v_code);
+      v_says := format('Its %s is not base64 with padding', v_code);
+      v_code := 'envelope_base64_invalid';
+    elsif octet_length(private.decode_base64(v_json ->> 'nonce')) <> 12 then
+      v_code := 'envelope_nonce_invalid';
+      v_says := 'Its nonce is not 12 bytes long';
+    elsif octet_length(private.decode_base64(v_json ->> 'mac')) <> 16 then
+      v_code := 'envelope_mac_invalid';
+      v_says := 'Its mac is not 16 bytes long';
+    elsif v_json ->> 'v' = '2' and v_json ->> 'ciphertext' = '' then
+      v_code := 'envelope_malformed';
+      v_says := 'Its ciphertext is empty, which not even an empty text is';
+    elsif v_key_id is not null and not exists (select 1 from public.chat_keys as k
+      where k.user_id = take_envelope.user_id and k.id = v_key_id) then
+      v_code := 'envelope_key_unknown';
+      v_says := 'Its key is none of this user''s';
+    elsif v_key_id is distinct from v_current then
+      v_state := 'PT409';
+      v_code := 'key_epoch_old';
+      v_fields := v_fields || jsonb_build_object('key_id', v_current);
+      v_says := 'Its key is not the one in force';
+    end if;
+  end if;
+  if v_code is not null then
+    raise exception 'The % is not an envelope that can be saved: %', part, v_says
+      using errcode = v_state, detail = v_code || ' ' || v_fields,
+      hint = case v_code when 'key_epoch_old' then 'Read the keys, and encrypt it anew'
+        else 'docs/encryption.md says what an envelope is' end;
+  end if;
+
+  insert into private.chat_nonces (user_id, key_id, nonce)
+  values (take_envelope.user_id, coalesce(v_key_id, take_envelope.user_id), decode(v_json ->> 'nonce', 'base64'))
+  on conflict do nothing;
+  if not found then
+    raise exception 'The % has a nonce that was used before', part
+      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt it anew, with a random nonce';
+  end if;
+  return v_key_id;
+end $$;
+revoke all on function private.take_envelope(uuid, text, text, text[]) from public, anon, authenticated, service_role;
+
+-- Triggers ------------------------------------------------------------------------------------------
+
+-- Bytes that a chat has in clear.
+create function private.chat_text_bytes(chat public.encrypted_chats)
+returns bigint
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return coalesce(octet_length(chat.title), 0) + coalesce(octet_length(chat.custom_name), 0)
+    + coalesce(octet_length(array_to_string(chat.image_paths, '')), 0) + coalesce(cardinality(chat.image_paths), 0);
+end $$;
+revoke all on function private.chat_text_bytes(public.encrypted_chats) from public, anon, authenticated, service_role;
+
+create function private.lock_own_chats()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if auth.uid() is not null then
+    perform private.lock_chat_owner(auth.uid());
+  end if;
+  return null;
+end $$;
+comment on function private.lock_own_chats() is
+  'Trigger function, before a statement locks any chat: two statements of one user would else wait for each other. Definer: clients have no rights in chat_owners';
+revoke all on function private.lock_own_chats() from public, anon, authenticated, service_role;
+
+create function private.check_chat_envelopes()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Nobody else's chat is looked at: a policy refuses this one. And a chat is somebody's, which its column says.
+  if new.user_id is null or new.user_id <> auth.uid() then
+    return new;
+  end if;
+  if tg_op = 'INSERT' then
+    perform private.lock_chat_owner(new.user_id);
+    -- An upsert, which comes by here before it becomes an update, or an insert that its key refuses.
+    if exists (select 1 from public.encrypted_chats as c where c.user_id = new.user_id and c.id = new.id) then
+      return new;
+    end if;
+    if exists (select 1 from private.chat_tombstones as t where t.user_id = new.user_id and t.chat_id = new.id) then
+      raise exception 'Chat "%" was deleted', new.id using errcode = 'PT410', detail = 'chat_deleted',
+        hint = 'Save it under a new id';
+    end if;
+  end if;
+  if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then
+    -- Whoever does not know segments would save a chat without what is in them.
+    if exists (select 1 from public.chat_segments as s where s.user_id = new.user_id and s.chat_id = new.id) then
+      raise exception 'Chat "%" has segments, which this would lose', new.id
+        using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save it with PUT /chats/:id';
+    end if;
+    new.key_id := private.take_envelope(new.user_id, 'data', new.encrypted_data);
+    new.data_version := coalesce(old.version, 0) + 1;
+  end if;
+  if new.encrypted_title is distinct from old.encrypted_title then
+    new.title_key_id := case when new.encrypted_title is not null
+      then private.take_envelope(new.user_id, 'title', new.encrypted_title) end;
+  end if;
+  return new;
+end $$;
+comment on function private.check_chat_envelopes() is
+  'Trigger function: checks the envelopes that are saved. Definer: clients have no rights in what they are checked against';
+revoke all on function private.check_chat_envelopes() from public, anon, authenticated, service_role;
+
+-- Its trigger comes after the one above, by its name. It reads no ciphertext, however large.
+create function private.number_chat()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_text_bytes bigint := private.chat_text_bytes(new);
+  v_limit bigint := private.setting('chats.max_text_bytes');
+begin
+  if new.user_id is null or new.user_id <> auth.uid() then
+    return new;
+  end if;
+  if tg_op = 'INSERT' then
+    if exists (select 1 from public.encrypted_chats as c where c.user_id = new.user_id and c.id = new.id) then
+      return new;
+    end if;
+    new.version := 1;
+    new.next_segment := 0;
+    new.segment_bytes := 0;
+  elsif (new.id, new.user_id) <> (old.id, old.user_id) then
+    raise exception 'A chat keeps its id and its user' using errcode = 'PT422', detail = 'chat_id_changed',
+      hint = 'They are part of what was encrypted';
+  else
+    new.version := old.version + 1;
+  end if;
+  if v_text_bytes > v_limit then
+    raise exception 'title, custom_name and image_paths have % bytes: % are allowed', v_text_bytes, v_limit
+      using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit)::text;
+  end if;
+  if (tg_op = 'INSERT' or new.image_paths is distinct from old.image_paths)
+    and exists (select 1 from unnest(new.image_paths) as p (path) where octet_length(p.path) > 1024) then
+    raise exception 'A path in image_paths has at most 1024 bytes, as the name of an object'
+      using errcode = 'PT422', detail = 'invalid_image_path {"limit": 1024}';
+  end if;
+  new.bytes := octet_length(new.encrypted_data) + coalesce(octet_length(new.encrypted_title), 0) + v_text_bytes
+    + new.segment_bytes;
+  new.sync_sequence := private.number_chat_change(new.user_id, new.bytes - coalesce(old.bytes, 0));
+  return new;
+end $$;
+comment on function private.number_chat() is
+  'Trigger function: counts the versions and the bytes of a chat, and numbers the change. Definer: as above';
+revoke all on function private.number_chat() from public, anon, authenticated, service_role;
+
+create function private.bury_chat()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Not when the whole account goes, and its tombstones with it.
+  if exists (select 1 from auth.users as u where u.id = old.user_id) then
+    insert into private.chat_tombstones (user_id, chat_id, sync_sequence)
+    values (old.user_id, old.id, private.number_chat_change(old.user_id, -old.bytes));
+  end if;
+  return null;
+end $$;
+comment on function private.bury_chat() is
+  'Trigger function: numbers the deletion of a chat and keeps it for the devices. Definer: as above';
+revoke all on function private.bury_chat() from public, anon, authenticated, service_role;
+
+-- Segments ------------------------------------------------------------------------------------------
+
+create table public.chat_segments (
+  user_id uuid not null,
+  chat_id uuid not null,
+  number integer not null,
+  encrypted_data text not null,
+  key_id uuid not null,
+  created_at timestamptz not null default now(),
+  -- With key_id, which is counted to say how far a new epoch has come.
+  primary key (user_id, chat_id, number) include (key_id),
+  constraint chat_segments_chat_id_fkey foreign key (user_id, chat_id)
+    references public.encrypted_chats (user_id, id) on delete cascade,
+  constraint chat_segments_number_check check (number >= 0)
+);
+comment on table public.chat_segments is
+  'What was added to a chat since it was last saved as a whole: the chat is encrypted_data and then its segments in order';
+
+alter table public.chat_segments enable row level security;
+revoke all on public.chat_segments from public, anon, authenticated, service_role;
+grant select on public.chat_segments to authenticated, service_role;
+create policy "users read the segments of their own chats" on public.chat_segments
+  for select to authenticated using (user_id = (select auth.uid()));
+
+create unique index encrypted_chats_user_sync on public.encrypted_chats (user_id, sync_sequence);
+
+create trigger lock_own_chats before insert or update or delete on public.encrypted_chats
+  for each statement execute function private.lock_own_chats();
+create trigger check_chat_envelopes before insert or update of encrypted_data, encrypted_title on public.encrypted_chats
+  for each row execute function private.check_chat_envelopes();
+create trigger number_chat before insert or update on public.encrypted_chats
+  for each row execute function private.number_chat();
+create trigger bury_chat after delete on public.encrypted_chats
+  for each row execute function private.bury_chat();
+
+-- References ----------------------------------------------------------------------------------------
+
+-- Chats without images are not in it.
+create index encrypted_chats_image_paths on public.encrypted_chats using gin (image_paths) where image_paths <> '{}';

@@ -1,0 +1,322 @@
+-- The keys of encrypted chats, each wrapped so that the server cannot read it: under a password, under a recovery key,
+-- under keys that devices keep, and those of older epochs under the next newer one. What is in a wrap:
+-- docs/encryption.md.
+
+create table public.chat_keys (
+  user_id uuid not null references auth.users (id) on delete cascade,
+  id uuid not null,
+  epoch integer not null,
+  created_at timestamptz not null default now(),
+  primary key (user_id, id),
+  constraint chat_keys_user_epoch_key unique (user_id, epoch),
+  constraint chat_keys_epoch_check check (epoch >= 1)
+);
+comment on table public.chat_keys is 'Epochs of the data key that encrypts the chats of a user; the last one is in force';
+comment on column public.chat_keys.id is 'key_id in envelopes; chosen by the client, unique among the keys of its user';
+
+alter table public.chat_keys enable row level security;
+revoke all on public.chat_keys from public, anon, authenticated, service_role;
+grant select on public.chat_keys to authenticated, service_role;
+create policy "users read their own chat keys" on public.chat_keys
+  for select to authenticated using (user_id = (select auth.uid()));
+
+create table public.chat_key_wraps (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null,
+  key_id uuid not null,
+  kind text not null,
+  device_id uuid,
+  wrapped_by uuid,
+  salt text,
+  iterations integer,
+  wrap text not null,
+  created_at timestamptz not null default now(),
+  constraint chat_key_wraps_key_id_fkey foreign key (user_id, key_id)
+    references public.chat_keys (user_id, id) on delete cascade,
+  constraint chat_key_wraps_unique unique nulls not distinct (user_id, key_id, kind, device_id),
+  constraint chat_key_wraps_kind_check check (kind in ('password', 'recovery', 'device', 'epoch')),
+  constraint chat_key_wraps_device_check check ((kind = 'device') = (device_id is not null)),
+  constraint chat_key_wraps_epoch_check check ((kind = 'epoch') = (wrapped_by is not null)),
+  constraint chat_key_wraps_password_check check (
+    (kind = 'password') = (salt is not null) and (kind = 'password') = (iterations is not null))
+);
+comment on table public.chat_key_wraps is 'Data keys of chats, encrypted: the database has no key that opens one';
+comment on column public.chat_key_wraps.kind is
+  'Under what: a password, the recovery key, the key of a device, or the data key of the next newer epoch';
+comment on column public.chat_key_wraps.wrapped_by is 'The newer epoch, for kind epoch';
+comment on column public.chat_key_wraps.salt is 'Of PBKDF2-SHA256, base64, for kind password';
+
+alter table public.chat_key_wraps enable row level security;
+revoke all on public.chat_key_wraps from public, anon, authenticated, service_role;
+grant select on public.chat_key_wraps to authenticated, service_role;
+create policy "users read their own chat key wraps" on public.chat_key_wraps
+  for select to authenticated using (user_id = (select auth.uid()));
+
+-- Bytes out of base64 as RFC 4648, section 4, has it, or null when it is none: PostgreSQL's own reads more than that.
+create function private.decode_base64(value text)
+returns bytea
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_bytes bytea;
+begin
+  v_bytes := decode(value, 'base64');
+  return case when translate(encode(v_bytes, 'base64'), E'\n', '') = value then v_bytes end;
+exception when data_exception then
+  return null;
+end $$;
+revoke all on function private.decode_base64(text) from public, anon, authenticated, service_role;
+
+-- A wrap out of what a client sent: {kind, device_id, salt, iterations, wrap}. index is its place in the list, which a
+-- refusal names.
+-- Raises: PT422 invalid_wrap {index}.
+create function private.read_chat_key_wrap(value jsonb, index integer)
+returns public.chat_key_wraps
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_wrap public.chat_key_wraps;
+  v_json jsonb;
+  v_says text;
+begin
+  v_wrap.kind := value ->> 'kind';
+  v_wrap.wrap := value ->> 'wrap';
+  v_json := private.json_strings(v_wrap.wrap, array['ciphertext', 'mac', 'nonce', 'v']);
+  if jsonb_typeof(value) is distinct from 'object'
+    or value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
+    or (v_wrap.kind in ('password', 'recovery', 'device', 'epoch')) is not true then
+    v_says := 'A wrap is {kind, wrap}, kind being password, recovery, device or epoch, with salt and iterations or device_id';
+  elsif octet_length(v_wrap.wrap) > 1024 or v_json is null or v_json ->> 'v' <> '2'
+    or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
+    or octet_length(private.decode_base64(v_json ->> 'ciphertext')) is distinct from 32
+    or octet_length(private.decode_base64(v_json ->> 'mac')) is distinct from 16 then
+    v_says := 'The wrap is not the text of {v: "2", nonce, ciphertext, mac} with 12, 32 and 16 bytes in base64';
+  elsif (v_wrap.kind = 'device') <> (value ? 'device_id')
+    or value ? 'device_id' and private.json_uuid(value -> 'device_id') is null then
+    v_says := 'device_id, a UUID, belongs to a device, and to nothing else';
+  elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (v_wrap.kind = 'password') <> (value ? 'iterations') then
+    v_says := 'salt and iterations belong to a password, and to nothing else';
+  elsif v_wrap.kind = 'password' and (jsonb_typeof(value -> 'salt') <> 'string'
+    or coalesce(octet_length(private.decode_base64(value ->> 'salt')), 0) not between 16 and 64) then
+    v_says := 'A salt has 16 to 64 bytes, in base64';
+  elsif v_wrap.kind = 'password'
+    and coalesce(private.json_integer(value -> 'iterations'), 0)
+      not between private.setting('chats.min_iterations') and 10000000 then
+    v_says := format('iterations are %s to 10000000', private.setting('chats.min_iterations'));
+  end if;
+  if v_says is not null then
+    raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;
+  end if;
+  v_wrap.device_id := private.json_uuid(value -> 'device_id');
+  v_wrap.salt := value ->> 'salt';
+  v_wrap.iterations := private.json_integer(value -> 'iterations');
+  return v_wrap;
+end $$;
+revoke all on function private.read_chat_key_wrap(jsonb, integer) from public, anon, authenticated, service_role;
+
+create type public.chat_key_change as (
+  version integer,
+  key_id uuid,
+  epoch integer,
+  replayed boolean
+);
+comment on type public.chat_key_change is 'How often a user''s chat keys have changed, and which epoch is in force';
+
+-- Puts wraps of a key in their places: those of the same kind (and device) are replaced, others stay.
+-- Raises: PT409 too_many_devices; PT422 invalid_wraps, invalid_wrap {index}, wrap_missing {kind}.
+create function private.put_chat_key_wraps(user_id uuid, key_id uuid, wraps jsonb, required text[], previous uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_wraps public.chat_key_wraps[];
+  v_wrap public.chat_key_wraps;
+  v_kind text;
+begin
+  if jsonb_typeof(wraps) is distinct from 'array' or jsonb_array_length(wraps) not between 1 and 10 then
+    raise exception 'wraps is a list of 1 to 10' using errcode = 'PT422', detail = 'invalid_wraps';
+  end if;
+  v_wraps := array(select private.read_chat_key_wrap(w.value, w.ordinality::integer - 1)
+    from jsonb_array_elements(wraps) with ordinality as w);
+  foreach v_kind in array required loop
+    if not exists (select 1 from unnest(v_wraps) as w where w.kind = v_kind) then
+      raise exception 'The wrap under the % is missing', v_kind
+        using errcode = 'PT422', detail = 'wrap_missing ' || jsonb_build_object('kind', v_kind)::text;
+    end if;
+  end loop;
+  if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1)
+    or exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then
+    raise exception 'Each wrap is there once, and one of the epoch before when there is one'
+      using errcode = 'PT422', detail = 'invalid_wraps';
+  end if;
+
+  foreach v_wrap in array v_wraps loop
+    insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, wrap)
+    values (put_chat_key_wraps.user_id,
+      case v_wrap.kind when 'epoch' then previous else put_chat_key_wraps.key_id end, v_wrap.kind, v_wrap.device_id,
+      case v_wrap.kind when 'epoch' then put_chat_key_wraps.key_id end, v_wrap.salt, v_wrap.iterations, v_wrap.wrap)
+    on conflict on constraint chat_key_wraps_unique do update
+      set salt = excluded.salt, iterations = excluded.iterations, wrap = excluded.wrap, created_at = now();
+  end loop;
+  if (select count(*) from public.chat_key_wraps as w where w.user_id = put_chat_key_wraps.user_id
+      and w.key_id = put_chat_key_wraps.key_id and w.kind = 'device') > private.setting('chats.max_devices') then
+    raise exception 'No more than % devices have a key', private.setting('chats.max_devices')
+      using errcode = 'PT409', detail = 'too_many_devices', hint = 'Revoke one that is not used any more';
+  end if;
+end $$;
+revoke all on function private.put_chat_key_wraps(uuid, uuid, jsonb, text[], uuid)
+  from public, anon, authenticated, service_role;
+
+-- Begins a change of a user's keys: the answer that the request got before, or null when it is the first and the keys
+-- are as it expects.
+-- Raises: PT409 version_conflict {version}; PT422 invalid_key_id, idempotency_key_reused.
+create function private.begin_chat_key_change(
+  owner private.chat_owners, expected_version integer, key_id uuid, idempotency_key text, request jsonb
+)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_first jsonb := private.first_response(owner.user_id, 'user', idempotency_key, request);
+begin
+  if v_first is not null then
+    return v_first;
+  end if;
+  if begin_chat_key_change.key_id is null then
+    raise exception 'key_id is a UUID' using errcode = 'PT422', detail = 'invalid_key_id';
+  end if;
+  if expected_version is distinct from owner.key_version then
+    raise exception 'The keys were changed meanwhile: they are at version %', owner.key_version
+      using errcode = 'PT409', detail = 'version_conflict ' || jsonb_build_object('version', owner.key_version)::text,
+      hint = 'Read them again, and unlock the chats with what is there now';
+  end if;
+  return null;
+end $$;
+revoke all on function private.begin_chat_key_change(private.chat_owners, integer, uuid, text, jsonb)
+  from public, anon, authenticated, service_role;
+
+-- Ends it.
+create function private.end_chat_key_change(user_id uuid, key_id uuid, idempotency_key text, request jsonb)
+returns public.chat_key_change
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result public.chat_key_change;
+begin
+  update private.chat_owners as o set key_version = o.key_version + 1, key_id = end_chat_key_change.key_id
+  where o.user_id = end_chat_key_change.user_id
+  returning o.key_version into v_result.version;
+  v_result.key_id := key_id;
+  select k.epoch into v_result.epoch from public.chat_keys as k
+  where k.user_id = end_chat_key_change.user_id and k.id = end_chat_key_change.key_id;
+  v_result.replayed := false;
+  perform private.keep_response(user_id, 'user', idempotency_key, request, to_jsonb(v_result));
+  return v_result;
+end $$;
+revoke all on function private.end_chat_key_change(uuid, uuid, text, jsonb) from public, anon, authenticated, service_role;
+
+-- Replaces wraps of the epoch in force, if the keys are at the version that the client has read: a new password, a new
+-- recovery key, a device more. With expected_version 0 it makes the first epoch, which needs a password and a recovery
+-- key. Returns the new version.
+-- Definer: nobody writes keys but by these functions. For the service only, which answers for user_id.
+-- Raises: PT409 version_conflict {version}, key_epoch_old {key_id}, too_many_devices; PT422 invalid_key_id,
+-- invalid_wraps, invalid_wrap {index}, wrap_missing {kind}, idempotency_key_reused.
+create function public.set_chat_keys(
+  user_id uuid,
+  expected_version integer,
+  key_id uuid,
+  wraps jsonb,
+  idempotency_key text default null
+)
+returns public.chat_key_change
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('keys', expected_version, key_id, wraps);
+  v_owner private.chat_owners := private.lock_chat_owner(user_id);
+  v_first jsonb := private.begin_chat_key_change(v_owner, expected_version, key_id, idempotency_key, v_request);
+  v_result public.chat_key_change;
+begin
+  if v_first is not null then
+    v_result := jsonb_populate_record(null::public.chat_key_change, v_first || '{"replayed": true}');
+    return v_result;
+  end if;
+  if v_owner.key_id is null then
+    insert into public.chat_keys (user_id, id, epoch) values (set_chat_keys.user_id, set_chat_keys.key_id, 1);
+  elsif v_owner.key_id <> set_chat_keys.key_id then
+    raise exception 'Key "%" is not the one in force', key_id
+      using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id)::text,
+      hint = 'Read the keys again';
+  end if;
+  perform private.put_chat_key_wraps(user_id, key_id, wraps,
+    case when v_owner.key_id is null then array['password', 'recovery'] else '{}' end, null);
+  return private.end_chat_key_change(user_id, key_id, idempotency_key, v_request);
+end $$;
+revoke all on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
+grant execute on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
+
+-- Starts a new epoch: from now on envelopes of older ones are refused. Needs its key under the password and a new
+-- recovery key, and the key of the epoch before under the new one. Other wraps of older epochs go: whoever had one of
+-- them, a device that was lost, opens nothing that is written from now on.
+-- Definer: as above. For the service only, which answers for user_id.
+-- Raises: as set_chat_keys, and PT404 keys_not_found; PT409 key_id_used.
+create function public.rotate_chat_keys(
+  user_id uuid,
+  expected_version integer,
+  key_id uuid,
+  wraps jsonb,
+  idempotency_key text default null
+)
+returns public.chat_key_change
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb := jsonb_build_array('rotate', expected_version, key_id, wraps);
+  v_owner private.chat_owners := private.lock_chat_owner(user_id);
+  v_first jsonb := private.begin_chat_key_change(v_owner, expected_version, key_id, idempotency_key, v_request);
+  v_result public.chat_key_change;
+begin
+  if v_first is not null then
+    v_result := jsonb_populate_record(null::public.chat_key_change, v_first || '{"replayed": true}');
+    return v_result;
+  end if;
+  if v_owner.key_id is null then
+    raise exception 'There are no keys yet' using errcode = 'PT404', detail = 'keys_not_found',
+      hint = 'Set the first ones';
+  end if;
+  insert into public.chat_keys (user_id, id, epoch)
+  select rotate_chat_keys.user_id, rotate_chat_keys.key_id, k.epoch + 1
+  from public.chat_keys as k where k.user_id = rotate_chat_keys.user_id and k.id = v_owner.key_id
+  on conflict on constraint chat_keys_pkey do nothing;
+  if not found then
+    raise exception 'Key "%" is there already', key_id using errcode = 'PT409', detail = 'key_id_used',
+      hint = 'Use a new UUID';
+  end if;
+  perform private.put_chat_key_wraps(user_id, key_id, wraps, array['password', 'recovery', 'epoch'], v_owner.key_id);
+  delete from public.chat_key_wraps as w
+  where w.user_id = rotate_chat_keys.user_id and w.key_id = v_owner.key_id and w.kind <> 'epoch';
+  return private.end_chat_key_change(user_id, key_id, idempotency_key, v_request);
+end $$;
+revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
+grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
+
+-- Takes the wrap of a device away: it opens the chats no more by what it keeps. What it has opened it may have kept:
+-- rotate the keys when it was lost. Repeatable by itself: a second call says that there is none.
+-- Definer: as above. For the service only, which answers for user_id.
+-- Raises: PT404 device_not_found.
+create function public.revoke_chat_device(user_id uuid, device_id uuid)
+returns public.chat_key_change
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_owner private.chat_owners := private.lock_chat_owner(user_id);
+begin
+  delete from public.chat_key_wraps as w
+  where w.user_id = revoke_chat_device.user_id and w.device_id = revoke_chat_device.device_id;
+  if not found then
+    raise exception 'There is no device "%"', device_id using errcode = 'PT404', detail = 'device_not_found';
+  end if;
+  return private.end_chat_key_change(user_id, v_owner.key_id, null, null);
+end $$;
+revoke all on function public.revoke_chat_device(uuid, uuid) from public, anon, authenticated;
+grant execute on function public.revoke_chat_device(uuid, uuid) to service_role;

@@ -1,0 +1,103 @@
+-- Files: which a user has in the buckets, and which they have reserved a place for.
+
+-- file_uploads -----------------------------------------------------------------------------------
+
+create table public.file_uploads (
+  id uuid primary key default gen_random_uuid(),
+  user_id uuid not null references auth.users (id) on delete cascade,
+  project_id uuid references public.projects (id) on delete cascade,
+  chat_id uuid,
+  file_name text not null,
+  file_path text not null,
+  file_size bigint,
+  mime_type text,
+  bucket_name text not null,
+  is_public boolean not null default false,
+  metadata jsonb not null default '{}'::jsonb,
+  status text not null default 'complete',
+  upload_path text,
+  expires_at timestamptz,
+  verified_at timestamptz,
+  replaced_version text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint file_uploads_chat_id_fkey
+    foreign key (user_id, chat_id) references public.encrypted_chats (user_id, id) on delete cascade,
+  constraint file_uploads_status_check check (status in ('pending', 'complete')),
+  constraint file_uploads_pending_check check (status = 'complete'
+    or (upload_path is not null and expires_at is not null and file_size is not null)),
+  constraint file_uploads_file_name_check check (file_name <> ''),
+  constraint file_uploads_file_size_check check (file_size >= 0)
+);
+comment on table public.file_uploads is
+  'Files in buckets: those that a client uploaded itself, and those that it reserved with POST /files/uploads';
+comment on column public.file_uploads.status is 'pending until the upload is complete; only the server writes it';
+comment on column public.file_uploads.upload_path is
+  'Where the upload URL brings the bytes: other than file_path where a file is replaced. Null when there was no such URL';
+comment on column public.file_uploads.expires_at is
+  'Until when the reservation holds; the upload URL is not good for longer';
+comment on column public.file_uploads.verified_at is
+  'When what was uploaded was found to be as declared, and was about to take the place of another file';
+comment on column public.file_uploads.replaced_version is
+  'The version of what was in that place when it was verified: what has another has been written since. Null when there was nothing';
+
+create index idx_file_uploads_user_id on public.file_uploads (user_id);
+create index idx_file_uploads_project_id on public.file_uploads (project_id);
+create index idx_file_uploads_created_at on public.file_uploads (created_at desc);
+
+alter table public.file_uploads enable row level security;
+revoke all on public.file_uploads from public, anon, authenticated, service_role;
+grant select on public.file_uploads to authenticated;
+grant insert (id, user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name,
+  is_public, metadata, updated_at)
+  on public.file_uploads to authenticated;
+grant update (project_id, file_name, file_path, file_size, mime_type, bucket_name, is_public,
+  metadata, updated_at)
+  on public.file_uploads to authenticated;
+grant delete on public.file_uploads to authenticated;
+grant select, insert, update, delete on public.file_uploads to service_role;
+
+create index file_uploads_user_chat on public.file_uploads (user_id, chat_id);
+create index file_uploads_object on public.file_uploads (bucket_name, file_path);
+create index file_uploads_pending on public.file_uploads (user_id) where status = 'pending';
+create index file_uploads_expiry on public.file_uploads (expires_at) where status = 'pending';
+
+create policy "users read their own uploads and those in their teams' projects" on public.file_uploads
+  for select to authenticated
+  using (user_id = (select auth.uid()) or exists (
+    select 1 from public.projects as p
+    where p.id = project_id and p.team_id = any (array(select private.my_team_ids()))));
+create policy "users create their own uploads" on public.file_uploads
+  for insert to authenticated
+  with check (user_id = (select auth.uid()) and (project_id is null or exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid()))));
+create policy "users update their own uploads" on public.file_uploads
+  for update to authenticated
+  using (user_id = (select auth.uid()))
+  with check (user_id = (select auth.uid()) and (project_id is null or exists (
+    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid()))));
+create policy "users delete their own uploads" on public.file_uploads
+  for delete to authenticated using (user_id = (select auth.uid()));
+
+create trigger update_file_uploads_updated_at before update on public.file_uploads
+  for each row execute function public.update_updated_at_column();
+
+-- What a reservation says is the server's: a client that could change it would be measured by what it wrote itself.
+create function private.keep_reservation()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  raise exception 'Upload "%" is not complete', old.id
+    using errcode = '42501', hint = 'Complete it first, or delete it and reserve another';
+end $$;
+comment on function private.keep_reservation() is 'Trigger function: refuses to change what was reserved';
+revoke all on function private.keep_reservation() from public, anon, authenticated, service_role;
+
+create trigger keep_reservation before update on public.file_uploads
+  for each row
+  when (old.status = 'pending' and new.status = 'pending'
+    and (new.user_id, new.bucket_name, new.file_path, new.upload_path, new.file_size, new.mime_type, new.chat_id)
+      is distinct from
+      (old.user_id, old.bucket_name, old.file_path, old.upload_path, old.file_size, old.mime_type, old.chat_id))
+  execute function private.keep_reservation();

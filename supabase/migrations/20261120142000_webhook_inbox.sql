@@ -1,0 +1,499 @@
+-- The inbox of webhooks: every event is stored once, applied once, and can be replayed.
+
+-- webhook_events ------------------------------------------------------------------------------------
+
+create table public.webhook_events (
+  id bigint generated always as identity primary key,
+  provider text not null,
+  event_id text not null,
+  type text not null,
+  event_created_at timestamptz,
+  received_at timestamptz not null default now(),
+  processed_at timestamptz,
+  payload jsonb,
+  attempts integer not null default 0,
+  outcome text not null,
+  result jsonb,
+  error text,
+  constraint webhook_events_event_key unique (provider, event_id),
+  constraint webhook_events_provider_check check (provider ~ '^(stripe|auth|database|standard:[a-z0-9][a-z0-9_-]{0,49})$'),
+  constraint webhook_events_event_id_check check (char_length(event_id) between 1 and 255),
+  constraint webhook_events_type_check check (char_length(type) between 1 and 255),
+  constraint webhook_events_attempts_check check (attempts >= 0),
+  constraint webhook_events_outcome_check check (outcome in ('processed', 'ignored', 'failed', 'dead')),
+  constraint webhook_events_error_check check ((outcome in ('failed', 'dead')) = (error is not null))
+);
+comment on table public.webhook_events is
+  'Every event that another service has told of, once, and what came of it. Written by functions only.';
+comment on column public.webhook_events.provider is 'stripe, auth, database, or standard: and the name of the source';
+comment on column public.webhook_events.event_id is 'The sender''s id: the same event has the same, however often it is delivered';
+comment on column public.webhook_events.event_created_at is 'When it happened, as the sender says';
+comment on column public.webhook_events.received_at is
+  'When it came first; when it came again, for one whose payload was no longer kept and is since';
+comment on column public.webhook_events.payload is
+  'The event as it came, of one that has failed as it came last; null when webhooks.payload_retention is over';
+comment on column public.webhook_events.attempts is 'How often the effect was tried';
+comment on column public.webhook_events.outcome is
+  'processed; ignored: there is no effect for it; failed: the sender repeats it; dead: its attempts are used up';
+comment on column public.webhook_events.result is 'What the effect did';
+comment on column public.webhook_events.error is 'What the effect failed with last';
+
+create index webhook_events_received_at on public.webhook_events (received_at) where payload is not null;
+create index webhook_events_type on public.webhook_events (provider, type, id);
+create index webhook_events_subscription on public.webhook_events ((result ->> 'subscription')) where result ? 'subscription';
+create index webhook_events_open on public.webhook_events (id) where outcome in ('failed', 'dead');
+
+alter table public.webhook_events enable row level security;
+revoke all on public.webhook_events from public, anon, authenticated, service_role;
+grant select on public.webhook_events to service_role;
+
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service reads the inbox" on public.webhook_events
+  for select to service_role using (true);
+
+-- webhook_refusals ----------------------------------------------------------------------------------
+
+create table public.webhook_refusals (
+  provider text not null,
+  reason text not null,
+  day date not null default (now() at time zone 'UTC')::date,
+  deliveries bigint not null default 1,
+  primary key (provider, reason, day),
+  constraint webhook_refusals_provider_check check (
+    provider ~ '^(stripe|auth|database|standard(:[a-z0-9][a-z0-9_-]{0,49})?)$'),
+  constraint webhook_refusals_reason_check check (reason ~ '^[a-z_]{1,50}$')
+);
+comment on table public.webhook_refusals is
+  'How many deliveries were refused, by day (UTC): all that is kept of them. Written by functions only.';
+comment on column public.webhook_refusals.provider is 'As in webhook_events; standard alone is a source that is not configured';
+comment on column public.webhook_refusals.reason is 'The code of the answer';
+
+alter table public.webhook_refusals enable row level security;
+revoke all on public.webhook_refusals from public, anon, authenticated, service_role;
+grant select on public.webhook_refusals to service_role;
+
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service reads how many were refused" on public.webhook_refusals
+  for select to service_role using (true);
+
+-- Counts a delivery that was refused.
+-- Definer: not even the service writes the inbox by itself. For the service only, which names reasons of its own: what a
+-- sender says is never stored.
+-- Raises: PT422 invalid_webhook_event.
+create function public.count_webhook_refusal(provider text, reason text)
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if provider is null or reason is null
+    or provider !~ '^(stripe|auth|database|standard(:[a-z0-9][a-z0-9_-]{0,49})?)$' or reason !~ '^[a-z_]{1,50}$' then
+    raise exception 'A refusal has a provider and a reason' using errcode = 'PT422', detail = 'invalid_webhook_event';
+  end if;
+  insert into public.webhook_refusals as r (provider, reason)
+  values (count_webhook_refusal.provider, count_webhook_refusal.reason)
+  on conflict on constraint webhook_refusals_pkey do update set deliveries = r.deliveries + 1;
+end $$;
+revoke all on function public.count_webhook_refusal(text, text) from public, anon, authenticated;
+grant execute on function public.count_webhook_refusal(text, text) to service_role;
+
+-- Effects -------------------------------------------------------------------------------------------
+
+create table private.webhook_handlers (
+  provider text not null,
+  type text not null,
+  handler text not null,
+  primary key (provider, type),
+  constraint webhook_handlers_handler_check check (handler ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$')
+);
+comment on table private.webhook_handlers is
+  'Which function is the effect of which events: handler(public.webhook_events) returns jsonb, what it did, or null when the event does not concern it';
+comment on column private.webhook_handlers.type is 'Type of the events, or * for all that have no other';
+-- Text, not regprocedure, which a table that is upgraded may not have.
+comment on column private.webhook_handlers.handler is 'schema.function';
+revoke all on private.webhook_handlers from public, anon, authenticated, service_role;
+
+-- The name of the function that is the effect of an event, or null.
+create function private.webhook_handler(provider text, type text)
+returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select h.handler from private.webhook_handlers as h
+    where h.provider = webhook_handler.provider and h.type in (webhook_handler.type, '*')
+    order by h.type = '*'
+    limit 1);
+end $$;
+revoke all on function private.webhook_handler(text, text) from public, anon, authenticated, service_role;
+
+-- The row that a record is of, as it is now, and its version; nothing when there is none. Found by the primary key.
+create function private.read_recorded_row(row_of text, record jsonb, out current_row jsonb, out version text)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_table regclass := to_regclass(row_of);
+  v_key text;
+begin
+  select string_agg(format('t.%1$I = r.%1$I', a.attname), ' and ' order by a.attnum) into v_key
+  from pg_catalog.pg_index as i
+  join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+  where i.indrelid = v_table and i.indisprimary;
+  if v_key is null then
+    raise exception 'There is no table % with a primary key to find a row by', row_of
+      using errcode = 'PT422', detail = 'invalid_webhook_event';
+  end if;
+  execute format('select to_jsonb(t), concat(t.xmin, t.ctid) from %s as t, jsonb_populate_record(null::%s, $1) as r where %s',
+    v_table, v_table, v_key)
+  into current_row, version using record;
+end $$;
+revoke all on function private.read_recorded_row(text, jsonb) from public, anon, authenticated, service_role;
+
+-- A Database Webhook, which nobody has signed, as far as it is true: its record is what the row is now. Null when it is
+-- about a row that is not there, or about a deleted one that is.
+create function private.believe_database_webhook(event public.webhook_events)
+returns public.webhook_events
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_deleted boolean := event.payload ->> 'type' = 'DELETE';
+  v_row jsonb := (private.read_recorded_row(format('%I.%I', event.payload ->> 'schema', event.payload ->> 'table'),
+    case when v_deleted then event.payload -> 'old_record' else event.payload -> 'record' end)).current_row;
+begin
+  if v_deleted <> (v_row is null) then
+    return null;
+  end if;
+  if not v_deleted then
+    event.payload := event.payload || jsonb_build_object('record', v_row);
+  end if;
+  return event;
+end $$;
+revoke all on function private.believe_database_webhook(public.webhook_events)
+  from public, anon, authenticated, service_role;
+
+-- Applies the effect of an event and writes down what came of it. When the effect fails, its changes are gone, the error
+-- and the attempt are kept. What fails for the moment's sake (a deadlock, a database that is at its limit) is raised: the
+-- call is repeated as if it had not been made. The caller holds the lock of the event.
+create function private.apply_webhook_event(event public.webhook_events)
+returns public.webhook_events
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_handler text := private.webhook_handler(event.provider, event.type);
+  v_believed public.webhook_events := event;
+  v_state text;
+  v_message text;
+  v_detail text;
+begin
+  begin
+    event.result := null;
+    event.error := null;
+    if v_handler is not null and event.provider = 'database' then
+      v_believed := private.believe_database_webhook(event);
+    end if;
+    if v_handler is not null and v_believed.id is not null then
+      execute format('select %s($1)', v_handler) into event.result using v_believed;
+    end if;
+    event.outcome := case when event.result is null then 'ignored' else 'processed' end;
+  exception when others then
+    get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail;
+    -- Transaction rollback, insufficient resources, not available, intervention, system error, connection, internal.
+    if left(v_state, 2) in ('40', '53', '55', '57', '58', '08', 'XX') then
+      raise;
+    end if;
+    event.error := left(format('%s: %s', case when v_state ~ '^PT' then split_part(v_detail, ' ', 1) else v_state end,
+      v_message), 2000);
+    event.outcome := case
+      when event.attempts + 1 >= private.setting('webhooks.max_attempts') then 'dead' else 'failed' end;
+  end;
+  update public.webhook_events as e
+  set attempts = e.attempts + 1, outcome = event.outcome, result = event.result, error = event.error,
+    processed_at = case when event.error is null then clock_timestamp() end
+  where e.id = event.id
+  returning e.* into event;
+  return event;
+end $$;
+revoke all on function private.apply_webhook_event(public.webhook_events) from public, anon, authenticated, service_role;
+
+-- Receiving -----------------------------------------------------------------------------------------
+
+create type public.webhook_receipt as (
+  id bigint,
+  provider text,
+  event_id text,
+  type text,
+  outcome text,
+  attempts integer,
+  result jsonb,
+  error text,
+  replayed boolean
+);
+comment on type public.webhook_receipt is
+  'What came of a delivery; replayed says that it was the work of an earlier one';
+
+create function private.to_webhook_receipt(event public.webhook_events, replayed boolean)
+returns public.webhook_receipt
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return row(event.id, event.provider, event.event_id, event.type, event.outcome, event.attempts, event.result,
+    event.error, replayed)::public.webhook_receipt;
+end $$;
+revoke all on function private.to_webhook_receipt(public.webhook_events, boolean)
+  from public, anon, authenticated, service_role;
+
+-- Takes an event in and applies its effect, once: the same event again, at whatever time or at the same, is answered with
+-- what the first delivery did. An event whose effect has failed is tried again, as it is delivered now, until
+-- webhooks.max_attempts is reached; a dead letter is kept as it is delivered now, for a replay.
+-- outcome says what came of it; failed is for the sender to repeat. event_created is when it happened, or null.
+-- Definer: not even the service writes the inbox by itself. For the service only, which has verified who sent it.
+-- Raises: PT422 invalid_webhook_event.
+create function public.receive_webhook_event(
+  provider text,
+  event_id text,
+  type text,
+  payload jsonb,
+  event_created timestamptz default null
+)
+returns public.webhook_receipt
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_event public.webhook_events;
+begin
+  if provider is null or provider !~ '^(stripe|auth|database|standard:[a-z0-9][a-z0-9_-]{0,49})$'
+    or event_id is null or char_length(event_id) not between 1 and 255
+    or type is null or char_length(type) not between 1 and 255
+    or payload is null or jsonb_typeof(payload) <> 'object'
+    or not isfinite(coalesce(event_created, now())) then
+    raise exception 'An event has a provider, an id and a type of 1 to 255 characters, and a payload that is an object'
+      using errcode = 'PT422', detail = 'invalid_webhook_event';
+  end if;
+  -- Most of what comes again has been done: to say so takes no lock and writes nothing.
+  select e.* into v_event from public.webhook_events as e
+  where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
+    and (e.outcome = 'processed' or e.outcome = 'ignored' and e.payload is not null
+      or e.outcome = 'dead' and e.payload = receive_webhook_event.payload);
+  if found then
+    return private.to_webhook_receipt(v_event, true);
+  end if;
+  -- Of two deliveries at once, the second waits here for the first to end.
+  insert into public.webhook_events as e (provider, event_id, type, event_created_at, payload, outcome, error)
+  values (receive_webhook_event.provider, receive_webhook_event.event_id, receive_webhook_event.type, event_created,
+    receive_webhook_event.payload, 'failed', 'not tried')
+  on conflict on constraint webhook_events_event_key do nothing
+  returning e.* into v_event;
+  if v_event.id is null then
+    select e.* into v_event from public.webhook_events as e
+    where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
+    for update;
+    -- What has had its effect is what it was. Of the others the latest counts: the sender may have mended it, or it may be
+    -- delivered again to be replayed, for which it is kept as long as if it had come now.
+    if v_event.type = receive_webhook_event.type
+      and (v_event.outcome in ('failed', 'dead') or v_event.outcome = 'ignored' and v_event.payload is null)
+      and v_event.payload is distinct from receive_webhook_event.payload then
+      update public.webhook_events as e
+      set payload = receive_webhook_event.payload, event_created_at = event_created,
+        received_at = case when e.payload is null then now() else e.received_at end
+      where e.id = v_event.id
+      returning e.* into v_event;
+    end if;
+    if v_event.outcome <> 'failed' then
+      return private.to_webhook_receipt(v_event, true);
+    end if;
+  end if;
+  return private.to_webhook_receipt(private.apply_webhook_event(v_event), false);
+end $$;
+revoke all on function public.receive_webhook_event(text, text, text, jsonb, timestamptz)
+  from public, anon, authenticated;
+grant execute on function public.receive_webhook_event(text, text, text, jsonb, timestamptz) to service_role;
+
+-- Replaying -----------------------------------------------------------------------------------------
+
+create type public.webhook_replay as (
+  replayed integer,
+  processed integer,
+  ignored integer,
+  failed integer,
+  payload_gone integer,
+  errors jsonb,
+  next_after bigint
+);
+comment on type public.webhook_replay is
+  'What came of a replay: how many were applied again, by outcome; how many could not be, as their payload is no longer kept; errors [{id, event_id, error}]; next_after is for the next call, null when there is no more';
+
+-- Applies events again: one, or those of a range of time of receipt, of a provider or type, in the order of their
+-- numbers, from the first after the number after, at most batch (1 to 500). Effects are safe to apply again: what was
+-- done is not done a second time, what failed or was ignored is done if it can be now.
+-- Definer: not even the service writes the inbox by itself. For the service only.
+-- Raises: PT404 webhook_event_not_found; PT409 webhook_payload_gone, for one event; PT422 invalid_replay.
+create function public.replay_webhook_events(
+  event_id text default null,
+  provider text default null,
+  type text default null,
+  received_from timestamptz default null,
+  received_before timestamptz default null,
+  after bigint default 0,
+  batch integer default 100
+)
+returns public.webhook_replay
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_event public.webhook_events;
+  v_before public.webhook_events;
+  v_id bigint;
+  v_ids bigint[];
+  v_replay public.webhook_replay;
+begin
+  if num_nonnulls(event_id, coalesce(received_from, received_before)) <> 1
+    or event_id is not null and (provider is null or type is not null)
+    or not isfinite(coalesce(received_from, now())) or not isfinite(coalesce(received_before, now()))
+    or after is null or batch is null or batch not between 1 and 500 then
+    raise exception 'A replay is of one event, by provider and event_id, or of a range of time'
+      using errcode = 'PT422', detail = 'invalid_replay', hint = 'A batch has 1 to 500 events';
+  end if;
+  v_replay := row(0, 0, 0, 0, 0, '[]', null)::public.webhook_replay;
+  if replay_webhook_events.event_id is not null then
+    v_ids := array(
+      select e.id from public.webhook_events as e
+      where e.provider = replay_webhook_events.provider and e.event_id = replay_webhook_events.event_id);
+  else
+    v_ids := array(
+      select e.id from public.webhook_events as e
+      where e.id > replay_webhook_events.after
+        and (replay_webhook_events.provider is null or e.provider = replay_webhook_events.provider)
+        and (replay_webhook_events.type is null or e.type = replay_webhook_events.type)
+        and (received_from is null or e.received_at >= received_from)
+        and (received_before is null or e.received_at < received_before)
+      order by e.id
+      limit batch);
+  end if;
+  foreach v_id in array v_ids
+  loop
+    v_replay.next_after := v_id;
+    select e.* into v_before from public.webhook_events as e where e.id = v_id for update;
+    if v_before.payload is null then
+      v_replay.payload_gone := v_replay.payload_gone + 1;
+      continue;
+    end if;
+    v_event := private.apply_webhook_event(v_before);
+    v_replay.replayed := v_replay.replayed + 1;
+    case
+      when v_event.outcome = 'processed' then v_replay.processed := v_replay.processed + 1;
+      when v_event.outcome = 'ignored' then v_replay.ignored := v_replay.ignored + 1;
+      else
+        v_replay.failed := v_replay.failed + 1;
+        v_replay.errors := v_replay.errors || jsonb_build_object('id', v_event.id, 'event_id', v_event.event_id,
+          'error', v_event.error);
+    end case;
+    -- What it did the first time stays what it says; only what had not been done is news.
+    if v_before.outcome = 'processed' or v_before.outcome = v_event.outcome and v_event.error is null then
+      update public.webhook_events as e
+      set attempts = v_before.attempts, outcome = v_before.outcome, result = v_before.result, error = v_before.error,
+        processed_at = v_before.processed_at
+      where e.id = v_id;
+    end if;
+  end loop;
+  if cardinality(v_ids) < batch or replay_webhook_events.event_id is not null then
+    v_replay.next_after := null;
+  end if;
+  if replay_webhook_events.event_id is not null and v_ids = '{}' then
+    raise exception 'There is no event "%" of "%"', event_id, provider
+      using errcode = 'PT404', detail = 'webhook_event_not_found';
+  end if;
+  if replay_webhook_events.event_id is not null and v_replay.payload_gone = 1 then
+    raise exception 'The payload of event "%" is no longer kept', event_id
+      using errcode = 'PT409', detail = 'webhook_payload_gone',
+        hint = case v_before.outcome when 'processed' then 'It has had its effect: there is nothing to replay'
+          else 'Have the sender deliver it again, which brings the payload, and replay it then' end;
+  end if;
+  return v_replay;
+end $$;
+revoke all on function public.replay_webhook_events(text, text, text, timestamptz, timestamptz, bigint, integer)
+  from public, anon, authenticated;
+grant execute on function public.replay_webhook_events(text, text, text, timestamptz, timestamptz, bigint, integer)
+  to service_role;
+
+-- Retention -----------------------------------------------------------------------------------------
+
+create view private.expired_webhook_payloads as
+  select e.id, e.received_at from public.webhook_events as e
+  where e.payload is not null
+    and e.received_at <= now() - private.setting('webhooks.payload_retention') * interval '1 second';
+revoke all on private.expired_webhook_payloads from public, anon, authenticated, service_role;
+
+-- Counts of days that were over so long ago.
+create view private.expired_webhook_refusals as
+  select r.provider, r.reason, r.day from public.webhook_refusals as r
+  where r.day
+    < ((now() - private.setting('webhooks.payload_retention') * interval '1 second') at time zone 'UTC')::date;
+revoke all on private.expired_webhook_refusals from public, anon, authenticated, service_role;
+
+-- Clears what is older than webhooks.payload_retention, the oldest first, and returns how many rows it has changed: the
+-- payloads of events that may be about money, whose ids are kept for good, the rows of others, and old counts of
+-- refusals. For the cleanup: call it until it returns less than batch.
+-- Definer: not even the service writes the inbox by itself. For the service only.
+-- Raises: PT422 invalid_batch.
+create function public.prune_webhook_payloads(batch integer default 1000)
+returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_ids bigint[];
+  v_refusals integer;
+begin
+  if batch is null or batch not between 1 and 10000 then
+    raise exception 'A batch has 1 to 10000 events' using errcode = 'PT422', detail = 'invalid_batch';
+  end if;
+  -- Locked as they are found: who waits for none cannot deadlock.
+  select coalesce(array_agg(x.id), '{}') into v_ids from (
+    select e.id from private.expired_webhook_payloads as e
+    order by e.received_at
+    limit batch
+    for update skip locked
+  ) as x;
+  delete from public.webhook_events as e where e.id = any (v_ids) and e.provider in ('auth', 'database');
+  update public.webhook_events as e set payload = null where e.id = any (v_ids);
+  delete from public.webhook_refusals as r where (r.provider, r.reason, r.day) in (
+    select x.provider, x.reason, x.day from private.expired_webhook_refusals as x
+    limit batch - cardinality(v_ids)
+    for update skip locked);
+  get diagnostics v_refusals = row_count;
+  return cardinality(v_ids) + v_refusals;
+end $$;
+revoke all on function public.prune_webhook_payloads(integer) from public, anon, authenticated;
+grant execute on function public.prune_webhook_payloads(integer) to service_role;
+
+-- Database Webhooks -----------------------------------------------------------------------------------
+
+-- Takes a Database Webhook in ({type, schema, table, record, old_record}) as an event of type schema.table.INSERT, UPDATE
+-- or DELETE. It has no id: the same message is a repeat while the row is the same. Where there is an effect for it, the
+-- row is read again: the event's record is what the row is now, and an event about a row that is not there, or about a
+-- deleted one that is, is ignored.
+-- Definer: not even the service writes the inbox by itself. For the service only, which has checked the shared secret.
+-- Raises: PT422 invalid_webhook_event.
+create function public.receive_database_webhook(payload jsonb)
+returns public.webhook_receipt
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_operation text := payload ->> 'type';
+  v_type text := format('%s.%s.%s', payload ->> 'schema', payload ->> 'table', v_operation);
+  v_record jsonb := case v_operation when 'DELETE' then payload -> 'old_record' else payload -> 'record' end;
+  v_version text;
+begin
+  if (v_operation in ('INSERT', 'UPDATE', 'DELETE') and jsonb_typeof(payload -> 'schema') = 'string'
+    and jsonb_typeof(payload -> 'table') = 'string' and jsonb_typeof(v_record) = 'object'
+    and char_length(v_type) <= 255) is not true then
+    raise exception 'A Database Webhook has type, schema, table and a record' using errcode = 'PT422',
+      detail = 'invalid_webhook_event';
+  end if;
+  -- Only tables that have an effect are looked at, whatever is sent.
+  if private.webhook_handler('database', v_type) is not null then
+    v_version := (private.read_recorded_row(format('%I.%I', payload ->> 'schema', payload ->> 'table'), v_record)).version;
+  end if;
+  return public.receive_webhook_event('database',
+    encode(sha256(convert_to(jsonb_build_array(payload, v_version)::text, 'UTF8')), 'hex'), v_type, payload);
+end $$;
+revoke all on function public.receive_database_webhook(jsonb) from public, anon, authenticated;
+grant execute on function public.receive_database_webhook(jsonb) to service_role;

@@ -1,0 +1,353 @@
+-- Stripe subscriptions: the tier of a user or a team follows them.
+
+-- Of facts that happened in the same second, the one that counts: deleted after updated after created, else by the event's id.
+create function private.stripe_state_is_newer(subscription public.stripe_subscriptions, at timestamptz, rank integer, event_id text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return subscription.state_at is null
+    -- An id is never used again: what was deleted stays deleted.
+    or (rank = 3, at, rank, event_id collate "C")
+      > (subscription.state_rank = 3, subscription.state_at, subscription.state_rank,
+        subscription.state_event_id collate "C");
+end $$;
+revoke all on function private.stripe_state_is_newer(public.stripe_subscriptions, timestamptz, integer, text)
+  from public, anon, authenticated, service_role;
+
+-- How Stripe's status of a subscription reads in a team's, after its newest invoice: one that failed or was paid after the
+-- state that is known changes it as Stripe will.
+create function private.team_subscription_status(subscription public.stripe_subscriptions)
+returns public.subscription_status_enum
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_status text := subscription.status;
+begin
+  if subscription.invoice_at > subscription.state_at then
+    if subscription.invoice_paid and v_status in ('past_due', 'unpaid', 'incomplete') then
+      v_status := 'active';
+    elsif not subscription.invoice_paid and v_status in ('active', 'trialing') then
+      v_status := 'past_due';
+    end if;
+  end if;
+  return (case v_status
+    when 'trialing' then 'active' when 'incomplete_expired' then 'canceled' when 'paused' then 'unpaid' else v_status
+  end)::public.subscription_status_enum;
+end $$;
+revoke all on function private.team_subscription_status(public.stripe_subscriptions)
+  from public, anon, authenticated, service_role;
+
+-- Whether all prices of a subscription are known, and none has a tier.
+create function private.buys_credits_alone(price_ids text[])
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return cardinality(price_ids) > 0 and not exists (
+    select 1 from unnest(price_ids) as i (id)
+    left join public.stripe_prices as p on p.id = i.id
+    where p.id is null or p.tier is not null);
+end $$;
+revoke all on function private.buys_credits_alone(text[]) from public, anon, authenticated, service_role;
+
+-- Sets what a team's row says of its subscription: of several, the one that is not over and began last, before it those
+-- that buy credits alone. The tier is that of the first price that has one while the subscription is active or past due,
+-- else free. The caller holds the lock of the team.
+-- Raises: PT422 stripe_price_unknown.
+create function private.set_team_subscription(team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_subscription public.stripe_subscriptions;
+  v_status public.subscription_status_enum;
+  v_tier text;
+  v_customer text;
+begin
+  select s.* into v_subscription from public.stripe_subscriptions as s
+  where s.team_id = set_team_subscription.team_id and s.state_at is not null
+  order by private.team_subscription_status(s) = 'canceled', private.buys_credits_alone(s.price_ids), s.started_at desc, s.id collate "C" desc
+  limit 1;
+  if not found then
+    return;
+  end if;
+  v_status := private.team_subscription_status(v_subscription);
+  if v_status in ('active', 'past_due') then
+    select p.tier into v_tier from unnest(v_subscription.price_ids) with ordinality as i (id, place)
+    join public.stripe_prices as p on p.id = i.id
+    where p.tier is not null
+    order by i.place
+    limit 1;
+    if v_tier is null and not private.buys_credits_alone(v_subscription.price_ids) then
+      raise exception 'A price of subscription "%" is not in stripe_prices', v_subscription.id
+        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, with its tier if it has one';
+    end if;
+  end if;
+  v_tier := coalesce(v_tier, 'free');
+  -- A customer may pay for several teams, and is in the row of one.
+  select v_subscription.customer_id into v_customer
+  where not exists (
+    select 1 from public.teams as t
+    where t.stripe_customer_id = v_subscription.customer_id and t.id <> set_team_subscription.team_id);
+  update public.teams as t
+  set stripe_customer_id = coalesce(v_customer, t.stripe_customer_id), stripe_subscription_id = v_subscription.id, tier = v_tier,
+    subscription_status = v_status, current_period_start = v_subscription.current_period_start,
+    current_period_end = v_subscription.current_period_end, cancel_at_period_end = v_subscription.cancel_at_period_end
+  where t.id = set_team_subscription.team_id
+    and (t.stripe_customer_id, t.stripe_subscription_id, t.tier, t.subscription_status, t.current_period_start,
+      t.current_period_end, t.cancel_at_period_end)
+    is distinct from (coalesce(v_customer, t.stripe_customer_id), v_subscription.id, v_tier, v_status,
+      v_subscription.current_period_start, v_subscription.current_period_end, v_subscription.cancel_at_period_end);
+end $$;
+revoke all on function private.set_team_subscription(uuid) from public, anon, authenticated, service_role;
+
+-- What a line of a team's history has of an event: what the team's owners may see, not the event.
+create function private.subscription_event_data(event public.webhook_events)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_object jsonb := private.stripe_object(event);
+begin
+  if event.type like 'invoice.%' then
+    return jsonb_build_object('subscription', private.stripe_id(v_object #> '{parent,subscription_details,subscription}'),
+      'invoice', v_object -> 'id', 'amount_due', v_object -> 'amount_due', 'amount_paid', v_object -> 'amount_paid',
+      'currency', v_object -> 'currency');
+  end if;
+  return jsonb_build_object('subscription', v_object -> 'id', 'status', v_object -> 'status',
+    'prices', (
+      select coalesce(jsonb_agg(private.stripe_id(i.value -> 'price') order by i.ordinality), '[]')
+      from jsonb_array_elements(v_object #> '{items,data}') with ordinality as i),
+    'current_period_start', private.stripe_time(v_object #> '{items,data,0,current_period_start}'),
+    'current_period_end', private.stripe_time(v_object #> '{items,data,0,current_period_end}'),
+    'cancel_at_period_end', v_object -> 'cancel_at_period_end');
+end $$;
+revoke all on function private.subscription_event_data(public.webhook_events)
+  from public, anon, authenticated, service_role;
+
+-- The row of a subscription, made if it is not there, under the lock of its team or, of a user's, of its own. Whose it is
+-- says its own metadata, else its Checkout session, else the customer, whichever is heard of first: when named_by says
+-- more than what was known, it is moved.
+create function private.lock_stripe_subscription(id text, customer_id text, user_id uuid, team_id uuid, named_by text)
+returns public.stripe_subscriptions
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_ranks constant text[] := array['customer', 'session', 'subscription'];
+  v_known public.stripe_subscriptions;
+  v_subscription public.stripe_subscriptions;
+begin
+  perform 1 from public.teams as t where t.id = lock_stripe_subscription.team_id for update;
+  insert into public.stripe_subscriptions (id, customer_id, user_id, team_id, owner_named_by)
+  values (lock_stripe_subscription.id, lock_stripe_subscription.customer_id, lock_stripe_subscription.user_id,
+    lock_stripe_subscription.team_id, named_by)
+  on conflict do nothing;
+  select s.* into v_known from public.stripe_subscriptions as s where s.id = lock_stripe_subscription.id for update;
+  if array_position(v_ranks, named_by) <= array_position(v_ranks, v_known.owner_named_by) then
+    perform 1 from public.teams as t where t.id = v_known.team_id for update;
+    return v_known;
+  end if;
+  update public.stripe_subscriptions as s
+  set user_id = lock_stripe_subscription.user_id, team_id = lock_stripe_subscription.team_id, owner_named_by = named_by
+  where s.id = v_known.id
+  returning s.* into v_subscription;
+  if (v_known.user_id, v_known.team_id) is distinct from (v_subscription.user_id, v_subscription.team_id) then
+    perform private.move_stripe_subscription(v_known, v_subscription.user_id, v_subscription.team_id);
+  end if;
+  return v_subscription;
+end $$;
+revoke all on function private.lock_stripe_subscription(text, text, uuid, uuid, text)
+  from public, anon, authenticated, service_role;
+
+-- Writes a line of a team's history, and sets its state.
+create function private.note_subscription_event(event public.webhook_events, subscription public.stripe_subscriptions)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if subscription.team_id is null then
+    return;
+  end if;
+  insert into public.subscription_events (team_id, stripe_event_id, event_type, event_data, created_at)
+  values (subscription.team_id, event.event_id, event.type, private.subscription_event_data(event), event.event_created_at)
+  on conflict on constraint subscription_events_stripe_event_id_key do nothing;
+  perform private.set_team_subscription(subscription.team_id);
+end $$;
+revoke all on function private.note_subscription_event(public.webhook_events, public.stripe_subscriptions)
+  from public, anon, authenticated, service_role;
+
+-- customer.subscription.created, .updated, .deleted and the others of a subscription, each of which has all of its state.
+create function private.on_stripe_subscription(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_object jsonb := private.stripe_object(event);
+  v_customer text := private.stripe_id(v_object -> 'customer');
+  v_owner record;
+  v_subscription public.stripe_subscriptions;
+  v_rank integer := case event.type
+    when 'customer.subscription.created' then 1 when 'customer.subscription.deleted' then 3 else 2 end;
+  v_prices text[];
+  v_newer boolean;
+begin
+  if v_customer is null or v_object ->> 'status' is null or jsonb_typeof(v_object #> '{items,data}') is distinct from 'array'
+    or v_object ->> 'status' not in ('active', 'canceled', 'past_due', 'unpaid', 'incomplete', 'trialing',
+      'incomplete_expired', 'paused') then
+    raise exception 'The subscription has no customer, items or known status'
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  v_owner := private.stripe_owner(v_customer, v_object -> 'metadata', null);
+  v_subscription := private.lock_stripe_subscription(v_object ->> 'id', v_customer, v_owner.user_id, v_owner.team_id,
+    case v_owner.named_by when 'metadata' then 'subscription' else 'customer' end);
+  select coalesce(array_agg(private.stripe_id(i.value -> 'price') order by i.ordinality), '{}') into v_prices
+  from jsonb_array_elements(v_object #> '{items,data}') with ordinality as i;
+
+  v_newer := private.stripe_state_is_newer(v_subscription, event.event_created_at, v_rank, event.event_id);
+  if v_newer then
+    update public.stripe_subscriptions as s
+    set status = v_object ->> 'status', price_ids = v_prices, customer_id = v_customer,
+      started_at = private.stripe_time(v_object -> 'created'),
+      current_period_start = private.stripe_time(v_object #> '{items,data,0,current_period_start}'),
+      current_period_end = private.stripe_time(v_object #> '{items,data,0,current_period_end}'),
+      cancel_at_period_end = coalesce((v_object ->> 'cancel_at_period_end')::boolean, false),
+      state_at = event.event_created_at, state_rank = v_rank, state_event_id = event.event_id
+    where s.id = v_subscription.id
+    returning s.* into v_subscription;
+  end if;
+  perform private.note_subscription_event(event, v_subscription);
+  return jsonb_build_object('subscription', v_object -> 'id', 'newer', v_newer);
+end $$;
+revoke all on function private.on_stripe_subscription(public.webhook_events)
+  from public, anon, authenticated, service_role;
+
+-- invoice.paid and invoice.payment_failed: whether the subscription is paid for, and credits for the lines that are.
+-- Lines without an amount (a trial) grant nothing, nor do prorations: a change of plan grants from the next period on.
+create function private.on_stripe_invoice(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_invoice jsonb := private.stripe_object(event);
+  v_customer text := private.stripe_id(v_invoice -> 'customer');
+  v_subscription_id text := private.stripe_id(v_invoice #> '{parent,subscription_details,subscription}');
+  v_paid boolean := event.type = 'invoice.paid';
+  v_owner record;
+  v_subscription public.stripe_subscriptions;
+  v_user_id uuid;
+  v_team_id uuid;
+  v_owner_of text;
+  v_lines jsonb;
+  v_intent text;
+  v_credits numeric := 0;
+begin
+  if not v_paid and v_subscription_id is null then
+    return null;
+  end if;
+  if v_customer is null or jsonb_typeof(v_invoice #> '{lines,data}') is distinct from 'array' then
+    raise exception 'The invoice has no customer or no lines' using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  select n.user_id, n.team_id into v_user_id, v_team_id
+  from private.stripe_named(array[v_invoice #>> '{metadata,team_id}', v_invoice #>> '{metadata,user_id}']) as n;
+  v_owner := private.stripe_owner(v_customer, v_invoice #> '{parent,subscription_details,metadata}',
+    coalesce(v_team_id, v_user_id)::text);
+
+  if v_subscription_id is not null then
+    v_subscription := private.lock_stripe_subscription(v_subscription_id, v_customer, v_owner.user_id, v_owner.team_id,
+      case v_owner.named_by when 'metadata' then 'subscription' else 'customer' end);
+    -- In the same second, paid comes after failed.
+    if v_subscription.invoice_at is null or (event.event_created_at, v_paid, event.event_id collate "C")
+      > (v_subscription.invoice_at, v_subscription.invoice_paid, v_subscription.invoice_event_id collate "C") then
+      update public.stripe_subscriptions as s
+      set invoice_paid = v_paid, invoice_at = event.event_created_at, invoice_event_id = event.event_id
+      where s.id = v_subscription_id;
+    end if;
+    perform private.note_subscription_event(event, v_subscription);
+  end if;
+
+  -- The credits are for whom the invoice itself names, else for the subscription's owner, else for the customer's.
+  if num_nonnulls(v_user_id, v_team_id) = 0 then
+    v_owner_of := v_subscription_id;
+    v_user_id := case when v_subscription_id is null then v_owner.user_id else v_subscription.user_id end;
+    v_team_id := case when v_subscription_id is null then v_owner.team_id else v_subscription.team_id end;
+  end if;
+  if v_paid then
+    select jsonb_agg(jsonb_build_object('id', l ->> 'id', 'price', private.stripe_id(l #> '{pricing,price_details,price}'),
+      'quantity', l -> 'quantity',
+      'period_start', case when l #>> '{parent,type}' = 'subscription_item_details'
+        then private.stripe_time(l #> '{period,start}') end,
+      'period_end', case when l #>> '{parent,type}' = 'subscription_item_details'
+        then private.stripe_time(l #> '{period,end}') end)) into v_lines
+    from jsonb_array_elements(private.stripe_lines(v_invoice -> 'lines', format('Invoice "%s"', v_invoice ->> 'id'),
+      format('invoices/%s/lines', v_invoice ->> 'id'))) as l
+    where private.stripe_id(l #> '{pricing,price_details,price}') is not null
+      and (l ->> 'amount')::numeric > 0 and (l ->> 'quantity')::numeric > 0
+      and coalesce(l #> '{parent,subscription_item_details,proration}',
+        l #> '{parent,invoice_item_details,proration}', 'false') <> 'true';
+    for v_intent in
+      select distinct private.stripe_id(p #> '{payment,payment_intent}')
+      from jsonb_array_elements(case jsonb_typeof(v_invoice #> '{payments,data}') when 'array'
+        then v_invoice #> '{payments,data}' else '[]' end) as p
+      where private.stripe_id(p #> '{payment,payment_intent}') is not null
+      order by 1
+    loop
+      perform private.link_stripe_payment(v_intent, v_invoice ->> 'id');
+    end loop;
+    v_credits := private.grant_stripe_payment(v_invoice ->> 'id', null, v_user_id, v_team_id,
+      private.stripe_amount(v_invoice, 'amount_paid'), v_invoice ->> 'currency', coalesce(v_lines, '[]'), v_owner_of);
+  end if;
+  if v_credits = 0 and v_subscription_id is null then
+    return null;
+  end if;
+  return jsonb_build_object('credits', v_credits, 'subscription', v_subscription_id);
+end $$;
+revoke all on function private.on_stripe_invoice(public.webhook_events) from public, anon, authenticated, service_role;
+
+insert into private.webhook_handlers (provider, type, handler) values
+  ('stripe', 'customer.subscription.created', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.updated', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.paused', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.resumed', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.deleted', 'private.on_stripe_subscription'),
+  ('stripe', 'invoice.paid', 'private.on_stripe_invoice'),
+  ('stripe', 'invoice.payment_failed', 'private.on_stripe_invoice');
+
+-- Gives a subscription to whom it turns out to be of, with its history, its state and what its invoices have granted, so
+-- that it ends as if that had been known from the first. Lines of the history are made again from events whose payload is
+-- kept. The caller holds the locks of the subscription and of the new owner, if that is a team.
+create function private.move_stripe_subscription(subscription public.stripe_subscriptions, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment_id text;
+begin
+  perform 1 from public.teams as t where t.id = subscription.team_id for update;
+  if move_stripe_subscription.team_id is null then
+    delete from public.subscription_events as e
+    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
+  else
+    update public.subscription_events as e set team_id = move_stripe_subscription.team_id
+    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
+    insert into public.subscription_events (team_id, stripe_event_id, event_type, event_data, created_at)
+    select move_stripe_subscription.team_id, e.event_id, e.type, private.subscription_event_data(e), e.event_created_at
+    from public.webhook_events as e
+    where e.result ? 'subscription' and e.result ->> 'subscription' = subscription.id and e.provider = 'stripe'
+      and e.payload is not null
+    on conflict on constraint subscription_events_stripe_event_id_key do nothing;
+  end if;
+  update public.teams as t
+  set stripe_subscription_id = null, tier = 'free', subscription_status = 'active', current_period_start = null,
+    current_period_end = null, cancel_at_period_end = false
+  where t.id = subscription.team_id and t.stripe_subscription_id = subscription.id;
+  perform private.set_team_subscription(subscription.team_id);
+  perform private.set_team_subscription(move_stripe_subscription.team_id);
+  for v_payment_id in
+    select p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
+  loop
+    perform private.move_stripe_payment(v_payment_id, move_stripe_subscription.user_id, move_stripe_subscription.team_id);
+  end loop;
+end $$;
+revoke all on function private.move_stripe_subscription(public.stripe_subscriptions, uuid, uuid)
+  from public, anon, authenticated, service_role;

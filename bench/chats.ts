@@ -18,7 +18,7 @@ import {
   generateDataKey,
   unwrap,
   wrap,
-} from "../client/crypto.ts";
+} from "../client/crypto/mod.ts";
 import { connect } from "../stack/postgres.ts";
 import { SCALE, withDatabase } from "./throughput.ts";
 

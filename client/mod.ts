@@ -1,0 +1,35 @@
+/**
+ * Everything an app needs for encrypted chats.
+ *
+ * ```ts
+ * const chats = new Chats(supabase, user.id);
+ * const recoveryKey = await chats.keys.setUp("correct horse battery staple"); // show it once
+ * let chat = await chats.save(chats.create(), "Hello", { title: "Greetings" });
+ * chat = await chats.append(chat, ", world");
+ * ```
+ *
+ * `client/README.md` explains how to use it. The cryptography alone is in `crypto/mod.ts`.
+ *
+ * @module
+ */
+
+export type { Chat, ChatSummary, ChatVersion } from "./chats/chat.ts";
+export {
+  type ChatStore,
+  type ContentUpdate,
+  MemoryStore,
+  type StoreBatch,
+  type StoredChat,
+  type StoredContent,
+  type StoredSegment,
+  type StoreState,
+} from "./chats/chat_store.ts";
+export { Chats, type ChatsOptions, type SaveOptions } from "./chats/chats.ts";
+export { ChatConflict, ChatsError, type ChatsErrorOptions } from "./chats/chats_error.ts";
+export { Keyring, type RememberedDevice, type RotationProgress } from "./chats/keyring.ts";
+export type { Reencryption } from "./chats/reencrypt.ts";
+export type { AnySupabaseClient, RequestOptions } from "./chats/requests.ts";
+export type { SyncResult } from "./chats/sync.ts";
+export type { Unlocking } from "./chats/wrapped_keys.ts";
+export { CryptoError, type DeviceKey, generateDeviceKey, importDeviceKey } from "./crypto/mod.ts";
+export { signInPassword } from "./crypto/sign_in_password.ts";

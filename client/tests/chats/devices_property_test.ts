@@ -1,0 +1,138 @@
+/**
+ * Devices of one user that change the same chats at random, over a network that loses requests and answers and delivers
+ * requests twice. In the end all of them have the same, and it can only have come of what they were told. `SOAK=10` takes
+ * ten times as many steps. `SEED=...` makes the devices choose as they did in a run that failed; in which order the
+ * server takes their requests is another each time.
+ */
+
+import assert from "node:assert/strict";
+
+import {
+  signUp,
+  soak,
+  test,
+  type TestUser,
+  withDatabase,
+} from "../../../supabase/functions/_testing/testing.ts";
+import { device } from "../support/devices.ts";
+import { seededRandom } from "../support/faulty_network.ts";
+import { type FinalState, Journal, stateOf } from "../support/journal.ts";
+import { RandomDevice } from "../support/random_device.ts";
+import type { Chats } from "../../mod.ts";
+import { type DataKey, decryptText } from "../../crypto/mod.ts";
+
+const PASSWORD = "one password for all devices";
+
+/** How many devices, and how many steps each of them takes. */
+const RUNS = [[2, 120], [10, 25]] as const;
+
+for (const [count, steps] of RUNS) {
+  test(`${count} devices change chats at random, and end in the same state`, async () => {
+    const seed = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 32));
+    try {
+      await withSmallPages(() => run(count, steps * soak, seededRandom(seed)));
+    } catch (error) {
+      if (error instanceof Error) error.message += `\nThe choices were those of SEED=${seed}`;
+      throw error;
+    }
+  });
+}
+
+/** A chat is read in several pages, between which others change it. */
+async function withSmallPages(run: () => Promise<void>): Promise<void> {
+  await withDatabase(async (sql) => {
+    const name = "chats.max_page_bytes";
+    const [{ value } = {}] = await sql`select value from private.settings where name = ${name}`;
+    await sql`update private.settings set value = 1024 where name = ${name}`;
+    try {
+      await run();
+    } finally {
+      await sql`update private.settings set value = ${value} where name = ${name}`;
+    }
+  });
+}
+
+async function run(count: number, steps: number, random: () => number): Promise<void> {
+  const user = await signUp();
+  const journal = new Journal();
+  const devices = Array.from(
+    { length: count },
+    (_, index) => new RandomDevice(user, index, seededRandom(random() * 2 ** 32), journal),
+  );
+  // One device makes the keys of all: to derive one from the password takes as long as many steps.
+  const { keys } = device(user);
+  await keys.setUp(PASSWORD);
+  for (const each of devices) await each.unlock(await keys.rememberDevice());
+
+  for (const { network } of devices) network.faulty = true;
+  await Promise.all(devices.map(async (each) => {
+    for (let step = 0; step < steps; step++) await each.step();
+  }));
+
+  for (const { network } of devices) network.faulty = false;
+  await Promise.all(devices.map(({ network }) => network.settled()));
+  for (const each of devices) await each.finish();
+  await compare(user, devices.map(({ chats }) => chats), journal);
+
+  const kinds = Map.groupBy(
+    journal.entries,
+    ({ outcome }) => typeof outcome === "number" ? "made" : outcome,
+  );
+  const faults = devices.flatMap(({ network }) => Object.values(network.faults));
+  const told = devices.reduce((sum, { conflicts }) => sum + conflicts.length, 0);
+  assert.equal(told, kinds.get("conflict")?.length ?? 0);
+  assert.ok(
+    faults.some((times) => times > 0) && told > 0 && kinds.get("made"),
+    "Nothing was tried",
+  );
+}
+
+/** All devices, a new one and the database have the same, and it came of what the devices were told. */
+async function compare(user: TestUser, devices: Chats[], journal: Journal): Promise<void> {
+  const fresh = device(user);
+  await fresh.keys.unlock({ password: PASSWORD });
+  for (const chats of [...devices, fresh]) await chats.sync();
+  const rows = await rowsOf(user, fresh);
+  journal.check(rows);
+  for (const chats of [...devices, fresh]) {
+    const ids = (await chats.store.list()).map(({ id }) => id).sort();
+    assert.deepEqual(ids, Object.keys(rows).sort());
+    const titles = (await chats.list()).map((
+      { id, version, title, is_starred },
+    ) => [id, { version, title, is_starred }]);
+    for (const [id, about] of titles) {
+      const { version, title, is_starred } = rows[id as string]!; // the ids are the same
+      assert.deepEqual(about, { version, title, is_starred });
+    }
+    for (const id of ids) {
+      const chat = await chats.open(id);
+      assert.deepEqual({ version: chat.version, ...stateOf(chat) }, rows[id]);
+      assert.deepEqual(await chats.openKept(id), chat);
+    }
+  }
+}
+
+/** What the database has, decrypted. */
+async function rowsOf(user: TestUser, { keys }: Chats): Promise<FinalState> {
+  const open = (envelope: string, chat_id: string, part: "title" | "data" | number) =>
+    decryptText(envelope, { keys: keys.all as DataKey[], user_id: user.id, chat_id, part });
+  return await withDatabase(async (sql) => {
+    const chats = await sql`select * from encrypted_chats where user_id = ${user.id}`;
+    const segments = await sql`
+      select * from chat_segments where user_id = ${user.id} order by chat_id, number`;
+    const states: FinalState = {};
+    for (const { id, version, is_starred, encrypted_title, encrypted_data } of chats) {
+      const own = segments.filter(({ chat_id }) => chat_id === id);
+      states[id] = {
+        version: Number(version),
+        title: encrypted_title === null ? null : await open(encrypted_title, id, "title"),
+        is_starred,
+        content: await open(encrypted_data, id, "data"),
+        segments: await Promise.all(
+          own.map(({ number, encrypted_data }) => open(encrypted_data, id, number)),
+        ),
+      };
+    }
+    return states;
+  });
+}

@@ -1,0 +1,199 @@
+import assert from "node:assert/strict";
+
+import { invoke, signUp, test } from "../../../supabase/functions/_testing/testing.ts";
+import { Capture, watchKeys } from "../support/capture.ts";
+import { device, rejection } from "../support/devices.ts";
+import { toHex } from "../support/known_keys.ts";
+import { ChatsError, CryptoError, MemoryStore } from "../../mod.ts";
+
+/** Not that of the sign-in, which Auth gets. */
+const PASSWORDS = ["first chat password ö", "second chat password", "third chat password"] as const;
+
+test("Keyring: new password, recovery, revoked device, rotation, and the server never gets a key", async () => {
+  const user = await signUp();
+  const capture = new Capture();
+  const newDevice = () => device(user, { fetch: capture.fetch });
+  const secrets: (string | Uint8Array)[] = [...PASSWORDS];
+  const plaintexts = ["what the chat says first", "what was added to it", "what it is called"];
+  const [content = "", segment = "", title = ""] = plaintexts;
+
+  const keys = await watchKeys(async () => {
+    const phone = newDevice();
+    const recoveryKey = await phone.keys.setUp(PASSWORDS[0]);
+    const saved = await phone.save(phone.create(), content, { title });
+    const chat = await phone.append(saved, segment);
+
+    // A new password: the old one opens nothing any more.
+    await phone.keys.changePassword(PASSWORDS[1]);
+    const laptop = newDevice();
+    const old = laptop.keys.unlock({ password: PASSWORDS[0] });
+    await rejection(old, CryptoError, "decryption_failed");
+    assert.equal(laptop.keys.locked, true);
+    await laptop.keys.unlock({ password: PASSWORDS[1] });
+    assert.deepEqual(await laptop.open(chat.id), chat);
+
+    // The recovery key, on a new device.
+    const tablet = newDevice();
+    await tablet.keys.recover(recoveryKey.toLowerCase(), PASSWORDS[2]);
+    assert.deepEqual(await tablet.open(chat.id), chat);
+    const forgotten = newDevice().keys.unlock({ password: PASSWORDS[1] });
+    await rejection(forgotten, CryptoError, "decryption_failed");
+
+    // Devices open the chats without the password, until they are revoked.
+    const tabletKey = await tablet.keys.rememberDevice();
+    await laptop.keys.unlock({ password: PASSWORDS[2] });
+    const laptopKey = await laptop.keys.rememberDevice();
+    const again = newDevice();
+    await again.keys.unlock({ device: laptopKey });
+    assert.deepEqual(await again.open(chat.id), chat);
+    const devices = await tablet.keys.devices();
+    assert.deepEqual(
+      devices.map((entry) => entry.device_id).sort(),
+      [
+        tabletKey.device_id,
+        laptopKey.device_id,
+      ].sort(),
+    );
+    await tablet.keys.revokeDevice(laptopKey.device_id);
+    const revoked = newDevice().keys.unlock({ device: laptopKey });
+    await rejection(revoked, ChatsError, "device_not_found");
+
+    // It has kept what it opened: so a new key.
+    const newRecoveryKey = await tablet.keys.rotate(PASSWORDS[2]);
+    secrets.push(recoveryKey, recoveryKey.replaceAll("-", ""));
+    secrets.push(newRecoveryKey, newRecoveryKey.replaceAll("-", ""));
+    await rejection(
+      newDevice().keys.recover(recoveryKey, "another"),
+      CryptoError,
+      "decryption_failed",
+    );
+    const late = again.append(chat, "with the old key");
+    await rejection(late, ChatsError, "keys_locked");
+    assert.deepEqual(await again.open(chat.id), chat);
+    const onTablet = newDevice();
+    await onTablet.keys.unlock({ device: tabletKey });
+    const longer = await onTablet.append(chat, "with the new key");
+    await rejection(again.open(chat.id), ChatsError, "keys_locked");
+    await again.keys.unlock({ password: PASSWORDS[2] });
+    assert.deepEqual(await again.open(chat.id), longer);
+
+    // The rest is encrypted anew.
+    assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 1, left: 3 });
+    assert.deepEqual(await tablet.reencrypt(), { done: [chat.id], failed: [], after: null });
+    assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 2, left: 0 });
+    const renewed = await again.open(chat.id);
+    assert.deepEqual(
+      [renewed.title, renewed.content],
+      [title, `${content}${segment}with the new key`],
+    );
+    tablet.keys.lock();
+    await rejection(tablet.open(chat.id), ChatsError, "keys_locked");
+  });
+
+  assert.ok(keys.length > 15 && capture.requests.length > 40, `${keys.length} keys`);
+  secrets.push(...keys, ...plaintexts);
+  for (const secret of secrets) {
+    assert.deepEqual(capture.find(secret), [], `${secret}`);
+  }
+});
+
+test(
+  "Keyring: of two devices that change the keys at once one does, the other is told",
+  async () => {
+    const user = await signUp();
+    const [phone, laptop] = [device(user), device(user)];
+    const setUps = await Promise.allSettled(
+      [phone, laptop].map((chats) => chats.keys.setUp(PASSWORDS[0])),
+    );
+    assert.deepEqual(setUps.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    await Promise.all(
+      [phone, laptop].map((chats) => chats.keys.unlock({ password: PASSWORDS[0] })),
+    );
+
+    const passwords = [PASSWORDS[1], PASSWORDS[2]];
+    const changes = await Promise.allSettled([
+      phone.keys.changePassword(PASSWORDS[1]),
+      laptop.keys.changePassword(PASSWORDS[2]),
+    ]);
+    const lost = changes.findIndex(({ status }) => status === "rejected");
+    const { reason } = changes[lost] as PromiseRejectedResult;
+    // By the server, or before, when it has read the keys that the other has just changed.
+    const { code, status, fields } = reason;
+    assert.ok(code === "keys_locked" || status === 409 && fields.version === 2, code);
+    const loser = [phone, laptop][lost]!; // one of them has
+    await rejection(loser.keys.changePassword("yet another"), ChatsError, "keys_locked");
+    await loser.keys.unlock({ password: passwords[1 - lost]! }); // there are two
+    await loser.keys.changePassword("yet another");
+    await device(user).keys.unlock({ password: "yet another" });
+  },
+);
+
+test("Keyring: a device that has seen a new key believes no server that offers the old one", async () => {
+  const user = await signUp();
+  const phone = device(user);
+  await phone.keys.setUp(PASSWORDS[0]);
+  const store = new MemoryStore();
+  const { body: older } = await invoke(user.client, "chats/keys");
+  await phone.keys.rotate(PASSWORDS[0]);
+  await device(user, { store }).keys.unlock({ password: PASSWORDS[0] });
+
+  const lie = (answer: unknown) =>
+    device(user, {
+      store,
+      fetch: (input, init) => {
+        const { url, method } = new Request(input, init);
+        const asked = method === "GET" && url.endsWith("/chats/keys");
+        return asked ? Promise.resolve(Response.json(answer)) : fetch(input, init);
+      },
+    });
+  const deceived = lie(older).keys.unlock({ password: PASSWORDS[0] });
+  await rejection(deceived, ChatsError, "keys_rolled_back");
+  await rejection(lie(older).keys.setUp(PASSWORDS[0]), ChatsError, "keys_rolled_back");
+  await device(user, { store }).keys.unlock({ password: PASSWORDS[0] });
+});
+
+test("Keyring: what is missing or wrong has its code", async () => {
+  const user = await signUp();
+  const chats = device(user);
+  await rejection(chats.keys.unlock({ password: "any" }), ChatsError, "keys_not_found");
+  await rejection(chats.save(chats.create(), "Hello"), ChatsError, "keys_locked");
+  await rejection(chats.keys.newRecoveryKey(), ChatsError, "keys_locked");
+  await rejection(chats.keys.recover("SR", "new"), CryptoError, "malformed_recovery_key");
+  assert.deepEqual(await chats.keys.progress(), { epoch: 0, done: 0, left: 0 });
+
+  const first = await chats.keys.setUp(PASSWORDS[0]);
+  const second = await chats.keys.newRecoveryKey();
+  const other = device(user);
+  await rejection(other.keys.recover(first, "new"), CryptoError, "decryption_failed");
+  await other.keys.recover(second, PASSWORDS[1]);
+  await rejection(other.keys.rotate("wrong"), CryptoError, "decryption_failed");
+  await rejection(other.keys.setUp("again"), ChatsError);
+  await other.keys.revokeDevice(crypto.randomUUID());
+});
+
+/** What finds nothing must be able to find something. */
+test("Capture: a secret that is sent is found, however it is spelt", async () => {
+  const key = crypto.getRandomValues(new Uint8Array(32));
+  const text = "a secret ü";
+  const of = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));
+  const utf8 = new TextEncoder().encode(text);
+  const seen = new Capture();
+  const url = "data:text/plain,nothing";
+  const sendings: [string | Uint8Array, string, RequestInit][] = [
+    [text, url, { method: "POST", body: JSON.stringify({ password: text }) }],
+    [text, url, { headers: { "x-password": of(Uint8Array.from([1, ...utf8, 2])) } }],
+    [text, `${url}?${encodeURIComponent(text)}`, {}],
+    [key, url, { method: "POST", body: key }],
+    [key, url, { method: "POST", body: of(Uint8Array.from([1, 2, ...key])) }],
+    [key, url, { method: "POST", body: of(key).replaceAll("+", "-").replaceAll("/", "_") }],
+    [key, url, { method: "POST", body: toHex(key) }],
+    [key, url, { method: "POST", body: JSON.stringify([...key]) }],
+  ];
+  for (const [secret, to, init] of sendings) {
+    const before = seen.requests.length;
+    assert.equal(seen.find(secret).length, 0);
+    await (await seen.fetch(to, init)).text();
+    assert.equal(seen.find(secret).length, 1, `${to} ${JSON.stringify(init)}`);
+    seen.requests.length = before;
+  }
+});

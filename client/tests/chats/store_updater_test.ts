@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+
+import { MemoryStore, type StoredChat, type StoredContent } from "../../chats/chat_store.ts";
+import { StoreKeeper } from "../../chats/store_updater.ts";
+
+const id = "c4a70000-0000-4000-8000-00000000000a";
+
+function chat(version: number, more: Partial<StoredChat> = {}): StoredChat {
+  const at = new Date(version * 1000).toISOString();
+  const numbers = { version, data_version: 1, next_segment: version - 1 };
+  const state = { is_starred: false, encrypted_title: null, created_at: at, updated_at: at };
+  return { id, ...numbers, ...state, ...more };
+}
+
+/** A store with a chat in this version, all of it. */
+async function keeperOf(version: number, data_version = 1): Promise<StoreKeeper> {
+  const keeper = new StoreKeeper(new MemoryStore());
+  const put = [chat(version, { data_version })];
+  await keeper.store.apply({ put, contents: [content(version - 1, data_version)] });
+  return keeper;
+}
+
+function content(segments: number, data_version = 1): StoredContent {
+  const list = Array.from({ length: segments }, (_, number) => segment(number));
+  const encrypted_data = `data ${data_version}`;
+  return { id, data_version, encrypted_data, segments: list, next_segment: segments };
+}
+
+const segment = (number: number) => ({ number, encrypted_data: `segment ${number}` });
+
+const appended = (number: number) => ({
+  ...{ id, data_version: 1, segments: [segment(number)], next_segment: number + 1 },
+});
+
+Deno.test("StoreKeeper: a change of the version in the store is taken in, with its segment", async () => {
+  const keeper = await keeperOf(2);
+  await keeper.saved(2, chat(3), appended(1));
+  assert.equal((await keeper.store.get(id))?.version, 3);
+  assert.deepEqual(await keeper.store.content(id), content(2));
+});
+
+Deno.test("StoreKeeper: an answer that comes after newer ones takes the place of none", async () => {
+  const keeper = await keeperOf(4);
+  await keeper.saved(2, chat(3), appended(1));
+  await keeper.saved(0, chat(1), content(0));
+  await keeper.read({ chat: chat(3), content: content(2), update: content(2) });
+  assert.deepEqual(await keeper.store.get(id), chat(4));
+  assert.deepEqual(await keeper.store.content(id), content(3));
+});
+
+Deno.test("StoreKeeper: an answer from before its deletion does not bring a chat back", async () => {
+  const keeper = await keeperOf(2);
+  await keeper.deleted(id);
+  await keeper.saved(0, chat(1), content(0));
+  await keeper.read({ chat: chat(3), content: content(2), update: content(2) });
+  assert.equal(await keeper.store.get(id), undefined);
+  assert.equal(await keeper.store.content(id), undefined);
+});
+
+Deno.test("StoreKeeper: of a content, what does not continue it is left to the next reading", async () => {
+  const keeper = await keeperOf(4);
+  for (const update of [appended(2), appended(4), { ...appended(3), data_version: 2 }]) {
+    await keeper.read({ chat: chat(6), content: content(5), update });
+    assert.deepEqual(await keeper.store.content(id), content(3));
+  }
+  await keeper.read({ chat: chat(6), content: content(4), update: appended(3) });
+  assert.deepEqual(await keeper.store.content(id), content(4));
+});
+
+Deno.test("StoreKeeper: changes that wait for a slow store do not undo each other", async () => {
+  class SlowStore extends MemoryStore {
+    override async get(id: string): Promise<StoredChat | undefined> {
+      const stored = await super.get(id);
+      await new Promise((resolve) => setTimeout(resolve));
+      return stored;
+    }
+  }
+  const keeper = new StoreKeeper(new SlowStore());
+  await Promise.all([keeper.saved(0, chat(1)), keeper.saved(1, chat(2)), keeper.saved(2, chat(3))]);
+  assert.equal((await keeper.store.get(id))?.version, 3);
+});
+
+Deno.test("StoreKeeper: what a change does not say stays: title, and that something is unsaved", async () => {
+  const keeper = await keeperOf(2);
+  await keeper.store.apply({ put: [chat(2, { encrypted_title: "title", unsaved: true })] });
+  const { encrypted_title: _, ...saved } = chat(3);
+  await keeper.saved(2, saved);
+  assert.deepEqual(await keeper.store.get(id), {
+    ...chat(3),
+    encrypted_title: "title",
+    unsaved: true,
+  });
+});

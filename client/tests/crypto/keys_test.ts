@@ -1,0 +1,236 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+
+import {
+  bytesOf,
+  coded,
+  dataKey,
+  fromHex,
+  soak,
+  wrappingKey,
+  type WrappingSource,
+} from "../support/known_keys.ts";
+import {
+  decryptText,
+  derivePasswordKey,
+  deriveRecoveryKey,
+  deriveV1Key,
+  encrypt,
+  epochKey,
+  generateDataKey,
+  generateDeviceKey,
+  generateRecoveryKey,
+  importDeviceKey,
+  unwrap,
+  wrap,
+  type WrappingKey,
+} from "../../crypto/mod.ts";
+import { wrapWithNonce } from "../../crypto/wrap.ts";
+import vectors from "../vectors/vectors.json" with { type: "json" };
+
+const USER = vectors.wraps[0]!.user_id;
+const PARAMETERS = { salt: vectors.passwords[0]!.salt, iterations: 600_000 };
+const PLACE = { user_id: USER, chat_id: crypto.randomUUID(), part: "data" } as const;
+
+Deno.test("wraps: the vectors are what the client writes and reads", async () => {
+  for (const vector of vectors.wraps) {
+    const { user_id, key_id, data_key, nonce } = vector;
+    const under = await wrappingKey(vector as WrappingSource);
+    const key = await dataKey(key_id, data_key, true);
+    const made = await wrapWithNonce(key, { under, user_id }, fromHex(nonce));
+    assert.equal(made, vector.wrap, vector.name);
+    const read = await unwrap(vector.wrap, { under, user_id, key_id, extractable: true });
+    assert.equal(await bytesOf(read.key), data_key, vector.name);
+  }
+});
+
+Deno.test("wraps: the vectors of refusals are refused", async () => {
+  for (const { name, user_id, key_id, code, wrap: wrapped, ...source } of vectors.wraps_refused) {
+    const under = await wrappingKey(source as WrappingSource);
+    await assert.rejects(unwrap(wrapped, { under, user_id, key_id }), coded(code), name);
+  }
+});
+
+Deno.test("wraps: with any bit of the text flipped, none opens", async () => {
+  const { user_id, key_id, wrap: wrapped, ...source } = vectors.wraps[2]!;
+  const under = await wrappingKey(source as WrappingSource);
+  for (let bit = 0; bit < wrapped.length * 8; bit++) {
+    const text = wrapped.slice(0, bit >> 3) +
+      String.fromCharCode(wrapped.charCodeAt(bit >> 3) ^ (1 << (bit & 7))) +
+      wrapped.slice((bit >> 3) + 1);
+    await assert.rejects(
+      unwrap(text, { under, user_id, key_id }),
+      /CryptoError/,
+      text,
+    );
+  }
+});
+
+Deno.test("wraps: a key that is wrapped opens with that key, user and epoch only", async () => {
+  const [newer, older] = [await generateDataKey(), await generateDataKey()];
+  const device = await generateDeviceKey();
+  const wrapping: WrappingKey[] = [
+    device,
+    await generateDeviceKey(),
+    { ...device, device_id: crypto.randomUUID() },
+    await deriveRecoveryKey(generateRecoveryKey()),
+    await deriveRecoveryKey(generateRecoveryKey()),
+    epochKey(newer),
+    { ...epochKey(newer), wrapped_by: crypto.randomUUID() },
+    // One key as what it is not.
+    { kind: "recovery", key: device.key },
+    { kind: "password", key: device.key, ...PARAMETERS },
+    { kind: "password", key: device.key, ...PARAMETERS, iterations: 600_001 },
+    { kind: "password", key: device.key, ...PARAMETERS, salt: btoa("another salt, 24 bytes.") },
+    { kind: "epoch", key: device.key, wrapped_by: device.device_id },
+  ];
+  const index = fc.nat({ max: wrapping.length - 1 });
+  await fc.assert(
+    fc.asyncProperty(index, index, fc.uuid(), fc.uuid(), async (i, j, user_id, stranger) => {
+      const { key_id } = older;
+      const made = await wrap(older, { under: wrapping[i]!, user_id });
+      const read = await unwrap(made, { under: wrapping[i]!, user_id, key_id, extractable: true });
+      assert.equal(await bytesOf(read.key), await bytesOf(older.key));
+      const failed = coded("decryption_failed");
+      const under = wrapping[i]!;
+      await assert.rejects(unwrap(made, { under, user_id: stranger, key_id }), failed);
+      await assert.rejects(unwrap(made, { under, user_id, key_id: stranger }), failed);
+      fc.pre(i !== j);
+      await assert.rejects(unwrap(made, { under: wrapping[j]!, user_id, key_id }), failed);
+    }),
+    { numRuns: 150 * soak },
+  );
+});
+
+Deno.test("keys: a password change and a rotation leave all chats readable", async () => {
+  const first = await generateDataKey();
+  const old = await encrypt("Before", { ...PLACE, key: first });
+
+  // The password changes: the data key is unwrapped with the old one and wrapped with the new.
+  const before = await derivePasswordKey("the old one");
+  const stored = await wrap(first, { under: before, user_id: USER });
+  const opened = await unwrap(stored, {
+    under: before,
+    user_id: USER,
+    key_id: first.key_id,
+    extractable: true,
+  });
+  const after = await derivePasswordKey("the new one");
+  assert.notEqual(after.salt, before.salt);
+  const replaced = await wrap(opened, { under: after, user_id: USER });
+  await assert.rejects(
+    unwrap(replaced, { under: before, user_id: USER, key_id: first.key_id }),
+    coded("decryption_failed"),
+  );
+
+  // A new epoch wraps the one before, and the password opens both.
+  const second = await generateDataKey();
+  const chain = await wrap(opened, { under: epochKey(second), user_id: USER });
+  const password = await wrap(second, { under: after, user_id: USER });
+
+  const again = await derivePasswordKey("the new one", after);
+  const newest = await unwrap(password, { under: again, user_id: USER, key_id: second.key_id });
+  const oldest = await unwrap(chain, {
+    under: epochKey(newest),
+    user_id: USER,
+    key_id: first.key_id,
+  });
+  assert.equal(await decryptText(old, { ...PLACE, keys: [newest, oldest] }), "Before");
+});
+
+Deno.test("keys: WebCrypto keeps the bytes of all but data keys that are to be wrapped", async () => {
+  const fresh = await generateDataKey();
+  const device = await generateDeviceKey();
+  const wrapped = await wrap(fresh, { under: device, user_id: USER });
+  const used = await unwrap(wrapped, { under: device, user_id: USER, key_id: fresh.key_id });
+  const kept = [
+    used,
+    device,
+    await importDeviceKey(crypto.randomUUID(), new Uint8Array(32)),
+    await deriveRecoveryKey(generateRecoveryKey()),
+    await derivePasswordKey("password", PARAMETERS),
+    await deriveV1Key("password", PARAMETERS.salt),
+  ];
+  for (const { key } of kept) {
+    assert.equal(key.extractable, false);
+    await assert.rejects(crypto.subtle.exportKey("raw", key));
+  }
+  await assert.rejects(wrap(used, { under: device, user_id: USER }), coded("key_not_extractable"));
+});
+
+Deno.test("keys: the same password typed on another keyboard opens", async () => {
+  const composed = "Caf\u00e9 fin ABC";
+  const decomposed = "Cafe\u0301 \ufb01n \uff21\uff22\uff23";
+  const key = await generateDataKey();
+  const place = { user_id: USER, key_id: key.key_id };
+  const made = await wrap(key, { under: await derivePasswordKey(composed, PARAMETERS), ...place });
+  await unwrap(made, { under: await derivePasswordKey(decomposed, PARAMETERS), ...place });
+  const trimmed = await derivePasswordKey(`${composed} `, PARAMETERS);
+  await assert.rejects(unwrap(made, { under: trimmed, ...place }), coded("decryption_failed"));
+});
+
+Deno.test("keys: v1.0 takes a password as it was typed", async () => {
+  const [one, two] = await Promise.all(
+    ["Caf\u00e9", "Cafe\u0301"].map((password) => deriveV1Key(password, PARAMETERS.salt)),
+  );
+  assert.ok(one && two);
+  const iv = new Uint8Array(12);
+  const usable = await crypto.subtle.importKey(
+    "raw",
+    await crypto.subtle.deriveBits(
+      {
+        name: "PBKDF2",
+        hash: "SHA-256",
+        iterations: 600_000,
+        salt: Uint8Array.from(atob(PARAMETERS.salt), (c) => c.charCodeAt(0)),
+      },
+      await crypto.subtle.importKey(
+        "raw",
+        new TextEncoder().encode("Cafe\u0301"),
+        "PBKDF2",
+        false,
+        [
+          "deriveBits",
+        ],
+      ),
+      256,
+    ),
+    "AES-GCM",
+    false,
+    ["encrypt"],
+  );
+  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv }, usable, new Uint8Array(1));
+  await crypto.subtle.decrypt({ name: "AES-GCM", iv }, two.key, sealed);
+  await assert.rejects(crypto.subtle.decrypt({ name: "AES-GCM", iv }, one.key, sealed));
+});
+
+Deno.test("keys: bad passwords and parameters are refused before any work", async () => {
+  const refused = coded("key_parameters_refused");
+  for (
+    const iterations of [1, 599_999, 10_000_001, 600_000.5, NaN, "600000" as unknown as number]
+  ) {
+    await assert.rejects(derivePasswordKey("password", { ...PARAMETERS, iterations }), refused);
+  }
+  for (const bytes of [0, 15, 65]) {
+    const salt = btoa("s".repeat(bytes));
+    await assert.rejects(derivePasswordKey("password", { ...PARAMETERS, salt }), refused);
+  }
+  for (const salt of ["not base64", "", undefined as unknown as string]) {
+    await assert.rejects(derivePasswordKey("password", { ...PARAMETERS, salt }), refused);
+    await assert.rejects(deriveV1Key("password", salt), refused);
+  }
+  await assert.rejects(derivePasswordKey(""), coded("invalid_argument"));
+  await assert.rejects(deriveV1Key("", PARAMETERS.salt), coded("invalid_argument"));
+  await assert.rejects(derivePasswordKey("👍".slice(0, 1)), coded("not_text"));
+});
+
+Deno.test("keys: ids that are none, and secrets of another length, are refused", async () => {
+  const key = await generateDataKey();
+  const device = await generateDeviceKey();
+  const invalid = coded("invalid_argument");
+  await assert.rejects(wrap(key, { under: device, user_id: "me" }), invalid);
+  await assert.rejects(wrap({ ...key, key_id: "1" }, { under: device, user_id: USER }), invalid);
+  await assert.rejects(wrap(key, { under: epochKey(key), user_id: USER }), invalid);
+  await assert.rejects(importDeviceKey(device.device_id, new Uint8Array(16)), invalid);
+  await assert.rejects(importDeviceKey("phone", new Uint8Array(32)), invalid);
+});

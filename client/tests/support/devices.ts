@@ -1,0 +1,61 @@
+/**
+ * Devices of one user, each with a client of supabase-js and a store of its own.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+
+import { createClient } from "@supabase/supabase-js";
+
+import { signUp, stack, type TestUser } from "../../../supabase/functions/_testing/testing.ts";
+import { Chats, type ChatsOptions, type DeviceKey } from "../../mod.ts";
+
+/**
+ * A device where a user is signed in.
+ *
+ * @param user who has signed up
+ * @param options of the `Chats`, and the `fetch` that it goes through
+ */
+export function device(
+  user: TestUser,
+  { fetch, ...options }: ChatsOptions & { fetch?: typeof globalThis.fetch } = {},
+): Chats {
+  const supabase = createClient(stack.url, stack.publishableKey, {
+    accessToken: () => Promise.resolve(user.token),
+    ...(fetch && { global: { fetch } }),
+  });
+  return new Chats(supabase, user.id, options);
+}
+
+/** A new user with two devices whose keys are open, the second of which has a key of its own. */
+export async function newUser(): Promise<NewUser> {
+  const user = await signUp();
+  const password = "a password for the chats";
+  const [phone, laptop] = [device(user), device(user)];
+  await phone.keys.setUp(password);
+  await laptop.keys.unlock({ password });
+  const key = await laptop.keys.rememberDevice();
+  return { user, password, phone, laptop, key };
+}
+
+/** See {@link newUser}. */
+export interface NewUser {
+  user: TestUser;
+  password: string;
+  phone: Chats;
+  laptop: Chats;
+  key: DeviceKey;
+}
+
+/** The error that something ends with; it must be of this class, and have this code. */
+export async function rejection<T extends Error>(
+  promise: Promise<unknown>,
+  type: new (...args: never[]) => T,
+  code?: string,
+): Promise<T> {
+  const error = await promise.then(() => undefined, (error: unknown) => error);
+  assert.ok(error instanceof type, `${error}`);
+  if (code !== undefined) assert.equal("code" in error ? error.code : undefined, code);
+  return error;
+}

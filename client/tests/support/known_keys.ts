@@ -1,0 +1,97 @@
+/**
+ * What the tests and the test vectors need and no caller should have: keys with known bytes.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+import {
+  CryptoError,
+  type CryptoErrorCode,
+  type DataKey,
+  type WrappingKey,
+} from "../../crypto/mod.ts";
+import {
+  derivePasswordKey,
+  deriveRecoveryKey,
+  epochKey,
+  importDeviceKey,
+} from "../../crypto/mod.ts";
+import { DATA_KEY_USAGES } from "../../crypto/keys.ts";
+
+/** How many times as long property tests take: SOAK. Tests run under Node.js too, so that it is not Deno that says. */
+export const soak = Number(process.env.SOAK ?? 1);
+
+/** Bytes of hexadecimal digits. */
+export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+}
+
+/** Hexadecimal digits of bytes. */
+export function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Bytes that count up from a first one. */
+export function counting(first: number, length: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, i) => (first + i) & 255);
+}
+
+/** The bytes of a key of AES that is extractable. */
+export async function bytesOf(key: CryptoKey): Promise<string> {
+  return toHex(new Uint8Array(await crypto.subtle.exportKey("raw", key)));
+}
+
+/** A data key of known bytes. */
+export async function dataKey(
+  key_id: string,
+  hex: string,
+  extractable = false,
+): Promise<DataKey> {
+  const key = await crypto.subtle.importKey(
+    "raw",
+    fromHex(hex),
+    "AES-GCM",
+    extractable,
+    DATA_KEY_USAGES,
+  );
+  return { key_id, key };
+}
+
+/** What a wrapping key is made of. */
+export type WrappingSource =
+  | { kind: "password"; password: string; salt: string; iterations: number }
+  | { kind: "recovery"; recovery_key: string }
+  | { kind: "device"; device_id: string; wrapping_key: string }
+  | { kind: "epoch"; wrapped_by: string; wrapping_key: string };
+
+const derived = new Map<string, Promise<WrappingKey>>();
+
+/** The wrapping key of a source; a password's is derived once. */
+export function wrappingKey(source: WrappingSource): Promise<WrappingKey> {
+  const name = JSON.stringify(source);
+  if (!derived.has(name)) derived.set(name, derive(source));
+  return derived.get(name)!; // set above
+}
+
+async function derive(source: WrappingSource): Promise<WrappingKey> {
+  switch (source.kind) {
+    case "password":
+      return await derivePasswordKey(source.password, source);
+    case "recovery":
+      return await deriveRecoveryKey(source.recovery_key);
+    case "device":
+      return await importDeviceKey(source.device_id, fromHex(source.wrapping_key));
+    case "epoch":
+      return epochKey(await dataKey(source.wrapped_by, source.wrapping_key));
+  }
+}
+
+/** For `assert.rejects` and `assert.throws`: a CryptoError of this code. */
+export function coded(code: CryptoErrorCode | string): (error: unknown) => boolean {
+  return (error) => {
+    if (error instanceof CryptoError && error.code === code) return true;
+    throw new Error(`Expected a CryptoError ${code}, got ${error}`);
+  };
+}

@@ -1,0 +1,12 @@
+/**
+ * The tests of the cryptography for `node --test`, once they are bundled: `runtimes_test.ts` does that.
+ *
+ * @module
+ */
+
+import "./node_prelude.ts";
+import "../crypto/envelope_test.ts";
+import "../crypto/keys_test.ts";
+import "../vectors/make_vectors_test.ts";
+import "../crypto/recovery_key_test.ts";
+import "../crypto/vectors_test.ts";

@@ -31,5 +31,10 @@ export type { Reencryption } from "./chats/reencrypt.ts";
 export type { AnySupabaseClient, RequestOptions } from "./chats/requests.ts";
 export type { SyncResult } from "./chats/sync.ts";
 export type { Unlocking } from "./chats/wrapped_keys.ts";
-export { CryptoError, type DeviceKey, generateDeviceKey, importDeviceKey } from "./crypto/mod.ts";
-export { signInPassword } from "./crypto/sign_in_password.ts";
+export {
+  CryptoError,
+  type DeviceKey,
+  generateDeviceKey,
+  importDeviceKey,
+  signInPassword,
+} from "./crypto/mod.ts";

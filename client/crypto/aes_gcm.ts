@@ -1,6 +1,6 @@
 /**
- * AES-256-GCM with its parts named as envelopes and wraps name them. Not for callers of the client: who chooses a nonce
- * can repeat one.
+ * AES-256-GCM, with its output split into the members of envelopes and wraps. Internal: a caller that chose its own
+ * nonce could use one twice.
  *
  * @module
  */
@@ -8,13 +8,16 @@
 import { CryptoError } from "./crypto_error.ts";
 import { type Bytes, fromBase64, toBase64 } from "./encoding.ts";
 
-/** Bytes of a nonce: the size that AES-GCM is made for (NIST SP 800-38D section 5.2.1.1). */
+/** WebCrypto's name for AES-GCM with keys of 256 bits. */
+export const AES_256_GCM = { name: "AES-GCM", length: 256 };
+
+/** Bytes of a nonce: the size that AES-GCM is designed for (NIST SP 800-38D section 5.2.1.1). */
 export const NONCE_BYTES = 12;
 
-/** Bytes of a mac: the longest that AES-GCM has. */
+/** Bytes of a mac: the longest that AES-GCM offers. */
 export const MAC_BYTES = 16;
 
-/** What AES-GCM makes of a plaintext, and needs to read it again. */
+/** The result of an encryption. */
 export interface Sealed {
   nonce: Bytes;
   ciphertext: Bytes;
@@ -22,29 +25,32 @@ export interface Sealed {
 }
 
 /**
- * WebCrypto of this runtime.
+ * Returns this runtime's WebCrypto.
  *
- * @throws CryptoError `webcrypto_missing`, e.g. on a web page that came neither by https nor from localhost
+ * @throws CryptoError `webcrypto_missing`, for example on a page that was loaded by plain http
  */
 export function webcrypto(): SubtleCrypto {
   const subtle = globalThis.crypto?.subtle;
   if (!subtle) {
-    throw new CryptoError("webcrypto_missing", "WebCrypto needs a page from https or localhost");
+    throw new CryptoError(
+      "webcrypto_missing",
+      "WebCrypto is not available: load the page by https or from localhost",
+    );
   }
   return subtle;
 }
 
-/** So many random bytes. */
+/** Returns this many random bytes. */
 export function randomBytes(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
-/** The parameters of one use of AES-GCM. No associated data is the same as empty associated data. */
+/** Returns the parameters of one encryption. No associated data is the same as empty associated data. */
 export function gcm(nonce: Bytes, additionalData: Bytes = new Uint8Array()): AesGcmParams {
   return { name: "AES-GCM", iv: nonce, additionalData, tagLength: MAC_BYTES * 8 };
 }
 
-/** Splits what WebCrypto answers, whose last bytes are the mac. */
+/** Splits WebCrypto's output, which ends with the mac. */
 export function split(nonce: Bytes, sealed: ArrayBuffer): Sealed {
   const end = sealed.byteLength - MAC_BYTES;
   return {
@@ -54,7 +60,7 @@ export function split(nonce: Bytes, sealed: ArrayBuffer): Sealed {
   };
 }
 
-/** Joins what {@link split} split. */
+/** Reverses {@link split}. */
 export function join({ ciphertext, mac }: Sealed): Bytes {
   const sealed = new Uint8Array(ciphertext.length + MAC_BYTES);
   sealed.set(ciphertext);
@@ -63,8 +69,8 @@ export function join({ ciphertext, mac }: Sealed): Bytes {
 }
 
 /**
- * What a decryption answers; that it fails says no more than that. Other errors are mistakes of the caller, such as a
- * key that may not decrypt, and pass.
+ * Awaits a decryption and hides why it failed. Other errors are mistakes of the caller, such as a key without the usage
+ * `decrypt`, and are passed on.
  *
  * @throws CryptoError `decryption_failed`
  */
@@ -72,26 +78,26 @@ export async function opened<T>(decryption: Promise<T>): Promise<T> {
   try {
     return await decryption;
   } catch (error) {
-    // Not instanceof: the error is of another realm where this runs in a sandbox.
+    // Not instanceof: in a sandbox, the error belongs to another realm.
     if ((error as Error)?.name === "OperationError") throw decryptionFailed();
     throw error;
   }
 }
 
-/** The error of everything that cannot be decrypted, whatever the reason. */
+/** Makes the one error for everything that cannot be decrypted, whatever the reason. */
 export function decryptionFailed(): CryptoError {
   return new CryptoError(
     "decryption_failed",
-    "Cannot decrypt: the key or the place is another, or something was changed",
+    "Cannot decrypt: wrong key or password, wrong place, or changed data",
   );
 }
 
-/** The members of an envelope or a wrap that AES-GCM answered, as base64. */
+/** Writes an encryption as the base64 members of an envelope or a wrap. */
 export function sealedMembers({ nonce, ciphertext, mac }: Sealed) {
   return { nonce: toBase64(nonce), ciphertext: toBase64(ciphertext), mac: toBase64(mac) };
 }
 
-/** Reads what {@link sealedMembers} wrote, or answers undefined. */
+/** Reverses {@link sealedMembers}; undefined if a member is missing or malformed. */
 export function readSealedMembers(members: Record<string, unknown>): Sealed | undefined {
   const nonce = fromBase64(members.nonce);
   const ciphertext = fromBase64(members.ciphertext);

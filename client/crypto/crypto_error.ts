@@ -1,10 +1,10 @@
 /**
- * What goes wrong in the cryptography of chats.
+ * The error of the cryptography.
  *
  * @module
  */
 
-/** What went wrong. Each is explained in `docs/encryption.md`, under "Errors". */
+/** What went wrong. `docs/encryption.md` explains each code under "Errors". */
 export type CryptoErrorCode =
   | "decryption_failed"
   | "invalid_argument"
@@ -19,17 +19,17 @@ export type CryptoErrorCode =
   | "unknown_version"
   | "webcrypto_missing";
 
-/** The one error of this module. `code` is for programs and stable; `message` is for people. */
+/** The only error class of the cryptography. Programs use the stable `code`, people read the `message`. */
 export class CryptoError extends Error {
   override readonly name = "CryptoError";
   readonly code: CryptoErrorCode;
-  /** With `key_missing`: the id of the data key that would be needed. */
+  /** With `key_missing`: the id of the data key that the envelope needs. */
   readonly key_id?: string;
 
   /**
    * @param code what went wrong
-   * @param message a sentence without a full stop; never holds a key, a password or a plaintext
-   * @param members `key_id` of the key that is missing
+   * @param message a sentence without a full stop; never contains a key, a password or a plaintext
+   * @param members `key_id` of the missing key
    */
   constructor(code: CryptoErrorCode, message: string, members: { key_id?: string } = {}) {
     super(message);

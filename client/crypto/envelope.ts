@@ -1,5 +1,5 @@
 /**
- * Envelopes: contents of chats that only their owner can read, each bound to its place.
+ * Envelopes: encrypted contents of chats, each bound to its place.
  *
  * @module
  */
@@ -26,13 +26,14 @@ import {
   toUtf8,
   uuidArgument,
 } from "./encoding.ts";
-import type { DataKey, V1Key } from "./keys.ts";
+import type { DataKey } from "./data_key.ts";
 import { pad, unpad } from "./padding.ts";
+import type { V1Key } from "./v1_key.ts";
 
-/** A part of a chat: its title, its data, the segment of this number (0 to 2^53 - 1), or the attachment of this id. */
+/** A part of a chat: its title, its data, the segment with this number (0 to 2^53 - 1), or the attachment with this id. */
 export type Part = "title" | "data" | number | `attachment/${string}`;
 
-/** Where an envelope belongs. It opens nowhere else. */
+/** Where an envelope belongs. It does not open anywhere else. */
 export interface Place {
   /** UUID of the owner. */
   user_id: string;
@@ -41,22 +42,22 @@ export interface Place {
   part: Part;
 }
 
-/** An envelope that was read, but not decrypted. */
+/** An envelope that was parsed but not decrypted. */
 export type Envelope =
   | { readonly v: "2"; readonly key_id: string; readonly sealed: Sealed }
   | { readonly v: "1.0"; readonly sealed: Sealed };
 
-/** Members of an envelope v2: `v`, `key_id`, `nonce`, `ciphertext`, `mac`. */
+/** Number of members of an envelope v2: `v`, `key_id`, `nonce`, `ciphertext`, `mac`. */
 const V2_MEMBERS = 5;
 
 /**
- * Encrypts a content as an envelope v2, under a new random nonce.
+ * Encrypts a content as an envelope v2, with a new random nonce.
  *
- * @param content a text, or any bytes
- * @param place where it belongs, and `key`: the data key of the current epoch. `padding`: false to show the length
- * (default true: see `padmeLength`)
+ * @param content a text or bytes
+ * @param place where the envelope belongs; `key`: the data key of the current epoch; `padding`: false to leave the
+ * length visible (default true, see `padmeLength`)
  * @returns the text of a JSON object
- * @throws CryptoError `not_text` for a text with half of a character; `invalid_argument` for a place that is none
+ * @throws CryptoError `not_text` for a text with half of a character; `invalid_argument` for an invalid place
  */
 export async function encrypt(
   content: string | Uint8Array,
@@ -65,7 +66,7 @@ export async function encrypt(
   return await encryptWithNonce(content, place, randomBytes(NONCE_BYTES));
 }
 
-/** {@link encrypt}, for test vectors: a nonce that is used twice gives the plaintexts and the key of all macs away. */
+/** {@link encrypt} with a given nonce, for test vectors. Using a nonce twice breaks the encryption and allows forgeries. */
 export async function encryptWithNonce(
   content: string | Uint8Array,
   { key, padding = true, ...place }: Place & { key: DataKey; padding?: boolean },
@@ -82,14 +83,14 @@ export async function encryptWithNonce(
 }
 
 /**
- * Decrypts an envelope, v2 or v1.0.
+ * Decrypts an envelope v2 or v1.0.
  *
  * @param envelope the text of a JSON object
- * @param place where it was found, and `keys`: data keys of the user, of which that named by the envelope is taken, and
- * the key of v1.0 while such envelopes are expected
+ * @param place where it was found; `keys`: the user's data keys, from which the envelope names one, and the key of v1.0
+ * while such envelopes are expected
  * @returns the bytes of the content
- * @throws CryptoError `malformed_envelope`, `unknown_version`; `key_missing` where its key is not among `keys`;
- * `decryption_failed` for whatever else is not as it was; `invalid_argument` for a place that is none
+ * @throws CryptoError `malformed_envelope`, `unknown_version`; `key_missing` if `keys` does not have its key;
+ * `decryption_failed` if anything differs from what was encrypted; `invalid_argument` for an invalid place
  */
 export async function decrypt(
   envelope: string,
@@ -106,7 +107,7 @@ export async function decrypt(
  * Decrypts an envelope whose content is a text.
  *
  * @returns the text
- * @throws CryptoError as `decrypt` does, and `not_text` for other bytes
+ * @throws CryptoError as {@link decrypt}, and `not_text` if the content is not text
  */
 export async function decryptText(
   envelope: string,
@@ -116,7 +117,7 @@ export async function decryptText(
 }
 
 /**
- * Reads an envelope without a key: its version, and which key it needs. What this says is not authenticated.
+ * Parses an envelope without a key, to learn its version and which key it needs. The result is not authenticated.
  *
  * @throws CryptoError `malformed_envelope`, `unknown_version`
  */
@@ -130,7 +131,7 @@ export function parseEnvelope(text: string): Envelope {
       return { v: "1.0", sealed };
     case "2": {
       const { key_id } = members;
-      // A member that is not authenticated would be a place for somebody else's words.
+      // Another member would not be authenticated: anybody could write into it.
       if (!sealed || !isUuid(key_id) || Object.keys(members).length !== V2_MEMBERS) {
         throw malformed();
       }
@@ -139,12 +140,12 @@ export function parseEnvelope(text: string): Envelope {
     default:
       throw new CryptoError(
         "unknown_version",
-        "Envelope is of a version that this client cannot read",
+        "This client cannot read the version of this envelope: update the client",
       );
   }
 }
 
-/** What is authenticated with a content. */
+/** Returns the members that are authenticated with a content. */
 export function envelopeMembers(place: Place, key_id: string) {
   return {
     chat_id: uuidArgument("chat_id", place.chat_id),
@@ -163,13 +164,16 @@ function partArgument(part: Part): string | number {
   if (typeof part === "string" && part.startsWith(ATTACHMENT)) {
     return ATTACHMENT + uuidArgument("part", part.slice(ATTACHMENT.length));
   }
-  throw new CryptoError("invalid_argument", "Part is no title, data, segment or attachment");
+  throw new CryptoError(
+    "invalid_argument",
+    'part must be "title", "data", a segment number or "attachment/ID"',
+  );
 }
 
-/** A JavaScript caller may pass an ArrayBuffer, which has no length: it would be encrypted as nothing. */
+/** Refuses an ArrayBuffer from a JavaScript caller: it has no `length` and would be encrypted as an empty content. */
 function bytesArgument(content: Uint8Array): Uint8Array {
   if (!ArrayBuffer.isView(content)) {
-    throw new CryptoError("invalid_argument", "Content is neither a text nor a Uint8Array");
+    throw new CryptoError("invalid_argument", "The content must be a string or a Uint8Array");
   }
   return new Uint8Array(content.buffer, content.byteOffset, content.byteLength);
 }
@@ -182,8 +186,8 @@ function findKey(keys: Iterable<DataKey | V1Key>, envelope: Envelope): CryptoKey
     if (matches) return candidate.key;
   }
   throw envelope.v === "1.0"
-    ? new CryptoError("key_missing", "Envelope needs the key of v1.0")
-    : new CryptoError("key_missing", "Envelope needs the key of another epoch", envelope);
+    ? new CryptoError("key_missing", "The envelope needs the key of format 1.0")
+    : new CryptoError("key_missing", "The envelope needs the key of another epoch", envelope);
 }
 
 async function open(key: CryptoKey, sealed: Sealed, additionalData?: Bytes): Promise<Bytes> {
@@ -192,5 +196,5 @@ async function open(key: CryptoKey, sealed: Sealed, additionalData?: Bytes): Pro
 }
 
 function malformed(): CryptoError {
-  return new CryptoError("malformed_envelope", "Envelope is not as docs/encryption.md says");
+  return new CryptoError("malformed_envelope", "This is not a valid envelope");
 }

@@ -1,14 +1,14 @@
 /**
- * The cryptography of encrypted chats, as `docs/encryption.md` specifies it: WebCrypto alone, for browsers (on a page
- * from https or localhost), Deno and Node.js 20 or newer.
+ * The cryptography of encrypted chats, as `docs/encryption.md` specifies it. It needs WebCrypto and nothing else:
+ * browsers (pages from https or localhost), Deno, and Node.js 20 or newer.
  *
  * ```ts
  * const password = await derivePasswordKey("correct horse battery staple");
- * const made = generateRecoveryKey(); // shown once
+ * const recoveryKey = generateRecoveryKey(); // show it once
  * const fresh = await generateDataKey();
  * const wraps = [
  *   await wrap(fresh, { under: password, user_id }),
- *   await wrap(fresh, { under: await deriveRecoveryKey(made), user_id }),
+ *   await wrap(fresh, { under: await deriveRecoveryKey(recoveryKey), user_id }),
  * ];
  * const key = await unwrap(wraps[0], { under: password, user_id, key_id: fresh.key_id });
  * const envelope = await encrypt("Hello", { key, user_id, chat_id, part: "data" });
@@ -19,6 +19,8 @@
  */
 
 export { CryptoError, type CryptoErrorCode } from "./crypto_error.ts";
+export { type DataKey, type EpochKey, epochKey, generateDataKey } from "./data_key.ts";
+export { type DeviceKey, generateDeviceKey, importDeviceKey } from "./device_key.ts";
 export {
   decrypt,
   decryptText,
@@ -28,23 +30,15 @@ export {
   type Part,
   type Place,
 } from "./envelope.ts";
-export {
-  type DataKey,
-  derivePasswordKey,
-  deriveRecoveryKey,
-  deriveV1Key,
-  type DeviceKey,
-  type EpochKey,
-  epochKey,
-  generateDataKey,
-  generateDeviceKey,
-  importDeviceKey,
-  type PasswordKey,
-  type PasswordParameters,
-  type RecoveryKey,
-  type V1Key,
-  type WrappingKey,
-} from "./keys.ts";
 export { padmeLength } from "./padding.ts";
-export { formatRecoveryKey, generateRecoveryKey, parseRecoveryKey } from "./recovery_key.ts";
-export { unwrap, wrap } from "./wrap.ts";
+export { derivePasswordKey, type PasswordKey, type PasswordParameters } from "./password_key.ts";
+export {
+  deriveRecoveryKey,
+  formatRecoveryKey,
+  generateRecoveryKey,
+  parseRecoveryKey,
+  type RecoveryKey,
+} from "./recovery_key.ts";
+export { signInPassword } from "./sign_in_password.ts";
+export { deriveV1Key, type V1Key } from "./v1_key.ts";
+export { unwrap, wrap, type WrappingKey } from "./wrap.ts";

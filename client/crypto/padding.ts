@@ -1,5 +1,5 @@
 /**
- * Padding, so that the length of a ciphertext says little of the length of its content.
+ * Padding hides the exact length of a content from everybody who sees its ciphertext.
  *
  * @module
  */
@@ -7,20 +7,17 @@
 import { decryptionFailed } from "./aes_gcm.ts";
 import type { Bytes } from "./encoding.ts";
 
-/** The byte that ends the content (ISO/IEC 7816-4). */
+/** The byte that marks the end of the content (ISO/IEC 7816-4). */
 const END = 0x80;
 
-/**
- * Bytes to which the shortest contents are padded. Padmé alone hardly pads a short text: the length of a title, or of
- * "yes" and "no", would be seen to the byte.
- */
+/** The shortest padded length, in bytes. Padmé alone would show the length of a title, or of "yes" and "no", exactly. */
 const SHORTEST = 64;
 
 /**
- * The length to which a content is padded.
+ * Computes the padded length of a content.
  *
  * @param length bytes of the content with its end mark, 1 or more
- * @returns bytes: 64, or the Padmé length of more, which is at most 12 % longer
+ * @returns 64, or the Padmé length of a longer content, which adds 12 % at most
  * (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019, section 4)
  */
 export function padmeLength(length: number): number {
@@ -30,7 +27,7 @@ export function padmeLength(length: number): number {
   return Math.ceil(length / step) * step;
 }
 
-/** The content, its end mark, and zeros up to {@link padmeLength}, or none. */
+/** Adds the end mark, and zeros up to {@link padmeLength} if `toPadmeLength` is true. */
 export function pad(content: Uint8Array, toPadmeLength: boolean): Bytes {
   const length = content.length + 1;
   const padded = new Uint8Array(toPadmeLength ? padmeLength(length) : length);
@@ -40,9 +37,9 @@ export function pad(content: Uint8Array, toPadmeLength: boolean): Bytes {
 }
 
 /**
- * The content that {@link pad} padded, to whatever length.
+ * Reverses {@link pad}, whatever the padded length.
  *
- * @throws CryptoError `decryption_failed` where no end mark is found
+ * @throws CryptoError `decryption_failed` if there is no end mark
  */
 export function unpad(padded: Bytes): Bytes {
   let end = padded.length - 1;

@@ -1,5 +1,5 @@
 /**
- * Wraps: data keys that the server keeps and cannot use.
+ * Wraps: encrypted data keys, which the server stores but cannot use.
  *
  * @module
  */
@@ -18,11 +18,17 @@ import {
 } from "./aes_gcm.ts";
 import { CryptoError } from "./crypto_error.ts";
 import { associatedData, type Bytes, parseObject, uuidArgument } from "./encoding.ts";
-import { DATA_KEY_USAGES, type DataKey, type WrappingKey } from "./keys.ts";
+import { DATA_KEY_USAGES, type DataKey, type EpochKey } from "./data_key.ts";
+import type { DeviceKey } from "./device_key.ts";
+import type { PasswordKey } from "./password_key.ts";
+import type { RecoveryKey } from "./recovery_key.ts";
+
+/** A key that wraps data keys. */
+export type WrappingKey = PasswordKey | RecoveryKey | DeviceKey | EpochKey;
 
 const VERSION = "2";
 
-/** What separates a wrap from an envelope, as one key makes both. */
+/** Keeps wraps apart from envelopes, because a data key makes both. */
 const PURPOSE = "chat-key-wrap";
 
 const KEY_BYTES = 32;
@@ -30,11 +36,11 @@ const KEY_BYTES = 32;
 /**
  * Wraps a data key.
  *
- * @param dataKey an extractable one: from `generateDataKey`, or from `unwrap` with `extractable`
- * @param place `under`: what wraps it; `user_id`: UUID of its user
- * @returns the text of a JSON object, for the member `wrap`. The members of `under` but for `key` are stored beside it
- * @throws CryptoError `key_not_extractable`; `invalid_argument` for an id that is no UUID, or an epoch that would wrap
- * itself
+ * @param dataKey an extractable key: from `generateDataKey`, or from `unwrap` with `extractable: true`
+ * @param place `under`: the wrapping key; `user_id`: UUID of the user
+ * @returns the text of a JSON object, for the member `wrap`. Store the members of `under`, except `key`, beside it
+ * @throws CryptoError `key_not_extractable`; `invalid_argument` for an id that is not a UUID, or for an epoch that would
+ * wrap itself
  */
 export async function wrap(
   dataKey: DataKey,
@@ -43,7 +49,7 @@ export async function wrap(
   return await wrapWithNonce(dataKey, place, randomBytes(NONCE_BYTES));
 }
 
-/** {@link wrap}, for test vectors: a nonce that is used twice gives the plaintexts and the key of all macs away. */
+/** {@link wrap} with a given nonce, for test vectors. Using a nonce twice breaks the encryption and allows forgeries. */
 export async function wrapWithNonce(
   dataKey: DataKey,
   { under, user_id }: { under: WrappingKey; user_id: string },
@@ -51,7 +57,10 @@ export async function wrapWithNonce(
 ): Promise<string> {
   const place = associatedData(wrapMembers(under, user_id, dataKey.key_id));
   if (!dataKey.key.extractable) {
-    throw new CryptoError("key_not_extractable", "Cannot wrap this key: unwrap it as extractable");
+    throw new CryptoError(
+      "key_not_extractable",
+      "Cannot wrap this key: unwrap it with extractable: true",
+    );
   }
   const sealed = await webcrypto().wrapKey("raw", dataKey.key, under.key, gcm(nonce, place));
   return JSON.stringify({ v: VERSION, ...sealedMembers(split(nonce, sealed)) });
@@ -60,11 +69,11 @@ export async function wrapWithNonce(
 /**
  * Opens a wrap.
  *
- * @param wrapped the text that `wrap` made
- * @param place `under`: the key that wrapped it; `user_id` and `key_id`: UUIDs of the user and of the epoch;
- * `extractable`: true in order to wrap it again (false)
+ * @param wrapped the text that `wrap` returned
+ * @param place `under`: the wrapping key; `user_id` and `key_id`: UUIDs of the user and of the epoch; `extractable`: true
+ * to wrap the data key again (default false)
  * @throws CryptoError `malformed_wrap`, `unknown_version`; `decryption_failed` for a wrong password or any other
- * difference; `invalid_argument` for an id that is no UUID
+ * difference; `invalid_argument` for an id that is not a UUID
  */
 export async function unwrap(
   wrapped: string,
@@ -88,7 +97,7 @@ export async function unwrap(
   return { key_id, key };
 }
 
-/** What is authenticated with a wrapped key: its place, and what was used to derive the key that wraps it. */
+/** Returns the members that are authenticated with a wrapped key: its place, and the parameters of the wrapping key. */
 export function wrapMembers(
   under: WrappingKey,
   user_id: string,
@@ -111,7 +120,7 @@ export function wrapMembers(
     case "epoch": {
       const wrapped_by = uuidArgument("wrapped_by", under.wrapped_by);
       if (wrapped_by === members.key_id) {
-        throw new CryptoError("invalid_argument", "An epoch cannot wrap its own key");
+        throw new CryptoError("invalid_argument", "The key of an epoch cannot wrap itself");
       }
       return { ...members, wrapped_by };
     }
@@ -122,11 +131,14 @@ function parseWrap(text: string): Sealed {
   const members = parseObject(text);
   if (typeof members?.v !== "string") throw malformed();
   if (members.v !== VERSION) {
-    throw new CryptoError("unknown_version", "Wrap is of a version that this client cannot read");
+    throw new CryptoError(
+      "unknown_version",
+      "This client cannot read the version of this wrap: update the client",
+    );
   }
   const sealed = readSealedMembers(members);
-  // Exactly one key of AES-256: WebCrypto would take a shorter one, and a long ciphertext can be made to open under
-  // several passwords at once (see docs/encryption.md, "Keys").
+  // Exactly one AES-256 key: WebCrypto would accept a shorter one, and a long ciphertext can be crafted to open under
+  // several passwords (see docs/encryption.md, "Keys").
   if (!sealed || sealed.ciphertext.length !== KEY_BYTES || Object.keys(members).length !== 4) {
     throw malformed();
   }
@@ -134,5 +146,5 @@ function parseWrap(text: string): Sealed {
 }
 
 function malformed(): CryptoError {
-  return new CryptoError("malformed_wrap", "Wrap is not as docs/encryption.md says");
+  return new CryptoError("malformed_wrap", "This is not a valid wrap");
 }

@@ -7,7 +7,8 @@ import {
   withDatabase,
 } from "../../../supabase/functions/_testing/testing.ts";
 import { Capture } from "../support/capture.ts";
-import { device, newUser, rejection } from "../support/devices.ts";
+import { rejection } from "../support/assertions.ts";
+import { device, newUser } from "../support/devices.ts";
 import { ChatConflict, Chats, ChatsError, CryptoError } from "../../mod.ts";
 
 test("Chats: a chat is saved, added to, read on another device, made one, renamed and deleted", async () => {

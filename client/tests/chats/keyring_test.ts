@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 
 import { invoke, signUp, test } from "../../../supabase/functions/_testing/testing.ts";
 import { Capture, watchKeys } from "../support/capture.ts";
-import { device, rejection } from "../support/devices.ts";
+import { rejection } from "../support/assertions.ts";
+import { device } from "../support/devices.ts";
 import { toHex } from "../support/known_keys.ts";
 import { ChatsError, CryptoError, MemoryStore } from "../../mod.ts";
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 
-import { coded, dataKey, fromHex, soak, toHex } from "../support/known_keys.ts";
+import { coded } from "../support/assertions.ts";
+import { dataKey, fromHex, toHex } from "../support/known_keys.ts";
+import { soak } from "../support/soak.ts";
 import { gcm, join, readSealedMembers } from "../../crypto/aes_gcm.ts";
 import {
   decrypt,
@@ -9,11 +11,10 @@ import {
   deriveV1Key,
   encrypt,
   generateDataKey,
-  padmeLength,
   parseEnvelope,
   type Part,
 } from "../../crypto/mod.ts";
-import { fromBase64, toBase64 } from "../../crypto/encoding.ts";
+import { fromBase64 } from "../../crypto/encoding.ts";
 import { encryptWithNonce } from "../../crypto/envelope.ts";
 import vectors from "../vectors/vectors.json" with { type: "json" };
 
@@ -229,33 +230,6 @@ Deno.test("envelopes: places that are none are refused", async () => {
       JSON.stringify(change),
     );
   }
-});
-
-Deno.test("padding: never shorter than the content, nor 12 % longer beyond 64 bytes", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 1e9 }), (length) => {
-      const padded = padmeLength(length);
-      assert.ok(padded >= length && padded <= Math.max(64, length * 1.12));
-      assert.equal(padmeLength(padded), padded);
-    }),
-    { numRuns: 1000 * soak },
-  );
-});
-
-Deno.test("base64: only the one spelling of some bytes is read", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-    const text = toBase64(bytes);
-    assert.equal(text, btoa(String.fromCharCode(...bytes)));
-    assert.deepEqual(fromBase64(text), bytes);
-  }));
-  const almost = fc.string({ unit: fc.constantFrom(..."AQgw/+=-_ \n"), maxLength: 8 });
-  fc.assert(
-    fc.property(almost, (text) => {
-      const bytes = fromBase64(text);
-      if (bytes) assert.equal(toBase64(bytes), text);
-    }),
-    { numRuns: 2000 * soak },
-  );
 });
 
 function* flips(bytes: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {

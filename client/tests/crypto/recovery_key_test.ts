@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 
-import { coded, fromHex, soak, toHex } from "../support/known_keys.ts";
+import { coded } from "../support/assertions.ts";
+import { fromHex, toHex } from "../support/known_keys.ts";
+import { soak } from "../support/soak.ts";
 import {
   CryptoError,
   formatRecoveryKey,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { pbkdf2Sync } from "node:crypto";
 
-import { CryptoError, signInPassword } from "../../mod.ts";
+import { CryptoError, signInPassword } from "../../crypto/mod.ts";
 
 Deno.test("signInPassword: PBKDF2 with the account as its salt", async () => {
   const salt = "strongroom sign-in\nada@example.com";

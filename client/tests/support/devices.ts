@@ -4,8 +4,6 @@
  * @module
  */
 
-import assert from "node:assert/strict";
-
 import { createClient } from "@supabase/supabase-js";
 
 import { signUp, stack, type TestUser } from "../../../supabase/functions/_testing/testing.ts";
@@ -46,16 +44,4 @@ export interface NewUser {
   phone: Chats;
   laptop: Chats;
   key: DeviceKey;
-}
-
-/** The error that something ends with; it must be of this class, and have this code. */
-export async function rejection<T extends Error>(
-  promise: Promise<unknown>,
-  type: new (...args: never[]) => T,
-  code?: string,
-): Promise<T> {
-  const error = await promise.then(() => undefined, (error: unknown) => error);
-  assert.ok(error instanceof type, `${error}`);
-  if (code !== undefined) assert.equal("code" in error ? error.code : undefined, code);
-  return error;
 }

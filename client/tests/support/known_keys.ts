@@ -1,27 +1,18 @@
 /**
- * What the tests and the test vectors need and no caller should have: keys with known bytes.
+ * Keys with known bytes, for tests and test vectors. An app must not have this.
  *
  * @module
  */
 
-import process from "node:process";
-
+import { DATA_KEY_USAGES } from "../../crypto/data_key.ts";
 import {
-  CryptoError,
-  type CryptoErrorCode,
   type DataKey,
-  type WrappingKey,
-} from "../../crypto/mod.ts";
-import {
   derivePasswordKey,
   deriveRecoveryKey,
   epochKey,
   importDeviceKey,
+  type WrappingKey,
 } from "../../crypto/mod.ts";
-import { DATA_KEY_USAGES } from "../../crypto/keys.ts";
-
-/** How many times as long property tests take: SOAK. Tests run under Node.js too, so that it is not Deno that says. */
-export const soak = Number(process.env.SOAK ?? 1);
 
 /** Bytes of hexadecimal digits. */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
@@ -86,12 +77,4 @@ async function derive(source: WrappingSource): Promise<WrappingKey> {
     case "epoch":
       return epochKey(await dataKey(source.wrapped_by, source.wrapping_key));
   }
-}
-
-/** For `assert.rejects` and `assert.throws`: a CryptoError of this code. */
-export function coded(code: CryptoErrorCode | string): (error: unknown) => boolean {
-  return (error) => {
-    if (error instanceof CryptoError && error.code === code) return true;
-    throw new Error(`Expected a CryptoError ${code}, got ${error}`);
-  };
 }

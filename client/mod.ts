@@ -14,25 +14,28 @@
  */
 
 export type { Chat, ChatSummary, ChatVersion } from "./chats/chat.ts";
-export {
-  type ChatStore,
-  type ContentUpdate,
-  MemoryStore,
-  type StoreBatch,
-  type StoredChat,
-  type StoredContent,
-  type StoredSegment,
-  type StoreState,
+export type {
+  ChatStore,
+  ContentUpdate,
+  StoreBatch,
+  StoredChat,
+  StoredContent,
+  StoredSegment,
+  StoreState,
 } from "./chats/chat_store.ts";
-export { Chats, type ChatsOptions, type SaveOptions } from "./chats/chats.ts";
+export type { SaveOptions } from "./chats/chat_writer.ts";
+export { Chats, type ChatsOptions } from "./chats/chats.ts";
 export { ChatConflict, ChatsError, type ChatsErrorOptions } from "./chats/chats_error.ts";
-export { Keyring, type RememberedDevice, type RotationProgress } from "./chats/keyring.ts";
+export { Keyring } from "./chats/keyring.ts";
+export { MemoryStore } from "./chats/memory_store.ts";
 export type { Reencryption } from "./chats/reencrypt.ts";
 export type { AnySupabaseClient, RequestOptions } from "./chats/requests.ts";
 export type { SyncResult } from "./chats/sync.ts";
-export type { Unlocking } from "./chats/wrapped_keys.ts";
+export type { RememberedDevice, RotationProgress, Unlocking } from "./chats/wrapped_keys.ts";
 export {
   CryptoError,
+  type CryptoErrorCode,
+  type DataKey,
   type DeviceKey,
   generateDeviceKey,
   importDeviceKey,

@@ -1,20 +1,20 @@
 /**
- * Chats as an app has them: decrypted.
+ * Chats as an app sees them: decrypted.
  *
  * @module
  */
 
-/** Which chat, in which version: what a change is based on. */
+/** Identifies a chat in one version. Every change says on which version it is based. */
 export interface ChatVersion {
   /** UUID, made by the client. */
   readonly id: string;
-  /** How often it was saved, 0 when never. */
+  /** Number of times the chat was changed on the server; 0 before it is first saved. */
   readonly version: number;
 }
 
-/** What is known of a chat without its content. */
+/** A chat without its content. */
 export interface ChatSummary extends ChatVersion {
-  /** Null where it has none, or where `title_error` says why it cannot be read. */
+  /** Null if the chat has no title, or if `title_error` says why it cannot be read. */
   readonly title: string | null;
   /** A `CryptoError`, or a `ChatsError` such as `keys_locked`. */
   readonly title_error?: Error;
@@ -23,26 +23,26 @@ export interface ChatSummary extends ChatVersion {
   readonly created_at: string;
   /** ISO 8601. */
   readonly updated_at: string;
-  /** The app has marked that it has changes that are not saved (`markUnsaved`). */
+  /** Whether the app has unsaved changes, according to `markUnsaved`. */
   readonly unsaved: boolean;
-  /** Another device has deleted it; it is only there because it is `unsaved`. */
+  /** Whether another device has deleted the chat. It is still in the store because it is `unsaved`. */
   readonly deleted: boolean;
 }
 
-/** A chat. It is a value: what changes a chat answers a new one. */
+/** A chat with its content. It is a value: each change returns a new one. */
 export interface Chat extends ChatVersion {
-  /** Null where it has none. */
+  /** Null if the chat has no title. */
   readonly title: string | null;
   readonly is_starred: boolean;
-  /** What was last saved as a whole. What it means is the app's. */
+  /** What was last saved as a whole. The app decides what it means. */
   readonly content: string;
-  /** What was appended since, in order. */
+  /** What was appended since then, in order. */
   readonly segments: readonly string[];
-  /** Version in which `content` was saved. */
+  /** The version in which `content` was saved. */
   readonly data_version: number;
   /** Number of the next segment. */
   readonly next_segment: number;
-  /** Key that the title is encrypted with, null for none and for format 1.0. */
+  /** Id of the data key that encrypts the title; null if there is no title, or if it is of format 1.0. */
   readonly title_key_id: string | null;
   /** ISO 8601. */
   readonly created_at: string;

@@ -1,11 +1,9 @@
 /**
- * Chats, between what the server has and what the app has.
+ * Encrypts and decrypts chats, between what the app sees and what the server stores.
  *
  * @module
  */
 
-import type { Chat, ChatSummary } from "./chat.ts";
-import type { StoredChat, StoredContent } from "./chat_store.ts";
 import {
   CryptoError,
   type DataKey,
@@ -14,15 +12,17 @@ import {
   parseEnvelope,
   type Part,
 } from "../crypto/mod.ts";
+import type { Chat, ChatSummary } from "./chat.ts";
+import type { StoredChat, StoredContent } from "./chat_store.ts";
 import type { Keyring } from "./keyring.ts";
 
-/** Encrypts and decrypts the chats of a user. */
+/** Encrypts and decrypts the chats of one user. */
 export class ChatCipher {
   readonly #keyring: Keyring;
   readonly #user_id: string;
 
   /**
-   * @param keyring the keys of the user
+   * @param keyring the user's keys
    * @param user_id UUID of the user
    */
   constructor(keyring: Keyring, user_id: string) {
@@ -30,12 +30,12 @@ export class ChatCipher {
     this.#user_id = user_id;
   }
 
-  /** The envelope of a part of a chat. */
+  /** Encrypts one part of a chat. */
   encrypt(content: string, key: DataKey, chat_id: string, part: Part): Promise<string> {
     return encrypt(content, { key, user_id: this.#user_id, chat_id, part });
   }
 
-  /** A chat, decrypted. */
+  /** Decrypts a chat with its content. */
   async chat(stored: StoredChat, { encrypted_data, segments }: StoredContent): Promise<Chat> {
     const { id, encrypted_title, version, data_version, next_segment, is_starred } = stored;
     const [title, content, texts] = await Promise.all([
@@ -53,7 +53,7 @@ export class ChatCipher {
     };
   }
 
-  /** A chat without its content; where its title cannot be read, with the reason. */
+  /** Decrypts the title of a chat. If that fails, the summary says why. */
   async summary(stored: StoredChat): Promise<ChatSummary> {
     const { id, version, is_starred, created_at, updated_at, encrypted_title } = stored;
     const { unsaved = false, deleted = false } = stored;
@@ -72,7 +72,7 @@ export class ChatCipher {
     try {
       return await decryptText(envelope, { ...place, keys });
     } catch (error) {
-      // Of an epoch that another device has begun.
+      // The epoch is missing here: another device has started it.
       if (!(error instanceof CryptoError) || error.key_id === undefined) throw error;
       await this.#keyring.refresh();
       return await decryptText(envelope, { ...place, keys: this.#keyring.all });
@@ -80,7 +80,7 @@ export class ChatCipher {
   }
 }
 
-/** The key of an envelope, null for format 1.0. */
+/** Returns the id of the key of an envelope; null for format 1.0. */
 function keyOf(envelope: string): string | null {
   const parsed = parseEnvelope(envelope);
   return parsed.v === "2" ? parsed.key_id : null;

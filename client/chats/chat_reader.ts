@@ -1,5 +1,5 @@
 /**
- * Reads a chat from the server, as much of it as the device lacks.
+ * Reads a chat from the server: only what the device does not have yet.
  *
  * @module
  */
@@ -14,35 +14,35 @@ import {
 import { ChatsError } from "./chats_error.ts";
 import type { ChatRequest, Requests } from "./requests.ts";
 
-/** What was read of a chat. */
+/** The result of reading a chat. */
 export interface ChatRead {
   readonly chat: StoredChat;
-  /** All of its content. */
+  /** The whole content. */
   readonly content: StoredContent;
-  /** What the device lacked of it. */
+  /** What the device did not have of the content. */
   readonly update: ContentUpdate;
 }
 
-/** `GET /chats/:id` */
+/** The answer of `GET /chats/:id`. */
 interface ChatPage extends StoredChat {
-  /** Null where the device has it. */
+  /** Null if the device has it. */
   readonly encrypted_data: string | null;
   readonly segments: readonly StoredSegment[];
   readonly has_more: boolean;
 }
 
 /**
- * Reads a chat, page after page.
+ * Reads a chat, page by page.
  *
- * Others may save it meanwhile. Segments are only ever added and their numbers never given twice; where all was
- * replaced, the page brings the new data, and the segments since. So what is there after the last page is the chat of
- * the moment in which that was read.
+ * Other devices may save it meanwhile. Segments are only ever added, and a number is never given twice. If the whole
+ * content was replaced, the next page brings the new data and the segments after it. So the result is the chat as it was
+ * when its last page was read.
  *
- * @param requests as its user
+ * @param requests as the user
  * @param id of the chat
- * @param device what it has of the chat, and of its content
- * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` where the server has an older version than the device,
- * `segments_missing` where it left some out; `unreachable`
+ * @param device what the device has of the chat and of its content
+ * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` if the server has an older version than the device;
+ * `segments_missing` if the server left out segments; `unreachable`
  */
 export async function readChat(
   requests: Requests,
@@ -55,7 +55,10 @@ export async function readChat(
     const page = await readPage(requests, id, content);
     const { encrypted_data, segments, data_version } = page;
     if (known && page.version < known.version) {
-      throw new ChatsError("chat_rolled_back", `The server has an older version of chat "${id}"`);
+      throw new ChatsError(
+        "chat_rolled_back",
+        `The server has an older version of chat "${id}" than this device`,
+      );
     }
     if (encrypted_data !== null) {
       const next_segment = segments[0]?.number ?? page.next_segment;
@@ -69,7 +72,7 @@ export async function readChat(
       next_segment: content.next_segment + segments.length,
     };
     if (page.has_more && segments.length > 0) continue;
-    // Each opens under its own number only: if there are as many as there should be, they are all there.
+    // A segment opens only under its own number: if their count is right, none is missing.
     if (page.has_more || content.next_segment !== page.next_segment) throw segmentsMissing(id);
 
     const added = content.segments.slice(kept?.segments.length);

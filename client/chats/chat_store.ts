@@ -1,6 +1,6 @@
 /**
- * What a device keeps of the chats: as the server has it, encrypted. So it can be kept anywhere, and synchronised while
- * the keys are locked.
+ * What a device stores of its chats: encrypted, as the server has them. So the store can be anywhere, and can be
+ * synchronised while the keys are locked.
  *
  * @module
  */
@@ -15,13 +15,13 @@ export interface StoredChat {
   readonly encrypted_title: string | null;
   readonly created_at: string;
   readonly updated_at: string;
-  /** The app has changes of it that are not saved: it stays when another device deletes it. */
+  /** Whether the app has unsaved changes: then the chat stays when another device deletes it. */
   readonly unsaved?: boolean;
-  /** Another device has deleted it. */
+  /** Whether another device has deleted the chat. */
   readonly deleted?: boolean;
 }
 
-/** Of what the server says of a chat, what is stored. */
+/** Picks the members to store from an answer of the server. */
 export function storedChat({
   id,
   version,
@@ -36,7 +36,7 @@ export function storedChat({
   return { ...about, encrypted_title };
 }
 
-/** A segment, as the server has it. */
+/** A segment, encrypted. */
 export interface StoredSegment {
   readonly number: number;
   readonly encrypted_data: string;
@@ -51,33 +51,33 @@ export interface StoredContent {
   readonly encrypted_data: string;
   /** In the order of their numbers, without a gap. */
   readonly segments: readonly StoredSegment[];
-  /** Number of the segment to read on from. */
+  /** Number of the next segment to read. */
   readonly next_segment: number;
 }
 
-/** More of a content. */
+/** A change of a stored content. */
 export interface ContentUpdate {
   /** Id of the chat. */
   readonly id: string;
   readonly data_version: number;
-  /** Takes the place of all that there is, segments included; undefined where what there is stays. */
+  /** Replaces the whole stored content, segments included. Undefined: the update only adds segments. */
   readonly encrypted_data?: string;
-  /** Come after those that there are. */
+  /** Follow the stored segments. */
   readonly segments: readonly StoredSegment[];
   readonly next_segment: number;
 }
 
-/** What a device has seen. */
+/** What a device remembers of the server. */
 export interface StoreState {
-  /** Where the next sync goes on; null to start. */
+  /** Where the next sync continues; null to start from the beginning. */
   readonly cursor: string | null;
-  /** The newest epoch of keys that this device has opened: the server is not believed when it offers an older one. */
+  /** Id of the newest data key that this device has opened. If the server offers older keys, they are refused. */
   readonly key_id: string | null;
 }
 
-/** A change of a store, made as one. */
+/** A change of a store, made in one transaction. */
 export interface StoreBatch {
-  /** Chats that go, with their contents; before anything is put. */
+  /** Chats to remove with their contents, before anything is put. */
   readonly remove?: readonly string[];
   readonly put?: readonly StoredChat[];
   readonly contents?: readonly ContentUpdate[];
@@ -85,65 +85,18 @@ export interface StoreBatch {
 }
 
 /**
- * Where a device keeps its chats. One store is one user's, and used by one `Chats` at a time: tabs of a browser that
- * share one take turns (Web Locks).
+ * Where a device stores its chats. A store belongs to one user, and one `Chats` uses it at a time: browser tabs that
+ * share a store take turns (Web Locks).
  */
 export interface ChatStore {
-  /** What the device has seen; null and null at first. */
+  /** Returns what the device remembers; both members are null at first. */
   state(): Promise<StoreState>;
-  /** One chat. */
+  /** Returns one chat. */
   get(id: string): Promise<StoredChat | undefined>;
-  /** All chats, in any order. */
+  /** Returns all chats, in any order. */
   list(): Promise<StoredChat[]>;
-  /** What is kept of the content of a chat. A store may keep none: then all of it is fetched when it is opened. */
+  /** Returns the content of a chat. A store may keep no contents: then opening a chat fetches all of it. */
   content(id: string): Promise<StoredContent | undefined>;
-  /** Makes a change: all of it or, if the device stops meanwhile, nothing. */
+  /** Makes all changes of a batch, or none if the device stops meanwhile. */
   apply(batch: StoreBatch): Promise<void>;
-}
-
-/** A store that is gone with the program. */
-export class MemoryStore implements ChatStore {
-  #state: StoreState = { cursor: null, key_id: null };
-  readonly #chats = new Map<string, StoredChat>();
-  readonly #contents = new Map<string, StoredContent>();
-
-  /** What the device has seen. */
-  state(): Promise<StoreState> {
-    return Promise.resolve(this.#state);
-  }
-
-  /** One chat. */
-  get(id: string): Promise<StoredChat | undefined> {
-    return Promise.resolve(this.#chats.get(id));
-  }
-
-  /** All chats. */
-  list(): Promise<StoredChat[]> {
-    return Promise.resolve([...this.#chats.values()]);
-  }
-
-  /** What is kept of the content of a chat. */
-  content(id: string): Promise<StoredContent | undefined> {
-    return Promise.resolve(this.#contents.get(id));
-  }
-
-  /** Makes a change. */
-  apply({ remove = [], put = [], contents = [], state }: StoreBatch): Promise<void> {
-    for (const id of remove) {
-      this.#chats.delete(id);
-      this.#contents.delete(id);
-    }
-    for (const chat of put) this.#chats.set(chat.id, chat);
-    for (const { encrypted_data, ...update } of contents) {
-      const kept = this.#contents.get(update.id);
-      if (encrypted_data !== undefined) {
-        this.#contents.set(update.id, { ...update, encrypted_data });
-      } else if (kept) {
-        const segments = [...kept.segments, ...update.segments];
-        this.#contents.set(update.id, { ...kept, ...update, segments });
-      }
-    }
-    this.#state = { ...this.#state, ...state };
-    return Promise.resolve();
-  }
 }

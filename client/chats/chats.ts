@@ -1,13 +1,5 @@
 /**
- * Encrypted chats of one user on one device: keys, chats and what changes in them, over `functions/chats`. The server
- * gets nothing that it could read. How to use it: `client/README.md`.
- *
- * ```ts
- * const chats = new Chats(supabase, user.id);
- * const recoveryKey = await chats.keys.setUp("correct horse battery staple"); // shown once
- * let chat = await chats.save(chats.create(), "Hello", { title: "Greetings" });
- * chat = await chats.append(chat, ", world");
- * ```
+ * Encrypted chats of one user on one device: what an app calls. `client/README.md` explains how to use it.
  *
  * @module
  */
@@ -15,55 +7,42 @@
 import type { Chat, ChatSummary, ChatVersion } from "./chat.ts";
 import { ChatCipher } from "./chat_cipher.ts";
 import { readChat } from "./chat_reader.ts";
-import { type ChatStore, MemoryStore, type StoredChat, storedChat } from "./chat_store.ts";
-import { ChatConflict, ChatsError } from "./chats_error.ts";
-import type { DataKey } from "../crypto/mod.ts";
+import type { ChatStore } from "./chat_store.ts";
+import { ChatWriter, type SaveOptions } from "./chat_writer.ts";
 import { Keyring } from "./keyring.ts";
+import { MemoryStore } from "./memory_store.ts";
 import { reencrypt, type Reencryption } from "./reencrypt.ts";
-import {
-  type AnySupabaseClient,
-  change,
-  type ChatRequest,
-  type RequestOptions,
-  Requests,
-} from "./requests.ts";
-import { type SavedChat, StoreKeeper } from "./store_updater.ts";
+import { type AnySupabaseClient, type RequestOptions, Requests } from "./requests.ts";
+import { StoreUpdater } from "./store_updater.ts";
 import { synchronise, type SyncResult } from "./sync.ts";
 
 /** How a `Chats` works. */
 export interface ChatsOptions extends RequestOptions {
-  /** What the device keeps (a `MemoryStore`). */
+  /** Where the device stores its chats (a `MemoryStore`). */
   store?: ChatStore;
-  /** How many chats a page of a sync has, 1 to 1000 (500): with titles well below a megabyte. */
+  /** Chats in a page of a sync, 1 to 1000 (500). With titles, a page of 500 is well below a megabyte. */
   page_size?: number;
-  /** One content of a content and what was appended to it, for `compact` and `reencrypt` (one text after the other). */
+  /** Joins a content and its segments into one content, for `compact` and `reencrypt` (concatenation). */
   join?: (content: string, segments: readonly string[]) => string;
-}
-
-/** What is saved beside a content. */
-export interface SaveOptions {
-  /** A new title; without one it stays. */
-  title?: string;
-  /** Whether it is starred; without this it stays. */
-  star?: boolean;
 }
 
 /** The encrypted chats of one user on one device. */
 export class Chats {
-  /** The user's keys: nothing is encrypted or decrypted before they are set up, or unlocked. */
+  /** The user's keys. Set them up or unlock them before anything is encrypted or decrypted. */
   readonly keys: Keyring;
-  /** What the device keeps of the chats, encrypted. */
+  /** What the device stores of the chats, encrypted. */
   readonly store: ChatStore;
   readonly #requests: Requests;
   readonly #cipher: ChatCipher;
-  readonly #keeper: StoreKeeper;
+  readonly #updater: StoreUpdater;
+  readonly #writer: ChatWriter;
   readonly #join: NonNullable<ChatsOptions["join"]>;
   readonly #pageSize: number;
   #syncing: Promise<unknown> = Promise.resolve();
 
   /**
-   * @param supabase where the user is signed in
-   * @param user_id UUID of that user, from their session
+   * @param supabase client of the signed-in user
+   * @param user_id UUID of that user, from the session
    * @param options the device's store, and how requests are repeated
    */
   constructor(supabase: AnySupabaseClient, user_id: string, options: ChatsOptions = {}) {
@@ -72,12 +51,19 @@ export class Chats {
     this.#requests = new Requests(supabase, requests);
     this.keys = new Keyring(this.#requests, user_id, store);
     this.#cipher = new ChatCipher(this.keys, user_id);
-    this.#keeper = new StoreKeeper(store);
+    this.#updater = new StoreUpdater(store);
+    this.#writer = new ChatWriter({
+      requests: this.#requests,
+      keys: this.keys,
+      cipher: this.#cipher,
+      updater: this.#updater,
+      open: (id) => this.open(id),
+    });
     this.#pageSize = page_size;
     this.#join = join ?? ((content, segments) => content + segments.join(""));
   }
 
-  /** A new chat with a random id, which is nowhere yet: `save` it. */
+  /** Makes a new chat with a random id. It exists only in memory until you `save` it. */
   create(): Chat {
     const now = new Date().toISOString();
     return {
@@ -88,26 +74,27 @@ export class Chats {
   }
 
   /**
-   * Reads a chat: from the server, what the store does not have of it.
+   * Opens a chat: fetches from the server what the store does not have of it.
    *
    * @param id of the chat
-   * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` where the server has an older version than the store
-   * (see `sync`); `segments_missing`; `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1.0
-   * without `keys.readV1`
+   * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` if the server has an older version than the store (see
+   * `sync`); `segments_missing`; `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1.0 without
+   * `keys.readV1`
    */
   async open(id: string): Promise<Chat> {
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
     const read = await readChat(this.#requests, id, { known, kept });
     const chat = await this.#cipher.chat(read.chat, read.content);
-    // Only now: what does not open would not be fetched again.
-    await this.#keeper.read(read);
+    // Only now: if it does not decrypt, it must be fetched again next time.
+    await this.#updater.read(read);
     return chat;
   }
 
   /**
-   * A chat as the store has it, without asking the server; undefined where it has not all of it.
+   * Opens a chat from the store, without the server.
    *
    * @param id of the chat
+   * @returns undefined if the store does not have all of it
    * @throws ChatsError `keys_locked`; CryptoError as `open`
    */
   async openKept(id: string): Promise<Chat | undefined> {
@@ -117,7 +104,7 @@ export class Chats {
     return whole ? await this.#cipher.chat(stored, content) : undefined;
   }
 
-  /** The chats in the store, the one that was changed last first. Of those that another device changes, `sync` tells. */
+  /** Lists the chats in the store, the most recently changed first. Call `sync` to learn what other devices changed. */
   async list(): Promise<ChatSummary[]> {
     const chats = await this.store.list();
     const newestFirst = chats.toSorted((a, b) =>
@@ -127,73 +114,36 @@ export class Chats {
   }
 
   /**
-   * Saves a chat as a whole: the content takes the place of the one before and of all segments.
+   * Saves a chat as a whole: the content replaces the previous content and all segments.
    *
-   * @param chat the version that it is based on, or one from `create`
-   * @param content all of it; with its quotes and base64 8 MiB at most
+   * @param chat the version that the change is based on, or a chat from `create`
+   * @param content the whole content. Its envelope must not exceed 8 MiB
    * @param options a new title, a star
-   * @returns the chat as it is now
-   * @throws ChatConflict where the server has another version; ChatsError `keys_locked`, 410 `chat_deleted`, 413
+   * @returns the chat after the change
+   * @throws ChatConflict if the server has another version; ChatsError `keys_locked`, 410 `chat_deleted`, 413
    * `envelope_too_large` or `chat_quota_exceeded`, `unreachable` (with `repeat`)
    */
-  async save(chat: Chat, content: string, { title, star }: SaveOptions = {}): Promise<Chat> {
-    // A title of an older epoch, or of format 1.0, is encrypted anew with the rest.
-    const titleFor = ({ key_id }: DataKey) =>
-      title ?? (chat.title_key_id === key_id ? undefined : chat.title ?? undefined);
-    return await this.#change(chat, async (key) => {
-      const encrypted_data = await this.#cipher.encrypt(content, key, chat.id, "data");
-      const body = { encrypted_data, ...await this.#beside(chat, key, titleFor(key), star) };
-      return {
-        request: change("PUT", pathOf(chat), { expected_version: chat.version, ...body }),
-        done: async (saved) => {
-          const { id, data_version, next_segment } = saved;
-          const update = { id, data_version, encrypted_data, segments: [], next_segment };
-          await this.#keeper.saved(chat.version, { ...saved, ...titleIn(body) }, update);
-          const title_key_id = body.encrypted_title ? key.key_id : chat.title_key_id;
-          return {
-            ...chat,
-            ...saved,
-            title: title ?? chat.title,
-            title_key_id,
-            content,
-            segments: [],
-          };
-        },
-      };
-    });
+  async save(chat: Chat, content: string, options: SaveOptions = {}): Promise<Chat> {
+    return await this.#writer.save(chat, content, options);
   }
 
   /**
-   * Adds a segment to a chat, at the cost of the segment, however long the chat is.
+   * Adds a segment to a chat. The cost depends on the segment alone, not on the length of the chat.
    *
-   * @param chat the version that it is added to
+   * @param chat the version that the change is based on
    * @param text of the segment
-   * @returns the chat as it is now
+   * @returns the chat after the change
    * @throws as `save`
    */
   async append(chat: Chat, text: string): Promise<Chat> {
-    return await this.#change(chat, async (key) => {
-      const number = chat.next_segment;
-      const encrypted_data = await this.#cipher.encrypt(text, key, chat.id, number);
-      const body = { expected_version: chat.version, number, encrypted_data };
-      return {
-        request: change("POST", `${pathOf(chat)}/segments`, body),
-        done: async (saved) => {
-          const { id, data_version, next_segment } = saved;
-          const segments = [{ number, encrypted_data }];
-          const update = { id, data_version, segments, next_segment };
-          await this.#keeper.saved(chat.version, saved, update);
-          return { ...chat, ...saved, segments: [...chat.segments, text] };
-        },
-      };
-    });
+    return await this.#writer.append(chat, text);
   }
 
   /**
-   * Makes one content of a content and its segments, as `join` does, and saves it. Worth while when there are many
-   * segments, as each is a row to read.
+   * Joins the content and its segments into one content, with `join`, and saves it. Do so when a chat has many segments:
+   * each is a row to read.
    *
-   * @param chat all of it, in the version that it is based on
+   * @param chat the version that the change is based on, with all its segments
    * @throws as `save`
    */
   async compact(chat: Chat): Promise<Chat> {
@@ -201,161 +151,75 @@ export class Chats {
   }
 
   /**
-   * Gives a chat another title.
+   * Gives a chat a new title.
    *
-   * @param chat the version that is renamed; a summary from `list` will do
-   * @returns it as it is now
+   * @param chat the version that the change is based on, for example a summary from `list`
+   * @returns the chat or summary after the change
    * @throws as `save`
    */
   async rename<T extends ChatVersion>(chat: T, title: string): Promise<T> {
-    return await this.#patch(chat, { title });
+    return await this.#writer.patch(chat, { title });
   }
 
   /**
-   * Stars a chat, or takes its star away.
+   * Stars a chat, or removes its star.
    *
-   * @param chat the version that is starred; a summary from `list` will do
-   * @returns it as it is now
+   * @param chat the version that the change is based on, for example a summary from `list`
+   * @returns the chat or summary after the change
    * @throws as `save`
    */
   async star<T extends ChatVersion>(chat: T, star: boolean): Promise<T> {
-    return await this.#patch(chat, { star });
+    return await this.#writer.patch(chat, { star });
   }
 
   /**
-   * Deletes a chat for all devices, for good.
+   * Deletes a chat permanently, on all devices.
    *
-   * @param chat the version that is deleted; a summary from `list` will do
-   * @throws ChatConflict where the server has another version; ChatsError 404 `chat_not_found`, `unreachable`
+   * @param chat the version to delete, for example a summary from `list`
+   * @throws ChatConflict if the server has another version; ChatsError 404 `chat_not_found`, `unreachable`
    */
   async delete(chat: ChatVersion): Promise<void> {
-    const path = `${pathOf(chat)}?expected_version=${chat.version}`;
-    await this.#attempt(chat, {
-      request: { method: "DELETE", path },
-      done: () => this.#keeper.deleted(chat.id),
-    });
+    await this.#writer.delete(chat);
   }
 
   /**
-   * Brings the store up to date: everything that was saved and deleted before it was called. Titles come with it, contents
-   * when they are opened. It needs no keys.
+   * Brings the store up to date with everything that was saved or deleted before the call. Titles come with it; contents
+   * come when they are opened. The keys may be locked.
    *
-   * @param options `startOver`: read all anew, as after a `chat_rolled_back` that the user accepts
+   * @param options `startOver`: read everything again, for example when the user accepts a `chat_rolled_back`
    * @returns what has changed
-   * @throws ChatsError `unreachable`: what had come is in the store
+   * @throws ChatsError `unreachable`. The pages that did arrive are in the store
    */
   sync({ startOver = false }: { startOver?: boolean } = {}): Promise<SyncResult> {
     const options = { startOver, limit: this.#pageSize, keyVersion: () => this.keys.version };
-    const run = () => synchronise(this.#requests, this.#keeper, options);
+    const run = () => synchronise(this.#requests, this.#updater, options);
     const result = this.#syncing.then(run, run);
     this.#syncing = result;
     return result;
   }
 
   /**
-   * Notes in the store that the app has changes of a chat that are not saved yet, which it keeps itself: then a sync does
-   * not remove the chat when another device deletes it, but marks it as `deleted`. Save what is left under a new id, and
-   * unmark it: then it goes.
+   * Notes that the app has unsaved changes of a chat, which the app keeps itself. If another device then deletes the
+   * chat, a sync does not remove it but marks it as `deleted`: save the changes under a new id, then clear the mark, which
+   * removes the chat.
    *
    * @param id of a chat in the store
-   * @param unsaved whether there are such changes
+   * @param unsaved whether there are unsaved changes
    */
   async markUnsaved(id: string, unsaved: boolean): Promise<void> {
-    await this.#keeper.alone(async () => {
-      const stored = await this.store.get(id);
-      if (!stored) return;
-      await this.store.apply(
-        stored.deleted && !unsaved ? { remove: [id] } : { put: [{ ...stored, unsaved }] },
-      );
-    });
+    await this.#updater.markUnsaved(id, unsaved);
   }
 
   /**
-   * Encrypts chats with the key in force that are not yet, some at a time: after a rotation, or after `keys.readV1`. What
-   * was appended to them is made one with their content, as `join` does.
+   * Encrypts outdated chats with the current key, some at a time. Use it after a rotation, or after `keys.readV1`. It
+   * compacts each chat.
    *
-   * @param options `limit`: how many at most (100); `after`: as the last call answered
-   * @returns what was done, and where to go on
+   * @param options `limit`: the largest number of chats (100); `after`: from the previous result
+   * @returns what was done, and where to continue
    */
   async reencrypt(options: { limit?: number; after?: string } = {}): Promise<Reencryption> {
     return await reencrypt(this.#requests, this.keys.current.key_id, options, async (id) => {
       await this.compact(await this.open(id));
     });
   }
-
-  async #patch<T extends ChatVersion>(chat: T, { title, star }: SaveOptions): Promise<T> {
-    return await this.#change(chat, async (key) => {
-      const body = await this.#beside(chat, key, title, star);
-      return {
-        request: change("PATCH", pathOf(chat), { expected_version: chat.version, ...body }),
-        done: async (saved) => {
-          await this.#keeper.saved(chat.version, { ...saved, ...titleIn(body) });
-          const { version, is_starred, updated_at } = saved;
-          const named = title === undefined ? {} : { title, title_key_id: key.key_id };
-          return { ...chat, version, is_starred, updated_at, ...named };
-        },
-      };
-    });
-  }
-
-  /** What of a title and a star is to be saved. */
-  async #beside(chat: ChatVersion, key: DataKey, title?: string, star?: boolean): Promise<Beside> {
-    return {
-      ...(title !== undefined && {
-        encrypted_title: await this.#cipher.encrypt(title, key, chat.id, "title"),
-      }),
-      ...(star !== undefined && { is_starred: star }),
-    };
-  }
-
-  /** Makes a change with the key in force; with that which is in force now, where another device has begun an epoch. */
-  async #change<T>(
-    chat: ChatVersion,
-    make: (key: DataKey) => Promise<Change<T>>,
-  ): Promise<T> {
-    try {
-      return await this.#attempt(chat, await make(this.keys.current));
-    } catch (error) {
-      if (!(error instanceof ChatsError) || !ENCRYPT_ANEW.includes(error.code)) throw error;
-      if (error.code === "key_epoch_old") await this.keys.refresh();
-      return await this.#attempt(chat, await make(this.keys.current));
-    }
-  }
-
-  async #attempt<T>(chat: ChatVersion, made: Change<T>): Promise<T> {
-    try {
-      return await this.#requests.send(made.request, (answer: StoredChat) => {
-        const { encrypted_title: _, ...saved } = storedChat(answer);
-        return made.done(saved);
-      });
-    } catch (error) {
-      if (!(error instanceof ChatsError)) throw error;
-      if (error.repeat) error.repeat = () => this.#attempt(chat, made);
-      if (error.code !== "version_conflict") throw error;
-      throw new ChatConflict(chat.id, await this.open(chat.id).catch(() => undefined), error);
-    }
-  }
-}
-
-/** What was refused for how it was encrypted, and is encrypted anew. */
-const ENCRYPT_ANEW = ["key_epoch_old", "nonce_reused"];
-
-/** A change, and what is done when it is made. */
-interface Change<T> {
-  request: ChatRequest;
-  done: (saved: SavedChat) => Promise<T>;
-}
-
-/** What is saved beside a content. */
-interface Beside {
-  encrypted_title?: string;
-  is_starred?: boolean;
-}
-
-function pathOf({ id }: ChatVersion): string {
-  return encodeURIComponent(id);
-}
-
-function titleIn({ encrypted_title }: Beside): Pick<Beside, "encrypted_title"> {
-  return encrypted_title === undefined ? {} : { encrypted_title };
 }

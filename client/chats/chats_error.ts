@@ -1,42 +1,42 @@
 /**
- * What goes wrong with encrypted chats, apart from the cryptography (`crypto_error.ts`).
+ * Errors of encrypted chats. The cryptography has its own class, `CryptoError`.
  *
  * @module
  */
 
 import type { Chat } from "./chat.ts";
 
-/** What a {@link ChatsError} is made of beside its code and message. */
+/** Details of a {@link ChatsError}. */
 export interface ChatsErrorOptions {
-  /** HTTP status, 0 where there was no answer or none was needed. */
+  /** HTTP status; 0 if there was no response. */
   status?: number;
-  /** The problem document's other members, such as `available`. */
+  /** Further members of the problem document, such as `available`. */
   fields?: Record<string, unknown>;
-  /** What went wrong underneath. */
+  /** The error underneath. */
   cause?: unknown;
 }
 
 /**
- * A refusal, of the server or of the client itself. `code` is for programs and stable: one of `docs/chats.md` or
+ * A refusal by the server or by the client itself. Programs use the stable `code`: one from `docs/chats.md` or
  * `docs/errors.md`, or one of the client's own, which `client/README.md` lists.
  */
 export class ChatsError extends Error {
   override readonly name: string = "ChatsError";
   readonly code: string;
-  /** HTTP status; 0 where there was no answer or none was needed. */
+  /** HTTP status; 0 if there was no response. */
   readonly status: number;
-  /** The problem document's members: `hint`, `request_id` and those of the code, such as `available`. */
+  /** Further members of the problem document: `hint`, `request_id`, and those of the code, such as `available`. */
   readonly fields: Record<string, unknown>;
   /**
-   * With `unreachable`, of a change: sends the same request again, so that it is done once even if it had arrived, and
-   * resolves as the call would have. Undefined for what only reads: call it again.
+   * Only with `unreachable`, and only for changes: sends the same request again and resolves as the call would have. The
+   * change is made once, even if an earlier attempt arrived. To repeat a read, call it again.
    */
   repeat?: () => Promise<unknown>;
 
   /**
    * @param code stable snake_case word
-   * @param message sentence for people, without a full stop; never holds a key, a password or a plaintext
-   * @param options status, members and cause
+   * @param message a sentence for people, without a full stop; never contains a key, a password or a plaintext
+   * @param options status, fields and cause
    */
   constructor(code: string, message: string, options: ChatsErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -46,19 +46,19 @@ export class ChatsError extends Error {
   }
 }
 
-/** 409 `version_conflict`: the chat was changed meanwhile, and the change that was asked for was not made. */
+/** 409 `version_conflict`: the chat has changed since the version that the change was based on. Nothing was changed. */
 export class ChatConflict extends ChatsError {
   override readonly name: string = "ChatConflict";
   /** Id of the chat. */
   readonly id: string;
-  /** The version that the server has. */
+  /** The version on the server. */
   readonly version: number;
-  /** What the server has, decrypted; undefined where that could not be read now: `open(id)` says why. */
+  /** The chat on the server, decrypted; undefined if it could not be read: `open(id)` says why. */
   readonly chat: Chat | undefined;
 
   /**
    * @param id the chat
-   * @param chat what the server has
+   * @param chat the chat on the server
    * @param cause the server's refusal
    */
   constructor(id: string, chat: Chat | undefined, cause: ChatsError) {
@@ -67,4 +67,17 @@ export class ChatConflict extends ChatsError {
     this.chat = chat;
     this.version = Number(cause.fields.version);
   }
+}
+
+/** Makes the error `keys_rolled_back`: no chain of wraps leads to the key that this device remembers. */
+export function keysRolledBack(): ChatsError {
+  return new ChatsError(
+    "keys_rolled_back",
+    "The server offers older keys than this device has seen: do not write anything",
+  );
+}
+
+/** Makes the error `keys_locked`: nothing at hand opens the current keys. */
+export function keysLocked(): ChatsError {
+  return new ChatsError("keys_locked", "The keys are locked: unlock them with the password");
 }

@@ -1,5 +1,5 @@
 /**
- * Finds what is not encrypted with the key in force, and has it saved anew.
+ * Finds chats that the current key does not encrypt, and saves them again.
  *
  * @module
  */
@@ -7,37 +7,37 @@
 import { ChatConflict, ChatsError } from "./chats_error.ts";
 import type { Requests } from "./requests.ts";
 
-/** What one call of `reencrypt` did. */
+/** The result of one call of `reencrypt`. */
 export interface Reencryption {
-  /** Ids of chats that are encrypted with the key in force now. */
+  /** Ids of chats that the current key encrypts now. */
   readonly done: readonly string[];
-  /** Chats that could not be read or saved, with the reason. */
+  /** Chats that could not be read or saved, each with the reason. */
   readonly failed: readonly { readonly id: string; readonly error: Error }[];
-  /** Where to go on, null after the last. */
+  /** Where to continue; null after the last chat. */
   readonly after: string | null;
 }
 
 const FIRST = "00000000-0000-0000-0000-000000000000";
 
-/** Refusals that say that another device has deleted the chat. */
+/** Codes which say that another device has deleted the chat. */
 const GONE = ["chat_not_found", "chat_deleted"];
 
-/** Failures that are not of one chat. */
+/** Codes of failures that concern all chats. */
 const STOP = ["keys_locked", "unreachable"];
 
-/** As many at most are looked for at once: less than what any project answers in one page. */
+/** Chats to look for at once: fewer than the largest page of any project's REST API. */
 const PAGE = 100;
 
-/** How often a chat is tried that other devices save at the same time. */
+/** How often a chat is tried while other devices save it. */
 const ATTEMPTS = 3;
 
 /**
- * Saves chats anew, in the order of their ids.
+ * Saves outdated chats again, in the order of their ids.
  *
  * @param requests as the user
- * @param key_id the key in force
- * @param options `limit`: how many at most, 1 or more; `after`: where the call before has stopped
- * @param renew saves a chat anew
+ * @param key_id id of the current data key
+ * @param options `limit`: the largest number of chats, 1 or more; `after`: where the previous call stopped
+ * @param renew saves one chat again
  */
 export async function reencrypt(
   requests: Requests,
@@ -60,7 +60,7 @@ export async function reencrypt(
   return { done, failed, after: more ? ids.at(-1) ?? null : null };
 }
 
-/** Whether the chat was saved anew; it need not be when it is gone. */
+/** Saves one chat again. False if it was deleted. */
 async function renewed(id: string, renew: (id: string) => Promise<void>): Promise<boolean> {
   for (let attempt = 1;; attempt++) {
     try {
@@ -73,7 +73,7 @@ async function renewed(id: string, renew: (id: string) => Promise<void>): Promis
   }
 }
 
-/** Ids of chats with an envelope that is not encrypted with the key in force, in order, and whether there are further ones. */
+/** Lists the ids of chats with an envelope that the current key does not encrypt, in order, and whether more follow. */
 async function outdated(
   requests: Requests,
   key_id: string,
@@ -90,7 +90,7 @@ async function outdated(
       .neq("key_id", key_id).order("chat_id").limit(limit)
   );
   const lists = [chats.map(({ id }) => id), segments.map(({ chat_id }) => chat_id)];
-  // Beyond the end of a list that was cut off, the other one does not say what is there.
+  // If one list was cut off, ids beyond its end may be missing from the union.
   const ends = lists.filter((list) => list.length === limit).map((list) => list.at(-1) ?? "");
   const [end] = ends.sort();
   const all = [...new Set(lists.flat())].sort().filter((id) => end === undefined || id <= end);

@@ -1,5 +1,5 @@
 /**
- * Requests that are repeated until there is an answer, each change with a key that makes it one change.
+ * Sends requests until the server answers. Each change has an idempotency key, so that the server makes it once.
  *
  * @module
  */
@@ -8,31 +8,31 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 
 import { ChatsError } from "./chats_error.ts";
 
-/** A client of supabase-js, of whatever database types the app has. */
+/** A supabase-js client, whatever its database types. */
 // deno-lint-ignore no-explicit-any -- the app's types are its own
 export type AnySupabaseClient = SupabaseClient<any, any, any, any, any>;
 
-/** How often and how long requests are tried. */
+/** How often and how long a request is tried. */
 export interface RequestOptions {
-  /** How often a request is sent before it is given up as `unreachable` (5). */
+  /** How often a request is sent before it fails as `unreachable` (5). */
   attempts?: number;
-  /** Milliseconds before the second attempt; each further pause is up to twice as long (250). */
+  /** Milliseconds before the second attempt (250). The pause doubles each time, and varies at random. */
   pause_ms?: number;
-  /** Milliseconds that one attempt may take (120,000). */
+  /** Milliseconds before one attempt is given up (120,000). */
   timeout_ms?: number;
 }
 
 /** A request to a route of `functions/chats`. */
 export interface ChatRequest {
   readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
-  /** After `/chats/`, with its query. */
+  /** Path and query after `/chats/`. */
   readonly path: string;
   readonly body?: Record<string, unknown>;
-  /** Of a change: the same for all attempts. */
+  /** Of a change; the same for all attempts. */
   readonly idempotency_key?: string;
 }
 
-/** A request that changes something, which can be repeated as it is. */
+/** Makes a request that changes something, with a new idempotency key. */
 export function change(
   method: "PUT" | "PATCH" | "POST",
   path: string,
@@ -41,19 +41,19 @@ export function change(
   return { method, path, body, idempotency_key: crypto.randomUUID() };
 }
 
-/** Answers after which nothing is known, or nothing was done: a proxy's, a busy database's, a worker that ended. */
+/** Statuses after which a request can be sent again: from a proxy, a busy database, or a worker that was stopped. */
 const REPEATABLE = [429, 502, 503, 504, 546];
 
 type Answer = { data: unknown } | { error: ChatsError; again: boolean; after_ms?: number };
 
-/** Sends requests as the user who is signed in to a client of supabase-js. */
+/** Sends requests as the user who is signed in to a supabase-js client. */
 export class Requests {
   readonly #supabase: AnySupabaseClient;
   readonly #options: Required<RequestOptions>;
 
   /**
-   * @param supabase where the user is signed in
-   * @param options how often and how long requests are tried
+   * @param supabase client of the signed-in user
+   * @param options how often and how long a request is tried
    */
   constructor(
     supabase: AnySupabaseClient,
@@ -64,12 +64,12 @@ export class Requests {
   }
 
   /**
-   * Sends a request until there is an answer, and does something with it.
+   * Sends a request until there is an answer, and handles the answer.
    *
    * @param request to a route of `functions/chats`
-   * @param then what is done with the answer
-   * @returns what `then` returned
-   * @throws ChatsError what the server refused; `unreachable`, which of a change has `repeat`
+   * @param then handles the answer
+   * @returns what `then` returns
+   * @throws ChatsError the server's refusal; `unreachable`, for a change with `repeat`
    */
   async send<A, T>(request: ChatRequest, then: (answer: A) => T | Promise<T>): Promise<T> {
     const { method, path, body, idempotency_key } = request;
@@ -95,11 +95,11 @@ export class Requests {
   }
 
   /**
-   * Calls a function of the database that only reads.
+   * Calls a database function that only reads.
    *
    * @param name of the function
    * @param args its arguments
-   * @throws ChatsError what it refused; `unreachable`
+   * @throws ChatsError the function's refusal; `unreachable`
    */
   async rpc(name: string, args: Record<string, unknown>): Promise<unknown> {
     return await this.#untilAnswered(async () => {
@@ -110,10 +110,10 @@ export class Requests {
   }
 
   /**
-   * Reads rows of the caller's own.
+   * Reads rows of the user.
    *
-   * @param query made by supabase-js
-   * @throws ChatsError what was refused; `unreachable`
+   * @param query builds the query with supabase-js
+   * @throws ChatsError the database's refusal; `unreachable`
    */
   async select<T>(query: (supabase: AnySupabaseClient) => PromiseLike<Selected>): Promise<T[]> {
     return await this.#untilAnswered(async () => {
@@ -130,13 +130,13 @@ export class Requests {
       const { error, again, after_ms = 0 } = answer;
       if (!again) throw error;
       if (attempted >= attempts) {
-        throw new ChatsError("unreachable", "There was no answer that says what was done", {
+        throw new ChatsError("unreachable", "The server did not say whether it did this", {
           status: error.status,
           fields: error.fields,
           cause: error,
         });
       }
-      // By chance, so that all devices do not come back at once.
+      // At random, so that devices do not all come back at once.
       const pause = pause_ms * 2 ** (attempted - 1) * (0.5 + Math.random());
       await new Promise((resolve) => setTimeout(resolve, Math.max(pause, after_ms)));
     }
@@ -157,7 +157,7 @@ interface DatabaseError {
   hint?: string | null;
 }
 
-/** supabase-js has three classes of errors, and passes on what a broken connection throws while the answer is read. */
+/** supabase-js has three error classes, and also throws what a connection throws that breaks during the answer. */
 async function readFunctionError(error: { name?: string; context?: unknown }): Promise<Answer> {
   const { context } = error;
   if (error.name !== "FunctionsHttpError" || !(context instanceof Response)) {
@@ -168,7 +168,7 @@ async function readFunctionError(error: { name?: string; context?: unknown }): P
   const again = REPEATABLE.includes(status);
   const after_ms = 1000 * Number(context.headers.get("retry-after") ?? 0) || 0;
   if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
-    const unknown = new ChatsError("unexpected_answer", `The server answered ${status}`, {
+    const unknown = new ChatsError("unexpected_answer", `Unexpected answer with status ${status}`, {
       status,
       cause: error,
     });
@@ -178,7 +178,7 @@ async function readFunctionError(error: { name?: string; context?: unknown }): P
   return { error: new ChatsError(code, detail, { status, fields }), again, after_ms };
 }
 
-/** SQL says its code as the first word of DETAIL, and its members after it. */
+/** SQL puts the code into DETAIL as its first word, and the fields after it. */
 function readDatabaseError(error: DatabaseError, status: number): Answer {
   if (status === 0) return noAnswer(error);
   const [, code, json] = /^([a-z][a-z0-9_]*)(?: (\{.*\}))?$/s.exec(error.details ?? "") ?? [];

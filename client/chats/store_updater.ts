@@ -1,53 +1,54 @@
 /**
- * Brings what a device learns of chats into its store. Answers arrive in any order: none takes the place of a newer one.
+ * Updates a device's store from what the server answers. Answers arrive in any order; an older one never replaces a
+ * newer one.
  *
  * @module
  */
 
-import type { ChatStore, ContentUpdate, StoredChat } from "./chat_store.ts";
 import type { ChatRead } from "./chat_reader.ts";
+import type { ChatStore, ContentUpdate, StoredChat } from "./chat_store.ts";
 
-/** A chat after a change of this device; its title only where that was changed. */
+/** A chat after a change made on this device. It has a title only if the change set one. */
 export type SavedChat = Omit<StoredChat, "encrypted_title"> & Partial<StoredChat>;
 
-/** Changes a store, one change at a time. */
-export class StoreKeeper {
+/** Updates a store, one change at a time. */
+export class StoreUpdater {
   readonly store: ChatStore;
-  /** An answer from before its deletion may still be on its way, and a deletion is told only once. */
-  readonly #buried = new Set<string>();
+  /** The server reports a deletion only once, and an answer from before it may still arrive. */
+  readonly #deleted = new Set<string>();
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param store what is changed by nobody else */
+  /** @param store nothing else changes it */
   constructor(store: ChatStore) {
     this.store = store;
   }
 
-  /** Runs something that reads the store in order to change it, alone. */
-  alone<T>(run: () => Promise<T>): Promise<T> {
+  /** Runs something that reads the store in order to change it, while nothing else does. */
+  exclusively<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#last.then(run);
     this.#last = result.catch(() => {});
     return result;
   }
 
   /**
-   * Takes a change in that this device has made, if the store had the version that was changed: else the next sync does.
+   * Stores a change made on this device, if the store has the version that was changed. If not, the next sync brings it.
    *
    * @param base the version that was changed, 0 for a new chat
-   * @param chat what is there now
-   * @param update what the change has written of the content
+   * @param chat the chat after the change
+   * @param update what the change wrote of the content
    */
   async saved(base: number, chat: SavedChat, update?: ContentUpdate): Promise<void> {
-    await this.alone(async () => {
+    await this.exclusively(async () => {
       const stored = await this.store.get(chat.id);
-      if (this.#buried.has(chat.id) || (stored?.version ?? 0) !== base) return;
+      if (this.#deleted.has(chat.id) || (stored?.version ?? 0) !== base) return;
       const put = [{ encrypted_title: null, ...stored, ...chat }];
       await this.store.apply({ put, contents: await this.#fitting(update) });
     });
   }
 
-  /** Takes in what was read of a chat, if the store has the chat: else the next sync brings it. */
+  /** Stores what was read of a chat, if the store has the chat. If not, the next sync brings it. */
   async read({ chat, update }: ChatRead): Promise<void> {
-    await this.alone(async () => {
+    await this.exclusively(async () => {
       const stored = await this.store.get(chat.id);
       if (!stored || stored.deleted) return;
       const put = chat.version > stored.version ? [{ ...stored, ...chat }] : [];
@@ -55,28 +56,39 @@ export class StoreKeeper {
     });
   }
 
-  /** Removes a chat for good. */
+  /** Removes a chat that this device has deleted. */
   async deleted(id: string): Promise<void> {
-    this.#buried.add(id);
-    await this.alone(() => this.store.apply({ remove: [id] }));
+    this.#deleted.add(id);
+    await this.exclusively(() => this.store.apply({ remove: [id] }));
   }
 
-  /** Notes that a chat is gone for good. */
-  bury(id: string): void {
-    this.#buried.add(id);
+  /** Marks a chat as unsaved or not. A chat that was deleted stays only while it is unsaved. */
+  async markUnsaved(id: string, unsaved: boolean): Promise<void> {
+    await this.exclusively(async () => {
+      const stored = await this.store.get(id);
+      if (!stored) return;
+      await this.store.apply(
+        stored.deleted && !unsaved ? { remove: [id] } : { put: [{ ...stored, unsaved }] },
+      );
+    });
   }
 
-  /** Whether a chat is gone for good. */
-  isBuried(id: string): boolean {
-    return this.#buried.has(id);
+  /** Remembers that a chat was deleted. */
+  rememberDeleted(id: string): void {
+    this.#deleted.add(id);
   }
 
-  /** Forgets which chats are gone: what is listed from now on is there, as in a database restored from a backup. */
-  exhume(): void {
-    this.#buried.clear();
+  /** Tells whether a chat is remembered as deleted. */
+  isDeleted(id: string): boolean {
+    return this.#deleted.has(id);
   }
 
-  /** An update of a content, where it continues what is there or is newer. */
+  /** Forgets all deletions, before a sync that starts over: a restored backup may have brought chats back. */
+  forgetDeleted(): void {
+    this.#deleted.clear();
+  }
+
+  /** Returns an update of a content only if it continues the stored content or is newer. */
   async #fitting(update: ContentUpdate | undefined): Promise<ContentUpdate[]> {
     if (!update) return [];
     const kept = await this.store.content(update.id);

@@ -1,5 +1,5 @@
 /**
- * Brings a store up to date.
+ * Brings a device's store up to date.
  *
  * @module
  */
@@ -7,28 +7,28 @@
 import { type StoredChat, storedChat } from "./chat_store.ts";
 import { ChatsError } from "./chats_error.ts";
 import type { Requests } from "./requests.ts";
-import type { StoreKeeper } from "./store_updater.ts";
+import type { StoreUpdater } from "./store_updater.ts";
 
-/** What a sync has changed in the store. */
+/** What a sync changed in the store. */
 export interface SyncResult {
-  /** Ids of chats that are new, or of which something has changed. */
+  /** Ids of chats that are new or have changed. */
   readonly changed: readonly string[];
-  /** Ids of chats that were deleted, and are gone from the store. */
+  /** Ids of chats that were deleted and removed from the store. */
   readonly removed: readonly string[];
-  /** Ids of chats that were deleted and have stayed, as `deleted`, because they are `unsaved`. */
+  /** Ids of chats that were deleted but stay in the store, marked as `deleted`, because they are `unsaved`. */
   readonly kept: readonly string[];
   /**
-   * Ids of chats that the server has in an older version than this device had: it was restored from a backup, or is not
-   * what it should be. To be shown to the user.
+   * Ids of chats of which the server has an older version than this device had: the server was restored from a backup, or
+   * is not honest. Tell the user.
    */
   readonly rolled_back: readonly string[];
-  /** Everything was read anew, as the device was away longer than deletions are remembered, or asked for it. */
+  /** Whether everything was read again, on request or because the device was away longer than deletions are remembered. */
   readonly started_over: boolean;
-  /** The keys were changed by another device since they were unlocked here: `unlock` them again. */
+  /** Whether another device has changed the keys since they were unlocked here: `unlock` them again. */
   readonly keys_changed: boolean;
 }
 
-/** An answer of `sync_chats`. */
+/** The answer of `sync_chats`. */
 interface SyncPage {
   readonly changes: readonly (StoredChat & { deleted: boolean })[];
   readonly cursor: string;
@@ -36,38 +36,38 @@ interface SyncPage {
   readonly key_version: number;
 }
 
-/** How often a sync starts over before it gives up: deletions were forgotten each time before it had read all. */
-const MOST_STARTS = 3;
+/** How often a sync starts over before it gives up. Each time, deletions were forgotten before it had read everything. */
+const MAX_STARTS = 3;
 
-/** How a store is brought up to date. */
+/** How a sync works. */
 export interface SyncOptions {
-  /** Whether to start without the cursor. */
+  /** Whether to ignore the stored cursor and read everything again. */
   startOver: boolean;
-  /** How many chats a page has, 1 to 1000. */
+  /** Chats in a page, 1 to 1000. */
   limit: number;
-  /** The version of the keys that are open. */
+  /** Returns the version of the open keys. */
   keyVersion: () => number | undefined;
 }
 
 /**
- * Brings a store up to date, page by page, each as one change of the store with the cursor behind it.
+ * Brings a store up to date, page by page. Each page is one change of the store, together with the cursor after it.
  *
- * Without a cursor it gets all there is, and drops what it did not get; so then the cursor is kept only with the last
- * page, if there was anything to drop.
+ * Without a cursor, the sync reads all chats and then drops the stored ones that the server did not list. If the store
+ * has any, the cursor is stored only with the last page: a sync that was interrupted must start over.
  *
  * @param requests as the user
- * @param keeper of the store
- * @param options how
+ * @param updater of the store
+ * @param options how the sync works
  */
 export async function synchronise(
   requests: Requests,
-  keeper: StoreKeeper,
+  updater: StoreUpdater,
   { startOver, limit, keyVersion }: SyncOptions,
 ): Promise<SyncResult> {
-  const { store } = keeper;
+  const { store } = updater;
   if (startOver) await store.apply({ state: { cursor: null } });
   let { cursor } = await store.state();
-  let run = cursor === null ? await startRun(keeper) : new SyncRun(keeper);
+  let run = cursor === null ? await startRun(updater) : new SyncRun(updater);
   for (let starts = 1;;) {
     let page: SyncPage;
     try {
@@ -75,10 +75,10 @@ export async function synchronise(
       page = await requests.rpc("sync_chats", args) as SyncPage;
     } catch (error) {
       const tooOld = error instanceof ChatsError && error.code === "cursor_too_old";
-      if (!tooOld || ++starts > MOST_STARTS) throw error;
+      if (!tooOld || ++starts > MAX_STARTS) throw error;
       cursor = null;
       await store.apply({ state: { cursor } });
-      run = await startRun(keeper);
+      run = await startRun(updater);
       continue;
     }
     ({ cursor } = page);
@@ -94,32 +94,35 @@ export async function synchronise(
   }
 }
 
-async function startRun(keeper: StoreKeeper): Promise<SyncRun> {
-  keeper.exhume();
-  return new SyncRun(keeper, await keeper.store.list());
+async function startRun(updater: StoreUpdater): Promise<SyncRun> {
+  updater.forgetDeleted();
+  return new SyncRun(updater, await updater.store.list());
 }
 
-/** One run through the pages. */
+/** One pass through the pages. */
 class SyncRun {
   readonly #changed = new Set<string>();
   readonly #removed = new Set<string>();
   readonly #kept = new Set<string>();
   readonly #rolledBack = new Set<string>();
-  readonly #keeper: StoreKeeper;
-  /** What was there before a start without a cursor, and has not been listed yet. */
+  readonly #updater: StoreUpdater;
+  /** Chats of `#before` that the server has not listed yet. */
   readonly #unlisted: Map<string, StoredChat> | undefined;
-  /** What was there then. */
+  /** The stored chats before a pass without a cursor. */
   readonly #before: ReadonlyMap<string, StoredChat>;
 
-  /** @param before with a start without a cursor, what there is */
-  constructor(keeper: StoreKeeper, before: StoredChat[] = []) {
-    this.#keeper = keeper;
+  /**
+   * @param updater of the store
+   * @param before the stored chats, for a pass without a cursor
+   */
+  constructor(updater: StoreUpdater, before: StoredChat[] = []) {
+    this.#updater = updater;
     this.#before = new Map(before.map((chat) => [chat.id, chat]));
     this.#unlisted = before.length > 0 ? new Map(this.#before) : undefined;
   }
 
   async apply({ changes, cursor, has_more }: SyncPage): Promise<void> {
-    await this.#keeper.alone(async () => {
+    await this.#updater.exclusively(async () => {
       const remove: string[] = [];
       const put: StoredChat[] = [];
       for (const { deleted, ...change } of changes) {
@@ -131,14 +134,14 @@ class SyncRun {
         for (const id of this.#unlisted?.keys() ?? []) await this.#drop(id, remove, put);
       }
       const hold = this.#unlisted !== undefined && has_more;
-      await this.#keeper.store.apply({ remove, put, ...(!hold && { state: { cursor } }) });
+      await this.#updater.store.apply({ remove, put, ...(!hold && { state: { cursor } }) });
     });
   }
 
-  /** A chat that the server does not have any more. */
+  /** Handles a chat that the server no longer has. */
   async #drop(id: string, remove: string[], put: StoredChat[]): Promise<void> {
-    this.#keeper.bury(id);
-    const stored = await this.#keeper.store.get(id);
+    this.#updater.rememberDeleted(id);
+    const stored = await this.#updater.store.get(id);
     if (stored?.unsaved) {
       put.push({ ...stored, deleted: true });
       this.#kept.add(id);
@@ -148,10 +151,10 @@ class SyncRun {
     }
   }
 
-  /** A chat that the server has. */
+  /** Handles a chat that the server has. */
   async #take(change: StoredChat, remove: string[], put: StoredChat[]): Promise<void> {
     const { id, version } = change;
-    const stored = await this.#keeper.store.get(id);
+    const stored = await this.#updater.store.get(id);
     const before = this.#before.get(id);
     const rolledBack = before && (version < before.version ||
       version === before.version &&
@@ -159,7 +162,7 @@ class SyncRun {
     if (rolledBack) {
       remove.push(id);
       this.#rolledBack.add(id);
-    } else if (this.#keeper.isBuried(id) || stored && stored.version >= version) return;
+    } else if (this.#updater.isDeleted(id) || stored && stored.version >= version) return;
     put.push({ ...change, ...(stored?.unsaved && { unsaved: true }) });
     this.#changed.add(id);
   }

@@ -1,17 +1,17 @@
 /**
- * The keys as the server has them: wrapped.
+ * A user's keys as the server stores them: wrapped.
  *
  * @module
  */
 
-import { ChatsError } from "./chats_error.ts";
 import { derivePasswordKey, type DeviceKey, type WrappingKey } from "../crypto/mod.ts";
+import { ChatsError, keysLocked } from "./chats_error.ts";
 
-/** What opens the keys: the password, or the key of a device that was remembered. */
+/** What unlocks the keys: the password, or the key of a remembered device. */
 export type Unlocking = { password: string } | { device: DeviceKey };
 
-/** A wrap as it is sent. */
-export interface NewWrap {
+/** A wrap as a client sends it. */
+export interface NewKeyWrap {
   kind: WrappingKey["kind"];
   wrap: string;
   device_id?: string;
@@ -19,41 +19,59 @@ export interface NewWrap {
   iterations?: number;
 }
 
-/** A wrap. */
-export interface StoredWrap extends NewWrap {
+/** A wrap as the server returns it. */
+export interface KeyWrap extends NewKeyWrap {
   created_at: string;
   wrapped_by?: string;
 }
 
-/** The data key of an epoch. */
-export interface StoredKey {
+/** The data key of one epoch. */
+export interface WrappedKey {
   id: string;
   epoch: number;
+  /** How many envelopes it encrypts. */
   envelopes: number;
-  wraps: StoredWrap[];
+  wraps: KeyWrap[];
 }
 
-/** `GET /chats/keys`. */
-export interface StoredKeys {
+/** The answer of `GET /chats/keys`. */
+export interface WrappedKeys {
   version: number;
   key_id: string | null;
   epoch: number | null;
   /** Newest first. */
-  keys: StoredKey[];
+  keys: WrappedKey[];
   legacy_envelopes: number;
 }
 
-/** What a change of the keys is answered with. */
+/** The answer to a change of the keys. */
 export interface KeyChange {
   version: number;
 }
 
-/** The wrap of the key in force that this key opens. */
+/** A device that can unlock the keys without the password. */
+export interface RememberedDevice {
+  readonly device_id: string;
+  /** ISO 8601. */
+  readonly created_at: string;
+}
+
+/** How much of the chats the current key encrypts. */
+export interface RotationProgress {
+  /** Number of the current epoch; 0 if the user has no keys. */
+  readonly epoch: number;
+  /** Envelopes (data, titles and segments) of this epoch. */
+  readonly done: number;
+  /** Envelopes of older epochs and of format 1.0. */
+  readonly left: number;
+}
+
+/** Finds the wrap of the current key that a wrapping key opens. */
 export function findWrap(
-  { keys: [inForce] }: StoredKeys,
+  { keys: [current] }: WrappedKeys,
   under: WrappingKey,
-): StoredWrap | undefined {
-  return inForce?.wraps.find((wrap) => {
+): KeyWrap | undefined {
+  return current?.wraps.find((wrap) => {
     if (wrap.kind !== under.kind) return false;
     if (under.kind === "password") {
       return wrap.salt === under.salt && wrap.iterations === under.iterations;
@@ -63,29 +81,36 @@ export function findWrap(
 }
 
 /**
- * The key that opens the key in force.
+ * Returns the wrapping key that opens the current key: the device's, or one derived from the password.
  *
  * @throws ChatsError `keys_not_found`, `device_not_found`, `keys_locked`
  */
-export async function wrappingKey(stored: StoredKeys, by: Unlocking): Promise<WrappingKey> {
+export async function unlockingKey(stored: WrappedKeys, by: Unlocking): Promise<WrappingKey> {
   if (stored.version === 0) {
-    throw new ChatsError("keys_not_found", "There are no keys yet: set them up");
+    throw new ChatsError("keys_not_found", "The user has no keys yet: set them up");
   }
   if ("device" in by) {
     if (findWrap(stored, by.device)) return by.device;
-    throw new ChatsError("device_not_found", "This device opens the keys no more");
+    throw new ChatsError(
+      "device_not_found",
+      "This device was revoked, or the keys were rotated: unlock with the password",
+    );
   }
   const { salt, iterations } = stored.keys[0]?.wraps.find(({ kind }) => kind === "password") ?? {};
-  if (salt === undefined || iterations === undefined) throw locked();
+  if (salt === undefined || iterations === undefined) throw keysLocked();
   return await derivePasswordKey(by.password, { salt, iterations });
 }
 
-/** `keys_locked`: nothing that is at hand opens the keys. */
-export function locked(): ChatsError {
-  return new ChatsError("keys_locked", "The keys have to be unlocked (again)");
+/** Lists the devices that can unlock the current key. */
+export function rememberedDevices({ keys: [current] }: WrappedKeys): RememberedDevice[] {
+  return (current?.wraps ?? []).flatMap(({ device_id, created_at }) =>
+    device_id === undefined ? [] : { device_id, created_at }
+  );
 }
 
-/** `keys_rolled_back`: no chain of wraps leads to the key that this device knows. */
-export function rolledBack(): ChatsError {
-  return new ChatsError("keys_rolled_back", "The server offers older keys than this device knows");
+/** Counts the envelopes that the current key encrypts, and the others. */
+export function rotationProgress({ epoch, keys, legacy_envelopes }: WrappedKeys): RotationProgress {
+  const [current, ...older] = keys;
+  const left = older.reduce((sum, key) => sum + key.envelopes, legacy_envelopes);
+  return { epoch: epoch ?? 0, done: current?.envelopes ?? 0, left };
 }

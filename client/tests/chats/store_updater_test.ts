@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
-import { MemoryStore, type StoredChat, type StoredContent } from "../../chats/chat_store.ts";
-import { StoreKeeper } from "../../chats/store_updater.ts";
+import type { StoredChat, StoredContent } from "../../chats/chat_store.ts";
+import { MemoryStore } from "../../chats/memory_store.ts";
+import { StoreUpdater } from "../../chats/store_updater.ts";
 
 const id = "c4a70000-0000-4000-8000-00000000000a";
 
@@ -13,11 +14,11 @@ function chat(version: number, more: Partial<StoredChat> = {}): StoredChat {
 }
 
 /** A store with a chat in this version, all of it. */
-async function keeperOf(version: number, data_version = 1): Promise<StoreKeeper> {
-  const keeper = new StoreKeeper(new MemoryStore());
+async function updaterOf(version: number, data_version = 1): Promise<StoreUpdater> {
+  const updater = new StoreUpdater(new MemoryStore());
   const put = [chat(version, { data_version })];
-  await keeper.store.apply({ put, contents: [content(version - 1, data_version)] });
-  return keeper;
+  await updater.store.apply({ put, contents: [content(version - 1, data_version)] });
+  return updater;
 }
 
 function content(segments: number, data_version = 1): StoredContent {
@@ -32,42 +33,42 @@ const appended = (number: number) => ({
   ...{ id, data_version: 1, segments: [segment(number)], next_segment: number + 1 },
 });
 
-Deno.test("StoreKeeper: a change of the version in the store is taken in, with its segment", async () => {
-  const keeper = await keeperOf(2);
-  await keeper.saved(2, chat(3), appended(1));
-  assert.equal((await keeper.store.get(id))?.version, 3);
-  assert.deepEqual(await keeper.store.content(id), content(2));
+Deno.test("StoreUpdater: a change of the version in the store is taken in, with its segment", async () => {
+  const updater = await updaterOf(2);
+  await updater.saved(2, chat(3), appended(1));
+  assert.equal((await updater.store.get(id))?.version, 3);
+  assert.deepEqual(await updater.store.content(id), content(2));
 });
 
-Deno.test("StoreKeeper: an answer that comes after newer ones takes the place of none", async () => {
-  const keeper = await keeperOf(4);
-  await keeper.saved(2, chat(3), appended(1));
-  await keeper.saved(0, chat(1), content(0));
-  await keeper.read({ chat: chat(3), content: content(2), update: content(2) });
-  assert.deepEqual(await keeper.store.get(id), chat(4));
-  assert.deepEqual(await keeper.store.content(id), content(3));
+Deno.test("StoreUpdater: an answer that comes after newer ones takes the place of none", async () => {
+  const updater = await updaterOf(4);
+  await updater.saved(2, chat(3), appended(1));
+  await updater.saved(0, chat(1), content(0));
+  await updater.read({ chat: chat(3), content: content(2), update: content(2) });
+  assert.deepEqual(await updater.store.get(id), chat(4));
+  assert.deepEqual(await updater.store.content(id), content(3));
 });
 
-Deno.test("StoreKeeper: an answer from before its deletion does not bring a chat back", async () => {
-  const keeper = await keeperOf(2);
-  await keeper.deleted(id);
-  await keeper.saved(0, chat(1), content(0));
-  await keeper.read({ chat: chat(3), content: content(2), update: content(2) });
-  assert.equal(await keeper.store.get(id), undefined);
-  assert.equal(await keeper.store.content(id), undefined);
+Deno.test("StoreUpdater: an answer from before its deletion does not bring a chat back", async () => {
+  const updater = await updaterOf(2);
+  await updater.deleted(id);
+  await updater.saved(0, chat(1), content(0));
+  await updater.read({ chat: chat(3), content: content(2), update: content(2) });
+  assert.equal(await updater.store.get(id), undefined);
+  assert.equal(await updater.store.content(id), undefined);
 });
 
-Deno.test("StoreKeeper: of a content, what does not continue it is left to the next reading", async () => {
-  const keeper = await keeperOf(4);
+Deno.test("StoreUpdater: of a content, what does not continue it is left to the next reading", async () => {
+  const updater = await updaterOf(4);
   for (const update of [appended(2), appended(4), { ...appended(3), data_version: 2 }]) {
-    await keeper.read({ chat: chat(6), content: content(5), update });
-    assert.deepEqual(await keeper.store.content(id), content(3));
+    await updater.read({ chat: chat(6), content: content(5), update });
+    assert.deepEqual(await updater.store.content(id), content(3));
   }
-  await keeper.read({ chat: chat(6), content: content(4), update: appended(3) });
-  assert.deepEqual(await keeper.store.content(id), content(4));
+  await updater.read({ chat: chat(6), content: content(4), update: appended(3) });
+  assert.deepEqual(await updater.store.content(id), content(4));
 });
 
-Deno.test("StoreKeeper: changes that wait for a slow store do not undo each other", async () => {
+Deno.test("StoreUpdater: changes that wait for a slow store do not undo each other", async () => {
   class SlowStore extends MemoryStore {
     override async get(id: string): Promise<StoredChat | undefined> {
       const stored = await super.get(id);
@@ -75,17 +76,21 @@ Deno.test("StoreKeeper: changes that wait for a slow store do not undo each othe
       return stored;
     }
   }
-  const keeper = new StoreKeeper(new SlowStore());
-  await Promise.all([keeper.saved(0, chat(1)), keeper.saved(1, chat(2)), keeper.saved(2, chat(3))]);
-  assert.equal((await keeper.store.get(id))?.version, 3);
+  const updater = new StoreUpdater(new SlowStore());
+  await Promise.all([
+    updater.saved(0, chat(1)),
+    updater.saved(1, chat(2)),
+    updater.saved(2, chat(3)),
+  ]);
+  assert.equal((await updater.store.get(id))?.version, 3);
 });
 
-Deno.test("StoreKeeper: what a change does not say stays: title, and that something is unsaved", async () => {
-  const keeper = await keeperOf(2);
-  await keeper.store.apply({ put: [chat(2, { encrypted_title: "title", unsaved: true })] });
+Deno.test("StoreUpdater: what a change does not say stays: title, and that something is unsaved", async () => {
+  const updater = await updaterOf(2);
+  await updater.store.apply({ put: [chat(2, { encrypted_title: "title", unsaved: true })] });
   const { encrypted_title: _, ...saved } = chat(3);
-  await keeper.saved(2, saved);
-  assert.deepEqual(await keeper.store.get(id), {
+  await updater.saved(2, saved);
+  assert.deepEqual(await updater.store.get(id), {
     ...chat(3),
     encrypted_title: "title",
     unsaved: true,

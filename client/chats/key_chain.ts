@@ -1,0 +1,111 @@
+/**
+ * The chain of a user's data keys: a wrapping key opens the current one, and each opens the one before.
+ *
+ * @module
+ */
+
+import {
+  type DataKey,
+  derivePasswordKey,
+  deriveRecoveryKey,
+  type DeviceKey,
+  epochKey,
+  generateDataKey,
+  generateRecoveryKey,
+  type PasswordKey,
+  unwrap,
+  wrap,
+  type WrappingKey,
+} from "../crypto/mod.ts";
+import { keysLocked } from "./chats_error.ts";
+import { findWrap, type NewKeyWrap, type WrappedKeys } from "./wrapped_keys.ts";
+
+/** Wraps a data key under each of these wrapping keys. */
+export async function wrapUnderEach(
+  dataKey: DataKey,
+  wrappingKeys: WrappingKey[],
+  user_id: string,
+): Promise<NewKeyWrap[]> {
+  return await Promise.all(wrappingKeys.map(async (under) => ({
+    kind: under.kind,
+    ...("device_id" in under && { device_id: under.device_id }),
+    ...("salt" in under && { salt: under.salt, iterations: under.iterations }),
+    wrap: await wrap(dataKey, { under, user_id }),
+  })));
+}
+
+/** The data key of a new epoch. */
+export interface NewEpoch {
+  readonly key: DataKey;
+  readonly passwordKey: PasswordKey;
+  /** To show once. */
+  readonly recoveryKey: string;
+  /** Under the password, the recovery key, and the device key if there is one. */
+  readonly wraps: NewKeyWrap[];
+}
+
+/**
+ * Makes the data key of a new epoch, and wraps it.
+ *
+ * @param password for the chats
+ * @param user_id UUID of the user
+ * @param device also wraps the key
+ */
+export async function makeEpoch(
+  password: string,
+  user_id: string,
+  device?: DeviceKey,
+): Promise<NewEpoch> {
+  const passwordKey = await derivePasswordKey(password);
+  const recoveryKey = generateRecoveryKey();
+  const fresh = await generateDataKey();
+  const wrappingKeys = [
+    passwordKey,
+    await deriveRecoveryKey(recoveryKey),
+    ...device ? [device] : [],
+  ];
+  const wraps = await wrapUnderEach(fresh, wrappingKeys, user_id);
+  const { wrap: wrapped } = wraps[0]!; // the password's
+  const key = await unwrap(wrapped, { under: passwordKey, user_id, key_id: fresh.key_id });
+  return { key, passwordKey, recoveryKey, wraps };
+}
+
+/**
+ * Opens the current data key.
+ *
+ * @throws ChatsError `keys_locked` if the wrapping key is not one of the current ones; CryptoError `decryption_failed`
+ */
+export async function openCurrent(
+  stored: WrappedKeys,
+  under: WrappingKey,
+  user_id: string,
+  { extractable = false }: { extractable?: boolean } = {},
+): Promise<DataKey> {
+  const [current] = stored.keys;
+  const wrapped = findWrap(stored, under);
+  if (!current || !wrapped) throw keysLocked();
+  return await unwrap(wrapped.wrap, { under, user_id, key_id: current.id, extractable });
+}
+
+/**
+ * Opens all data keys that the current one leads to, newest first.
+ *
+ * @throws as {@link openCurrent}
+ */
+export async function openChain(
+  stored: WrappedKeys,
+  under: WrappingKey,
+  user_id: string,
+): Promise<DataKey[]> {
+  let newer = await openCurrent(stored, under, user_id);
+  const keys = [newer];
+  for (const { id, wraps } of stored.keys.slice(1)) {
+    const link = wraps.find(({ kind, wrapped_by }) =>
+      kind === "epoch" && wrapped_by === newer.key_id
+    );
+    if (!link) break;
+    newer = await unwrap(link.wrap, { under: epochKey(newer), user_id, key_id: id });
+    keys.push(newer);
+  }
+  return keys;
+}

@@ -1,0 +1,111 @@
+/**
+ * The keys that are open in this session, in memory only.
+ *
+ * @module
+ */
+
+import type { DataKey, DeviceKey, V1Key, WrappingKey } from "../crypto/mod.ts";
+import type { ChatStore } from "./chat_store.ts";
+import { keysLocked, keysRolledBack } from "./chats_error.ts";
+import { openChain, openCurrent } from "./key_chain.ts";
+import { findWrap, type WrappedKeys } from "./wrapped_keys.ts";
+
+/** Opens a user's keys and holds them. */
+export class OpenKeys {
+  readonly #user_id: string;
+  readonly #store: ChatStore;
+  /** Version of the keys on the server; undefined while nothing is open. */
+  version: number | undefined;
+  /** The key of format 1.0, while such envelopes are expected. */
+  v1: V1Key | undefined;
+  /** What opened the keys. It opens them again when they have to be wrapped. */
+  openedBy: WrappingKey | undefined;
+  /** The key of this device, if it is remembered. */
+  device: DeviceKey | undefined;
+  /** By id, the current one first. */
+  #dataKeys = new Map<string, DataKey>();
+
+  /**
+   * @param user_id UUID of the user
+   * @param store remembers the newest epoch that this device has seen
+   */
+  constructor(user_id: string, store: ChatStore) {
+    this.#user_id = user_id;
+    this.#store = store;
+  }
+
+  /** Whether no keys are open. */
+  get locked(): boolean {
+    return this.version === undefined;
+  }
+
+  /**
+   * The key that encrypts.
+   *
+   * @throws ChatsError `keys_locked`
+   */
+  get current(): DataKey {
+    const [key] = this.#dataKeys.values();
+    if (!key) throw keysLocked();
+    return key;
+  }
+
+  /** The data keys, the current one first. */
+  get dataKeys(): DataKey[] {
+    return [...this.#dataKeys.values()];
+  }
+
+  /**
+   * All keys that decrypt.
+   *
+   * @throws ChatsError `keys_locked`
+   */
+  get all(): (DataKey | V1Key)[] {
+    if (this.locked) throw keysLocked();
+    return [...this.dataKeys, ...this.v1 ? [this.v1] : []];
+  }
+
+  /**
+   * Opens all data keys on the server.
+   *
+   * @returns the current one as extractable, so that it can be wrapped
+   * @throws ChatsError `keys_locked`, `keys_rolled_back`; CryptoError `decryption_failed`
+   */
+  async open(stored: WrappedKeys, under: WrappingKey): Promise<DataKey> {
+    const keys = await openChain(stored, under, this.#user_id);
+    const { key_id } = await this.#store.state();
+    if (key_id !== null && !keys.some((key) => key.key_id === key_id)) throw keysRolledBack();
+    await this.adopt(stored.version, keys, under);
+    return await openCurrent(stored, under, this.#user_id, { extractable: true });
+  }
+
+  /** Replaces the data keys. The store remembers the current one, which is the first. */
+  async adopt(version: number, dataKeys: DataKey[], openedBy: WrappingKey): Promise<void> {
+    await this.#store.apply({ state: { key_id: dataKeys[0]!.key_id } }); // there is at least one
+    this.#dataKeys = new Map(dataKeys.map((key) => [key.key_id, key]));
+    this.version = version;
+    this.openedBy = openedBy;
+  }
+
+  /**
+   * Returns whichever wrapping key of this session opens the keys on the server.
+   *
+   * @throws ChatsError `keys_locked` if none does, for example because another device changed the password
+   */
+  opener(stored: WrappedKeys): WrappingKey {
+    const candidates = [this.openedBy, this.device].filter((key) => key !== undefined);
+    const opener = candidates.find((key) => findWrap(stored, key));
+    if (!opener) throw keysLocked();
+    return opener;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#dataKeys = new Map();
+    this.version =
+      this.v1 =
+      this.openedBy =
+      this.device =
+        undefined;
+  }
+}

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+
+import { ChatsError } from "../../mod.ts";
+import { test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
+import { rejection } from "../support/assertions.ts";
+import { Capture } from "../support/capture.ts";
+import { device, newUser } from "../support/devices.ts";
+
+test("Chats: a sync asks for what has changed since the last one, page by page", async () => {
+  const { user, key, phone } = await newUser();
+  const capture = new Capture();
+  const laptop = device(user, { fetch: capture.fetch, page_size: 2 });
+  await laptop.keys.unlock({ device: key });
+  const made = [];
+  for (const title of "abcde") made.push(await phone.save(phone.create(), "", { title }));
+  const sync = async () => {
+    const before = capture.requests.length;
+    const { changed } = await laptop.sync();
+    const pages = capture.requests.slice(before).map(({ texts }) => JSON.parse(texts.at(-1)!));
+    return [changed.length, pages.map(({ cursor }) => cursor !== undefined)];
+  };
+  assert.deepEqual(await sync(), [5, [false, true, true]]);
+  assert.deepEqual(await sync(), [0, [true]]);
+  for (const chat of made.slice(0, 3)) await phone.star(chat, true);
+  assert.deepEqual(await sync(), [3, [true, true]]);
+  const titles = (await laptop.list()).map(({ title, is_starred }) => `${title} ${is_starred}`);
+  assert.deepEqual(titles.sort(), ["a true", "b true", "c true", "d false", "e false"]);
+});
+
+test("Chats: a sync whose answer was overtaken by a change does not undo it", async () => {
+  const { user, key, phone } = await newUser();
+  const asked = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const laptop = device(user, {
+    fetch: async (input, init) => {
+      const response = await fetch(input, init);
+      if (!new Request(input, init).url.includes("sync_chats") || slow-- <= 0) return response;
+      const answer = new Response(await response.text(), response);
+      asked.resolve();
+      await goOn.promise;
+      return answer;
+    },
+  });
+  let slow = 0;
+  await laptop.keys.unlock({ device: key });
+  const chat = await phone.save(phone.create(), "Hello");
+  await laptop.sync();
+  const longer = await phone.append(chat, " there");
+  slow = 1;
+  const synced = laptop.sync();
+  await asked.promise;
+  const opened = await laptop.open(chat.id);
+  await laptop.delete(await laptop.save(laptop.create(), "short-lived"));
+  const last = await laptop.append(opened, "!");
+  goOn.resolve();
+  await synced;
+  assert.equal(longer.version, 2);
+  assert.deepEqual((await laptop.list()).map(({ version }) => version), [last.version]);
+  assert.deepEqual(await laptop.openKept(chat.id), last);
+});
+
+test("Chats: a device that was away too long starts over and drops what is gone", async () => {
+  const { user, phone, laptop } = await newUser();
+  const [kept, gone, unsaved] = await Promise.all(
+    ["kept", "gone", "unsaved"].map((title) => phone.save(phone.create(), "", { title })),
+  );
+  assert.ok(kept && gone && unsaved);
+  await laptop.sync();
+  await laptop.markUnsaved(unsaved.id, true);
+  await laptop.open(kept.id);
+  await phone.delete(gone);
+  await phone.delete(unsaved);
+  await withDatabase(async (sql) => {
+    await sql`update private.chat_tombstones set deleted_at = '2000-01-01' where user_id = ${user.id}`;
+    await sql`select public.prune_chat_tombstones()`;
+  });
+  const result = await laptop.sync();
+  assert.equal(result.started_over, true);
+  assert.deepEqual([result.removed, result.kept, result.changed], [[gone.id], [unsaved.id], []]);
+  const titles = (await laptop.list()).map(({ title, deleted }) => [title, deleted]);
+  assert.deepEqual(titles.sort(), [["kept", false], ["unsaved", true]]);
+  assert.deepEqual(await laptop.openKept(kept.id), kept);
+
+  await laptop.markUnsaved(unsaved.id, false);
+  assert.deepEqual((await laptop.list()).map(({ id }) => id), [kept.id]);
+  assert.equal((await laptop.sync()).started_over, false);
+});
+
+test("Chats: a deletion leaves a chat with unsaved changes in the store", async () => {
+  const { phone, laptop } = await newUser();
+  const chat = await phone.save(phone.create(), "Hello");
+  await laptop.sync();
+  await laptop.markUnsaved(chat.id, true);
+  await phone.append(chat, "more");
+  assert.deepEqual((await laptop.sync()).changed, [chat.id]);
+  await phone.delete({ id: chat.id, version: 2 });
+  const { kept, removed } = await laptop.sync();
+  assert.deepEqual([kept, removed], [[chat.id], []]);
+  const [summary] = await laptop.list();
+  assert.deepEqual([summary?.deleted, summary?.unsaved], [true, true]);
+});
+
+test("Chats: a server that has an older version than the device is found out", async () => {
+  const { user, phone, laptop } = await newUser();
+  let chat = await phone.append(await phone.save(phone.create(), "Hello"), " there");
+  await laptop.sync();
+  assert.deepEqual(await laptop.open(chat.id), chat);
+  await withDatabase(async (sql) => {
+    // As from a backup: by triggers it would be a change.
+    await sql.begin(async (sql) => {
+      await sql`alter table encrypted_chats disable trigger user`;
+      await sql`delete from chat_segments where chat_id = ${chat.id}`;
+      await sql`update encrypted_chats set version = 1, next_segment = 0, sync_sequence = 1
+        where id = ${chat.id}`;
+      await sql`update private.chat_owners set sync_sequence = 1 where user_id = ${user.id}`;
+      await sql`alter table encrypted_chats enable trigger user`;
+    });
+  });
+  await rejection(laptop.open(chat.id), ChatsError, "chat_rolled_back");
+  const result = await laptop.sync();
+  assert.deepEqual([result.started_over, result.rolled_back], [true, [chat.id]]);
+  chat = await laptop.open(chat.id);
+  assert.deepEqual([chat.version, chat.segments], [1, []]);
+  assert.equal((await laptop.append(chat, " again")).version, 2);
+});

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+
+const CLIENT = new URL("../", import.meta.url);
+
+/** What an app takes along. */
+const FOLDERS = ["crypto", "chats"];
+
+Deno.test("client: what an app copies has no tests, and imports nothing but itself and supabase-js", async () => {
+  for (const [file, source] of await sources()) {
+    assert.doesNotMatch(file, /test/);
+    for (const target of imports(file, source)) {
+      if (target === "@supabase/supabase-js") {
+        assert.match(source, /import type .* from "@supabase\/supabase-js"/, file);
+      } else assert.match(target, /^(crypto|chats)\/\w+\.ts$/, `${file} imports ${target}`);
+    }
+  }
+});
+
+Deno.test("client: the cryptography imports nothing but itself, and chats use it by its entry", async () => {
+  for (const [file, source] of await sources()) {
+    const targets = imports(file, source);
+    if (file.startsWith("crypto/")) {
+      for (const target of targets) assert.match(target, /^crypto\//, `${file}: ${target}`);
+    } else {
+      const parts = targets.filter((target) => /^crypto\/(?!mod\.ts)/.test(target));
+      assert.deepEqual(parts, [], file);
+    }
+  }
+});
+
+/** Paths below `client/`, with their text. */
+async function sources(): Promise<[string, string][]> {
+  const files = ["mod.ts"];
+  for (const folder of FOLDERS) {
+    for await (const { name } of Deno.readDir(new URL(folder, CLIENT))) {
+      files.push(`${folder}/${name}`);
+    }
+  }
+  assert.ok(files.length > 20);
+  return await Promise.all(
+    files.map(async (file) => [file, await Deno.readTextFile(new URL(file, CLIENT))] as const),
+  ) as [string, string][];
+}
+
+/** What a file imports and exports from: paths below `client/`, or names of packages. */
+function imports(file: string, source: string): string[] {
+  const specifiers = [...source.matchAll(/^(?:import|export|\}).* from "(.*)";$/gm)];
+  return specifiers.map(([, specifier = ""]) =>
+    specifier.startsWith(".")
+      ? new URL(specifier, new URL(file, CLIENT)).href.slice(CLIENT.href.length)
+      : specifier
+  );
+}

@@ -5,7 +5,7 @@ import { Chats, ChatsError, Keyring, MemoryStore } from "../mod.ts";
 
 const read = (path: string) => Deno.readTextFile(new URL(path, import.meta.url));
 
-test("README: the example of encrypted chats runs in Deno and Node.js, and says what it says", async () => {
+test("README: the example of encrypted chats runs in Deno and Node.js, and prints what its comments say", async () => {
   const readme = await read("../../README.md");
   const [example = ""] = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code = ""]) => code)
     .filter((code) => code.includes("new Chats("));
@@ -20,7 +20,7 @@ test("README: the example of encrypted chats runs in Deno and Node.js, and says 
     const deno = Deno.execPath();
     assert.deepEqual(await run(deno, ["run", "-A", ...config, file]), printed);
     await run(deno, ["bundle", ...config, "--platform=deno", `--output=${bundle}`, file]);
-    // supabase-js asks for it, for Realtime; Node.js has it from 22 on.
+    // supabase-js needs it for Realtime; Node.js has it since 22.
     const webSocket = "globalThis.WebSocket ??= class {};\n";
     await Deno.writeTextFile(bundle, webSocket + await Deno.readTextFile(bundle));
     assert.deepEqual(await run("node", [bundle]), printed);
@@ -29,7 +29,7 @@ test("README: the example of encrypted chats runs in Deno and Node.js, and says 
   }
 });
 
-/** The lines that a program prints, with its strings in double quotes. */
+/** Returns the lines that a program prints, with double quotes around its strings. */
 async function run(command: string, args: string[]): Promise<string[]> {
   const options = { args, env: { NO_COLOR: "1" }, stdin: "null" } as const;
   const { code, stdout, stderr } = await new Deno.Command(command, options).output();
@@ -38,7 +38,7 @@ async function run(command: string, args: string[]): Promise<string[]> {
   return out.trim().replaceAll("'", '"').split("\n");
 }
 
-Deno.test("client/README.md: its tables have every method, and every code of the client's own", async () => {
+Deno.test("client/README.md: its tables list every method and every code of the client's own", async () => {
   const page = await read("../README.md");
   const names = (prototype: object) =>
     Object.getOwnPropertyNames(prototype).filter((name) => name !== "constructor");

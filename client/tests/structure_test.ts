@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 
 const CLIENT = new URL("../", import.meta.url);
 
-/** What an app takes along. */
+/** The folders that an app copies. */
 const FOLDERS = ["crypto", "chats"];
 
-Deno.test("client: what an app copies has no tests, and imports nothing but itself and supabase-js", async () => {
+Deno.test("client: the files that an app copies have no tests and import only each other and the types of supabase-js", async () => {
   for (const [file, source] of await sources()) {
     assert.doesNotMatch(file, /test/);
     for (const target of imports(file, source)) {
@@ -16,7 +16,7 @@ Deno.test("client: what an app copies has no tests, and imports nothing but itse
   }
 });
 
-Deno.test("client: the cryptography imports nothing but itself, and chats use it by its entry", async () => {
+Deno.test("client: the cryptography imports only itself, and chats import only its entry", async () => {
   for (const [file, source] of await sources()) {
     const targets = imports(file, source);
     if (file.startsWith("crypto/")) {
@@ -28,7 +28,7 @@ Deno.test("client: the cryptography imports nothing but itself, and chats use it
   }
 });
 
-/** Paths below `client/`, with their text. */
+/** Returns the files that an app copies: their paths below `client/`, and their text. */
 async function sources(): Promise<[string, string][]> {
   const files = ["mod.ts"];
   for (const folder of FOLDERS) {
@@ -42,7 +42,7 @@ async function sources(): Promise<[string, string][]> {
   ) as [string, string][];
 }
 
-/** What a file imports and exports from: paths below `client/`, or names of packages. */
+/** Returns what a file imports: paths below `client/`, or names of packages. */
 function imports(file: string, source: string): string[] {
   const specifiers = [...source.matchAll(/^(?:import|export|\}).* from "(.*)";$/gm)];
   return specifiers.map(([, specifier = ""]) =>

@@ -6,7 +6,7 @@ import { rejection } from "../support/assertions.ts";
 import { Capture } from "../support/capture.ts";
 import { device, newUser } from "../support/devices.ts";
 
-test("Chats: a chat is saved, added to, read on another device, made one, renamed and deleted", async () => {
+test("Chats: a chat is saved, appended to, read on another device, compacted, renamed and deleted", async () => {
   const { phone, laptop } = await newUser();
   let chat = await phone.save(phone.create(), "Hello", { title: "Greetings", star: true });
   chat = await phone.append(chat, ", world");
@@ -33,7 +33,7 @@ test("Chats: a chat is saved, added to, read on another device, made one, rename
   await rejection(laptop.open(chat.id), ChatsError, "chat_not_found");
 });
 
-test("Chats: opening fetches what the store lacks, and no more", async () => {
+test("Chats: open fetches only what the store does not have", async () => {
   const { user, key, phone } = await newUser();
   const capture = new Capture();
   const laptop = device(user, { fetch: capture.fetch });
@@ -55,7 +55,7 @@ test("Chats: opening fetches what the store lacks, and no more", async () => {
   assert.deepEqual([chat.content, chat.segments], ["firstsecondthirdfourth", ["fifth"]]);
 });
 
-test("Chats: a lost answer is no conflict, and what had none at all is repeated", async () => {
+test("Chats: a lost answer causes no conflict, and a change without any answer can be repeated", async () => {
   const { user, key, phone } = await newUser();
   let lose = 1;
   const onTrain = device(user, {
@@ -78,7 +78,7 @@ test("Chats: a lost answer is no conflict, and what had none at all is repeated"
   assert.deepEqual([appended.version, appended.segments], [2, [" there"]]);
   assert.deepEqual(await phone.open(chat.id), appended);
 
-  // Meanwhile another device was faster: then it is one.
+  // If another device was faster meanwhile, it is a conflict.
   lose = 3;
   await phone.append(appended, "!");
   const unknown = await rejection(onTrain.rename(appended, "Hi"), ChatsError, "unreachable");
@@ -88,7 +88,7 @@ test("Chats: a lost answer is no conflict, and what had none at all is repeated"
   await onTrain.delete({ id: chat.id, version: 3 });
 });
 
-test("Chats: a server that leaves segments out is found out", async () => {
+test("Chats: segments that the server leaves out are noticed", async () => {
   const { user, phone, laptop } = await newUser();
   let chat = await phone.save(phone.create(), "Hello");
   for (const text of ["one", "two", "three"]) chat = await phone.append(chat, text);
@@ -101,7 +101,7 @@ test("Chats: a server that leaves segments out is found out", async () => {
   }
 });
 
-test("Chats: what does not open is not kept, but fetched again", async () => {
+test("Chats: content that does not decrypt is not stored, but fetched again", async () => {
   const { user, key, phone } = await newUser();
   const chat = await phone.save(phone.create(), "Hello");
   let broken = 1;
@@ -125,7 +125,7 @@ test("Chats: what does not open is not kept, but fetched again", async () => {
   assert.deepEqual(await laptop.open(chat.id), chat);
 });
 
-test("Chats: a refusal has its code, status and members", async () => {
+test("Chats: a refusal has its code, status and fields", async () => {
   const { user, phone } = await newUser();
   const large = "x".repeat(6_500_000);
   const error = await rejection(

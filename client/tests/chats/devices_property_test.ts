@@ -1,8 +1,8 @@
 /**
- * Devices of one user that change the same chats at random, over a network that loses requests and answers and delivers
- * requests twice. In the end all of them have the same, and it can only have come of what they were told. `SOAK=10` takes
- * ten times as many steps. `SEED=...` makes the devices choose as they did in a run that failed; in which order the
- * server takes their requests is another each time.
+ * Several devices of one user change the same chats at random, over a network that loses requests and answers and
+ * delivers requests twice. In the end, all devices must agree, and their state must follow from the answers that they got.
+ * `SOAK=10` takes ten times as many steps. `SEED=...` repeats the choices of a failed run; the order in which the server
+ * handles the requests still varies.
  */
 
 import assert from "node:assert/strict";
@@ -23,11 +23,11 @@ import { type DataKey, decryptText } from "../../crypto/mod.ts";
 
 const PASSWORD = "one password for all devices";
 
-/** How many devices, and how many steps each of them takes. */
+/** Numbers of devices, and of steps for each of them. */
 const RUNS = [[2, 120], [10, 25]] as const;
 
 for (const [count, steps] of RUNS) {
-  test(`${count} devices change chats at random, and end in the same state`, async () => {
+  test(`${count} devices change chats at random and end in the same state`, async () => {
     const seed = Number(Deno.env.get("SEED") ?? Math.floor(Math.random() * 2 ** 32));
     try {
       await withSmallPages(() => run(count, steps * soak, seededRandom(seed)));
@@ -38,7 +38,7 @@ for (const [count, steps] of RUNS) {
   });
 }
 
-/** A chat is read in several pages, between which others change it. */
+/** Makes pages small, so that other devices change a chat between two of its pages. */
 async function withSmallPages(run: () => Promise<void>): Promise<void> {
   await withDatabase(async (sql) => {
     const name = "chats.max_page_bytes";
@@ -59,7 +59,7 @@ async function run(count: number, steps: number, random: () => number): Promise<
     { length: count },
     (_, index) => new RandomDevice(user, index, seededRandom(random() * 2 ** 32), journal),
   );
-  // One device makes the keys of all: to derive one from the password takes as long as many steps.
+  // One device makes the keys of all: deriving one from the password takes as long as many steps.
   const { keys } = device(user);
   await keys.setUp(PASSWORD);
   for (const each of devices) await each.unlock(await keys.rememberDevice());
@@ -83,11 +83,11 @@ async function run(count: number, steps: number, random: () => number): Promise<
   assert.equal(told, kinds.get("conflict")?.length ?? 0);
   assert.ok(
     faults.some((times) => times > 0) && told > 0 && kinds.get("made"),
-    "Nothing was tried",
+    "The run had no fault, no conflict or no change",
   );
 }
 
-/** All devices, a new one and the database have the same, and it came of what the devices were told. */
+/** Checks that all devices, a new one and the database agree, and that their state follows from the answers. */
 async function compare(user: TestUser, devices: Chats[], journal: Journal): Promise<void> {
   const fresh = device(user);
   await fresh.keys.unlock({ password: PASSWORD });
@@ -112,7 +112,7 @@ async function compare(user: TestUser, devices: Chats[], journal: Journal): Prom
   }
 }
 
-/** What the database has, decrypted. */
+/** Reads the chats from the database and decrypts them. */
 async function rowsOf(user: TestUser, { keys }: Chats): Promise<FinalState> {
   const open = (envelope: string, chat_id: string, part: "title" | "data" | number) =>
     decryptText(envelope, { keys: keys.all as DataKey[], user_id: user.id, chat_id, part });

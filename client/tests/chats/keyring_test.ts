@@ -6,7 +6,7 @@ import { rejection } from "../support/assertions.ts";
 import { device } from "../support/devices.ts";
 import { ChatsError, CryptoError, MemoryStore } from "../../mod.ts";
 
-/** Not that of the sign-in, which Auth gets. */
+/** Passwords of the chats, not of the sign-in, which Auth receives. */
 const PASSWORDS = ["first chat password ö", "second chat password", "third chat password"] as const;
 
 test("Keyring: new password, recovery, revoked device, rotation, and the server never gets a key", async () => {
@@ -23,7 +23,7 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     const saved = await phone.save(phone.create(), content, { title });
     const chat = await phone.append(saved, segment);
 
-    // A new password: the old one opens nothing any more.
+    // After a new password, the old one opens nothing.
     await phone.keys.changePassword(PASSWORDS[1]);
     const laptop = newDevice();
     const old = laptop.keys.unlock({ password: PASSWORDS[0] });
@@ -39,7 +39,7 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     const forgotten = newDevice().keys.unlock({ password: PASSWORDS[1] });
     await rejection(forgotten, CryptoError, "decryption_failed");
 
-    // Devices open the chats without the password, until they are revoked.
+    // Devices unlock the keys without the password, until they are revoked.
     const tabletKey = await tablet.keys.rememberDevice();
     await laptop.keys.unlock({ password: PASSWORDS[2] });
     const laptopKey = await laptop.keys.rememberDevice();
@@ -58,7 +58,7 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     const revoked = newDevice().keys.unlock({ device: laptopKey });
     await rejection(revoked, ChatsError, "device_not_found");
 
-    // It has kept what it opened: so a new key.
+    // The revoked device still has the data key: rotate.
     const newRecoveryKey = await tablet.keys.rotate(PASSWORDS[2]);
     secrets.push(recoveryKey, recoveryKey.replaceAll("-", ""));
     secrets.push(newRecoveryKey, newRecoveryKey.replaceAll("-", ""));
@@ -77,7 +77,7 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     await again.keys.unlock({ password: PASSWORDS[2] });
     assert.deepEqual(await again.open(chat.id), longer);
 
-    // The rest is encrypted anew.
+    // The other envelopes are encrypted again.
     assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 1, left: 3 });
     assert.deepEqual(await tablet.reencrypt(), { done: [chat.id], failed: [], after: null });
     assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 2, left: 0 });
@@ -98,7 +98,7 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
 });
 
 test(
-  "Keyring: of two devices that change the keys at once one does, the other is told",
+  "Keyring: if two devices change the keys at once, one succeeds and the other gets an error",
   async () => {
     const user = await signUp();
     const [phone, laptop] = [device(user), device(user)];
@@ -117,7 +117,7 @@ test(
     ]);
     const lost = changes.findIndex(({ status }) => status === "rejected");
     const { reason } = changes[lost] as PromiseRejectedResult;
-    // By the server, or before, when it has read the keys that the other has just changed.
+    // From the server, or from the client if it has already read the keys that the other device changed.
     const { code, status, fields } = reason;
     assert.ok(code === "keys_locked" || status === 409 && fields.version === 2, code);
     const loser = [phone, laptop][lost]!; // one of them has
@@ -128,7 +128,7 @@ test(
   },
 );
 
-test("Keyring: a device that has seen a new key believes no server that offers the old one", async () => {
+test("Keyring: a device that has seen a new key refuses a server that offers the old one", async () => {
   const user = await signUp();
   const phone = device(user);
   await phone.keys.setUp(PASSWORDS[0]);
@@ -152,7 +152,7 @@ test("Keyring: a device that has seen a new key believes no server that offers t
   await device(user, { store }).keys.unlock({ password: PASSWORDS[0] });
 });
 
-test("Keyring: what is missing or wrong has its code", async () => {
+test("Keyring: each error has its code", async () => {
   const user = await signUp();
   const chats = device(user);
   await rejection(chats.keys.unlock({ password: "any" }), ChatsError, "keys_not_found");

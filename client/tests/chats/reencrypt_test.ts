@@ -5,7 +5,7 @@ import { invoke, signUp, test } from "../../../supabase/functions/_testing/testi
 import { rejection } from "../support/assertions.ts";
 import { device, newUser } from "../support/devices.ts";
 
-test("Chats: chats of Chuk Chat are read with its password, and upgraded", async () => {
+test("Chats: chats of Chuk Chat are read with its password and upgraded", async () => {
   const user = await signUp();
   const [password, salt] = ["Chuk's password", "c2FsdCBvZiBDaHVrIENoYXQ="];
   const id = crypto.randomUUID();
@@ -32,7 +32,7 @@ test("Chats: chats of Chuk Chat are read with its password, and upgraded", async
   assert.equal(body.legacy_envelopes, 0);
 });
 
-test("Chats: after a rotation all is encrypted anew, some chats at a time", async () => {
+test("Chats: after a rotation, reencrypt encrypts all chats again, some at a time", async () => {
   const { key, phone, laptop, password } = await newUser();
   await laptop.keys.revokeDevice(key.device_id);
   assert.equal((await laptop.sync()).keys_changed, false);
@@ -54,7 +54,7 @@ test("Chats: after a rotation all is encrypted anew, some chats at a time", asyn
   assert.equal((await laptop.sync()).keys_changed, false);
 });
 
-/** What Chuk Chat writes. */
+/** Encrypts as Chuk Chat does. */
 async function v1Envelope(content: string, password: string, salt: string): Promise<string> {
   const encode = (text: string) => new TextEncoder().encode(text);
   const bytes = (base64: string) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));

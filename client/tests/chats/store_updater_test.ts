@@ -13,7 +13,7 @@ function chat(version: number, more: Partial<StoredChat> = {}): StoredChat {
   return { id, ...numbers, ...state, ...more };
 }
 
-/** A store with a chat in this version, all of it. */
+/** Makes a store with one whole chat in this version. */
 async function updaterOf(version: number, data_version = 1): Promise<StoreUpdater> {
   const updater = new StoreUpdater(new MemoryStore());
   const put = [chat(version, { data_version })];
@@ -33,14 +33,14 @@ const appended = (number: number) => ({
   ...{ id, data_version: 1, segments: [segment(number)], next_segment: number + 1 },
 });
 
-Deno.test("StoreUpdater: a change of the version in the store is taken in, with its segment", async () => {
+Deno.test("StoreUpdater: a change of the stored version is stored, with its segment", async () => {
   const updater = await updaterOf(2);
   await updater.saved(2, chat(3), appended(1));
   assert.equal((await updater.store.get(id))?.version, 3);
   assert.deepEqual(await updater.store.content(id), content(2));
 });
 
-Deno.test("StoreUpdater: an answer that comes after newer ones takes the place of none", async () => {
+Deno.test("StoreUpdater: an old answer does not replace a newer one", async () => {
   const updater = await updaterOf(4);
   await updater.saved(2, chat(3), appended(1));
   await updater.saved(0, chat(1), content(0));
@@ -58,7 +58,7 @@ Deno.test("StoreUpdater: an answer from before its deletion does not bring a cha
   assert.equal(await updater.store.content(id), undefined);
 });
 
-Deno.test("StoreUpdater: of a content, what does not continue it is left to the next reading", async () => {
+Deno.test("StoreUpdater: an update that does not continue the stored content is ignored", async () => {
   const updater = await updaterOf(4);
   for (const update of [appended(2), appended(4), { ...appended(3), data_version: 2 }]) {
     await updater.read({ chat: chat(6), content: content(5), update });
@@ -85,7 +85,7 @@ Deno.test("StoreUpdater: changes that wait for a slow store do not undo each oth
   assert.equal((await updater.store.get(id))?.version, 3);
 });
 
-Deno.test("StoreUpdater: what a change does not say stays: title, and that something is unsaved", async () => {
+Deno.test("StoreUpdater: a change without a title keeps the title and the mark for unsaved changes", async () => {
   const updater = await updaterOf(2);
   await updater.store.apply({ put: [chat(2, { encrypted_title: "title", unsaved: true })] });
   const { encrypted_title: _, ...saved } = chat(3);

@@ -6,7 +6,7 @@ import { rejection } from "../support/assertions.ts";
 import { Capture } from "../support/capture.ts";
 import { device, newUser } from "../support/devices.ts";
 
-test("Chats: a sync asks for what has changed since the last one, page by page", async () => {
+test("Chats: a sync fetches what has changed since the last one, page by page", async () => {
   const { user, key, phone } = await newUser();
   const capture = new Capture();
   const laptop = device(user, { fetch: capture.fetch, page_size: 2 });
@@ -27,7 +27,7 @@ test("Chats: a sync asks for what has changed since the last one, page by page",
   assert.deepEqual(titles.sort(), ["a true", "b true", "c true", "d false", "e false"]);
 });
 
-test("Chats: a sync whose answer was overtaken by a change does not undo it", async () => {
+test("Chats: a sync does not undo a change that was made while it ran", async () => {
   const { user, key, phone } = await newUser();
   const asked = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
@@ -59,7 +59,7 @@ test("Chats: a sync whose answer was overtaken by a change does not undo it", as
   assert.deepEqual(await laptop.openKept(chat.id), last);
 });
 
-test("Chats: a device that was away too long starts over and drops what is gone", async () => {
+test("Chats: a device that was away too long starts over and drops deleted chats", async () => {
   const { user, phone, laptop } = await newUser();
   const [kept, gone, unsaved] = await Promise.all(
     ["kept", "gone", "unsaved"].map((title) => phone.save(phone.create(), "", { title })),
@@ -86,7 +86,7 @@ test("Chats: a device that was away too long starts over and drops what is gone"
   assert.equal((await laptop.sync()).started_over, false);
 });
 
-test("Chats: a deletion leaves a chat with unsaved changes in the store", async () => {
+test("Chats: a chat with unsaved changes stays in the store when it is deleted", async () => {
   const { phone, laptop } = await newUser();
   const chat = await phone.save(phone.create(), "Hello");
   await laptop.sync();
@@ -100,13 +100,13 @@ test("Chats: a deletion leaves a chat with unsaved changes in the store", async 
   assert.deepEqual([summary?.deleted, summary?.unsaved], [true, true]);
 });
 
-test("Chats: a server that has an older version than the device is found out", async () => {
+test("Chats: a server with an older version than the device is noticed", async () => {
   const { user, phone, laptop } = await newUser();
   let chat = await phone.append(await phone.save(phone.create(), "Hello"), " there");
   await laptop.sync();
   assert.deepEqual(await laptop.open(chat.id), chat);
   await withDatabase(async (sql) => {
-    // As from a backup: by triggers it would be a change.
+    // As after a restored backup: with triggers, this would be a new change.
     await sql.begin(async (sql) => {
       await sql`alter table encrypted_chats disable trigger user`;
       await sql`delete from chat_segments where chat_id = ${chat.id}`;

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { fromBase64, toBase64 } from "../../crypto/encoding.ts";
 import { soak } from "../support/soak.ts";
 
-Deno.test("base64: only the one spelling of some bytes is read", () => {
+Deno.test("base64: only the canonical spelling is read", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
     const text = toBase64(bytes);
     assert.equal(text, btoa(String.fromCharCode(...bytes)));

@@ -21,7 +21,7 @@ import vectors from "../vectors/vectors.json" with { type: "json" };
 const first = vectors.envelopes[0]!;
 const PLACE = { user_id: first.user_id, chat_id: first.chat_id, part: "data" as Part };
 
-Deno.test("envelopes: the vectors are what the client writes and reads", async () => {
+Deno.test("envelopes: the client writes and reads the vectors", async () => {
   for (const vector of vectors.envelopes) {
     const { user_id, chat_id, key_id, data_key, padding, nonce, envelope } = vector;
     const place = { user_id, chat_id, part: vector.part as Part };
@@ -36,7 +36,7 @@ Deno.test("envelopes: the vectors are what the client writes and reads", async (
   }
 });
 
-Deno.test("envelopes v1.0: the vectors are read", async () => {
+Deno.test("envelopes v1.0: the client reads the vectors", async () => {
   for (const { password, salt, content, envelope } of vectors.envelopes_v1) {
     const keys = [await deriveV1Key(password, salt)];
     assert.equal(await decryptText(envelope, { ...PLACE, keys }), content);
@@ -44,7 +44,7 @@ Deno.test("envelopes v1.0: the vectors are read", async () => {
   }
 });
 
-Deno.test("envelopes: the vectors of refusals are refused", async () => {
+Deno.test("envelopes: the invalid vectors are refused", async () => {
   for (const { name, user_id, chat_id, part, keys, envelope, code } of vectors.envelopes_refused) {
     const opened = decrypt(envelope, {
       user_id,
@@ -56,7 +56,7 @@ Deno.test("envelopes: the vectors of refusals are refused", async () => {
   }
 });
 
-Deno.test("envelopes: with any bit of the text flipped, none opens", async () => {
+Deno.test("envelopes: no envelope opens with any bit of its text flipped", async () => {
   const keys = [
     await dataKey(first.key_id, first.data_key),
     await deriveV1Key(vectors.envelopes_v1[0]!.password, vectors.envelopes_v1[0]!.salt),
@@ -78,7 +78,7 @@ Deno.test("envelopes: with any bit of the text flipped, none opens", async () =>
   }
 });
 
-Deno.test("envelopes: with any bit of nonce, ciphertext, mac or associated data flipped, none opens", async () => {
+Deno.test("envelopes: no envelope opens with any bit of nonce, ciphertext, mac or associated data flipped", async () => {
   const { key } = await dataKey(first.key_id, first.data_key);
   const sealed = readSealedMembers(JSON.parse(first.envelope))!; // a vector
   const associated = new TextEncoder().encode(first.associated_data);
@@ -93,7 +93,7 @@ Deno.test("envelopes: with any bit of nonce, ciphertext, mac or associated data 
   for (const data of flips(associated)) assert.ok(!await opens(sealed.nonce, join(sealed), data));
 });
 
-Deno.test("envelopes: in any other place, none opens", async () => {
+Deno.test("envelopes: no envelope opens in another place", async () => {
   const segment = vectors.envelopes.find(({ part }) => part === 1)!; // there is one
   const key = await dataKey(segment.key_id, segment.data_key);
   const place = { user_id: segment.user_id, chat_id: segment.chat_id, part: 1 as Part };
@@ -117,7 +117,7 @@ Deno.test("envelopes: in any other place, none opens", async () => {
   }
 });
 
-Deno.test("envelopes: what is encrypted is read again, in its place only", async () => {
+Deno.test("envelopes: an encrypted content can be read in its place, and only there", async () => {
   const keys = [await generateDataKey(), await generateDataKey()];
   const part = fc.oneof(
     fc.constantFrom<Part>("title", "data"),
@@ -149,7 +149,7 @@ Deno.test("envelopes: what is encrypted is read again, in its place only", async
   );
 });
 
-Deno.test("envelopes: UUIDs of either case are one place", async () => {
+Deno.test("envelopes: UUIDs in upper and lower case are the same place", async () => {
   const key = await generateDataKey();
   const upper = {
     user_id: PLACE.user_id.toUpperCase(),
@@ -162,7 +162,7 @@ Deno.test("envelopes: UUIDs of either case are one place", async () => {
   assert.equal(await decryptText(envelope, { ...PLACE, part, keys: [key] }), "Hello");
 });
 
-Deno.test("envelopes: contents of equal padded length cannot be told apart by size, and nonces differ", async () => {
+Deno.test("envelopes: contents of the same padded length have the same size, and nonces differ", async () => {
   const key = await generateDataKey();
   const made = await Promise.all(
     ["", "yes", "no", "a".repeat(63), "a".repeat(63)].map((text) =>
@@ -175,14 +175,14 @@ Deno.test("envelopes: contents of equal padded length cannot be told apart by si
   assert.equal(fromBase64(JSON.parse(bare).ciphertext)!.length, 4);
 });
 
-Deno.test("envelopes: 8 MB of content are read again", async () => {
+Deno.test("envelopes: 8 MB of content can be encrypted and decrypted", async () => {
   const key = await generateDataKey();
   const content = "0123456789abcdef".repeat(500_000);
   const envelope = await encrypt(content, { ...PLACE, key });
   assert.equal(await decryptText(envelope, { ...PLACE, keys: [key] }), content);
 });
 
-Deno.test("envelopes: half a character is refused, and so are bytes that are no text", async () => {
+Deno.test("envelopes: half a character is refused, and so are bytes that are not text", async () => {
   const key = await generateDataKey();
   const half = "👍".slice(0, 1);
   await assert.rejects(encrypt(half, { ...PLACE, key }), coded("not_text"));
@@ -190,7 +190,7 @@ Deno.test("envelopes: half a character is refused, and so are bytes that are no 
   await assert.rejects(decryptText(bytes, { ...PLACE, keys: [key] }), coded("not_text"));
 });
 
-Deno.test("envelopes: what is no content is refused, not encrypted as nothing", async () => {
+Deno.test("envelopes: an invalid content is refused, not encrypted as an empty one", async () => {
   const key = await generateDataKey();
   for (const content of [new ArrayBuffer(3), [1, 2, 3], undefined, null, 7]) {
     await assert.rejects(
@@ -203,12 +203,12 @@ Deno.test("envelopes: what is no content is refused, not encrypted as nothing", 
   assert.deepEqual(await decrypt(envelope, { ...PLACE, keys: [key] }), part);
 });
 
-Deno.test("envelopes: the key that is missing is named", async () => {
+Deno.test("envelopes: the error names the missing key", async () => {
   const opened = decrypt(first.envelope, { ...PLACE, keys: [await generateDataKey()] });
   await assert.rejects(opened, { code: "key_missing", key_id: first.key_id });
 });
 
-Deno.test("envelopes: places that are none are refused", async () => {
+Deno.test("envelopes: invalid places are refused", async () => {
   const key = await generateDataKey();
   const places = [
     { user_id: "me" },
@@ -240,7 +240,7 @@ function* flips(bytes: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
   }
 }
 
-/** The UUIDs that differ in one bit. */
+/** Returns the UUIDs that differ in one bit. */
 function otherIds(id: string): string[] {
   const bytes = fromHex(id.replaceAll("-", ""));
   return Array.from(

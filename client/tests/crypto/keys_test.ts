@@ -57,7 +57,7 @@ Deno.test("keys: a password change and a rotation leave all chats readable", asy
   assert.equal(await decryptText(old, { ...PLACE, keys: [newest, oldest] }), "Before");
 });
 
-Deno.test("keys: WebCrypto keeps the bytes of all but data keys that are to be wrapped", async () => {
+Deno.test("keys: only data keys that are to be wrapped are extractable", async () => {
   const fresh = await generateDataKey();
   const device = await generateDeviceKey();
   const wrapped = await wrap(fresh, { under: device, user_id: USER });
@@ -77,7 +77,7 @@ Deno.test("keys: WebCrypto keeps the bytes of all but data keys that are to be w
   await assert.rejects(wrap(used, { under: device, user_id: USER }), coded("key_not_extractable"));
 });
 
-Deno.test("keys: the same password typed on another keyboard opens", async () => {
+Deno.test("keys: the same password opens when it is typed on another keyboard", async () => {
   const composed = "Caf\u00e9 fin ABC";
   const decomposed = "Cafe\u0301 \ufb01n \uff21\uff22\uff23";
   const key = await generateDataKey();
@@ -88,7 +88,7 @@ Deno.test("keys: the same password typed on another keyboard opens", async () =>
   await assert.rejects(unwrap(made, { under: trimmed, ...place }), coded("decryption_failed"));
 });
 
-Deno.test("keys: v1.0 takes a password as it was typed", async () => {
+Deno.test("keys: v1.0 uses a password exactly as it was typed", async () => {
   const [one, two] = await Promise.all(
     ["Caf\u00e9", "Cafe\u0301"].map((password) => deriveV1Key(password, PARAMETERS.salt)),
   );
@@ -123,7 +123,7 @@ Deno.test("keys: v1.0 takes a password as it was typed", async () => {
   await assert.rejects(crypto.subtle.decrypt({ name: "AES-GCM", iv }, one.key, sealed));
 });
 
-Deno.test("keys: bad passwords and parameters are refused before any work", async () => {
+Deno.test("keys: invalid passwords and parameters are refused before any derivation", async () => {
   const refused = coded("key_parameters_refused");
   for (
     const iterations of [1, 599_999, 10_000_001, 600_000.5, NaN, "600000" as unknown as number]
@@ -143,7 +143,7 @@ Deno.test("keys: bad passwords and parameters are refused before any work", asyn
   await assert.rejects(derivePasswordKey("👍".slice(0, 1)), coded("not_text"));
 });
 
-Deno.test("keys: ids that are none, and secrets of another length, are refused", async () => {
+Deno.test("keys: invalid ids, and secrets of another length, are refused", async () => {
   const key = await generateDataKey();
   const device = await generateDeviceKey();
   const invalid = coded("invalid_argument");

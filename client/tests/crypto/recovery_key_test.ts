@@ -14,7 +14,7 @@ import vectors from "../vectors/vectors.json" with { type: "json" };
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-Deno.test("recovery key: the vectors are written and read, however they are typed", () => {
+Deno.test("recovery key: the client writes and reads the vectors, however they are typed", () => {
   for (const { secret, recovery_key, also_read } of vectors.recovery_keys) {
     assert.equal(formatRecoveryKey(fromHex(secret)), recovery_key);
     for (const typed of [recovery_key, ...also_read]) {
@@ -23,13 +23,13 @@ Deno.test("recovery key: the vectors are written and read, however they are type
   }
 });
 
-Deno.test("recovery key: the vectors of refusals are refused", () => {
+Deno.test("recovery key: the invalid vectors are refused", () => {
   for (const { name, recovery_key, code } of vectors.recovery_keys_refused) {
     assert.throws(() => parseRecoveryKey(recovery_key), coded(code), name);
   }
 });
 
-Deno.test("recovery key: any secret is read again", () => {
+Deno.test("recovery key: any secret can be written and read", () => {
   const secret = fc.uint8Array({ minLength: 32, maxLength: 32 });
   fc.assert(fc.property(secret, (bytes) => {
     assert.deepEqual(parseRecoveryKey(formatRecoveryKey(bytes)), bytes);
@@ -52,7 +52,7 @@ Deno.test("recovery key: every mistyped character is noticed", () => {
   assert.equal(tried, 60 * 34);
 });
 
-Deno.test("recovery key: any two characters that were swapped are noticed", () => {
+Deno.test("recovery key: any two swapped characters are noticed", () => {
   const [key, typed] = keyAndCharacters();
   for (let i = 0; i < typed.length; i++) {
     for (let j = i + 1; j < typed.length; j++) {

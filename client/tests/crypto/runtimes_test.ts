@@ -1,5 +1,5 @@
 /**
- * The cryptography where Deno is not: in Node.js, and with what a web page has.
+ * Runs the cryptography outside Deno: in Node.js, and with only what a web page has.
  */
 
 import assert from "node:assert/strict";

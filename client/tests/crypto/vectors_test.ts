@@ -1,6 +1,6 @@
 /**
- * The committed vectors against a second implementation, which is written from `docs/encryption.md` with node:crypto
- * and shares nothing with the client.
+ * Checks the vectors with a second implementation, written from `docs/encryption.md` with node:crypto. It shares no code
+ * with the client.
  */
 
 import assert from "node:assert/strict";
@@ -67,7 +67,7 @@ function recoveryWrappingKey(secret: Buffer): Buffer {
   return Buffer.from(hkdfSync("sha256", secret, "", "strongroom chat recovery key v2", 32));
 }
 
-Deno.test("vectors: lengths are padded as the formula of Padmé says, to 64 bytes at least", () => {
+Deno.test("vectors: lengths are padded by the Padmé formula, to at least 64 bytes", () => {
   for (const { length, padded } of vectors.padding) {
     const l = Math.max(length, 64);
     const e = 31 - Math.clz32(l);
@@ -85,7 +85,7 @@ Deno.test("vectors: passwords are normalised and derived", () => {
   }
 });
 
-Deno.test("vectors: recovery keys have their secret, checksum and wrapping key", () => {
+Deno.test("vectors: recovery keys have the right secret, checksum and wrapping key", () => {
   for (const { secret, recovery_key, key } of vectors.recovery_keys) {
     assert.match(recovery_key, /^SR[0-9A-Z]{3}(-[0-9A-Z]{5}){11}$/);
     assert.equal(recoverySecret(recovery_key).toString("hex"), secret);
@@ -93,7 +93,7 @@ Deno.test("vectors: recovery keys have their secret, checksum and wrapping key",
   }
 });
 
-Deno.test("vectors: wraps open to their data key, with the associated data that is written", () => {
+Deno.test("vectors: wraps open to their data key, with their associated data", () => {
   for (const vector of vectors.wraps) {
     const { name, user_id, key_id, kind, associated_data } = vector;
     const own: Record<string, string | number> = {};
@@ -115,7 +115,7 @@ Deno.test("vectors: wraps open to their data key, with the associated data that 
   }
 });
 
-Deno.test("vectors: envelopes open to their content, with the associated data that is written", () => {
+Deno.test("vectors: envelopes open to their content, with their associated data", () => {
   for (const vector of vectors.envelopes) {
     const { name, user_id, chat_id, part, key_id, data_key, envelope } = vector;
     const associated = canonical({ v: "2", user_id, chat_id, part, key_id });

@@ -25,7 +25,7 @@ import vectors from "../vectors/vectors.json" with { type: "json" };
 
 const PARAMETERS = { salt: vectors.passwords[0]!.salt, iterations: 600_000 };
 
-Deno.test("wraps: the vectors are what the client writes and reads", async () => {
+Deno.test("wraps: the client writes and reads the vectors", async () => {
   for (const vector of vectors.wraps) {
     const { user_id, key_id, data_key, nonce } = vector;
     const under = await wrappingKey(vector as WrappingSource);
@@ -37,14 +37,14 @@ Deno.test("wraps: the vectors are what the client writes and reads", async () =>
   }
 });
 
-Deno.test("wraps: the vectors of refusals are refused", async () => {
+Deno.test("wraps: the invalid vectors are refused", async () => {
   for (const { name, user_id, key_id, code, wrap: wrapped, ...source } of vectors.wraps_refused) {
     const under = await wrappingKey(source as WrappingSource);
     await assert.rejects(unwrap(wrapped, { under, user_id, key_id }), coded(code), name);
   }
 });
 
-Deno.test("wraps: with any bit of the text flipped, none opens", async () => {
+Deno.test("wraps: no wrap opens with any bit of its text flipped", async () => {
   const { user_id, key_id, wrap: wrapped, ...source } = vectors.wraps[2]!;
   const under = await wrappingKey(source as WrappingSource);
   for (let bit = 0; bit < wrapped.length * 8; bit++) {
@@ -59,7 +59,7 @@ Deno.test("wraps: with any bit of the text flipped, none opens", async () => {
   }
 });
 
-Deno.test("wraps: a key that is wrapped opens with that key, user and epoch only", async () => {
+Deno.test("wraps: a wrap opens only with its wrapping key, user and epoch", async () => {
   const [newer, older] = [await generateDataKey(), await generateDataKey()];
   const device = await generateDeviceKey();
   const wrapping: WrappingKey[] = [
@@ -70,7 +70,7 @@ Deno.test("wraps: a key that is wrapped opens with that key, user and epoch only
     await deriveRecoveryKey(generateRecoveryKey()),
     epochKey(newer),
     { ...epochKey(newer), wrapped_by: crypto.randomUUID() },
-    // One key as what it is not.
+    // The right bytes as another kind of key.
     { kind: "recovery", key: device.key },
     { kind: "password", key: device.key, ...PARAMETERS },
     { kind: "password", key: device.key, ...PARAMETERS, iterations: 600_001 },

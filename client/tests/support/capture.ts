@@ -1,12 +1,12 @@
 /**
- * Sees all that a client sends, and all keys that it has: so that a test can search the one for the other.
+ * Records everything that a client sends, and all keys that it has, so that a test can search the requests for keys.
  *
  * @module
  */
 
 import { toHex } from "./known_keys.ts";
 
-/** A request, as it went out. */
+/** A request as it was sent. */
 export interface CapturedRequest {
   readonly method: string;
   readonly url: string;
@@ -14,7 +14,7 @@ export interface CapturedRequest {
   readonly texts: readonly string[];
 }
 
-/** A `fetch` for supabase-js that keeps what it sends. */
+/** Records requests. */
 export class Capture {
   readonly requests: CapturedRequest[] = [];
 
@@ -28,7 +28,7 @@ export class Capture {
     return await fetch(request);
   };
 
-  /** The requests that have a secret in them, in whatever spelling. */
+  /** Returns the requests that contain a secret, whatever its encoding. */
   find(secret: string | Uint8Array): CapturedRequest[] {
     const spelt = spellings(secret);
     return this.requests.filter(({ texts }) =>
@@ -37,7 +37,7 @@ export class Capture {
   }
 }
 
-/** A secret raw, in hexadecimal, in base64 and base64url wherever it begins in them, and as a list of numbers. */
+/** Encodes a secret: raw, hexadecimal, base64 and base64url at each offset, and as a list of numbers. */
 function spellings(secret: string | Uint8Array): string[] {
   const bytes = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
   const base64 = [0, 1, 2].map((before) => {
@@ -53,12 +53,12 @@ function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Notes the bytes of every key that WebCrypto has while something runs, extractable or not. */
+/** Records the bytes of every key that WebCrypto makes while something runs, extractable or not. */
 export async function watchKeys(run: () => Promise<void>): Promise<Uint8Array[]> {
   const { subtle } = crypto;
   const seen = new Map<string, Uint8Array>();
   const note = (bytes: Uint8Array) => seen.set(toHex(bytes), bytes);
-  // deno-lint-ignore no-explicit-any -- each of the four has arguments of its own
+  // deno-lint-ignore no-explicit-any -- the four methods have different arguments
   type Method = (...args: any[]) => Promise<any>;
   const watched = {
     generateKey: async (algorithm: AesKeyGenParams, extractable: boolean, usages: KeyUsage[]) => {

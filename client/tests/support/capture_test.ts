@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { Capture } from "./capture.ts";
 import { toHex } from "./known_keys.ts";
 
-// Other tests rely on finding nothing: so show that it can find something.
-Deno.test("Capture: a secret that is sent is found, however it is spelt", async () => {
+// Other tests rely on finding nothing, so this one shows that it can find something.
+Deno.test("Capture: a secret in a request is found, whatever its encoding", async () => {
   const key = crypto.getRandomValues(new Uint8Array(32));
   const text = "a secret ü";
   const of = (bytes: Uint8Array) => btoa(String.fromCharCode(...bytes));

@@ -1,5 +1,5 @@
 /**
- * Devices of one user, each with a client of supabase-js and a store of its own.
+ * Devices of one user, each with its own supabase-js client and store.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { signUp, stack, type TestUser } from "../../../supabase/functions/_testi
 import { Chats, type ChatsOptions, type DeviceKey } from "../../mod.ts";
 
 /**
- * A device where a user is signed in.
+ * Makes a device where a user is signed in.
  *
- * @param user who has signed up
+ * @param user the signed-in user
  * @param options of the `Chats`, and the `fetch` that it goes through
  */
 export function device(
@@ -26,7 +26,7 @@ export function device(
   return new Chats(supabase, user.id, options);
 }
 
-/** A new user with two devices whose keys are open, the second of which has a key of its own. */
+/** Makes a new user with two devices whose keys are unlocked. The second device is remembered. */
 export async function newUser(): Promise<NewUser> {
   const user = await signUp();
   const password = "a password for the chats";

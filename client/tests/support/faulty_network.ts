@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Numbers from 0 to 1 that a seed decides (mulberry32). */
+/** Returns a generator of random numbers from 0 to 1 that depend on a seed alone (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -15,7 +15,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** How many of each fault there have been. */
+/** How often each fault has happened. */
 export interface Faults {
   lostRequests: number;
   lostAnswers: number;
@@ -24,7 +24,7 @@ export interface Faults {
   deliveredLate: number;
 }
 
-/** What may happen to a request, and how often. */
+/** The probability of each fault. */
 const SHARES: Record<keyof Faults, number> = {
   lostRequests: 0.07,
   lostAnswers: 0.07,
@@ -33,12 +33,12 @@ const SHARES: Record<keyof Faults, number> = {
   deliveredLate: 0.03,
 };
 
-/** The longest that a request which is delivered twice is on its way, in milliseconds. */
+/** The longest delay of a second delivery, in milliseconds. */
 const LATEST_MS = 300;
 
 /** A network between one device and the server. */
 export class FaultyNetwork {
-  /** Whether there are faults. */
+  /** Whether faults happen. */
   faulty = false;
   readonly faults: Faults = {
     lostRequests: 0,
@@ -50,7 +50,7 @@ export class FaultyNetwork {
   readonly #random: () => number;
   #onTheirWay = new Set<Promise<unknown>>();
 
-  /** @param random decides about faults */
+  /** @param random decides which faults happen */
   constructor(random: () => number) {
     this.#random = random;
   }
@@ -79,7 +79,7 @@ export class FaultyNetwork {
     return await whole(request);
   };
 
-  /** Waits for what is still on its way. */
+  /** Waits for late deliveries. */
   async settled(): Promise<void> {
     await Promise.all(this.#onTheirWay);
   }
@@ -98,7 +98,7 @@ export class FaultyNetwork {
   }
 }
 
-/** An answer with all of its body, which then needs no connection. */
+/** Fetches an answer with its whole body, so that it needs no connection afterwards. */
 async function whole(request: Request): Promise<Response> {
   const response = await fetch(request);
   const { status, headers } = response;

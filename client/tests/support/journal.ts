@@ -1,5 +1,5 @@
 /**
- * What devices were told of their changes, and whether what is there in the end can have come of it.
+ * Records which changes devices asked for and what they were answered, and checks that the final state follows from it.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 
 import type { Chat } from "../../mod.ts";
 
-/** A change that a device has asked for. */
+/** A change that a device asked for. */
 export interface Entry {
   readonly device: number;
   readonly kind: "save" | "append" | "compact" | "rename" | "star" | "delete";
@@ -18,22 +18,22 @@ export interface Entry {
   readonly text?: string;
   readonly star?: boolean;
   /**
-   * What the device was told: the version that it made, that the chat was deleted (by itself), that it was too late, that
-   * there is no such chat (any more), or nothing.
+   * The answer: the new version; "deleted" if this change deleted the chat; "conflict" if another change came first;
+   * "gone" if there is no such chat; "nothing" without an answer.
    */
   outcome: number | "deleted" | "conflict" | "gone" | "nothing";
 }
 
-/** What a chat is, but for its dates. */
+/** A chat without its dates. */
 export type ChatState = Pick<Chat, "title" | "is_starred" | "content" | "segments">;
 
-/** What there is in the end: the version and state of each chat. */
+/** The version and state of each chat at the end. */
 export type FinalState = Record<string, ChatState & { version: number }>;
 
-/** A journal of all devices. */
+/** The journal of all devices. */
 export class Journal {
   readonly entries: Entry[] = [];
-  /** What any device has seen of a chat in a version. */
+  /** Each version of each chat, as the first device saw it. */
   readonly #seen = new Map<string, { state: string; device: number }>();
 
   /** Begins an entry. */
@@ -43,7 +43,7 @@ export class Journal {
     return begun;
   }
 
-  /** Notes what a device has read: a version of a chat is one thing, whoever reads it. */
+  /** Notes what a device has read: all devices must see the same in one version. */
   saw(device: number, chat: Chat): void {
     const key = `${chat.id} version ${chat.version}`;
     const state = JSON.stringify(stateOf(chat));
@@ -52,7 +52,7 @@ export class Journal {
     this.#seen.set(key, { state, device });
   }
 
-  /** Makes sure that nothing that was acknowledged is lost, and that nothing came of what was not. */
+  /** Checks that no acknowledged change is lost and that nothing else has changed. */
   check(end: FinalState): void {
     const chats = Map.groupBy(this.entries, ({ chat_id }) => chat_id);
     for (const id of Object.keys(end)) assert.ok(chats.has(id), `Nobody has made chat ${id}`);
@@ -80,7 +80,7 @@ export class Journal {
     this.#checkHistory(id, entries, acknowledged, end);
   }
 
-  /** Each version was made by one change: the acknowledged one, or one whose device was told nothing. */
+  /** Checks that each version was made by one change: the acknowledged one, or one without an answer. */
   #checkHistory(
     id: string,
     entries: Entry[],
@@ -113,7 +113,7 @@ export class Journal {
   }
 }
 
-/** What a chat is, but for its dates. */
+/** Returns a chat without its dates. */
 export function stateOf({ title, is_starred, content, segments }: ChatState): ChatState {
   return { title, is_starred, content, segments };
 }

@@ -14,27 +14,27 @@ import {
   type WrappingKey,
 } from "../../crypto/mod.ts";
 
-/** Bytes of hexadecimal digits. */
+/** Reads hexadecimal digits. */
 export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(hex.match(/../g) ?? [], (digits) => parseInt(digits, 16));
 }
 
-/** Hexadecimal digits of bytes. */
+/** Writes bytes as hexadecimal digits. */
 export function toHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Bytes that count up from a first one. */
+/** Returns bytes that count up from a first one. */
 export function counting(first: number, length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, i) => (first + i) & 255);
 }
 
-/** The bytes of a key of AES that is extractable. */
+/** Exports an extractable AES key as hexadecimal digits. */
 export async function bytesOf(key: CryptoKey): Promise<string> {
   return toHex(new Uint8Array(await crypto.subtle.exportKey("raw", key)));
 }
 
-/** A data key of known bytes. */
+/** Makes a data key from known bytes. */
 export async function dataKey(
   key_id: string,
   hex: string,
@@ -50,7 +50,7 @@ export async function dataKey(
   return { key_id, key };
 }
 
-/** What a wrapping key is made of. */
+/** What a wrapping key is derived from. */
 export type WrappingSource =
   | { kind: "password"; password: string; salt: string; iterations: number }
   | { kind: "recovery"; recovery_key: string }
@@ -59,7 +59,7 @@ export type WrappingSource =
 
 const derived = new Map<string, Promise<WrappingKey>>();
 
-/** The wrapping key of a source; a password's is derived once. */
+/** Derives a wrapping key, once for each source. */
 export function wrappingKey(source: WrappingSource): Promise<WrappingKey> {
   const name = JSON.stringify(source);
   if (!derived.has(name)) derived.set(name, derive(source));

@@ -1,5 +1,5 @@
 /**
- * The one thing of Deno's that the tests of the cryptography use.
+ * The only Deno API that the tests of the cryptography use, for Node.js.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The tests of the cryptography for `node --test`, once they are bundled: `runtimes_test.ts` does that.
+ * The tests of the cryptography for `node --test`. `runtimes_test.ts` bundles them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A page that encrypts: bundled as a script and run by `runtimes_test.ts` where there is nothing but what a page has.
+ * A page that encrypts. `runtimes_test.ts` bundles it as a script and runs it with only what a web page has.
  *
  * @module
  */

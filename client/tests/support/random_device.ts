@@ -1,5 +1,5 @@
 /**
- * A device that does things at random, and notes what it is told.
+ * A device that does random things and notes the answers.
  *
  * @module
  */
@@ -23,13 +23,13 @@ import type { Entry, Journal } from "./journal.ts";
 /** Fewer chats make more conflicts. */
 const MOST_CHATS = 8;
 
-/** The share of changes without an answer that a device forgets, as one does that is switched off. */
+/** The share of unanswered changes that a device forgets, as if it had been switched off. */
 const FORGOTTEN = 0.3;
 
-/** How soon a change without an answer is repeated: many are so late that the chat is another by then. */
+/** The chance in each step to repeat an unanswered change. It is low, so that the chat has often changed by then. */
 const REPEATED = 0.1;
 
-/** What a device does, and how often. */
+/** What a device does, and the weight of each action. */
 const ACTIONS = {
   sync: 20,
   open: 15,
@@ -46,7 +46,7 @@ const ACTIONS = {
 
 type Action = keyof typeof ACTIONS;
 
-/** A change that had no answer. */
+/** An unanswered change. */
 interface Pending {
   entry: Entry;
   repeat: () => Promise<unknown>;
@@ -62,7 +62,7 @@ export class RandomDevice {
   readonly #random: () => number;
   readonly #journal: Journal;
   readonly #store = new MemoryStore();
-  /** What the app has in its hands, however old. */
+  /** The chats that the app holds, however old. */
   readonly #held = new Map<string, Chat>();
   #pending: Pending[] = [];
   #key: DeviceKey | undefined;
@@ -77,7 +77,7 @@ export class RandomDevice {
     this.chats = this.#start();
   }
 
-  /** Opens the keys by the key of the device. */
+  /** Unlocks the keys with the device's key. */
   async unlock(key: DeviceKey): Promise<void> {
     await this.chats.keys.unlock({ device: key });
     this.#key = key;
@@ -91,7 +91,7 @@ export class RandomDevice {
     await Promise.all([this.#do(action), ...other === "restart" ? [] : [this.#do(other)]]);
   }
 
-  /** Repeats what had no answer. */
+  /** Repeats all unanswered changes. */
   async finish(): Promise<void> {
     for (const pending of this.#pending.splice(0)) await this.#repeat(pending);
     assert.deepEqual(this.#pending, []);
@@ -161,7 +161,7 @@ export class RandomDevice {
     });
   }
 
-  /** Makes a change, and notes what the device is told of it. */
+  /** Makes a change and notes the answer. */
   async #told(
     kind: Entry["kind"],
     chat: ChatVersion,
@@ -198,7 +198,7 @@ export class RandomDevice {
     }
   }
 
-  /** Reads something; without a network the app does without. */
+  /** Reads something, and ignores a failing network. */
   async #read(read: () => Promise<unknown>): Promise<void> {
     try {
       await read();
@@ -207,7 +207,7 @@ export class RandomDevice {
     }
   }
 
-  /** The program ends, and what was not answered is forgotten; the store and the device's key are still there. */
+  /** Restarts the program: unanswered changes are forgotten, the store and the device's key remain. */
   async #restart(): Promise<void> {
     this.#pending = [];
     this.#held.clear();

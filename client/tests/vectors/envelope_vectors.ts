@@ -16,7 +16,7 @@ const CHAT = "c4a70000-0000-4000-8000-00000000000a";
 const OTHER_CHAT = "c4a70000-0000-4000-8000-00000000000b";
 const ATTACHMENT = "attachment/a77ac000-0000-4000-8000-000000000001";
 
-/** Envelopes of every part, v1.0 too, and those that do not open. */
+/** Envelopes of every part and of v1.0, and invalid ones. */
 export async function envelopeVectors() {
   const envelopes = await Promise.all(ENVELOPES.map(envelopeVector));
   return {
@@ -114,7 +114,7 @@ async function v1Vector(content: string, i: number) {
   };
 }
 
-/** A ciphertext of anything, for what no client writes. */
+/** Encrypts anything, for envelopes that no client writes. */
 async function seal(key: CryptoKey, nonce: Bytes, plaintext: Bytes, associated?: Bytes) {
   const sealed = await crypto.subtle.encrypt(gcm(nonce, associated), key, plaintext);
   return sealedMembers(split(nonce, sealed));

@@ -31,7 +31,7 @@ import {
 const DEVICE = "de71ce00-0000-4000-8000-000000000001";
 const STRANGE_ID = "0ddba110-0000-4000-8000-000000000001";
 
-/** What passwords and recovery keys derive to, wraps of every kind, and what is refused. */
+/** Keys from passwords and recovery keys, wraps of every kind, and invalid ones. */
 export async function keyVectors() {
   const wraps = await Promise.all(WRAPS.map(wrapVector));
   return {

@@ -3,7 +3,7 @@
  *
  *     deno run -A client/tests/vectors/make_vectors.ts
  *
- * They change only when the format does: other clients rely on them.
+ * They change only with the format: other clients rely on them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { padmeLength } from "../../crypto/mod.ts";
 
 const LENGTHS = [1, 2, 63, 64, 65, 72, 73, 100, 200, 1000, 1024, 1025, 65_537, 1_000_000];
 
-/** The text of the file, the same each time. */
+/** Returns the text of the file, which is the same each time. */
 export async function makeVectors(): Promise<string> {
   const vectors = {
     about: "Test vectors of docs/encryption.md, which explains them",
@@ -22,7 +22,7 @@ export async function makeVectors(): Promise<string> {
     ...await keyVectors(),
     ...await envelopeVectors(),
   };
-  // ASCII alone, so that no editor composes a character that is meant not to be.
+  // ASCII only: an editor could compose characters that are meant to be decomposed.
   return JSON.stringify(vectors, null, 2).replace(
     /[^\0-\x7f]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,

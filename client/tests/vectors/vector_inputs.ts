@@ -1,5 +1,5 @@
 /**
- * What the test vectors are made from.
+ * The inputs of the test vectors.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { counting, toHex } from "../support/known_keys.ts";
 /** The user of all vectors. */
 export const USER = "0c1d2e3f-0000-4000-8000-000000000001";
 
-/** A user whose the vectors are not. */
+/** Another user, whose vectors these are not. */
 export const OTHER_USER = "0c1d2e3f-0000-4000-8000-000000000002";
 
 /** An epoch of the vectors. */
@@ -31,19 +31,19 @@ export const NEW: Epoch = {
   data_key: hex(0x20, 32),
 };
 
-/** Hexadecimal digits of bytes that count up from a first one. */
+/** Returns the hexadecimal digits of bytes that count up from a first one. */
 export function hex(first: number, length: number): string {
   return toHex(counting(first, length));
 }
 
-/** Base64 of the same bytes with the first bit flipped. */
+/** Flips the first bit of base64 bytes. */
 export function flipFirstBit(base64: string): string {
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   bytes[0]! ^= 0x80; // none is empty
   return toBase64(bytes);
 }
 
-/** As the client derives a key from a password, but one that shows its bytes. */
+/** Derives a key from a password as the client does, but an extractable one. */
 export async function pbkdf2(
   password: string,
   salt: string,

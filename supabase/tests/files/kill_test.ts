@@ -5,7 +5,7 @@ import postgres from "postgres";
 import { noteProcesses, withCheckout } from "../../../stack/checkout_testing.ts";
 import { freePort } from "../../../stack/ports.ts";
 import type { Database } from "../../functions/_shared/database.types.ts";
-import { removeQueuedObjects } from "../../functions/_shared/storage_removal.ts";
+import { removeQueuedObjects } from "../../functions/_storage/removals.ts";
 import { type Answer, invoke, test, until } from "../../functions/_testing/testing.ts";
 import { GIF, PNG } from "../../functions/files/files_testing.ts";
 

@@ -64,7 +64,9 @@ export async function readJson<T extends z.ZodMiniType>(
   c: Context,
   schema: T,
 ): Promise<z.infer<T>> {
-  return check(schema, parseJson(await readText(c)));
+  const text = await readText(c);
+  // A byte order mark is not JSON, but a client's library may write one (RFC 8259, 8.1).
+  return check(schema, parseJson(text.replace(/^\uFEFF/, "")));
 }
 
 /**
@@ -90,7 +92,7 @@ export async function readText(c: Context): Promise<string> {
  */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\uFEFF/, ""));
+    return JSON.parse(text);
   } catch (cause) {
     throw invalidJson(cause);
   }

@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { id, time } from "../_shared/schema.ts";
+import { id, pageSize, time } from "../_shared/schema.ts";
 
 /** Credits and quantities: the largest that one entry may have. */
 const LARGEST = 1_000_000_000;
@@ -163,7 +163,7 @@ export const UserBalanceQuery = z.strictObject({ team_id: z.optional(id) });
 const statement = {
   month: z.string().check(z.regex(/^[2-9]\d{3}-(0[1-9]|1[0-2])$/)),
   after: z.optional(z.string().check(z.regex(/^\d{1,15}$/))),
-  limit: z.optional(z.string().check(z.regex(/^([1-9]\d{0,2}|1000)$/))),
+  limit: z.optional(pageSize),
 };
 
 /** `GET /credits/statement` by a signed-in user. */

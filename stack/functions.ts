@@ -65,7 +65,6 @@ interface Host {
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
   const environment = {
     ...platformEnvironment(options),
-    ...LOCAL_WEBHOOK_SECRETS,
     ...await readSecrets(options.dir),
   };
   let host: Host | undefined;
@@ -226,10 +225,14 @@ function denoEnvironment(wanted: RegExp): Record<string, string> {
   );
 }
 
-/** The project's own secrets for local functions, from the file that the Supabase CLI reads too. */
-async function readSecrets(dir: string): Promise<Record<string, string>> {
+/**
+ * The secrets of local functions: those of webhooks, and the project's own, from the file that the Supabase CLI reads too.
+ *
+ * @param dir Folder of the edge functions.
+ */
+export async function readSecrets(dir: string): Promise<Record<string, string>> {
   const text = await Deno.readTextFile(`${dir}/.env`).catch(() => "");
-  return parseEnv(text) as Record<string, string>;
+  return { ...LOCAL_WEBHOOK_SECRETS, ...parseEnv(text) as Record<string, string> };
 }
 
 function watchSources(

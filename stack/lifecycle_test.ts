@@ -1,8 +1,33 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 
-import { test, until } from "../supabase/functions/_testing/testing.ts";
-import { countPrices, processesOf, signIn, signUp, withCheckout } from "./checkout_testing.ts";
+import {
+  type Checkout,
+  processesOf,
+  withCheckout,
+} from "../supabase/functions/_testing/checkout.ts";
+import * as testing from "../supabase/functions/_testing/testing.ts";
+
+const { test, until } = testing;
+
+/** Signs a user up on the stack of a checkout, and returns the address. */
+async function signUp(checkout: Checkout): Promise<string> {
+  return (await testing.signUp(await checkout.stack())).email;
+}
+
+/** Signs in who has signed up. */
+async function signIn(checkout: Checkout, email: string): Promise<void> {
+  const { error } = await testing.anonymousClient(await checkout.stack()).auth
+    .signInWithPassword({ email, password: testing.PASSWORD });
+  if (error) throw error;
+}
+
+/** How many prices the seed has left. */
+async function countPrices(checkout: Checkout): Promise<number> {
+  const { count } = await testing.serviceClient(await checkout.stack())
+    .from("credit_prices").select("*", { count: "exact", head: true });
+  return count ?? 0;
+}
 
 test("Ctrl-C stops the stack, leaves no process and no lock, and the data is there again", async () => {
   await withCheckout(async (checkout) => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Functions, FUNCTIONS_DIR, startFunctions } from "./functions.ts";
+import { type Functions, FUNCTIONS_DIR, readSecrets, startFunctions } from "./functions.ts";
 import { serveGateway } from "./gateway.ts";
 import { readKeys, type StackKeys } from "./keys.ts";
 import { startLite } from "./lite.ts";
@@ -32,7 +32,7 @@ export interface Stack {
   readonly keys: StackKeys;
   readonly postgres: Postgres;
   readonly functions: Functions;
-  /** What a client needs, as in the env file. */
+  /** What a client needs, as in the env file, and the secrets of the functions. */
   readonly environment: Record<string, string>;
   /** Stops all of it, last started first. */
   stop(): Promise<void>;
@@ -116,7 +116,15 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
 
     const environment = toEnvironment(apiUrl, access, keys);
     await writeEnvironment(options.dir, environment);
-    return { apiUrl, access, keys, postgres, functions, environment, stop };
+    return {
+      apiUrl,
+      access,
+      keys,
+      postgres,
+      functions,
+      environment: { ...await readSecrets(FUNCTIONS_DIR), ...environment },
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -157,6 +165,8 @@ function toEnvironment(
     SUPABASE_SECRET_KEY: keys.secretKeys.default,
     SUPABASE_CRON_KEY: keys.secretKeys.cron,
     SUPABASE_DB_URL: databaseUrl(access, "postgres"),
+    SUPABASE_ADMIN_DB_URL: databaseUrl(access, "supabase_admin"),
+    SUPABASE_JWT_SECRET: keys.jwtSecret,
   };
 }
 

@@ -12,6 +12,9 @@ import {
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
 
+import { IDEMPOTENCY_KEY } from "../_shared/request.ts";
+import { id, time } from "../_shared/schema.ts";
+
 /** A route of a function, described. */
 export interface RouteDescription {
   method: "get" | "post" | "put" | "patch" | "delete";
@@ -64,10 +67,14 @@ const BODY_PROBLEMS: Record<number, string[]> = {
   422: ["invalid_request"],
 };
 
+// Written once, among the components: a function carries its document.
+z.globalRegistry.add(id, { id: "Id" });
+z.globalRegistry.add(time, { id: "Time" });
+
 const SECURITY = { user: { userToken: [] }, secret: { secretKey: [] } };
 
 const IdempotencyKey = z.object({
-  "Idempotency-Key": z.optional(z.string().check(z.regex(/^[\x21-\x7e]{1,255}$/))),
+  "Idempotency-Key": z.optional(z.string().check(z.regex(IDEMPOTENCY_KEY))),
 });
 
 /** The OpenAPI 3.1 document of a function. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { logLine } from "./log.ts";
+
 /** What the platform's runtime has, and plain Deno has not. */
 declare const EdgeRuntime: { waitUntil(work: Promise<unknown>): void } | undefined;
 
@@ -15,7 +17,7 @@ declare const EdgeRuntime: { waitUntil(work: Promise<unknown>): void } | undefin
  */
 export function afterResponse(work: Promise<unknown>): void {
   const logged = work.catch((error) =>
-    console.error(JSON.stringify({ level: "error", message: `After the response: ${error}` }))
+    logLine("error", { message: `After the response: ${error}` })
   );
   if (typeof EdgeRuntime !== "undefined") EdgeRuntime.waitUntil(logged);
 }

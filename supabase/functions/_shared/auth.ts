@@ -15,6 +15,7 @@ import { withSupabase } from "@supabase/server/adapters/hono";
 
 import type { Database } from "./database.types.ts";
 import { Problem } from "./problem.ts";
+import { DATABASE_TIMEOUT_MS } from "./rpc.ts";
 
 /** Variables of a request that has been authenticated. */
 export interface AuthenticatedEnv {
@@ -26,9 +27,6 @@ const SIGNED_IN = "authenticated";
 
 /** The form of the ids of Supabase Auth. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-/** Milliseconds that a call to the database may take: above PostgreSQL's own limit of 8 s, which answers better. */
-const DATABASE_TIMEOUT_MS = 10_000;
 
 /**
  * Middleware that lets a request pass when it carries one of the given credentials.

@@ -12,6 +12,9 @@ import type { PostgrestError } from "@supabase/supabase-js";
 
 import { Problem } from "./problem.ts";
 
+/** Milliseconds that a call to the database may take: above PostgreSQL's own limit of 8 s, which answers better. */
+export const DATABASE_TIMEOUT_MS = 10_000;
+
 /** What supabase-js answers to a query or a call. */
 export interface DatabaseAnswer<T> {
   data: T;
@@ -75,6 +78,15 @@ export function defined<T extends Record<string, unknown>>(args: T): Defined<T> 
 export type Defined<T> =
   & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
+
+/**
+ * An argument that SQL takes as null too. The generated types say of no argument that it can be null.
+ *
+ * @param value The argument.
+ */
+export function nullable<T>(value: T): NonNullable<T> {
+  return value as NonNullable<T>;
+}
 
 /** SQLSTATEs that a caller's input or timing can cause, by code or by class (first two characters). */
 const KNOWN_STATES: Record<string, [status: number, code: string, detail: string]> = {

@@ -22,7 +22,12 @@ export interface TestStack {
   publishableKey: string;
   secretKey: string;
   cronKey: string;
+  /** The database as `postgres`, as migrations run. */
   dbUrl: string;
+  /** The database as its superuser. */
+  adminDbUrl: string;
+  /** What session tokens are signed with. */
+  jwtSecret: string;
   /** Folder of the stack: keys, logs. */
   dir: string;
 }
@@ -35,15 +40,28 @@ export interface TestUser {
   client: SupabaseClient<Database>;
 }
 
+/**
+ * A stack, from what it says of itself.
+ *
+ * @param environment The variables of its env file.
+ * @param dir Its folder.
+ */
+export function stackOf(environment: Record<string, string | undefined>, dir: string): TestStack {
+  const variable = (name: string) => required(name, environment);
+  return {
+    url: variable("SUPABASE_URL"),
+    publishableKey: variable("SUPABASE_PUBLISHABLE_KEY"),
+    secretKey: variable("SUPABASE_SECRET_KEY"),
+    cronKey: variable("SUPABASE_CRON_KEY"),
+    dbUrl: variable("SUPABASE_DB_URL"),
+    adminDbUrl: variable("SUPABASE_ADMIN_DB_URL"),
+    jwtSecret: variable("SUPABASE_JWT_SECRET"),
+    dir,
+  };
+}
+
 /** The stack of this run. */
-export const stack: TestStack = {
-  url: required("SUPABASE_URL"),
-  publishableKey: required("SUPABASE_PUBLISHABLE_KEY"),
-  secretKey: required("SUPABASE_SECRET_KEY"),
-  cronKey: required("SUPABASE_CRON_KEY"),
-  dbUrl: required("SUPABASE_DB_URL"),
-  dir: required("STACK_TEST_DIR"),
-};
+export const stack: TestStack = stackOf(Deno.env.toObject(), required("STACK_TEST_DIR"));
 
 /** Where the edge functions are. */
 export const functionsUrl = `${stack.url}/functions/v1`;
@@ -76,13 +94,13 @@ export function test(name: string, run: () => Promise<void> | void): void {
 }
 
 /** A supabase-js client with the publishable key and no user, as in a browser before signing in. */
-export function anonymousClient(): SupabaseClient<Database> {
-  return createClient<Database>(stack.url, stack.publishableKey, clientOptions);
+export function anonymousClient(of: TestStack = stack): SupabaseClient<Database> {
+  return createClient<Database>(of.url, of.publishableKey, clientOptions);
 }
 
 /** A supabase-js client with the secret key, as on a server. */
-export function serviceClient(): SupabaseClient<Database> {
-  return createClient<Database>(stack.url, stack.secretKey, clientOptions);
+export function serviceClient(of: TestStack = stack): SupabaseClient<Database> {
+  return createClient<Database>(of.url, of.secretKey, clientOptions);
 }
 
 /** A supabase-js client with the secret key named `cron`, as the scheduler has it. */
@@ -90,11 +108,14 @@ export function cronClient(): SupabaseClient<Database> {
   return createClient<Database>(stack.url, stack.cronKey, clientOptions);
 }
 
+/** The password of every user. */
+export const PASSWORD = "correct horse battery";
+
 /** Signs a new user up through the Auth API. */
-export async function signUp(): Promise<TestUser> {
-  const client = anonymousClient();
+export async function signUp(of: TestStack = stack): Promise<TestUser> {
+  const client = anonymousClient(of);
   const email = `${crypto.randomUUID()}@example.com`;
-  const { data, error } = await client.auth.signUp({ email, password: "correct horse battery" });
+  const { data, error } = await client.auth.signUp({ email, password: PASSWORD });
   if (error) throw error;
   const { user, session } = data;
   if (!user || !session) throw new Error("Sign-up gave no session");
@@ -187,8 +208,11 @@ const clientOptions = {
   auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
 };
 
-function required(name: string): string {
-  const value = Deno.env.get(name);
+function required(
+  name: string,
+  environment: Record<string, string | undefined> = Deno.env.toObject(),
+): string {
+  const value = environment[name];
   if (value === undefined) {
     throw new Error(
       `${name} is not set: these tests run on a stack. Start them with: deno task test`,

@@ -8,11 +8,11 @@
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate, userId } from "../_shared/auth.ts";
-import type { Database, Json } from "../_shared/database.types.ts";
+import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
 import { call, defined, unwrap } from "../_shared/rpc.ts";
-import { startUpload } from "../_shared/uploads.ts";
+import { startUpload } from "../_storage/uploads.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -37,9 +37,8 @@ for (
   app.on(method, path, authenticate("user"), async (c) => {
     const { supabaseAdmin } = c.var.supabaseContext;
     const idempotency_key = readIdempotencyKey(c);
-    const { wraps, ...keys } = await readJson(c, schema.Keys);
     const user_id = userId(c.var.supabaseContext);
-    const args = defined({ ...keys, user_id, wraps: wraps as Json, idempotency_key });
+    const args = defined({ ...await readJson(c, schema.Keys), user_id, idempotency_key });
     return answer(c, await call(() => supabaseAdmin.rpc(name, args)));
   });
 }

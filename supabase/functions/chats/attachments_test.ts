@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { removeQueuedObjects } from "../_shared/storage_removal.ts";
+import { removeQueuedObjects } from "../_storage/removals.ts";
 import { envelope } from "../_testing/envelope.ts";
 import {
   type Answer,

@@ -7,17 +7,15 @@
 import * as z from "zod/mini";
 
 import { describeFunction } from "../_openapi/document.ts";
+import { id, time } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
-const { id, envelope } = schema;
-z.globalRegistry.add(id, { id: "Id" });
+const { envelope } = schema;
 z.globalRegistry.add(envelope, {
   id: "Envelope",
   description:
     'The text of `{"v": "2", "key_id", "nonce", "ciphertext", "mac"}`: docs/encryption.md',
 });
-const time = z.iso.datetime({ offset: true });
-z.globalRegistry.add(time, { id: "Time" });
 
 const state = {
   id,

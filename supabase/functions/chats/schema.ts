@@ -7,8 +7,7 @@
 
 import * as z from "zod/mini";
 
-/** Id of a chat, a key or a device. */
-export const id = z.guid();
+import { id, json } from "../_shared/schema.ts";
 
 /** How often something was saved; 0 is before the first time. */
 const version = z.int().check(z.minimum(0));
@@ -62,7 +61,7 @@ export const DeleteQuery = z.strictObject({ expected_version: z.optional(digits)
 export const Keys = z.strictObject({
   expected_version: count,
   key_id: id,
-  wraps: z.array(z.looseObject({})),
+  wraps: z.array(z.catchall(z.object({}), json)),
 });
 
 /** The path of a chat. */

@@ -14,7 +14,7 @@ import type { Database } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
 import { Problem } from "../_shared/problem.ts";
 import { call } from "../_shared/rpc.ts";
-import { type Removed, removeQueuedObjects } from "../_shared/storage_removal.ts";
+import { type Removed, removeQueuedObjects } from "../_storage/removals.ts";
 
 type Client = SupabaseClient<Database>;
 

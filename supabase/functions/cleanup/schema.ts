@@ -6,6 +6,8 @@
 
 import * as z from "zod/mini";
 
+import { pageSize } from "../_shared/schema.ts";
+
 /** Seconds that a request works for unless it says: pg_net waits for it, and the platform ends it after 150. */
 export const DEFAULT_SECONDS = 25;
 
@@ -22,5 +24,5 @@ export const Cleanup = z.strictObject({
 export const RunsQuery = z.strictObject({
   job: z.optional(job),
   before: z.optional(z.string().check(z.regex(/^[1-9]\d{0,15}$/))),
-  limit: z.optional(z.string().check(z.regex(/^([1-9]\d{0,2}|1000)$/))),
+  limit: z.optional(pageSize),
 });

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { addMessageRoutes, MAX_BODY_BYTES } from "../_messages/routes.ts";
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate } from "../_shared/auth.ts";
-import { addMessageRoutes, MAX_BODY_BYTES, readFor } from "../_shared/messages.ts";
-import { readIdempotencyKey } from "../_shared/request.ts";
+import { readFor, readIdempotencyKey } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
 
@@ -28,5 +28,5 @@ app.post("/", authenticate(["user", "secret"]), async (c) => {
     schema.ServiceConversation,
   );
   const args = defined({ ...body, conversation_id, idempotency_key });
-  return answer(c, await call(() => supabaseAdmin.rpc("start_conversation", args as never)), 201);
+  return answer(c, await call(() => supabaseAdmin.rpc("start_conversation", args)), 201);
 });

@@ -6,9 +6,9 @@
 
 import * as z from "zod/mini";
 
+import { describeMessageRoutes, Message } from "../_messages/openapi.ts";
 import { describeFunction } from "../_openapi/document.ts";
-import { id } from "../_shared/message_schema.ts";
-import { describeMessageRoutes, Message } from "../_shared/messages_openapi.ts";
+import { id } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
 const Started = z.object({

@@ -6,7 +6,8 @@
 
 import * as z from "zod/mini";
 
-import { id, UserMessage } from "../_shared/message_schema.ts";
+import { UserMessage } from "../_messages/schema.ts";
+import { id } from "../_shared/schema.ts";
 
 const conversation = {
   id: z.optional(id),

@@ -6,10 +6,16 @@
 
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
-import { authenticate, userId } from "../_shared/auth.ts";
+import { authenticate } from "../_shared/auth.ts";
 import { Problem } from "../_shared/problem.ts";
-import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
-import { call, defined, unwrap } from "../_shared/rpc.ts";
+import {
+  readFor,
+  readIdempotencyKey,
+  readJson,
+  readPath,
+  readQueryFor,
+} from "../_shared/request.ts";
+import { call, defined, nullable, unwrap } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
 import { answerStatement } from "./statement.ts";
 
@@ -19,12 +25,13 @@ const openapi = () => import("./openapi.json", { with: { type: "json" } });
 export const app = createApp("credits", openapi);
 
 app.get("/", authenticate(["user", "secret"]), async (c) => {
-  const { authMode, supabase, supabaseAdmin } = c.var.supabaseContext;
-  const isUser = authMode === "user";
-  const { user_id = "", team_id } = isUser
-    ? { user_id: userId(c.var.supabaseContext), ...readQuery(c, schema.UserBalanceQuery) }
-    : readQuery(c, schema.ServiceBalanceQuery);
-  const client = isUser ? supabase : supabaseAdmin;
+  const { supabase, supabaseAdmin } = c.var.supabaseContext;
+  const { user_id = "", team_id, actor } = readQueryFor(
+    c,
+    schema.UserBalanceQuery,
+    schema.ServiceBalanceQuery,
+  );
+  const client = actor === "user" ? supabase : supabaseAdmin;
   const [credits] = team_id === undefined
     ? unwrap(await client.from("user_credits").select().eq("user_id", user_id))
     : unwrap(await client.from("team_credits").select().eq("team_id", team_id));
@@ -36,23 +43,15 @@ app.get("/", authenticate(["user", "secret"]), async (c) => {
 });
 
 app.post("/quote", authenticate(["user", "secret"]), async (c) => {
-  const { authMode, supabaseAdmin } = c.var.supabaseContext;
-  const request = authMode === "user"
-    ? { ...await readJson(c, schema.UserQuote), user_id: userId(c.var.supabaseContext) }
-    : await readJson(c, schema.ServiceQuote);
-  return c.json(await call(() => supabaseAdmin.rpc("quote_credits", defined(request))));
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const { actor: _, ...quote } = await readFor(c, schema.UserQuote, schema.ServiceQuote);
+  return c.json(await call(() => supabaseAdmin.rpc("quote_credits", defined(quote))));
 });
 
 app.post("/deduct", authenticate(["user", "secret"]), async (c) => {
-  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
-  const charge = authMode === "user"
-    ? {
-      ...await readJson(c, schema.UserDeduction),
-      user_id: userId(c.var.supabaseContext),
-      actor: "user",
-    }
-    : { ...await readJson(c, schema.ServiceDeduction), actor: "service" };
+  const charge = await readFor(c, schema.UserDeduction, schema.ServiceDeduction);
   const args = defined({ ...charge, idempotency_key });
   return answer(c, await call(() => supabaseAdmin.rpc("deduct_credits", args)));
 });
@@ -111,28 +110,15 @@ app.put("/overdraft", authenticate("secret"), async (c) => {
 });
 
 app.put("/alert", authenticate(["user", "secret"]), async (c) => {
-  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
-  const { threshold, ...account } = authMode === "user"
-    ? {
-      ...await readJson(c, schema.UserAlert),
-      user_id: userId(c.var.supabaseContext),
-      actor: "user",
-    }
-    : await readJson(c, schema.ServiceAlert);
-  // The generated types know of no argument that is null: null turns the alert off.
-  const args = { ...defined({ ...account, idempotency_key }), threshold: threshold as number };
+  const alert = await readFor(c, schema.UserAlert, schema.ServiceAlert);
+  const args = defined({ ...alert, threshold: nullable(alert.threshold), idempotency_key });
   return answer(c, await call(() => supabaseAdmin.rpc("set_credit_alert", args)));
 });
 
 app.get("/statement", authenticate(["user", "secret"]), (c) => {
-  const { authMode, supabaseAdmin } = c.var.supabaseContext;
-  const request = authMode === "user"
-    ? {
-      ...readQuery(c, schema.UserStatementQuery),
-      user_id: userId(c.var.supabaseContext),
-      actor: "user",
-    }
-    : readQuery(c, schema.ServiceStatementQuery);
-  return answerStatement(c, supabaseAdmin, request);
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const query = readQueryFor(c, schema.UserStatementQuery, schema.ServiceStatementQuery);
+  return answerStatement(c, supabaseAdmin, query);
 });

@@ -7,122 +7,13 @@
 import * as z from "zod/mini";
 
 import { describeFunction } from "../_openapi/document.ts";
+import { id } from "../_shared/schema.ts";
+import { Balance, Entry, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";
 import * as schema from "./schema.ts";
 
-const { id, time } = schema;
 // Written once, among the components: the function carries its document.
-z.globalRegistry.add(id, { id: "Id" });
-z.globalRegistry.add(time, { id: "Time" });
 z.globalRegistry.add(schema.quantity, { id: "Quantity" });
 z.globalRegistry.add(schema.items, { id: "Items" });
-
-const Balance = z.object({
-  user_id: z.optional(id),
-  team_id: z.optional(id),
-  account_id: id,
-  balance: z.number(),
-  held: z.number(),
-  available: z.number(),
-  overdraft_limit: z.number(),
-  updated_at: time,
-});
-
-const PricedItem = z.object({
-  sku: z.string(),
-  unit: z.string(),
-  quantity: z.number(),
-  unit_price: z.number(),
-  amount: z.number(),
-});
-
-const Quote = z.object({
-  items: z.array(PricedItem),
-  total: z.number(),
-  available: z.number(),
-  member_available: z.nullable(z.number()),
-  affordable: z.boolean(),
-});
-
-const entry = {
-  entry_no: z.int(),
-  kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay"]),
-  amount: z.number(),
-  balance_after: z.number(),
-  sku: z.nullable(z.string()),
-  quantity: z.nullable(z.number()),
-  unit_price: z.nullable(z.number()),
-  items: z.nullable(z.array(PricedItem)),
-  description: z.nullable(z.string()),
-  actor_id: z.nullable(id),
-  refund_of: z.nullable(z.int()),
-  created_at: time,
-};
-
-const Entry = z.object({ account_id: id, ...entry });
-
-const Grant = z.object({
-  id,
-  account_id: id,
-  category: z.enum(["paid", "promotional"]),
-  amount: z.number(),
-  remaining: z.number(),
-  held: z.number(),
-  priority: z.int(),
-  status: z.enum(["pending", "active", "expired", "voided"]),
-  effective_at: time,
-  expires_at: z.nullable(time),
-  source: z.string(),
-  external_reference: z.nullable(z.string()),
-  cost_basis: z.nullable(z.number()),
-  currency: z.nullable(z.string()),
-  description: z.nullable(z.string()),
-  voided_at: z.nullable(time),
-  voided_by: z.nullable(z.string()),
-  void_reason: z.nullable(z.string()),
-  created_at: time,
-});
-
-const Hold = z.object({
-  id,
-  account_id: id,
-  amount: z.number(),
-  captured: z.nullable(z.number()),
-  status: z.enum(["held", "captured", "released", "expired"]),
-  items: z.nullable(z.array(z.object({ sku: z.string(), quantity: z.number() }))),
-  description: z.nullable(z.string()),
-  actor_id: z.nullable(id),
-  expires_at: time,
-  resolved_at: z.nullable(time),
-  entry_no: z.nullable(z.int()),
-  created_at: time,
-});
-
-const Settings = z.object({
-  account_id: id,
-  overdraft_limit: z.number(),
-  alert_threshold: z.nullable(z.number()),
-  available: z.number(),
-});
-
-const Statement = z.object({
-  account_id: id,
-  month: z.string(),
-  opening_balance: z.number(),
-  closing_balance: z.number(),
-  granted: z.number(),
-  charged: z.number(),
-  refunded: z.number(),
-  expired: z.number(),
-  voided: z.number(),
-  entry_count: z.int(),
-  entries: z.array(z.object({ ...entry, actor: z.enum(["user", "service", "system"]) })),
-  next_after: z.nullable(z.int()),
-});
-
-z.globalRegistry.add(PricedItem, { id: "PricedItem" });
-z.globalRegistry.add(Entry, { id: "Entry" });
-z.globalRegistry.add(Grant, { id: "Grant" });
-z.globalRegistry.add(Hold, { id: "Hold" });
 
 const PRICING = ["unknown_sku", "invalid_quantity", "invalid_charge"];
 const PAYMENT = ["insufficient_credits", "member_limit_exceeded"];

@@ -6,6 +6,8 @@
 
 import * as z from "zod/mini";
 
+import { id, pageSize, time } from "../_shared/schema.ts";
+
 /** Credits and quantities: the largest that one entry may have. */
 const LARGEST = 1_000_000_000;
 
@@ -14,12 +16,6 @@ const STEP = 0.0001;
 
 /** Items that one charge may have. */
 const MOST_ITEMS = 100;
-
-/** Id of a user, a team, a grant, a hold. */
-export const id = z.guid();
-
-/** A moment, with its offset from UTC. */
-export const time = z.iso.datetime({ offset: true });
 
 const sku = z.string().check(z.regex(/^[a-z0-9][a-z0-9._:/-]{0,99}$/));
 /** Credits, or how much of something, as one entry may have it. */
@@ -167,7 +163,7 @@ export const UserBalanceQuery = z.strictObject({ team_id: z.optional(id) });
 const statement = {
   month: z.string().check(z.regex(/^[2-9]\d{3}-(0[1-9]|1[0-2])$/)),
   after: z.optional(z.string().check(z.regex(/^\d{1,15}$/))),
-  limit: z.optional(z.string().check(z.regex(/^([1-9]\d{0,2}|1000)$/))),
+  limit: z.optional(pageSize),
 };
 
 /** `GET /credits/statement` by a signed-in user. */

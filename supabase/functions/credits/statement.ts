@@ -21,7 +21,7 @@ export interface StatementRequest {
   after?: string | undefined;
   /** Entries in a page of JSON, 1 to 1000. */
   limit?: string | undefined;
-  actor?: string;
+  actor: "user" | "service";
 }
 
 const COLUMNS = [

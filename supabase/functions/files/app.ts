@@ -10,13 +10,18 @@ import { afterResponse } from "../_shared/after_response.ts";
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate, type AuthenticatedEnv, userId } from "../_shared/auth.ts";
-import { readFor } from "../_shared/messages.ts";
 import { Problem } from "../_shared/problem.ts";
-import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
+import {
+  readFor,
+  readIdempotencyKey,
+  readJson,
+  readPath,
+  readQueryFor,
+} from "../_shared/request.ts";
 import { call } from "../_shared/rpc.ts";
-import { fromStorage } from "../_shared/storage_error.ts";
-import { removeObjects, removeQueuedObjects } from "../_shared/storage_removal.ts";
-import { startUpload, type UploadRequest } from "../_shared/uploads.ts";
+import { fromStorage } from "../_storage/errors.ts";
+import { removeObjects, removeQueuedObjects } from "../_storage/removals.ts";
+import { startUpload } from "../_storage/uploads.ts";
 import { signDownloads } from "./downloads.ts";
 import { type Declared, inspect } from "./inspection.ts";
 import * as schema from "./schema.ts";
@@ -32,8 +37,8 @@ export const app = createApp("files", openapi, { maxBodyBytes: MAX_BODY_BYTES })
 app.post("/uploads", authenticate(["user", "secret"]), async (c) => {
   const idempotency_key = readIdempotencyKey(c);
   const body = await readFor(c, schema.UserUpload, schema.ServiceUpload);
-  const request = { ...body, idempotency_key } as unknown as UploadRequest;
-  return answer(c, await startUpload(c.var.supabaseContext, request), 201);
+  const upload = await startUpload(c.var.supabaseContext, { ...body, idempotency_key });
+  return answer(c, upload, 201);
 });
 
 app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) => {
@@ -45,7 +50,7 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) =>
 
   // SQL fills in what it declares as able to be null.
   const declared = upload as Declared;
-  const { bucket, upload_path } = declared;
+  const { bucket, path, upload_path } = declared;
   const fault = await inspect(supabaseAdmin, declared);
   if (fault) {
     // The record first: whatever happens from here on, the object is on the list.
@@ -56,14 +61,14 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) =>
       fields: { ...fault },
     });
   }
-  if (upload.path !== upload_path) {
+  if (path !== upload_path) {
     await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id }));
     const { error } = await supabaseAdmin.storage.from(bucket)
-      .setHeader("x-upsert", "true").copy(upload_path, upload.path as string);
+      .setHeader("x-upsert", "true").copy(upload_path, path);
     if (error) throw fromStorage(error);
   }
   const completed = await call(() => supabaseAdmin.rpc("complete_upload", { user_id, upload_id }));
-  if (upload.path !== upload_path) afterResponse(removeQueuedObjects(supabaseAdmin));
+  if (path !== upload_path) afterResponse(removeQueuedObjects(supabaseAdmin));
   return c.json(toFile(completed));
 });
 
@@ -76,8 +81,11 @@ app.post("/downloads", authenticate("user"), async (c) => {
 
 app.delete("/", authenticate(["user", "secret"]), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
-  const body = await readFor(c, schema.UserDeletion, schema.ServiceDeletion);
-  const { user_id, bucket, paths } = body as unknown as Deletion;
+  const { user_id, bucket, paths } = await readFor(
+    c,
+    schema.UserDeletion,
+    schema.ServiceDeletion,
+  );
   const found = await call(() => supabaseAdmin.rpc("delete_files", { user_id, bucket, paths }));
   const stored = found.filter((file) => file.stored).map((file) => file.path);
   await removeObjects(supabaseAdmin, bucket, stored);
@@ -89,20 +97,12 @@ app.delete("/", authenticate(["user", "secret"]), async (c) => {
 });
 
 app.get("/usage", authenticate(["user", "secret"]), async (c) => {
-  const { authMode, supabaseAdmin } = c.var.supabaseContext;
-  const user_id = authMode === "user"
-    ? (readQuery(c, schema.UserUsage), userId(c.var.supabaseContext))
-    : readQuery(c, schema.ServiceUsage).user_id;
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const { user_id } = readQueryFor(c, schema.UserUsage, schema.ServiceUsage);
   const usage = await call(() => supabaseAdmin.rpc("get_storage_usage", { user_id }));
   const [total, ...buckets] = usage;
   return c.json({ ...total, bucket: undefined, buckets });
 });
-
-interface Deletion {
-  user_id: string;
-  bucket: string;
-  paths: string[];
-}
 
 /** The user whom a completion is for: a signed-in one needs no body. */
 async function readUser(c: Context<AuthenticatedEnv>): Promise<string> {

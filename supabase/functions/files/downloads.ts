@@ -10,7 +10,7 @@ import type * as z from "zod/mini";
 import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { call } from "../_shared/rpc.ts";
-import { fromStorage } from "../_shared/storage_error.ts";
+import { fromStorage } from "../_storage/errors.ts";
 import type * as schema from "./schema.ts";
 
 /** Seconds that a URL is good for unless the caller says otherwise; no bucket's maximum is lower. */

@@ -8,12 +8,14 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 
 import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
-import { fromStorage, storageStatus } from "../_shared/storage_error.ts";
+import { fromStorage, storageStatus } from "../_storage/errors.ts";
 import { isOfType } from "./content.ts";
 
 /** What was declared of an upload. */
 export interface Declared {
   bucket: string;
+  /** Where the file is once it is complete. */
+  path: string;
   upload_path: string;
   size: number;
   content_type: string;

@@ -7,7 +7,7 @@
 import * as z from "zod/mini";
 
 import { describeFunction } from "../_openapi/document.ts";
-import { id } from "../_shared/message_schema.ts";
+import { id } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
 const Upload = z.object({

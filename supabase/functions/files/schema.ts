@@ -7,7 +7,7 @@
 
 import * as z from "zod/mini";
 
-import { id } from "../_shared/message_schema.ts";
+import { id } from "../_shared/schema.ts";
 
 /** Text that a database can store. */
 const text = z.string().check(z.refine(

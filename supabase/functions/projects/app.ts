@@ -4,15 +4,15 @@
  * @module
  */
 
+import { addMessageRoutes, MAX_BODY_BYTES } from "../_messages/routes.ts";
+import { ParentPath } from "../_messages/schema.ts";
 import { afterResponse } from "../_shared/after_response.ts";
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
-import { authenticate, userId } from "../_shared/auth.ts";
-import { ParentPath } from "../_shared/message_schema.ts";
-import { addMessageRoutes, MAX_BODY_BYTES, readFor } from "../_shared/messages.ts";
-import { readIdempotencyKey, readPath, readQuery } from "../_shared/request.ts";
+import { authenticate } from "../_shared/auth.ts";
+import { readFor, readIdempotencyKey, readPath, readQueryFor } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
-import { removeQueuedObjects } from "../_shared/storage_removal.ts";
+import { removeQueuedObjects } from "../_storage/removals.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -43,12 +43,10 @@ app.post("/:id/restore", authenticate(["user", "secret"]), async (c) => {
 });
 
 app.delete("/:id", authenticate(["user", "secret"]), async (c) => {
-  const { authMode, supabaseAdmin } = c.var.supabaseContext;
+  const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
   const { id: project_id } = readPath(c, ParentPath);
-  const { permanent, ...who } = authMode === "user"
-    ? { ...readQuery(c, schema.UserDelete), user_id: userId(c.var.supabaseContext), actor: "user" }
-    : readQuery(c, schema.ServiceDelete);
+  const { permanent, ...who } = readQueryFor(c, schema.UserDelete, schema.ServiceDelete);
   const args = defined({ ...who, project_id, permanent: permanent === "true", idempotency_key });
   const result = await call(() => supabaseAdmin.rpc("delete_project", args));
   // What is not removed now stays on the list for the cleanup.

@@ -6,9 +6,10 @@
 
 import * as z from "zod/mini";
 
+import { describeMessageRoutes } from "../_messages/openapi.ts";
+import { ParentPath } from "../_messages/schema.ts";
 import { describeFunction } from "../_openapi/document.ts";
-import { id, ParentPath } from "../_shared/message_schema.ts";
-import { describeMessageRoutes } from "../_shared/messages_openapi.ts";
+import { id } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
 const Change = z.object({

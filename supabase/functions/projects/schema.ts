@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { id } from "../_shared/message_schema.ts";
+import { id } from "../_shared/schema.ts";
 
 const clone = {
   title: z.optional(z.string().check(z.minLength(1), z.maxLength(500))),

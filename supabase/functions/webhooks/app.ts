@@ -15,7 +15,7 @@ import { authenticate } from "../_shared/auth.ts";
 import type { Database } from "../_shared/database.types.ts";
 import { Problem, renderProblem } from "../_shared/problem.ts";
 import { readJson, readPath } from "../_shared/request.ts";
-import { call, defined, unwrap } from "../_shared/rpc.ts";
+import { call, DATABASE_TIMEOUT_MS, defined, unwrap } from "../_shared/rpc.ts";
 import { readDatabaseWebhook } from "./database.ts";
 import type { Delivery } from "./delivery.ts";
 import * as schema from "./schema.ts";
@@ -26,9 +26,6 @@ import { readStripeDelivery } from "./stripe.ts";
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 type Receipt = Database["public"]["CompositeTypes"]["webhook_receipt"];
-
-/** Milliseconds that a call to the database may take: above PostgreSQL's own limit of 8 s, which answers better. */
-const DATABASE_TIMEOUT_MS = 10_000;
 
 /** When a sender that reads it is to try again. */
 const RETRY_AFTER_S = 5;

@@ -9,13 +9,8 @@ import type { Context } from "hono";
 import { timingSafeEqual } from "hono/utils/buffer";
 
 import type { Json } from "../_shared/database.types.ts";
-import {
-  invalidEvent,
-  parseJson,
-  readText,
-  signatureInvalid,
-  signatureMissing,
-} from "./delivery.ts";
+import { readText } from "../_shared/request.ts";
+import { invalidEvent, parseEvent, signatureInvalid, signatureMissing } from "./delivery.ts";
 import { databaseSecrets } from "./secrets.ts";
 
 const HEADER = "x-webhook-secret";
@@ -34,7 +29,7 @@ export async function readDatabaseWebhook(c: Context): Promise<Json> {
   // All of them, and by their digests: how long it takes says nothing of a secret.
   const matches = await Promise.all(secrets.map((secret) => timingSafeEqual(secret, given)));
   if (!matches.includes(true)) throw signatureInvalid();
-  const body = parseJson(await readText(c));
+  const body = parseEvent(await readText(c));
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidEvent("A Database Webhook is an object");
   }

@@ -4,10 +4,9 @@
  * @module
  */
 
-import type { Context } from "hono";
-
 import type { Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
+import { parseJson } from "../_shared/request.ts";
 
 /** An event that a sender is known to have sent. */
 export interface Delivery {
@@ -25,37 +24,16 @@ export interface Delivery {
 /** Seconds by which a signature may be older, or newer, than now: what Stripe and Standard Webhooks advise. */
 export const TOLERANCE_S = 300;
 
-/**
- * The body as text, byte for byte: what is signed.
- *
- * @param c The request's context.
- * @throws {Problem} 400 `invalid_json` when it is not UTF-8, which is no JSON either.
- */
-export async function readText(c: Context): Promise<string> {
-  const bytes = await c.req.arrayBuffer();
-  try {
-    // With its byte order mark, if it has one: it was signed too.
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    throw new Problem(400, "invalid_json", "The body is not JSON in UTF-8", { cause });
-  }
-}
-
 /** Objects and arrays within each other: many times what any sender has, and what everything behind it can write. */
 const MAX_DEPTH = 128;
 
 /**
- * A text as JSON.
+ * A text as the JSON of an event.
  *
  * @throws {Problem} 400 `invalid_json`; 422 `invalid_webhook_event` when it is nested more than 128 deep.
  */
-export function parseJson(text: string): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new Problem(400, "invalid_json", "The body is not JSON in UTF-8", { cause });
-  }
+export function parseEvent(text: string): unknown {
+  const value = parseJson(text);
   let level = [value].filter(isNested);
   for (let depth = 0; level.length > 0; depth++) {
     if (depth >= MAX_DEPTH) throw invalidEvent(`An event is nested ${MAX_DEPTH} deep at most`);

@@ -6,14 +6,16 @@
 
 import * as z from "zod/mini";
 
+import { time } from "../_shared/schema.ts";
+
 /** What is in the path of `POST /webhooks/standard/:source`. */
 export const SourcePath = z.object({ source: z.string() });
 
 /** Names of sources, as they are kept in `webhook_events.provider`. */
 export const SOURCE: RegExp = /^[a-z0-9][a-z0-9_-]{0,49}$/;
 
-const name = z.string().check(z.minLength(1), z.maxLength(255));
-const time = z.iso.datetime({ offset: true });
+/** A name that a sender gives something: itself, an event, a type. */
+export const name = z.string().check(z.minLength(1), z.maxLength(255));
 
 const OneEvent = z.strictObject({ provider: name, event_id: name });
 

@@ -9,25 +9,25 @@ import type { Context } from "hono";
 import * as z from "zod/mini";
 
 import { Problem } from "../_shared/problem.ts";
+import { readText } from "../_shared/request.ts";
+import { time } from "../_shared/schema.ts";
 import {
   type Delivery,
   invalidEvent,
-  parseJson,
-  readText,
+  parseEvent,
   signatureExpired,
   signatureInvalid,
   signatureMissing,
 } from "./delivery.ts";
+import { name } from "./schema.ts";
 import { authHookSecrets, notConfigured, standardSecrets } from "./secrets.ts";
 
 const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
 
-const name = z.string().check(z.minLength(1), z.maxLength(255));
-
 /** What the specification recommends: a type, a time, and the data. */
 const StandardEvent = z.looseObject({
   type: name,
-  timestamp: z.optional(z.iso.datetime({ offset: true })),
+  timestamp: z.optional(time),
 });
 
 /** The one hook of Auth that is answered here, and which Auth names in its message. */
@@ -108,7 +108,7 @@ async function readSigned(
     secrets.map((secret) => verify(text, headers, secret, variable)),
   );
   if (!failures.includes(undefined)) throw failures[0];
-  return { id, body: parseJson(text) };
+  return { id, body: parseEvent(text) };
 }
 
 async function verify(

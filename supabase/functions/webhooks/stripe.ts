@@ -7,16 +7,17 @@
 import type { Context } from "hono";
 import * as z from "zod/mini";
 
+import { readText } from "../_shared/request.ts";
 import {
   type Delivery,
   invalidEvent,
-  parseJson,
-  readText,
+  parseEvent,
   signatureExpired,
   signatureInvalid,
   signatureMissing,
   TOLERANCE_S,
 } from "./delivery.ts";
+import { name } from "./schema.ts";
 import { stripeSecrets } from "./secrets.ts";
 
 /** Year 9999, in seconds: what a time can be at most. */
@@ -24,9 +25,9 @@ const LAST_SECOND = 253_402_300_799;
 
 /** What is read of an event here; SQL reads the object. */
 const StripeEvent = z.looseObject({
-  id: z.string().check(z.minLength(1), z.maxLength(255)),
+  id: name,
   object: z.literal("event"),
-  type: z.string().check(z.minLength(1), z.maxLength(255)),
+  type: name,
   created: z.int().check(z.minimum(0), z.maximum(LAST_SECOND)),
   data: z.looseObject({ object: z.looseObject({}) }),
 });
@@ -51,7 +52,7 @@ export async function readStripeDelivery(c: Context): Promise<Delivery> {
   // The library lets pass what is dated in the future.
   if (time > Date.now() / 1000 + TOLERANCE_S) throw signatureExpired();
 
-  const { success, data: event } = z.safeParse(StripeEvent, parseJson(text));
+  const { success, data: event } = z.safeParse(StripeEvent, parseEvent(text));
   if (!success) {
     throw invalidEvent("The body is not an event of Stripe with a snapshot of its object");
   }

@@ -1,5 +1,5 @@
 /**
- * For tests of webhooks: senders who sign as the real ones do, with the secrets of the local stack.
+ * For tests of webhooks: senders who sign as the real ones do, with the secrets that the functions of the stack have.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import Stripe from "stripe";
 import { Webhook } from "standardwebhooks";
 
 import { functionsUrl } from "../_testing/testing.ts";
-import { LOCAL_WEBHOOK_SECRETS } from "../../../stack/webhook_secrets.ts";
+import { authHookSecrets, databaseSecrets, standardSecrets, stripeSecrets } from "./secrets.ts";
 
 /** An answer to a delivery. */
 export interface Reply {
@@ -27,15 +27,10 @@ export interface Signing {
   signed?: string;
 }
 
-const [stripeSecret = "", nextStripeSecret = ""] =
-  LOCAL_WEBHOOK_SECRETS.STRIPE_WEBHOOK_SECRETS?.split(",") ?? [];
-const [authSecret = "", nextAuthSecret = ""] = LOCAL_WEBHOOK_SECRETS.AUTH_HOOK_SECRETS
-  ?.split("|").map((secret) => secret.replace("v1,", "")) ?? [];
-const [localSecret = "", nextLocalSecret = ""] = JSON.parse(
-  LOCAL_WEBHOOK_SECRETS.STANDARD_WEBHOOK_SECRETS ?? "{}",
-).local.split("|");
-const [databaseSecret = "", nextDatabaseSecret = ""] =
-  LOCAL_WEBHOOK_SECRETS.DATABASE_WEBHOOK_SECRETS?.split(",") ?? [];
+const [stripeSecret = "", nextStripeSecret = ""] = stripeSecrets();
+const [authSecret = "", nextAuthSecret = ""] = authHookSecrets();
+const [localSecret = "", nextLocalSecret = ""] = standardSecrets("local") ?? [];
+const [databaseSecret = "", nextDatabaseSecret = ""] = databaseSecrets();
 
 /** The secrets of each provider: the one in use, and the one that takes its place. */
 export const SECRETS = {

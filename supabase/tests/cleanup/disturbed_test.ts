@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
-import postgres from "postgres";
 
-import { serviceClient, soak, stack, test } from "../../functions/_testing/testing.ts";
-import { type Functions, FUNCTIONS_DIR, startFunctions } from "../../../stack/functions.ts";
-import { readKeys, type StackKeys } from "../../../stack/keys.ts";
-import { databaseUrl } from "../../../stack/postgres.ts";
-import { DUE, type Stage } from "./scene_testing.ts";
+import { noteProcesses, withCheckout } from "../../functions/_testing/checkout.ts";
+import { soak, test, type TestStack, until } from "../../functions/_testing/testing.ts";
+import { DUE, type Stage, withStage } from "./scene_testing.ts";
 import { clearScenes, fillScenes, JOBS, passLeases, readScenes } from "./scenes_testing.ts";
 
 const ROUNDS = Math.ceil(soak);
@@ -22,7 +19,7 @@ interface Line {
   passed: number;
 }
 
-async function withLine(run: (line: Line) => Promise<void>): Promise<void> {
+async function withLine(target: string, run: (line: Line) => Promise<void>): Promise<void> {
   const line: Line = { url: "", loss: 0, lost: 0, passed: 0 };
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -37,7 +34,7 @@ async function withLine(run: (line: Line) => Promise<void>): Promise<void> {
       const headers = new Headers(request.headers);
       headers.delete("host");
       const body = await request.arrayBuffer();
-      const response = await fetch(`${stack.url}${pathname}${search}`, {
+      const response = await fetch(`${target}${pathname}${search}`, {
         method: request.method,
         headers,
         ...(body.byteLength > 0 && { body }),
@@ -62,53 +59,38 @@ async function withLine(run: (line: Line) => Promise<void>): Promise<void> {
 interface Scenery {
   stage: Stage;
   line: Line;
-  keys: StackKeys;
-  functions: Functions;
+  stack: TestStack;
+  /** Kills the functions' process, and waits until there is another. */
+  kill(): Promise<void>;
 }
 
-/** The functions in a process of the test's own, behind a line that loses calls. */
+/** A stack of the test's own, whose functions are behind a line that loses calls. */
 async function withScenery(run: (scenery: Scenery) => Promise<void>): Promise<void> {
-  const keys = await readKeys(stack.dir);
-  const access = { port: Number(new URL(stack.dbUrl).port), password: keys.databasePassword };
-  const sql = postgres(databaseUrl(access, "supabase_admin"), { max: 1, onnotice: () => {} });
-  const batches = await sql`select name, batch_size from private.cleanup_jobs`;
-  try {
-    await withLine(async (line) => {
-      const functions = await startFunctions({
-        dir: FUNCTIONS_DIR,
-        apiUrl: line.url,
-        access,
-        keys,
-        deno: Deno.env.get("STACK_DENO") || Deno.execPath(),
-        log: () => {},
-        watch: false,
-      });
-      try {
-        await run({ stage: { sql, client: serviceClient() }, line, keys, functions });
-      } finally {
-        await functions.stop();
-      }
+  await withCheckout(async (checkout) => {
+    await withLine(`http://127.0.0.1:${checkout.environment.STACK_API_PORT}`, async (line) => {
+      const processes = await noteProcesses(checkout, { SUPABASE_URL: line.url });
+      await checkout.start();
+      const stack = await checkout.stack();
+      const kill = async () => {
+        Deno.kill(processes().at(-1) as number, "SIGKILL");
+        await until(async () => {
+          const response = await fetch(`${stack.url}/functions/v1/cleanup/openapi.json`);
+          await response.body?.cancel();
+          return response.status === 200;
+        });
+      };
+      await withStage(stack, (stage) => run({ stage, line, stack, kill }));
     });
-  } finally {
-    for (const { name, batch_size } of batches) {
-      await sql`update private.cleanup_jobs set batch_size = ${batch_size} where name = ${name}`;
-    }
-    await sql`drop schema if exists cron cascade`;
-    await sql`drop table if exists storage.s3_multipart_uploads`;
-    await clearScenes({ sql, client: serviceClient() });
-    await sql.end();
-  }
+  });
 }
 
 /** Asks for jobs; undefined when there was no answer. */
-async function ask({ functions, keys }: Scenery, jobs: string[], more: object = {}) {
-  const response = await functions.fetch(
-    new Request("http://functions/cleanup", {
-      method: "POST",
-      headers: { apikey: keys.secretKeys.cron, "content-type": "application/json" },
-      body: JSON.stringify({ jobs, ...more }),
-    }),
-  );
+async function ask({ stack }: Scenery, jobs: string[], more: object = {}) {
+  const response = await fetch(`${stack.url}/functions/v1/cleanup`, {
+    method: "POST",
+    headers: { apikey: stack.cronKey, "content-type": "application/json" },
+    body: JSON.stringify({ jobs, ...more }),
+  });
   const text = await response.text();
   return response.status === 200
     ? JSON.parse(text).jobs as { job: string; outcome: string; rows: number; bytes: number }[]
@@ -135,7 +117,7 @@ async function begin(scenery: Scenery): Promise<string> {
 
 test("every cleanup ends in the same state when calls are doubled and lost and its process is killed", async () => {
   await withScenery(async (scenery) => {
-    const { stage, line, functions } = scenery;
+    const { stage, line, kill } = scenery;
     const quiet = await begin(scenery);
     const unchanged = await readScenes(stage, quiet);
     const foreseen = await ask(scenery, JOBS, { dry_run: true });
@@ -171,7 +153,7 @@ test("every cleanup ends in the same state when calls are doubled and lost and i
         const asked = [ask(scenery, jobs), ask(scenery, jobs)];
         if (n % 8 === 7) {
           await new Promise((resolve) => setTimeout(resolve, Math.random() * 60));
-          await functions.kill();
+          await kill();
           kills++;
         }
         await Promise.all(asked.map((answer) => answer.catch(() => {})));

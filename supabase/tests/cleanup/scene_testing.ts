@@ -5,14 +5,29 @@
  */
 
 import type { SupabaseClient } from "@supabase/supabase-js";
-import type postgres from "postgres";
+import postgres from "postgres";
 
 import type { Database } from "../../functions/_shared/database.types.ts";
+import { serviceClient, type TestStack } from "../../functions/_testing/testing.ts";
 
 /** Where scenes are made: the database as its superuser, and Storage as the service. */
 export interface Stage {
   sql: postgres.Sql;
   client: SupabaseClient<Database>;
+}
+
+/** Runs something on the stage that a stack has. */
+export async function withStage<T>(
+  stack: TestStack,
+  run: (stage: Stage) => Promise<T>,
+): Promise<T> {
+  const sql = postgres(stack.adminDbUrl, { max: 1, onnotice: () => {} });
+  try {
+    return await run({ sql, client: serviceClient(stack) });
+  } finally {
+    // A server that was killed is not waited for.
+    await sql.end({ timeout: 1 }).catch(() => {});
+  }
 }
 
 /** What is due and what is not, for one job. */

@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import type { SupabaseClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 
 import type { Database } from "../../functions/_shared/database.types.ts";
-import { type Answer, invoke, soak, test, until } from "../../functions/_testing/testing.ts";
+import { killPostgres, processesOf, withCheckout } from "../../functions/_testing/checkout.ts";
 import {
-  type Checkout,
-  killPostgres,
-  processesOf,
+  type Answer,
+  invoke,
+  serviceClient,
   signUp,
-  withCheckout,
-} from "../../../stack/checkout_testing.ts";
+  soak,
+  test,
+  type TestStack,
+  until,
+} from "../../functions/_testing/testing.ts";
 
 const CLIENTS = 20;
 const ACCOUNTS = 4;
@@ -60,25 +63,12 @@ async function spend(client: Client, user_id: string, log: Sent[]): Promise<void
   }
 }
 
-async function environmentOf({ dir }: Checkout): Promise<(name: string) => string> {
-  const env = await Deno.readTextFile(`${dir}/env`);
-  return (name) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
-}
-
-async function serviceOf(checkout: Checkout): Promise<Client> {
-  const value = await environmentOf(checkout);
-  return createClient<Database>(value("SUPABASE_URL"), value("SUPABASE_SECRET_KEY"), {
-    auth: { persistSession: false, autoRefreshToken: false },
-  });
-}
-
-async function createAccounts(checkout: Checkout, client: Client): Promise<string[]> {
-  for (let n = 0; n < ACCOUNTS; n++) await signUp(checkout);
-  const { data, error } = await client.from("credit_accounts").select("user_id");
-  if (error) throw error;
-  const users = data.flatMap(({ user_id }) => user_id ?? []);
-  assert.equal(users.length, ACCOUNTS);
-  for (const user_id of users) {
+async function createAccounts(stack: TestStack): Promise<string[]> {
+  const users: string[] = [];
+  const client = serviceClient(stack);
+  for (let n = 0; n < ACCOUNTS; n++) {
+    const { id: user_id } = await signUp(stack);
+    users.push(user_id);
     const grant = { path: "credits/grants", body: { user_id, amount: CREDITS }, key: user_id };
     assert.ok(await send(client, grant));
   }
@@ -100,9 +90,8 @@ async function repeat(client: Client, logs: Sent[][]): Promise<void> {
 }
 
 /** Makes sure that accounts have the entries of the requests, each once, and nothing else. */
-async function assertBooks(checkout: Checkout, users: string[], sent: Sent[]): Promise<void> {
-  const value = await environmentOf(checkout);
-  const sql = postgres(value("SUPABASE_DB_URL"), { max: 1 });
+async function assertBooks(stack: TestStack, users: string[], sent: Sent[]): Promise<void> {
+  const sql = postgres(stack.dbUrl, { max: 1 });
   try {
     assert.deepEqual([...await sql`select * from credit_reconciliation()`], []);
     const entries = await sql`
@@ -136,9 +125,10 @@ async function assertBooks(checkout: Checkout, users: string[], sent: Sent[]): P
 
 test("what was answered before PostgreSQL is killed is there once, and the rest can be asked again", async () => {
   await withCheckout(async (checkout) => {
-    let stack = await checkout.start();
-    let client = await serviceOf(checkout);
-    const users = await createAccounts(checkout, client);
+    let { child } = await checkout.start();
+    const stack = await checkout.stack();
+    const client = serviceClient(stack);
+    const users = await createAccounts(stack);
     const sent: Sent[] = [];
     for (let kill = 1; kill <= KILLS; kill++) {
       const logs = Array.from({ length: CLIENTS }, (): Sent[] => []);
@@ -152,14 +142,13 @@ test("what was answered before PostgreSQL is killed is there once, and the rest 
       killed = true;
       await killPostgres(checkout);
       await load;
-      assert.equal((await stack.child.status).code, 1);
+      assert.equal((await child.status).code, 1);
       await until(() => processesOf(checkout.root).length === 0);
 
-      stack = await checkout.start();
-      client = await serviceOf(checkout);
+      ({ child } = await checkout.start());
       await repeat(client, logs);
       sent.push(...logs.flat());
-      await assertBooks(checkout, users, sent);
+      await assertBooks(stack, users, sent);
     }
   });
 });

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import postgres from "postgres";
 
-import { connect } from "../../../stack/postgres.ts";
 import { soak, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
 import * as model from "./ledger_model_testing.ts";
 
@@ -266,9 +265,7 @@ function comparable(value: unknown, zero: number, unit: number, name = ""): unkn
 }
 
 test("the credit ledger does what its model does, whatever is done in whatever order", async () => {
-  const keys = JSON.parse(await Deno.readTextFile(`${stack.dir}/keys.json`));
-  const access = { port: Number(new URL(stack.dbUrl).port), password: keys.databasePassword };
-  const root = connect(access, "supabase_admin");
+  const root = postgres(stack.adminDbUrl, { max: 1, onnotice: () => {} });
   const [seed, path] = [Deno.env.get("FC_SEED"), Deno.env.get("FC_PATH")];
   const again = { ...(seed && { seed: Number(seed) }), ...(path && { path }) };
   try {

@@ -8,8 +8,6 @@ import assert from "node:assert/strict";
 import postgres from "postgres";
 
 import { serviceClient, signUp, soak, stack } from "../../functions/_testing/testing.ts";
-import { readKeys } from "../../../stack/keys.ts";
-import { databaseUrl } from "../../../stack/postgres.ts";
 
 /** An account that sessions work on. */
 export interface Account {
@@ -71,10 +69,8 @@ export function connectAsService(): postgres.Sql {
  * The same, on which a deadlock is found at once: it takes a superuser to set that, and for the default, one second, all
  * other sessions would wait too.
  */
-export async function connectForDeadlocks(): Promise<postgres.Sql> {
-  const { databasePassword } = await readKeys(stack.dir);
-  const access = { port: Number(new URL(stack.dbUrl).port), password: databasePassword };
-  return postgres(databaseUrl(access, "supabase_admin"), {
+export function connectForDeadlocks(): postgres.Sql {
+  return postgres(stack.adminDbUrl, {
     max: 1,
     connection: { role: "service_role", deadlock_timeout: "20ms" },
   });

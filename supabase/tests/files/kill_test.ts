@@ -1,12 +1,18 @@
-import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import type { SupabaseClient } from "@supabase/supabase-js";
 import assert from "node:assert/strict";
 import postgres from "postgres";
 
-import { noteProcesses, withCheckout } from "../../../stack/checkout_testing.ts";
-import { freePort } from "../../../stack/ports.ts";
 import type { Database } from "../../functions/_shared/database.types.ts";
-import { removeQueuedObjects } from "../../functions/_shared/storage_removal.ts";
-import { type Answer, invoke, test, until } from "../../functions/_testing/testing.ts";
+import { removeQueuedObjects } from "../../functions/_storage/removals.ts";
+import { noteProcesses, withCheckout } from "../../functions/_testing/checkout.ts";
+import {
+  type Answer,
+  invoke,
+  serviceClient,
+  signUp,
+  test,
+  until,
+} from "../../functions/_testing/testing.ts";
 import { GIF, PNG } from "../../functions/files/files_testing.ts";
 
 type Client = SupabaseClient<Database>;
@@ -28,7 +34,7 @@ function openGate(target: string, kill: () => void): Gate {
   let last = { step: 0, after: false };
   let killed = false;
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port: freePort(), onListen: () => {} },
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       const step = ++count;
       const gone = () => {
@@ -161,26 +167,14 @@ test("the functions' process is killed before and after each step of each reques
     );
     pids = await noteProcesses(checkout, { SUPABASE_URL: gate.url });
     await checkout.start();
-    const env = await Deno.readTextFile(`${checkout.dir}/env`);
-    const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
-    const options = { auth: { persistSession: false, autoRefreshToken: false } };
-    const connect = (key: string) =>
-      createClient<Database>(value("SUPABASE_URL"), value(key), options);
-    const sql = postgres(value("SUPABASE_DB_URL"), { max: 1, onnotice: () => {} });
+    const stack = await checkout.stack();
+    const service = serviceClient(stack);
+    const sql = postgres(stack.dbUrl, { max: 1, onnotice: () => {} });
     try {
       let kills = 0;
       for (const [name, make] of Object.entries(REQUESTS)) {
-        const user = connect("SUPABASE_PUBLISHABLE_KEY");
-        const { data } = await user.auth.signUp({
-          email: `${name}@example.com`,
-          password: "correct horse",
-        });
-        const scene = {
-          user,
-          user_id: data.user?.id ?? "",
-          service: connect("SUPABASE_SECRET_KEY"),
-          sql,
-        };
+        const { client: user, id: user_id } = await signUp(stack);
+        const scene = { user, user_id, service, sql };
         gate.arm(0, false);
         // What is removed after a response is over when the list is empty.
         const isQuiet = async () => (await sql`select from private.storage_removals`).length === 0;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeJwt, SignJWT } from "jose";
 
-import { readKeys } from "../../../stack/keys.ts";
 import { anonymousClient, invoke, signUp, stack, test } from "../../functions/_testing/testing.ts";
 import {
   complete,
@@ -15,10 +14,9 @@ import {
 
 /** The same token, as it is when its time is up. */
 async function expired(token: string): Promise<string> {
-  const { jwtSecret } = await readKeys(stack.dir);
   return await new SignJWT(decodeJwt(token)).setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setExpirationTime(Math.floor(Date.now() / 1000) - 1)
-    .sign(new TextEncoder().encode(jwtSecret));
+    .sign(new TextEncoder().encode(stack.jwtSecret));
 }
 
 test("an upload URL that has expired takes nothing", async () => {

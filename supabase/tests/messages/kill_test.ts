@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 
+import { noteProcesses, withCheckout } from "../../functions/_testing/checkout.ts";
 import { type Answer, invoke, soak, test, until } from "../../functions/_testing/testing.ts";
-import { noteProcesses, withCheckout } from "../../../stack/checkout_testing.ts";
 import {
   assertAllSaved,
   assertBooks,
@@ -105,7 +105,7 @@ test("an answer is saved and paid for, or neither, when the functions' process i
   await withCheckout(async (checkout) => {
     const processes = await noteProcesses(checkout);
     await checkout.start();
-    await withScene(checkout, async (scene) => {
+    await withScene(await checkout.stack(), async (scene) => {
       const savings = await prepare(scene, ANSWERS);
       let over = false;
       const [kills] = await Promise.all([

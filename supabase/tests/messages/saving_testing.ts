@@ -5,15 +5,18 @@
  */
 
 import assert from "node:assert/strict";
-import { inspect, parseEnv } from "node:util";
-import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import { inspect } from "node:util";
+import type { SupabaseClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 
 import type { Database } from "../../functions/_shared/database.types.ts";
-import { type Answer, invoke } from "../../functions/_testing/testing.ts";
-import { type Checkout, signUp } from "../../../stack/checkout_testing.ts";
-import { readKeys } from "../../../stack/keys.ts";
-import { databaseUrl } from "../../../stack/postgres.ts";
+import {
+  type Answer,
+  invoke,
+  serviceClient,
+  signUp,
+  type TestStack,
+} from "../../functions/_testing/testing.ts";
 
 /** A stack of the test's own, with one user, who has a million credits, and one project. */
 export interface Scene {
@@ -45,26 +48,20 @@ const CREDITS = 1_000_000;
 /** How many requests are under way at a time. */
 const CLIENTS = 4;
 
-/** Makes a user and a project on the stack of a checkout, which runs and has no users yet. */
+/** Makes a user and a project on a stack that has no users yet. */
 export async function withScene(
-  checkout: Checkout,
+  stack: TestStack,
   run: (scene: Scene) => Promise<void>,
 ): Promise<void> {
-  const env = parseEnv(await Deno.readTextFile(`${checkout.dir}/env`)) as Record<string, string>;
-  const client = createClient<Database>(env.SUPABASE_URL ?? "", env.SUPABASE_SECRET_KEY ?? "", {
-    auth: { persistSession: false, autoRefreshToken: false },
-  });
-  const { databasePassword } = await readKeys(checkout.dir);
-  const access = { port: Number(checkout.environment.STACK_DB_PORT), password: databasePassword };
+  const client = serviceClient(stack);
   // Only the superuser sees what others have under way.
-  const sql = postgres(databaseUrl(access, "supabase_admin"), { max: 2 });
+  const sql = postgres(stack.adminDbUrl, { max: 2 });
   try {
-    await signUp(checkout);
+    const { id: user_id } = await signUp(stack);
     const [project] = await sql`
-      insert into projects (user_id, title) select user_id, 'P' from credit_accounts
-      returning id, user_id`;
-    assert.ok(project);
-    const { id: project_id, user_id } = project;
+      insert into projects (user_id, title) values (${user_id}, 'P') returning id`;
+    const project_id = project?.id;
+    assert.ok(project_id);
     const grant = await invoke(client, "credits/grants", { body: { user_id, amount: CREDITS } });
     assert.equal(grant.status, 201, inspect(grant.body));
     await run({ client, sql, user_id, project_id });

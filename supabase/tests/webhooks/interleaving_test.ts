@@ -2,17 +2,14 @@ import assert from "node:assert/strict";
 import type postgres from "postgres";
 
 import { serviceClient, test, until, withDatabase } from "../../functions/_testing/testing.ts";
+import { invoice, invoicePayment } from "../../functions/webhooks/stripe_invoices_testing.ts";
 import {
   charge,
   checkoutSession,
   dispute,
   stripeEvent,
 } from "../../functions/webhooks/stripe_payments_testing.ts";
-import {
-  invoice,
-  invoicePayment,
-  subscription,
-} from "../../functions/webhooks/stripe_subscriptions_testing.ts";
+import { subscription } from "../../functions/webhooks/stripe_subscriptions_testing.ts";
 import { connectAsService } from "../credits/load_testing.ts";
 import { PRICES, type StripeEvent } from "./year_testing.ts";
 

@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
-import { createClient } from "@supabase/supabase-js";
 import postgres from "postgres";
 
-import { soak, test, until } from "../../functions/_testing/testing.ts";
+import {
+  killPostgres,
+  noteProcesses,
+  processesOf,
+  withCheckout,
+} from "../../functions/_testing/checkout.ts";
+import { serviceClient, soak, test, until } from "../../functions/_testing/testing.ts";
 import { deliverStripe, now } from "../../functions/webhooks/webhooks_testing.ts";
-import { type Checkout, processesOf, withCheckout } from "../../../stack/checkout_testing.ts";
 import { BALANCE, PRICES, type StripeEvent, yearOf } from "./year_testing.ts";
 
 const CONNECTIONS = 10;
@@ -14,22 +18,6 @@ const KILLS = soak < 5 ? 1 : Math.min(5, soak);
 
 /** Years that are under way when it happens. */
 const YEARS = 3;
-
-interface Settings {
-  url: string;
-  key: string;
-  dbUrl: string;
-}
-
-async function settingsOf({ dir }: Checkout): Promise<Settings> {
-  const env = await Deno.readTextFile(`${dir}/env`);
-  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
-  return {
-    url: value("SUPABASE_URL"),
-    key: value("SUPABASE_SECRET_KEY"),
-    dbUrl: value("SUPABASE_DB_URL"),
-  };
-}
 
 /** Delivers what is still to be; done is what was answered with 200. */
 async function deliver(url: string, events: StripeEvent[], done: Set<string>): Promise<void> {
@@ -42,28 +30,6 @@ async function deliver(url: string, events: StripeEvent[], done: Set<string>): P
       } catch { /* nobody has answered: it is delivered again */ }
     }
   }));
-}
-
-/** Kills PostgreSQL with all its processes, so that nothing can be written that it has only in memory. */
-async function killPostgres({ dir }: Checkout): Promise<void> {
-  const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
-  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
-  kill([pid, ...children.trim().split(" ")]);
-}
-
-/** Kills the process of the functions; the next request starts another. */
-function killFunctions({ project }: Checkout): void {
-  const processes = processesOf(`${project}/stack/functions_host.ts`);
-  assert.equal(processes.length, 1);
-  kill(processes);
-}
-
-function kill(processes: string[]): void {
-  for (const process of processes.filter(Boolean)) {
-    try {
-      Deno.kill(Number(process), "SIGKILL");
-    } catch { /* it has ended */ }
-  }
 }
 
 /** Makes sure that every year has ended as one does, with each of its events done once. */
@@ -93,15 +59,16 @@ async function assertOnce(dbUrl: string, events: StripeEvent[]): Promise<void> {
 
 test("events are done once, whoever is killed while they are delivered", async () => {
   await withCheckout(async (checkout) => {
-    let stack = await checkout.start();
-    let settings = await settingsOf(checkout);
-    const client = createClient(settings.url, settings.key, { auth: { persistSession: false } });
-    assert.equal((await client.from("stripe_prices").upsert(PRICES)).error, null);
+    const processes = await noteProcesses(checkout);
+    let { child } = await checkout.start();
+    const stack = await checkout.stack();
+    const { error } = await serviceClient(stack).from("stripe_prices").upsert(PRICES);
+    assert.equal(error, null);
 
     const all: StripeEvent[] = [];
     for (let round = 0; round < 2 * KILLS; round++) {
       const postgresDies = round % 2 === 0;
-      const sql = postgres(settings.dbUrl, { max: 1 });
+      const sql = postgres(stack.dbUrl, { max: 1 });
       const teams = await sql`
         insert into teams (name) select 'Killed' from generate_series(1, ${YEARS}) returning id`;
       // What is delivered again and again before its customer is known is not to be a dead letter here.
@@ -113,24 +80,23 @@ test("events are done once, whoever is killed while they are delivered", async (
       all.push(...events);
 
       const done = new Set<string>();
-      const delivered = deliver(settings.url, events, done);
+      const delivered = deliver(stack.url, events, done);
       await until(() => done.size > 10 + Math.random() * events.length / 2);
       if (postgresDies) await killPostgres(checkout);
-      else killFunctions(checkout);
+      else Deno.kill(processes().at(-1) as number, "SIGKILL");
       await delivered;
       if (postgresDies) {
-        assert.equal((await stack.child.status).code, 1);
+        assert.equal((await child.status).code, 1);
         await until(() => processesOf(checkout.root).length === 0);
-        stack = await checkout.start();
-        settings = await settingsOf(checkout);
+        ({ child } = await checkout.start());
       }
       // Also what was answered: Stripe may not have heard the answer.
       done.clear();
       for (let again = 0; again < 8 && done.size < events.length; again++) {
-        await deliver(settings.url, events, done);
+        await deliver(stack.url, events, done);
       }
       assert.equal(done.size, events.length);
-      await assertOnce(settings.dbUrl, all);
+      await assertOnce(stack.dbUrl, all);
     }
   });
 });

@@ -5,15 +5,17 @@
  */
 
 import {
+  invoice,
+  invoicePayment,
+  type LineFacts,
+} from "../../functions/webhooks/stripe_invoices_testing.ts";
+import {
   charge,
   checkoutSession,
   dispute,
   stripeEvent,
 } from "../../functions/webhooks/stripe_payments_testing.ts";
 import {
-  invoice,
-  invoicePayment,
-  type LineFacts,
   subscription,
   type SubscriptionFacts,
 } from "../../functions/webhooks/stripe_subscriptions_testing.ts";

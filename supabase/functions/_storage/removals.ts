@@ -7,9 +7,10 @@
 
 import type { SupabaseClient } from "@supabase/supabase-js";
 
-import type { Database } from "./database.types.ts";
-import { unwrap } from "./rpc.ts";
-import { storageStatus } from "./storage_error.ts";
+import type { Database } from "../_shared/database.types.ts";
+import { logLine } from "../_shared/log.ts";
+import { unwrap } from "../_shared/rpc.ts";
+import { storageStatus } from "./errors.ts";
 
 /** What came of a removal. */
 export interface Removed {
@@ -78,10 +79,9 @@ export async function removeObjects(
     const second = await removeObjects(client, bucket_id, names.slice(half));
     return add(first, second);
   }
-  console.error(JSON.stringify({
-    level: "error",
+  logLine("error", {
     message: `Storage did not remove ${names.length} objects of "${bucket_id}": ${error.message}`,
-  }));
+  });
   unwrap(
     await client.rpc("storage_removals_failed", { bucket_id, names, error: error.message }),
   );

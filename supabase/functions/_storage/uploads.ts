@@ -6,9 +6,9 @@
 
 import type { SupabaseContext } from "@supabase/server";
 
-import type { Database } from "./database.types.ts";
-import { call, defined } from "./rpc.ts";
-import { fromStorage } from "./storage_error.ts";
+import type { Database } from "../_shared/database.types.ts";
+import { call, defined } from "../_shared/rpc.ts";
+import { fromStorage } from "./errors.ts";
 
 /** What is to be uploaded, by whom. */
 export interface UploadRequest {

@@ -7,10 +7,8 @@
 import * as z from "zod/mini";
 
 import type { RouteDescription } from "../_openapi/document.ts";
-import * as schema from "./message_schema.ts";
-
-const { id } = schema;
-const time = z.iso.datetime({ offset: true });
+import { id, time } from "../_shared/schema.ts";
+import * as schema from "./schema.ts";
 
 /** A message as it is answered. */
 export const Message = z.object({
@@ -34,8 +32,6 @@ const Saved = z.object({
   entry: z.nullable(z.looseObject({ entry_no: z.int(), amount: z.number() })),
 });
 
-z.globalRegistry.add(id, { id: "Id" });
-z.globalRegistry.add(time, { id: "Time" });
 z.globalRegistry.add(Message, { id: "Message" });
 z.globalRegistry.add(Saved, { id: "SavedMessages" });
 const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {

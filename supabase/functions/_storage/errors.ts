@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Problem } from "./problem.ts";
+import { Problem } from "../_shared/problem.ts";
 
 /** An error of storage-js: an answer of Storage, or none at all. */
 interface StorageRefusal {

@@ -7,19 +7,18 @@
 
 import * as z from "zod/mini";
 
-/** Id of a user, a project, a conversation, a message, a hold. */
-export const id = z.guid();
+import { id, json } from "../_shared/schema.ts";
 
 /** The members of a message. */
 export const message = {
-  id: z.optional(z.unknown()),
-  role: z.optional(z.unknown()),
-  content: z.optional(z.unknown()),
-  object_data: z.optional(z.unknown()),
-  result_data: z.optional(z.unknown()),
-  metadata: z.optional(z.unknown()),
-  sequence_number: z.optional(z.unknown()),
-  status: z.optional(z.unknown()),
+  id: z.optional(json),
+  role: z.optional(json),
+  content: z.optional(json),
+  object_data: z.optional(json),
+  result_data: z.optional(json),
+  metadata: z.optional(json),
+  sequence_number: z.optional(json),
+  status: z.optional(json),
 };
 
 /** How a message is paid for. SQL holds its bounds. */
@@ -36,7 +35,7 @@ export const UserMessage = z.strictObject(message);
 /** One message, by a service for a user. */
 export const ServiceMessage = z.strictObject({ ...message, user_id: id, settle });
 
-const messages = z.array(z.unknown());
+const messages = z.array(json);
 
 /** Several messages, by a signed-in user. */
 export const UserBatch = z.strictObject({ messages });

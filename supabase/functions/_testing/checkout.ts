@@ -5,11 +5,10 @@
  */
 
 import assert from "node:assert/strict";
-import { createClient } from "@supabase/supabase-js";
+import { fileURLToPath } from "node:url";
+import { parseEnv } from "node:util";
 
-import { until } from "../supabase/functions/_testing/testing.ts";
-import { PROJECT_DIR } from "./options.ts";
-import { freePort } from "./ports.ts";
+import { stackOf, type TestStack, until } from "./testing.ts";
 
 /** A checkout of the test's own, and a place and ports for its stack. */
 export interface Checkout {
@@ -22,6 +21,8 @@ export interface Checkout {
   command(name: string, environment?: Record<string, string>): Promise<Ended>;
   /** Starts the stack and waits until it runs. */
   start(): Promise<Started>;
+  /** The stack that runs. */
+  stack(): Promise<TestStack>;
 }
 
 export interface Ended {
@@ -33,6 +34,8 @@ export interface Started {
   child: Deno.ChildProcess;
   output: string;
 }
+
+const PROJECT_DIR = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 
 /** What the stack needs of the project. */
 const PARTS = ["deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
@@ -54,8 +57,9 @@ export async function withCheckout(
   for (const part of PARTS) await copy(`${PROJECT_DIR}/${part}`, `${project}/${part}`);
   await Deno.symlink(`${PROJECT_DIR}/node_modules`, `${project}/node_modules`);
 
+  const dir = `${root}/stack`;
   const environment = {
-    STACK_DIR: `${root}/stack`,
+    STACK_DIR: dir,
     STACK_API_PORT: String(freePort()),
     STACK_DB_PORT: String(freePort()),
     // What a test does not ask for must not happen in its midst.
@@ -75,7 +79,7 @@ export async function withCheckout(
     await run({
       root,
       project,
-      dir: environment.STACK_DIR,
+      dir,
       environment,
       async command(name, more) {
         const { code, stdout, stderr } = await spawn(name, more).output();
@@ -87,6 +91,9 @@ export async function withCheckout(
         children.push(child);
         child.stderr.cancel();
         return { child, output: await readUntil(child.stdout, "What the functions log follows") };
+      },
+      async stack() {
+        return stackOf(parseEnv(await Deno.readTextFile(`${dir}/env`)), dir);
       },
     });
   } finally {
@@ -120,40 +127,6 @@ export async function noteProcesses(
   environment.STACK_DENO = `${root}/deno`;
   await Deno.writeTextFile(environment.STACK_DENO, script, { mode: 0o755 });
   return () => Deno.readTextFileSync(`${root}/processes`).trim().split("\n").map(Number);
-}
-
-function client(checkout: Checkout) {
-  const env = Deno.readTextFileSync(`${checkout.dir}/env`);
-  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
-  return createClient(value("SUPABASE_URL"), value("SUPABASE_PUBLISHABLE_KEY"), {
-    auth: { persistSession: false, autoRefreshToken: false },
-  });
-}
-
-/** Signs a user up on the stack of a checkout, and returns the address. */
-export async function signUp(checkout: Checkout): Promise<string> {
-  const email = `${crypto.randomUUID()}@example.com`;
-  const { error } = await client(checkout).auth.signUp({ email, password: "correct horse" });
-  if (error) throw error;
-  return email;
-}
-
-/** How many prices the seed has left. */
-export async function countPrices(checkout: Checkout): Promise<number> {
-  const env = await Deno.readTextFile(`${checkout.dir}/env`);
-  const value = (name: string) => env.match(new RegExp(`^${name}=(.*)$`, "m"))?.[1] ?? "";
-  const { count } = await createClient(value("SUPABASE_URL"), value("SUPABASE_SECRET_KEY"))
-    .from("credit_prices").select("*", { count: "exact", head: true });
-  return count ?? 0;
-}
-
-/** Signs in who has signed up. */
-export async function signIn(checkout: Checkout, email: string): Promise<void> {
-  const { error } = await client(checkout).auth.signInWithPassword({
-    email,
-    password: "correct horse",
-  });
-  if (error) throw error;
 }
 
 /** Ids of the processes that have a path in their arguments; none where there is no /proc. */
@@ -191,6 +164,13 @@ export async function killPostgres({ dir }: Checkout): Promise<void> {
     );
     return (await Promise.all(commands)).every((command) => command === "");
   });
+}
+
+/** A port on 127.0.0.1 that is free now. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.close();
+  return listener.addr.port;
 }
 
 async function copy(from: string, to: string): Promise<void> {

@@ -1,0 +1,76 @@
+/**
+ * The routes of messages, which projects and conversations share.
+ *
+ * @module
+ */
+
+import type { Hono } from "hono";
+import * as z from "zod/mini";
+
+import { answer } from "../_shared/answer.ts";
+import { authenticate, type AuthenticatedEnv } from "../_shared/auth.ts";
+import {
+  mayReplace,
+  readFor,
+  readIdempotencyKey,
+  readJson,
+  readPath,
+  type RequestFor,
+} from "../_shared/request.ts";
+import { call, defined } from "../_shared/rpc.ts";
+import * as schema from "./schema.ts";
+
+/** Bytes that a request with messages may have: 8 MiB, of a batch whose messages are not all as large as they may be. */
+export const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+/** What has messages. */
+type Parent = "project_id" | "conversation_id";
+
+/**
+ * Adds the routes below `/:id/messages` to the app of what has messages.
+ *
+ * @param app The app of `projects` or of `conversations`.
+ * @param parent What `:id` is the id of.
+ */
+export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): void {
+  const of = (id: string) => parent === "project_id" ? { project_id: id } : { conversation_id: id };
+
+  app.post("/:id/messages", authenticate(["user", "secret"]), async (c) => {
+    const { supabaseAdmin } = c.var.supabaseContext;
+    const idempotency_key = readIdempotencyKey(c);
+    const replace = mayReplace(c);
+    const { id } = readPath(c, schema.ParentPath);
+    const isBatch = "messages" in await readJson(c, z.looseObject({}));
+    const batch = isBatch
+      ? await readFor(c, schema.UserBatch, schema.ServiceBatch)
+      : toBatch(await readFor(c, schema.UserMessage, schema.ServiceMessage));
+    const args = defined({ ...batch, ...of(id), replace, idempotency_key });
+    return answer(c, await call(() => supabaseAdmin.rpc("save_messages", args)), 201);
+  });
+
+  app.patch("/:id/messages/:message_id", authenticate(["user", "secret"]), async (c) => {
+    const { supabaseAdmin } = c.var.supabaseContext;
+    const { id, message_id } = readPath(c, schema.MessagePath);
+    const { user_id, content } = await readFor(c, schema.UserDraft, schema.ServiceDraft);
+    // Null rather than nothing, which SQL has no default for.
+    const args = { user_id, message_id, content: content ?? null, ...of(id) };
+    return c.json(await call(() => supabaseAdmin.rpc("update_draft", args)));
+  });
+
+  for (const [route, status] of [["finish", "complete"], ["abort", "aborted"]] as const) {
+    app.post(`/:id/messages/:message_id/${route}`, authenticate(["user", "secret"]), async (c) => {
+      const { supabaseAdmin } = c.var.supabaseContext;
+      const { id, message_id } = readPath(c, schema.MessagePath);
+      const body = await readFor(c, schema.UserEnding, schema.ServiceEnding);
+      const args = defined({ ...body, ...of(id), message_id, status });
+      return answer(c, await call(() => supabaseAdmin.rpc("finish_draft", args)), 200);
+    });
+  }
+}
+
+/** One message as a batch of one. */
+function toBatch(
+  { user_id, actor, settle, ...message }: RequestFor<z.infer<typeof schema.ServiceMessage>>,
+) {
+  return { user_id, actor, settle, messages: [message] };
+}

@@ -33,6 +33,16 @@ begin
 end $$;
 revoke all on function private.setting(text) from public, anon, authenticated, service_role;
 
+-- A setting in seconds as an interval, for what is kept or valid for that long.
+create function private.retention(name text)
+returns interval
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return private.setting(name) * interval '1 second';
+end $$;
+revoke all on function private.retention(text) from public, anon, authenticated, service_role;
+
 create trigger settings_updated_at before update on private.settings
   for each row execute function public.handle_updated_at();
 
@@ -71,6 +81,21 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
     'How long the payload of an event is kept: until then it can be replayed'),
   ('webhooks.late_payment_validity', 259200, 'seconds', 0, 31536000,
     'How long credits of a period last at least that Strongroom hears of late: Stripe repeats events for three days'),
+  ('idempotency.key_retention', 2592000, 'seconds', 86400, 315360000,
+    'How long an idempotency key is kept (30 days): a request that is repeated later is a new one'),
+  ('projects.deleted_retention', 2592000, 'seconds', 60, 3153600000,
+    'How long a deleted project can be restored (30 days): after that the cleanup deletes it for good'),
+  ('tasks.finished_retention', 7776000, 'seconds', 60, 3153600000,
+    'How long a task is kept after it was completed or failed (90 days)'),
+  ('files.orphan_retention', 604800, 'seconds', 60, 3153600000,
+    'How long an object that no row refers to has to be unchanged before the cleanup removes it (7 days)'),
+  ('files.multipart_retention', 604800, 'seconds', 86400, 3153600000,
+    'How long a multipart upload may stay incomplete (7 days)'),
+  ('auth.revoked_token_retention', 2592000, 'seconds', 86400, 3153600000,
+    'How long a refresh token is kept after it was revoked (30 days)'),
+  ('cleanup.run_retention', 2592000, 'seconds', 60, 3153600000, 'How long runs of the cleanup are kept (30 days)'),
+  ('cleanup.cron_history_retention', 604800, 'seconds', 60, 3153600000,
+    'How long entries of cron.job_run_details are kept (7 days)'),
   ('cleanup.lease', 60, 'seconds', 15, 600,
     'How long a job is its runner''s after each batch: longer than any batch takes, and how long a crash may hold it up'),
   ('cleanup.overdue_after', 1800, 'seconds', 60, 604800,

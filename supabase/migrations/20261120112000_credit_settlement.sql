@@ -55,39 +55,6 @@ end $$;
 revoke all on function private.settle_credit_account(uuid, timestamptz)
   from public, anon, authenticated, service_role;
 
--- Settles accounts on which something has come due, the longest due first, and returns how many. Accounts in use are
--- left to who uses them. For the cleanup: call it until it returns fewer than batch.
--- Definer: not even the service may write the tables of credits.
--- Raises: PT422 invalid_batch.
-create function public.settle_due_credits(batch integer default 1000)
-returns integer
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_id uuid;
-  v_settled integer := 0;
-  -- A value, which an index finds; a function that moves with the clock is asked for every account.
-  v_now timestamptz := clock_timestamp();
-begin
-  if batch is null or batch not between 1 and 10000 then
-    raise exception 'A batch has 1 to 10000 accounts' using errcode = 'PT422', detail = 'invalid_batch';
-  end if;
-  -- Locked as they are found, not in the order of ids: who waits for none cannot deadlock.
-  for v_id in
-    select a.id from public.credit_accounts as a
-    where a.next_due_at <= v_now
-    order by a.next_due_at
-    limit batch
-    for no key update skip locked
-  loop
-    perform private.settle_credit_account(v_id, clock_timestamp());
-    v_settled := v_settled + 1;
-  end loop;
-  return v_settled;
-end $$;
-revoke all on function public.settle_due_credits(integer) from public, anon, authenticated;
-grant execute on function public.settle_due_credits(integer) to service_role;
-
 -- Reading -------------------------------------------------------------------------------------------
 
 -- By how much balance and held of an account change through what has come due and is not posted yet: the sums of what

@@ -123,34 +123,3 @@ revoke all on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb
   from public, anon, authenticated;
 grant execute on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb, uuid, uuid, jsonb, text)
   to service_role;
-
--- stale_drafts --------------------------------------------------------------------------------------
-
-create view private.stale_drafts as
-  select m.id, m.updated_at from public.messages as m
-  where m.status = 'streaming'
-    and m.updated_at <= now() - private.setting('messages.draft_limit') * interval '1 second';
-revoke all on private.stale_drafts from public, anon, authenticated, service_role;
-
--- Aborts drafts that have not changed for messages.draft_limit, with what they have, and returns how many. For the
--- cleanup: call it until it returns fewer than batch. A hold for such a draft expires by itself.
--- Definer: it reads the settings. For the service only.
--- Raises: PT422 invalid_batch.
-create or replace function public.abort_stale_drafts(batch integer default 1000)
-returns integer
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_aborted integer;
-begin
-  if batch is null or batch not between 1 and 10000 then
-    raise exception 'A batch has 1 to 10000 drafts' using errcode = 'PT422', detail = 'invalid_batch';
-  end if;
-  update public.messages as m set status = 'aborted'
-  where m.id in (
-    select x.id from private.stale_drafts as x order by x.updated_at limit batch for no key update skip locked);
-  get diagnostics v_aborted = row_count;
-  return v_aborted;
-end $$;
-revoke all on function public.abort_stale_drafts(integer) from public, anon, authenticated;
-grant execute on function public.abort_stale_drafts(integer) to service_role;

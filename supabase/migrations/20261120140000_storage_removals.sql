@@ -105,12 +105,6 @@ begin
 end $$;
 revoke all on function private.keep_spent_upload(public.file_uploads) from public, anon, authenticated, service_role;
 
--- Upload URLs whose rows are gone, when nothing can come by them any more.
-create view private.expired_spent_uploads as
-  select s.bucket_id, s.name, s.expires_at from private.spent_uploads as s
-  where s.expires_at <= now() - private.upload_grace();
-revoke all on private.expired_spent_uploads from public, anon, authenticated, service_role;
-
 create function private.queue_upload()
 returns trigger
 language plpgsql volatile security definer set search_path = ''

@@ -454,39 +454,6 @@ end $$;
 revoke all on function public.release_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.release_upload(uuid, uuid) to service_role;
 
--- Gives up reservations that have expired, a batch at a time, and queues what came by upload URLs whose rows were gone, now
--- that they are not good any more. Returns how many of both; fewer than batch when that was all.
--- Definer: reservations are nobody's to write. For the service only.
--- Raises: PT422 invalid_batch.
-create function public.expire_uploads(batch integer default 1000)
-returns integer
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_done integer;
-  v_spent private.spent_uploads;
-begin
-  if batch is null or batch not between 1 and 10000 then
-    raise exception 'A batch has 1 to 10000 uploads' using errcode = 'PT422', detail = 'invalid_batch';
-  end if;
-  v_done := private.give_up_uploads(batch);
-  for v_spent in
-    delete from private.spent_uploads as s
-    where (s.bucket_id, s.name) in (
-      select e.bucket_id, e.name from private.expired_spent_uploads as e
-      order by e.expires_at
-      limit batch - v_done
-      for update skip locked)
-    returning s.*
-  loop
-    v_done := v_done + 1;
-    perform private.queue_removal(v_spent.user_id, v_spent.bucket_id, v_spent.name);
-  end loop;
-  return v_done;
-end $$;
-revoke all on function public.expire_uploads(integer) from public, anon, authenticated;
-grant execute on function public.expire_uploads(integer) to service_role;
-
 -- delete_files --------------------------------------------------------------------------------------
 
 -- Deletes files of a user's, by their paths in a bucket: the records that name them, and the objects, which are queued for

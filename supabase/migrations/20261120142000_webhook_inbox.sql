@@ -1,5 +1,16 @@
 -- The inbox of webhooks: every event is stored once, applied once, and can be replayed.
 
+-- Whether a name can be a sender's: stripe, auth, database, or standard: and the name of a source. Which of them may send
+-- is said by functions/webhooks/senders.ts, which verifies each.
+create function private.is_webhook_provider(provider text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return provider ~ '^[a-z]{1,50}(:[a-z0-9][a-z0-9_-]{0,49})?$';
+end $$;
+revoke all on function private.is_webhook_provider(text) from public, anon, authenticated, service_role;
+
 -- webhook_events ------------------------------------------------------------------------------------
 
 create table public.webhook_events (
@@ -16,7 +27,7 @@ create table public.webhook_events (
   result jsonb,
   error text,
   constraint webhook_events_event_key unique (provider, event_id),
-  constraint webhook_events_provider_check check (provider ~ '^(stripe|auth|database|standard:[a-z0-9][a-z0-9_-]{0,49})$'),
+  constraint webhook_events_provider_check check (private.is_webhook_provider(provider)),
   constraint webhook_events_event_id_check check (char_length(event_id) between 1 and 255),
   constraint webhook_events_type_check check (char_length(type) between 1 and 255),
   constraint webhook_events_attempts_check check (attempts >= 0),
@@ -24,19 +35,19 @@ create table public.webhook_events (
   constraint webhook_events_error_check check ((outcome in ('failed', 'dead')) = (error is not null))
 );
 comment on table public.webhook_events is
-  'Every event that another service has told of, once, and what came of it. Written by functions only.';
-comment on column public.webhook_events.provider is 'stripe, auth, database, or standard: and the name of the source';
-comment on column public.webhook_events.event_id is 'The sender''s id: the same event has the same, however often it is delivered';
-comment on column public.webhook_events.event_created_at is 'When it happened, as the sender says';
+  'Every event that another service has reported, once, and what came of it. Written by functions only.';
+comment on column public.webhook_events.provider is 'The sender: stripe, auth, database, or standard:SOURCE';
+comment on column public.webhook_events.event_id is 'The sender''s id, which is the same however often the event is delivered';
+comment on column public.webhook_events.event_created_at is 'When it happened, according to the sender';
 comment on column public.webhook_events.received_at is
-  'When it came first; when it came again, for one whose payload was no longer kept and is since';
+  'When it was first delivered, or when a delivery brought back a payload that was no longer kept';
 comment on column public.webhook_events.payload is
-  'The event as it came, of one that has failed as it came last; null when webhooks.payload_retention is over';
-comment on column public.webhook_events.attempts is 'How often the effect was tried';
+  'The event as it was delivered; the latest delivery if its effect failed. Null once webhooks.payload_retention is over';
+comment on column public.webhook_events.attempts is 'How many times the effect was tried';
 comment on column public.webhook_events.outcome is
-  'processed; ignored: there is no effect for it; failed: the sender repeats it; dead: its attempts are used up';
+  'processed; ignored: it has no effect here; failed: the sender repeats it; dead: its attempts are used up';
 comment on column public.webhook_events.result is 'What the effect did';
-comment on column public.webhook_events.error is 'What the effect failed with last';
+comment on column public.webhook_events.error is 'The error with which the effect last failed';
 
 create index webhook_events_received_at on public.webhook_events (received_at) where payload is not null;
 create index webhook_events_type on public.webhook_events (provider, type, id);
@@ -47,7 +58,7 @@ alter table public.webhook_events enable row level security;
 revoke all on public.webhook_events from public, anon, authenticated, service_role;
 grant select on public.webhook_events to service_role;
 
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+-- The service bypasses policies. This one states that nobody else reads the table.
 create policy "the service reads the inbox" on public.webhook_events
   for select to service_role using (true);
 
@@ -59,26 +70,25 @@ create table public.webhook_refusals (
   day date not null default (now() at time zone 'UTC')::date,
   deliveries bigint not null default 1,
   primary key (provider, reason, day),
-  constraint webhook_refusals_provider_check check (
-    provider ~ '^(stripe|auth|database|standard(:[a-z0-9][a-z0-9_-]{0,49})?)$'),
+  constraint webhook_refusals_provider_check check (private.is_webhook_provider(provider)),
   constraint webhook_refusals_reason_check check (reason ~ '^[a-z_]{1,50}$')
 );
 comment on table public.webhook_refusals is
-  'How many deliveries were refused, by day (UTC): all that is kept of them. Written by functions only.';
-comment on column public.webhook_refusals.provider is 'As in webhook_events; standard alone is a source that is not configured';
+  'How many deliveries were refused per day (UTC): nothing else of them is kept. Written by functions only.';
+comment on column public.webhook_refusals.provider is 'As in webhook_events; standard without a source is one that is not configured';
 comment on column public.webhook_refusals.reason is 'The code of the answer';
 
 alter table public.webhook_refusals enable row level security;
 revoke all on public.webhook_refusals from public, anon, authenticated, service_role;
 grant select on public.webhook_refusals to service_role;
 
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+-- The service bypasses policies. This one states that nobody else reads the table.
 create policy "the service reads how many were refused" on public.webhook_refusals
   for select to service_role using (true);
 
--- Counts a delivery that was refused.
--- Definer: not even the service writes the inbox by itself. For the service only, which names reasons of its own: what a
--- sender says is never stored.
+-- Counts a refused delivery.
+-- Definer: not even the service may write the inbox directly. For the service only, which passes a code of its own as the
+-- reason: nothing that a refused sender sends is stored.
 -- Raises: PT422 invalid_webhook_event.
 create function public.count_webhook_refusal(provider text, reason text)
 returns void
@@ -86,8 +96,8 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if provider is null or reason is null
-    or provider !~ '^(stripe|auth|database|standard(:[a-z0-9][a-z0-9_-]{0,49})?)$' or reason !~ '^[a-z_]{1,50}$' then
-    raise exception 'A refusal has a provider and a reason' using errcode = 'PT422', detail = 'invalid_webhook_event';
+    or not private.is_webhook_provider(provider) or reason !~ '^[a-z_]{1,50}$' then
+    raise exception 'A refusal needs a provider and a reason' using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   insert into public.webhook_refusals as r (provider, reason)
   values (count_webhook_refusal.provider, count_webhook_refusal.reason)
@@ -106,13 +116,13 @@ create table private.webhook_handlers (
   constraint webhook_handlers_handler_check check (handler ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$')
 );
 comment on table private.webhook_handlers is
-  'Which function is the effect of which events: handler(public.webhook_events) returns jsonb, what it did, or null when the event does not concern it';
-comment on column private.webhook_handlers.type is 'Type of the events, or * for all that have no other';
--- Text, not regprocedure, which a table that is upgraded may not have.
+  'Which function handles which events: handler(public.webhook_events) returns jsonb, what it did, or null when the event does not concern it';
+comment on column private.webhook_handlers.type is 'Type of the events, or * for all types that have no handler of their own';
+-- Text, not regprocedure: pg_upgrade refuses tables with columns of that type.
 comment on column private.webhook_handlers.handler is 'schema.function';
 revoke all on private.webhook_handlers from public, anon, authenticated, service_role;
 
--- The name of the function that is the effect of an event, or null.
+-- Returns the name of the function that handles an event, or null.
 create function private.webhook_handler(provider text, type text)
 returns text
 language plpgsql stable set search_path = ''
@@ -126,7 +136,7 @@ begin
 end $$;
 revoke all on function private.webhook_handler(text, text) from public, anon, authenticated, service_role;
 
--- The row that a record is of, as it is now, and its version; nothing when there is none. Found by the primary key.
+-- Returns the current row of the table row_of that has the record's primary key, and its version; nulls when there is none.
 create function private.read_recorded_row(row_of text, record jsonb, out current_row jsonb, out version text)
 language plpgsql volatile set search_path = ''
 as $$
@@ -139,7 +149,7 @@ begin
   join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
   where i.indrelid = v_table and i.indisprimary;
   if v_key is null then
-    raise exception 'There is no table % with a primary key to find a row by', row_of
+    raise exception 'There is no table % with a primary key', row_of
       using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   execute format('select to_jsonb(t), concat(t.xmin, t.ctid) from %s as t, jsonb_populate_record(null::%s, $1) as r where %s',
@@ -148,8 +158,8 @@ begin
 end $$;
 revoke all on function private.read_recorded_row(text, jsonb) from public, anon, authenticated, service_role;
 
--- A Database Webhook, which nobody has signed, as far as it is true: its record is what the row is now. Null when it is
--- about a row that is not there, or about a deleted one that is.
+-- A Database Webhook is not signed, so only what the database confirms is believed: its record becomes the row as it is
+-- now. Returns null when the row does not exist, or when a row reported as deleted still does.
 create function private.believe_database_webhook(event public.webhook_events)
 returns public.webhook_events
 language plpgsql volatile set search_path = ''
@@ -170,9 +180,9 @@ end $$;
 revoke all on function private.believe_database_webhook(public.webhook_events)
   from public, anon, authenticated, service_role;
 
--- Applies the effect of an event and writes down what came of it. When the effect fails, its changes are gone, the error
--- and the attempt are kept. What fails for the moment's sake (a deadlock, a database that is at its limit) is raised: the
--- call is repeated as if it had not been made. The caller holds the lock of the event.
+-- Applies the effect of an event and records what came of it. If the effect fails, its changes are undone, and the error
+-- and the attempt are recorded. A passing failure (a deadlock, a database at its limit) is raised instead: the caller
+-- repeats the call as if it had not been made. The caller holds the lock of the event.
 create function private.apply_webhook_event(event public.webhook_events)
 returns public.webhook_events
 language plpgsql volatile set search_path = ''
@@ -228,7 +238,7 @@ create type public.webhook_receipt as (
   replayed boolean
 );
 comment on type public.webhook_receipt is
-  'What came of a delivery; replayed says that it was the work of an earlier one';
+  'What came of a delivery; replayed is true when an earlier delivery did the work';
 
 create function private.to_webhook_receipt(event public.webhook_events, replayed boolean)
 returns public.webhook_receipt
@@ -241,11 +251,11 @@ end $$;
 revoke all on function private.to_webhook_receipt(public.webhook_events, boolean)
   from public, anon, authenticated, service_role;
 
--- Takes an event in and applies its effect, once: the same event again, at whatever time or at the same, is answered with
--- what the first delivery did. An event whose effect has failed is tried again, as it is delivered now, until
--- webhooks.max_attempts is reached; a dead letter is kept as it is delivered now, for a replay.
--- outcome says what came of it; failed is for the sender to repeat. event_created is when it happened, or null.
--- Definer: not even the service writes the inbox by itself. For the service only, which has verified who sent it.
+-- Stores an event and applies its effect, once. The same event again, later or at the same time, returns what the first
+-- delivery did. An event whose effect failed is tried again with the payload of the new delivery, until
+-- webhooks.max_attempts is reached; after that the latest payload is kept for a replay.
+-- event_created is when it happened, or null. outcome says what came of it; a failed event is for the sender to repeat.
+-- Definer: not even the service may write the inbox directly. For the service only, which has verified the sender.
 -- Raises: PT422 invalid_webhook_event.
 create function public.receive_webhook_event(
   provider text,
@@ -260,15 +270,15 @@ as $$
 declare
   v_event public.webhook_events;
 begin
-  if provider is null or provider !~ '^(stripe|auth|database|standard:[a-z0-9][a-z0-9_-]{0,49})$'
+  if provider is null or not private.is_webhook_provider(provider)
     or event_id is null or char_length(event_id) not between 1 and 255
     or type is null or char_length(type) not between 1 and 255
     or payload is null or jsonb_typeof(payload) <> 'object'
     or not isfinite(coalesce(event_created, now())) then
-    raise exception 'An event has a provider, an id and a type of 1 to 255 characters, and a payload that is an object'
+    raise exception 'An event needs a provider, an id and a type of 1 to 255 characters, and an object as its payload'
       using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
-  -- Most of what comes again has been done: to say so takes no lock and writes nothing.
+  -- Most repeats are of events that are done: to say so takes no lock and writes nothing.
   select e.* into v_event from public.webhook_events as e
   where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
     and (e.outcome = 'processed' or e.outcome = 'ignored' and e.payload is not null
@@ -276,7 +286,7 @@ begin
   if found then
     return private.to_webhook_receipt(v_event, true);
   end if;
-  -- Of two deliveries at once, the second waits here for the first to end.
+  -- Of two deliveries at the same time, the second waits here for the first.
   insert into public.webhook_events as e (provider, event_id, type, event_created_at, payload, outcome, error)
   values (receive_webhook_event.provider, receive_webhook_event.event_id, receive_webhook_event.type, event_created,
     receive_webhook_event.payload, 'failed', 'not tried')
@@ -286,8 +296,8 @@ begin
     select e.* into v_event from public.webhook_events as e
     where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
     for update;
-    -- What has had its effect is what it was. Of the others the latest counts: the sender may have mended it, or it may be
-    -- delivered again to be replayed, for which it is kept as long as if it had come now.
+    -- An event that had its effect stays as it was. Of the others the latest delivery counts: the sender may have corrected
+    -- it, or sent it again so that it can be replayed.
     if v_event.type = receive_webhook_event.type
       and (v_event.outcome in ('failed', 'dead') or v_event.outcome = 'ignored' and v_event.payload is null)
       and v_event.payload is distinct from receive_webhook_event.payload then
@@ -319,12 +329,12 @@ create type public.webhook_replay as (
   next_after bigint
 );
 comment on type public.webhook_replay is
-  'What came of a replay: how many were applied again, by outcome; how many could not be, as their payload is no longer kept; errors [{id, event_id, error}]; next_after is for the next call, null when there is no more';
+  'What came of a replay: how many events were applied again, by outcome; how many could not be because their payload is no longer kept; errors [{id, event_id, error}]; next_after is for the next call, null when there is no more';
 
--- Applies events again: one, or those of a range of time of receipt, of a provider or type, in the order of their
--- numbers, from the first after the number after, at most batch (1 to 500). Effects are safe to apply again: what was
--- done is not done a second time, what failed or was ignored is done if it can be now.
--- Definer: not even the service writes the inbox by itself. For the service only.
+-- Applies events again: one event, or those received in a range of time, of one provider or type if given, in the order of
+-- their ids. A call applies at most batch (1 to 500) events whose id is greater than after. That is safe: an effect that
+-- was applied is not applied a second time, and one that failed or was ignored is applied if it can be now.
+-- Definer: not even the service may write the inbox directly. For the service only.
 -- Raises: PT404 webhook_event_not_found; PT409 webhook_payload_gone, for one event; PT422 invalid_replay.
 create function public.replay_webhook_events(
   event_id text default null,
@@ -349,8 +359,8 @@ begin
     or event_id is not null and (provider is null or type is not null)
     or not isfinite(coalesce(received_from, now())) or not isfinite(coalesce(received_before, now()))
     or after is null or batch is null or batch not between 1 and 500 then
-    raise exception 'A replay is of one event, by provider and event_id, or of a range of time'
-      using errcode = 'PT422', detail = 'invalid_replay', hint = 'A batch has 1 to 500 events';
+    raise exception 'A replay names either one event, by provider and event_id, or a range of time'
+      using errcode = 'PT422', detail = 'invalid_replay', hint = 'batch is 1 to 500 events';
   end if;
   v_replay := row(0, 0, 0, 0, 0, '[]', null)::public.webhook_replay;
   if replay_webhook_events.event_id is not null then
@@ -386,7 +396,7 @@ begin
         v_replay.errors := v_replay.errors || jsonb_build_object('id', v_event.id, 'event_id', v_event.event_id,
           'error', v_event.error);
     end case;
-    -- What it did the first time stays what it says; only what had not been done is news.
+    -- An event that was done keeps the record of its first time; only a new outcome is recorded.
     if v_before.outcome = 'processed' or v_before.outcome = v_event.outcome and v_event.error is null then
       update public.webhook_events as e
       set attempts = v_before.attempts, outcome = v_before.outcome, result = v_before.result, error = v_before.error,
@@ -404,8 +414,8 @@ begin
   if replay_webhook_events.event_id is not null and v_replay.payload_gone = 1 then
     raise exception 'The payload of event "%" is no longer kept', event_id
       using errcode = 'PT409', detail = 'webhook_payload_gone',
-        hint = case v_before.outcome when 'processed' then 'It has had its effect: there is nothing to replay'
-          else 'Have the sender deliver it again, which brings the payload, and replay it then' end;
+        hint = case v_before.outcome when 'processed' then 'Its effect was applied: there is nothing to replay'
+          else 'Have the sender deliver it again, which brings the payload, then replay it' end;
   end if;
   return v_replay;
 end $$;
@@ -414,63 +424,13 @@ revoke all on function public.replay_webhook_events(text, text, text, timestampt
 grant execute on function public.replay_webhook_events(text, text, text, timestamptz, timestamptz, bigint, integer)
   to service_role;
 
--- Retention -----------------------------------------------------------------------------------------
-
-create view private.expired_webhook_payloads as
-  select e.id, e.received_at from public.webhook_events as e
-  where e.payload is not null
-    and e.received_at <= now() - private.setting('webhooks.payload_retention') * interval '1 second';
-revoke all on private.expired_webhook_payloads from public, anon, authenticated, service_role;
-
--- Counts of days that were over so long ago.
-create view private.expired_webhook_refusals as
-  select r.provider, r.reason, r.day from public.webhook_refusals as r
-  where r.day
-    < ((now() - private.setting('webhooks.payload_retention') * interval '1 second') at time zone 'UTC')::date;
-revoke all on private.expired_webhook_refusals from public, anon, authenticated, service_role;
-
--- Clears what is older than webhooks.payload_retention, the oldest first, and returns how many rows it has changed: the
--- payloads of events that may be about money, whose ids are kept for good, the rows of others, and old counts of
--- refusals. For the cleanup: call it until it returns less than batch.
--- Definer: not even the service writes the inbox by itself. For the service only.
--- Raises: PT422 invalid_batch.
-create function public.prune_webhook_payloads(batch integer default 1000)
-returns integer
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_ids bigint[];
-  v_refusals integer;
-begin
-  if batch is null or batch not between 1 and 10000 then
-    raise exception 'A batch has 1 to 10000 events' using errcode = 'PT422', detail = 'invalid_batch';
-  end if;
-  -- Locked as they are found: who waits for none cannot deadlock.
-  select coalesce(array_agg(x.id), '{}') into v_ids from (
-    select e.id from private.expired_webhook_payloads as e
-    order by e.received_at
-    limit batch
-    for update skip locked
-  ) as x;
-  delete from public.webhook_events as e where e.id = any (v_ids) and e.provider in ('auth', 'database');
-  update public.webhook_events as e set payload = null where e.id = any (v_ids);
-  delete from public.webhook_refusals as r where (r.provider, r.reason, r.day) in (
-    select x.provider, x.reason, x.day from private.expired_webhook_refusals as x
-    limit batch - cardinality(v_ids)
-    for update skip locked);
-  get diagnostics v_refusals = row_count;
-  return cardinality(v_ids) + v_refusals;
-end $$;
-revoke all on function public.prune_webhook_payloads(integer) from public, anon, authenticated;
-grant execute on function public.prune_webhook_payloads(integer) to service_role;
-
 -- Database Webhooks -----------------------------------------------------------------------------------
 
--- Takes a Database Webhook in ({type, schema, table, record, old_record}) as an event of type schema.table.INSERT, UPDATE
--- or DELETE. It has no id: the same message is a repeat while the row is the same. Where there is an effect for it, the
--- row is read again: the event's record is what the row is now, and an event about a row that is not there, or about a
--- deleted one that is, is ignored.
--- Definer: not even the service writes the inbox by itself. For the service only, which has checked the shared secret.
+-- Stores a Database Webhook {type, schema, table, record, old_record} as an event of type schema.table.OPERATION, where
+-- OPERATION is INSERT, UPDATE or DELETE. It has no id: the same message is a repeat for as long as the row is the same. If
+-- the type has a handler, the row is read again: the handler gets the row as it is now, and an event is ignored when its
+-- row does not exist, or when a row reported as deleted still does.
+-- Definer: not even the service may write the inbox directly. For the service only, which has checked the shared secret.
 -- Raises: PT422 invalid_webhook_event.
 create function public.receive_database_webhook(payload jsonb)
 returns public.webhook_receipt
@@ -485,10 +445,10 @@ begin
   if (v_operation in ('INSERT', 'UPDATE', 'DELETE') and jsonb_typeof(payload -> 'schema') = 'string'
     and jsonb_typeof(payload -> 'table') = 'string' and jsonb_typeof(v_record) = 'object'
     and char_length(v_type) <= 255) is not true then
-    raise exception 'A Database Webhook has type, schema, table and a record' using errcode = 'PT422',
+    raise exception 'A Database Webhook needs a type, a schema, a table and a record' using errcode = 'PT422',
       detail = 'invalid_webhook_event';
   end if;
-  -- Only tables that have an effect are looked at, whatever is sent.
+  -- Only tables with a handler are read, whatever is sent.
   if private.webhook_handler('database', v_type) is not null then
     v_version := (private.read_recorded_row(format('%I.%I', payload ->> 'schema', payload ->> 'table'), v_record)).version;
   end if;

@@ -10,7 +10,6 @@ create table private.cleanup_jobs (
   schedule text not null,
   enabled boolean not null default true,
   batch_size integer not null,
-  retention interval,
   next_run_at timestamptz not null default now(),
   last_success_at timestamptz,
   next_after jsonb,
@@ -25,25 +24,23 @@ create table private.cleanup_jobs (
     '((\*|(1[0-2]|0?[1-9])(-(1[0-2]|0?[1-9]))?)(/[1-9]\d?)?(,|(?= )))+ ((\*|[0-7](-[0-7])?)(/[1-7])?(,|$))+$')
     and schedule !~ ',( |$)'),
   constraint cleanup_jobs_batch_size_check check (batch_size between 1 and 10000),
-  constraint cleanup_jobs_retention_check check (retention between interval '1 minute' and interval '100 years'),
   -- What the Storage API takes.
   constraint cleanup_jobs_storage_batch_check check (name <> 'storage_removals' or batch_size <= 1000),
   constraint cleanup_jobs_lease_check check ((lease is null) = (leased_until is null))
 );
 comment on table private.cleanup_jobs is
-  'What is cleaned up, when, and how much at a time: update private.cleanup_jobs set retention = ... where name = ...';
+  'What the cleanup does, when, and how much at a time. An operator may change schedule, enabled and batch_size';
 comment on column private.cleanup_jobs.schedule is
   'Cron expression of five fields, UTC. After a change: select private.schedule_cleanups()';
 comment on column private.cleanup_jobs.batch_size is 'How much one transaction does at most';
-comment on column private.cleanup_jobs.retention is 'How long what the job removes is kept first; null where its domain says when';
-comment on column private.cleanup_jobs.next_run_at is 'When it is due next: once it is done, the next time of the schedule';
-comment on column private.cleanup_jobs.last_success_at is 'When it last came to where nothing more was due';
-comment on column private.cleanup_jobs.next_after is 'How far a pass over everything has come; null between passes';
+comment on column private.cleanup_jobs.next_run_at is 'When the job is due next: the next time of its schedule, set when a run is done';
+comment on column private.cleanup_jobs.last_success_at is 'When a run last ended with nothing left to do';
+comment on column private.cleanup_jobs.next_after is 'How far the current pass over all rows has come; null between passes';
 comment on column private.cleanup_jobs.lease is 'Held by the run that works on it, until leased_until';
 
 revoke all on private.cleanup_jobs from public, anon, authenticated, service_role;
 
--- A changed schedule counts from now, not when the old one would have come round.
+-- A changed schedule counts from now on, not from the next time of the old one.
 create function private.reschedule_cleanup()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -52,28 +49,15 @@ begin
   new.next_run_at := now();
   return new;
 end $$;
-comment on function private.reschedule_cleanup() is 'Trigger function: makes a job due whose schedule has changed';
+comment on function private.reschedule_cleanup() is 'Trigger function: makes a job due when its schedule changes';
 revoke all on function private.reschedule_cleanup() from public, anon, authenticated, service_role;
 
 create trigger reschedule_cleanup before update of schedule, enabled on private.cleanup_jobs
   for each row when (old.schedule <> new.schedule or not old.enabled and new.enabled)
   execute function private.reschedule_cleanup();
 
--- How long a job keeps what it removes, for the views of what is due.
-create function private.cleanup_retention(job text)
-returns interval
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_retention interval;
-begin
-  select j.retention into strict v_retention from private.cleanup_jobs as j where j.name = cleanup_retention.job;
-  return v_retention;
-end $$;
-revoke all on function private.cleanup_retention(text) from public, anon, authenticated, service_role;
-
--- What a batch did, or with dry_run what a run would do now. Every job has a function of the name cleanup_JOB
--- (job private.cleanup_jobs, dry_run boolean) that returns it.
+-- What a batch did or, with dry_run, what a run would do now. Every job has a function
+-- private.cleanup_JOB(job private.cleanup_jobs, dry_run boolean) that returns it.
 create type private.cleanup_result as (
   rows bigint,
   bytes bigint,
@@ -82,11 +66,10 @@ create type private.cleanup_result as (
   report jsonb
 );
 comment on type private.cleanup_result is
-  'rows removed or settled; bytes in Storage; whether more is due; how far a pass has come; an array of what a person has to look at';
+  'rows: deleted or settled; bytes: freed in Storage; more: whether more is due; next_after: how far a pass has come; report: an array of what a person has to look at';
 
--- What most jobs are: deletes a batch of the rows of a table for which a condition on $1, a time, holds, in an order that an
--- index has; or counts them all. The condition is written once, so that both are of the same rows. Rows in use are passed
--- over. A table that the database does not have has no rows.
+-- Deletes a batch of the rows of target that meet the condition due, in the order of sort; with dry_run, counts all of them
+-- instead. due refers to the time at as $1. Rows in use are skipped. Does nothing when the database has no such table.
 create function private.delete_due(
   job private.cleanup_jobs, dry_run boolean, target text, due text, sort text, at timestamptz
 )
@@ -103,7 +86,7 @@ begin
     execute format('select count(*) from %s where %s', target, due) into v_result.rows using at;
     return v_result;
   end if;
-  -- Planned for this time and this size of batch.
+  -- Planned anew for this time and this batch size: a kept plan would read and sort all that is due.
   execute format('delete from %1$s where ctid = any (array(
       select ctid from %1$s where %2$s order by %3$s limit %4$s for update skip locked))',
     target, due, sort, job.batch_size) using at;
@@ -132,10 +115,10 @@ create table private.cleanup_runs (
   constraint cleanup_runs_error_check check ((outcome = 'failed') = (error is not null) and char_length(error) <= 2000),
   constraint cleanup_runs_counts_check check (rows >= 0 and bytes >= 0 and batches >= 0)
 );
-comment on table private.cleanup_runs is 'What was cleaned up when. Read with cleanup_runs(), pruned by the job run_history';
+comment on table private.cleanup_runs is 'The runs of the cleanup jobs. Read them with cleanup_runs(); the job run_history deletes old ones';
 comment on column private.cleanup_runs.outcome is
-  'running; done when nothing more was due; more when its time was over; failed; interrupted when it never said how it ended';
-comment on column private.cleanup_runs.report is 'The first things that a person has to look at, such as books that do not agree';
+  'running; done: nothing more was due; more: its time was over first; failed; interrupted: it never reported its end';
+comment on column private.cleanup_runs.report is 'The first 20 things that a person has to look at, such as books that do not agree';
 
 create index cleanup_runs_job on private.cleanup_runs (job, id);
 create index cleanup_runs_started_at on private.cleanup_runs (started_at);
@@ -155,7 +138,7 @@ create type public.cleanup_batch as (
   batch_size integer
 );
 comment on type public.cleanup_batch is
-  'What a batch did. outcome is more or done; leased when another run has the job; disabled when it is switched off; batch_size is how much the caller may do at a time in Storage';
+  'What a batch did. outcome is more or done, leased when another run has the job, disabled when the job is switched off; batch_size is how many objects the caller may remove from Storage at a time';
 
 create function private.refuse_cleanup_job(job text)
 returns void
@@ -182,10 +165,26 @@ begin
 end $$;
 revoke all on function private.do_cleanup(private.cleanup_jobs, boolean) from public, anon, authenticated, service_role;
 
--- Does a batch of a job, in one transaction with its entry in the history. The lease is a UUID of the caller's choice: it
--- has the job from the first batch on, while the outcome is more. rows and bytes are what the caller did since in Storage,
--- for the history; next_run_at is when the job is to run next once it is done.
--- Definer: the tables of cleanups are nobody's else. For the service only.
+-- Runs a job to its end in one transaction, as the functions that CodingIT-1 documents do. The caller is the owner of
+-- the tables.
+create function private.clean_up_at_once(job text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_job private.cleanup_jobs;
+begin
+  select j.* into v_job from private.cleanup_jobs as j where j.name = clean_up_at_once.job;
+  loop
+    exit when not (private.do_cleanup(v_job, false)).more;
+  end loop;
+end $$;
+revoke all on function private.clean_up_at_once(text) from public, anon, authenticated, service_role;
+
+-- Does one batch of a job, in one transaction with its entry in the history. lease is a UUID that the caller chooses: from
+-- the first batch on it holds the job for as long as the outcome is more. rows and bytes are what the caller has removed
+-- from Storage since the last batch, for the history; next_run_at is when the job runs next once it is done.
+-- Definer: no role may read or write the tables of the cleanup. For the service only.
 -- Raises: PT404 cleanup_job_not_found {job}; PT422 invalid_lease.
 create function public.run_cleanup_batch(
   job text,
@@ -203,9 +202,9 @@ declare
   v_run private.cleanup_runs;
 begin
   if lease is null then
-    raise exception 'A batch needs a lease' using errcode = 'PT422', detail = 'invalid_lease', hint = 'Make a UUID';
+    raise exception 'A batch needs a lease' using errcode = 'PT422', detail = 'invalid_lease', hint = 'Pass a new UUID';
   end if;
-  -- Not waited for: who has the row is in the midst of a batch.
+  -- Skipped, not waited for: whoever has locked the row is in the middle of a batch.
   select j.* into v_job from private.cleanup_jobs as j where j.name = run_cleanup_batch.job
   for no key update skip locked;
   if not found then
@@ -220,7 +219,7 @@ begin
       return row(v_job.name, case when v_job.enabled then 'leased' else 'disabled' end, 0, 0, null, null,
         null)::public.cleanup_batch;
     end if;
-    -- Of a lease that has run out, the holder is gone or has lost it.
+    -- A run whose lease has run out has ended without a word, or has lost its job.
     update private.cleanup_runs as r set outcome = 'interrupted', ended_at = now()
     where r.job = v_job.name and r.outcome = 'running';
     insert into private.cleanup_runs (job) values (v_job.name);
@@ -252,10 +251,10 @@ end $$;
 revoke all on function public.run_cleanup_batch(text, uuid, bigint, bigint, timestamptz) from public, anon, authenticated;
 grant execute on function public.run_cleanup_batch(text, uuid, bigint, bigint, timestamptz) to service_role;
 
--- Ends the run that has a lease before all is done: for now, when its time is over, or with an error. The job is free then,
--- and due as it was. An error of a run that has no job, as it could not even begin or has lost it, is only written down.
--- rows and bytes as in run_cleanup_batch. Returns whether the run was there to end.
--- Definer: the tables of cleanups are nobody's else. For the service only.
+-- Ends the run that holds the lease before everything is done, because its time is over or with an error. The job is then
+-- free, and still due. The error of a run that does not hold the job, because it could not begin or lost its lease, is only
+-- recorded. rows and bytes are as in run_cleanup_batch. Returns whether there was a run to end.
+-- Definer: no role may read or write the tables of the cleanup. For the service only.
 -- Raises: PT404 cleanup_job_not_found {job}.
 create function public.end_cleanup_run(
   job text,
@@ -292,7 +291,7 @@ revoke all on function public.end_cleanup_run(text, uuid, bigint, bigint, text) 
 grant execute on function public.end_cleanup_run(text, uuid, bigint, bigint, text) to service_role;
 
 -- What a run of a job would do now. Changes nothing.
--- Definer: it reads what is nobody's else. For the service only.
+-- Definer: it reads tables that no role may read. For the service only.
 -- Raises: PT404 cleanup_job_not_found {job}.
 create function public.preview_cleanup(job text)
 returns public.cleanup_batch
@@ -314,8 +313,8 @@ grant execute on function public.preview_cleanup(text) to service_role;
 
 -- Reading -------------------------------------------------------------------------------------------
 
--- The jobs that are due, the longest first, or those that are named, in that order, whether due or not.
--- Definer: the tables of cleanups are nobody's else. For the service only.
+-- Returns the jobs that are due, the longest overdue first; or the named ones in the given order, due or not.
+-- Definer: no role may read or write the tables of the cleanup. For the service only.
 -- Raises: PT404 cleanup_job_not_found {job}.
 create function public.due_cleanup_jobs(jobs text[] default null)
 returns table (job text, schedule text)
@@ -345,9 +344,9 @@ end $$;
 revoke all on function public.due_cleanup_jobs(text[]) from public, anon, authenticated;
 grant execute on function public.due_cleanup_jobs(text[]) to service_role;
 
--- The history, the newest first, in pages of page_size, 1 to 1000, from the first before id before; of one job if it is
--- named.
--- Definer: the tables of cleanups are nobody's else. For the service only.
+-- Returns the history, newest first, in pages of page_size (1 to 1000) runs; before is the id at which the last page ended.
+-- Of one job, if it is named.
+-- Definer: no role may read or write the tables of the cleanup. For the service only.
 -- Raises: PT404 cleanup_job_not_found {job}; PT422 invalid_page.
 create function public.cleanup_runs(job text default null, before bigint default null, page_size integer default 50)
 returns table (
@@ -374,9 +373,9 @@ end $$;
 revoke all on function public.cleanup_runs(text, bigint, integer) from public, anon, authenticated;
 grant execute on function public.cleanup_runs(text, bigint, integer) to service_role;
 
--- How each job is doing: overdue when it should have succeeded longer ago than cleanup.overdue_after; its last run and
--- what that had to report.
--- Definer: the tables of cleanups are nobody's else. For the service only.
+-- Returns the state of each job, with its last run and that run's report. A job is overdue when it should have succeeded
+-- more than cleanup.overdue_after seconds ago.
+-- Definer: no role may read or write the tables of the cleanup. For the service only.
 create function public.cleanup_health()
 returns table (
   job text, overdue boolean, enabled boolean, schedule text, next_run_at timestamptz, last_success_at timestamptz,
@@ -401,7 +400,8 @@ end $$;
 revoke all on function public.cleanup_health() from public, anon, authenticated;
 grant execute on function public.cleanup_health() to service_role;
 
--- What is asked for when: each job that is switched on at its time, and what is due, in case that a call was lost.
+-- The calls to make: one for each enabled job at its time, and every ten minutes one for whatever is due, in case a call
+-- was lost.
 create view private.cleanup_schedules as
   select 'cleanup:' || j.name as name, j.schedule, jsonb_build_object('jobs', jsonb_build_array(j.name)) as request
   from private.cleanup_jobs as j where j.enabled
@@ -409,8 +409,8 @@ create view private.cleanup_schedules as
   select 'cleanup', '*/10 * * * *', '{}';
 revoke all on private.cleanup_schedules from public, anon, authenticated, service_role;
 
--- Sends a request to the function. pg_net does so after this transaction and does not repeat it: what is lost is made up
--- by the next call.
+-- Sends a request to the edge function. pg_net does so after this transaction and does not repeat it: the next call makes
+-- up for a lost one.
 create function private.call_cleanup(request jsonb)
 returns bigint
 language plpgsql volatile set search_path = ''
@@ -422,20 +422,20 @@ begin
   select s.decrypted_secret into v_url from vault.decrypted_secrets as s where s.name = 'project_url';
   select s.decrypted_secret into v_key from vault.decrypted_secrets as s where s.name = 'cron_secret_key';
   if v_url is null or v_key is null then
-    raise exception 'The Vault lacks project_url or cron_secret_key'
-      using errcode = 'P0002', hint = 'docs/cleanup.md says how to set them';
+    raise exception 'The Vault has no project_url or no cron_secret_key'
+      using errcode = 'P0002', hint = 'Set both as docs/cleanup.md describes';
   end if;
   return net.http_post(
     url := rtrim(v_url, '/') || '/functions/v1/cleanup',
     headers := jsonb_build_object('content-type', 'application/json', 'apikey', v_key),
     body := request,
-    -- Longer than the function works on one request.
+    -- Longer than the edge function works on one request.
     timeout_milliseconds := 60000);
 end $$;
 revoke all on function private.call_cleanup(jsonb) from public, anon, authenticated, service_role;
 
--- Registers these schedules, and removes those of jobs that are switched off or gone. Run it again after a change of
--- private.cleanup_jobs. Returns how many there are; 0 where the database has no pg_cron or no pg_net.
+-- Registers these schedules with pg_cron and removes those of jobs that are switched off or gone. Run it again after a
+-- change of private.cleanup_jobs. Returns the number of schedules; 0 where the database has no pg_cron or no pg_net.
 create function private.schedule_cleanups()
 returns integer
 language plpgsql volatile set search_path = ''

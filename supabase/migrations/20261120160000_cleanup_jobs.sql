@@ -1,67 +1,61 @@
--- The cleanup jobs: one row each, with its schedule, and one function each that does a batch.
+-- The cleanup jobs: one row each, with its schedule, and one function each, under a heading with the job's name. How long
+-- something is kept is a setting. To take a job out, delete its row and everything under its heading.
 
-insert into private.cleanup_jobs (name, description, schedule, batch_size, retention) values
-  ('run_history', 'Runs of cleanups', '23 4 * * *', 5000, '30 days'),
-  ('cron_history', 'Entries of cron.job_run_details, which pg_cron does not prune', '28 4 * * *', 5000, '7 days'),
-  ('credit_settlement', 'Grants that begin or end and holds that expire, on accounts that nobody touches; arms alerts again', '*/5 * * * *', 100, null),
-  ('credit_reconciliation', 'Compares the books of all accounts, and reports what does not agree', '41 3 * * *', 200, null),
-  ('stale_drafts', 'Answers that nobody goes on writing (messages.draft_limit): aborted with what they have', '*/5 * * * *', 1000, null),
-  ('deleted_projects', 'Projects deleted that long ago, for good; their objects are queued', '13 * * * *', 5000, '30 days'),
-  ('finished_tasks', 'Tasks that were completed or failed that long ago', '33 3 * * *', 5000, '90 days'),
-  ('idempotency_keys', 'Answers kept for repeats: a request repeated later is a new one', '27 * * * *', 5000, '30 days'),
-  ('expired_sessions', 'Sessions of Auth past their end, and its refresh tokens revoked and 30 days old', '18 * * * *', 5000, null),
-  ('multipart_uploads', 'Multipart uploads to Storage that were begun 7 days ago', '38 3 * * *', 1000, null),
-  ('storage_removals', 'Objects whose removal is queued', '*/10 * * * *', 1000, null),
-  ('orphaned_objects', 'Queues objects of our buckets that no row refers to, and that have not changed for that long', '51 2 * * *', 1000, '7 days'),
-  ('expired_uploads', 'Reservations that have expired, and what came by upload URLs too late: queued', '5-59/10 * * * *', 1000, null),
-  ('chat_tombstones', 'Deletions of chats that devices need not hear of any more (chats.tombstone_retention)', '57 2 * * *', 500, null),
-  ('webhook_payloads', 'Payloads of webhook events, and counts of refusals (webhooks.payload_retention)', '8 3 * * *', 1000, null);
-
-create function private.cleanup_run_history(job private.cleanup_jobs, dry_run boolean)
-returns private.cleanup_result
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  return private.delete_due(job, dry_run, 'private.cleanup_runs', 'started_at <= $1 and outcome <> ''running''', 'started_at',
-    now() - job.retention);
-end $$;
-revoke all on function private.cleanup_run_history(private.cleanup_jobs, boolean)
-  from public, anon, authenticated, service_role;
-
--- Not every database has pg_cron. A run that never ended is dated by its start.
-create function private.cleanup_cron_history(job private.cleanup_jobs, dry_run boolean)
-returns private.cleanup_result
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  return private.delete_due(job, dry_run, 'cron.job_run_details', 'coalesce(end_time, start_time) <= $1', 'runid',
-    now() - job.retention);
-end $$;
-revoke all on function private.cleanup_cron_history(private.cleanup_jobs, boolean)
-  from public, anon, authenticated, service_role;
+insert into private.cleanup_jobs (name, schedule, batch_size, description) values
+  ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
+  ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
+  ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
+  ('deleted_projects', '13 * * * *', 5000, 'Deletes for good the projects that were deleted long enough ago, and queues their objects'),
+  ('stale_drafts', '*/5 * * * *', 1000, 'Aborts drafts that nobody writes to any more'),
+  ('chat_tombstones', '57 2 * * *', 500, 'Forgets deletions of chats that devices no longer need to hear of'),
+  ('expired_uploads', '5-59/10 * * * *', 1000, 'Gives up expired reservations and queues what arrived too late'),
+  ('storage_removals', '*/10 * * * *', 1000, 'Removes the objects whose removal is queued'),
+  ('orphaned_objects', '51 2 * * *', 1000, 'Queues objects of our buckets that no row refers to'),
+  ('multipart_uploads', '38 3 * * *', 1000, 'Deletes multipart uploads that were never completed'),
+  ('webhook_payloads', '8 3 * * *', 1000, 'Clears the payloads of old webhook events and deletes old counts of refusals'),
+  ('expired_sessions', '18 * * * *', 5000, 'Deletes sessions of Auth that have ended and refresh tokens that were revoked'),
+  ('finished_tasks', '33 3 * * *', 5000, 'Deletes tasks that were completed or failed'),
+  ('run_history', '23 4 * * *', 5000, 'Deletes old runs of the cleanup'),
+  ('cron_history', '28 4 * * *', 5000, 'Deletes old entries of cron.job_run_details, which pg_cron does not prune');
 
 -- credit_settlement ---------------------------------------------------------------------------------
 
+-- The longest due first. Accounts in use are left to whoever uses them. They are locked as they are found, not in the
+-- order of ids: a transaction that waits for no lock cannot deadlock.
 create function private.cleanup_credit_settlement(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_id uuid;
+  -- A value, which an index finds; a function that moves with the clock would be called for every account.
   v_now timestamptz := clock_timestamp();
 begin
   if dry_run then
     select count(*) into v_result.rows from public.credit_accounts as a where a.next_due_at <= v_now;
     return v_result;
   end if;
-  v_result.rows := public.settle_due_credits(job.batch_size);
+  for v_id in
+    select a.id from public.credit_accounts as a
+    where a.next_due_at <= v_now
+    order by a.next_due_at
+    limit job.batch_size
+    for no key update skip locked
+  loop
+    perform private.settle_credit_account(v_id, clock_timestamp());
+    v_result.rows := v_result.rows + 1;
+  end loop;
   v_result.more := v_result.rows = job.batch_size;
   return v_result;
 end $$;
 revoke all on function private.cleanup_credit_settlement(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- A pass over all accounts in the order of their ids. rows are accounts looked at: what is found is in the report.
+-- credit_reconciliation -----------------------------------------------------------------------------
+
+-- A pass over all accounts in the order of their ids. rows counts the accounts that were looked at; the report says what
+-- was found.
 create function private.cleanup_credit_reconciliation(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
@@ -89,31 +83,30 @@ end $$;
 revoke all on function private.cleanup_credit_reconciliation(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
-create function private.cleanup_stale_drafts(job private.cleanup_jobs, dry_run boolean)
+-- idempotency_keys ----------------------------------------------------------------------------------
+
+-- The ledger does not need them: whatever must never happen twice, such as the grant for a payment, has a reference of its
+-- own that stays.
+create function private.cleanup_idempotency_keys(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
-  if dry_run then
-    select count(*) into v_result.rows from private.stale_drafts;
-    return v_result;
-  end if;
-  v_result.rows := public.abort_stale_drafts(job.batch_size);
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  return private.delete_due(job, dry_run, 'private.idempotency_keys', 'created_at <= $1',
+    'created_at', now() - private.retention('idempotency.key_retention'));
 end $$;
-revoke all on function private.cleanup_stale_drafts(private.cleanup_jobs, boolean)
+revoke all on function private.cleanup_idempotency_keys(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
+
+-- deleted_projects ----------------------------------------------------------------------------------
 
 create view private.expired_projects as
   select p.id, p.deleted_at from public.projects as p
-  where p.status = 'deleted' and p.deleted_at <= now() - private.cleanup_retention('deleted_projects');
+  where p.status = 'deleted' and p.deleted_at <= now() - private.retention('projects.deleted_retention');
 revoke all on private.expired_projects from public, anon, authenticated, service_role;
 
--- A batch is so many messages, and the projects that are empty then. rows are projects: one with more messages than a
--- batch has counts when it goes.
+-- A batch deletes at most batch_size messages, and the projects that are then empty. rows counts projects: one with more
+-- messages than a batch counts when the project itself goes.
 create function private.cleanup_deleted_projects(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
@@ -150,114 +143,121 @@ end $$;
 revoke all on function private.cleanup_deleted_projects(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
-create function private.cleanup_finished_tasks(job private.cleanup_jobs, dry_run boolean)
-returns private.cleanup_result
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  return private.delete_due(job, dry_run, 'public.tasks', 'updated_at <= $1 and status in (''completed'', ''error'')',
-    'updated_at', now() - job.retention);
-end $$;
-revoke all on function private.cleanup_finished_tasks(private.cleanup_jobs, boolean)
-  from public, anon, authenticated, service_role;
+-- stale_drafts --------------------------------------------------------------------------------------
 
--- Entries of the ledger do not need them: what must never be done twice, such as the grant for a payment, has a reference
--- of its own that stays.
-create function private.cleanup_idempotency_keys(job private.cleanup_jobs, dry_run boolean)
-returns private.cleanup_result
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  return private.delete_due(job, dry_run, 'private.idempotency_keys', 'created_at <= $1', 'created_at',
-    now() - job.retention);
-end $$;
-revoke all on function private.cleanup_idempotency_keys(private.cleanup_jobs, boolean)
-  from public, anon, authenticated, service_role;
+create view private.stale_drafts as
+  select m.id, m.updated_at from public.messages as m
+  where m.status = 'streaming' and m.updated_at <= now() - private.retention('messages.draft_limit');
+revoke all on private.stale_drafts from public, anon, authenticated, service_role;
 
--- expired_sessions ----------------------------------------------------------------------------------
-
--- As cleanup_expired_sessions() has it: a session is Auth's until after its end. Tokens first: a session takes its own along,
--- uncounted.
-create function private.cleanup_expired_sessions(job private.cleanup_jobs, dry_run boolean)
+-- A draft keeps the text it has. Its hold expires by itself.
+create function private.cleanup_stale_drafts(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_tokens private.cleanup_result;
-  v_sessions private.cleanup_result;
+  v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
-  v_tokens := private.delete_due(job, dry_run, 'auth.refresh_tokens', 'revoked and created_at < $1', 'id',
-    now() - interval '30 days');
-  if v_tokens.more then
-    return v_tokens;
+  if dry_run then
+    select count(*) into v_result.rows from private.stale_drafts;
+    return v_result;
   end if;
-  v_sessions := private.delete_due(job, dry_run, 'auth.sessions', 'not_after < $1', 'not_after', now());
-  v_sessions.rows := v_sessions.rows + v_tokens.rows;
-  return v_sessions;
+  update public.messages as m set status = 'aborted'
+  where m.id in (
+    select x.id from private.stale_drafts as x order by x.updated_at limit job.batch_size for no key update skip locked);
+  get diagnostics v_result.rows = row_count;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
 end $$;
-revoke all on function private.cleanup_expired_sessions(private.cleanup_jobs, boolean)
+revoke all on function private.cleanup_stale_drafts(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- Not every Storage has the table.
-create function private.cleanup_multipart_uploads(job private.cleanup_jobs, dry_run boolean)
+-- chat_tombstones -----------------------------------------------------------------------------------
+
+create view private.expired_chat_tombstones as
+  select t.user_id, t.chat_id, t.sync_sequence, t.deleted_at from private.chat_tombstones as t
+  where t.deleted_at <= now() - private.retention('chats.tombstone_retention');
+revoke all on private.expired_chat_tombstones from public, anon, authenticated, service_role;
+
+-- The oldest first, in the order of users, each locked before its tombstones: two calls at once cannot wait for each other
+-- in a ring. A cursor from before pruned_through is too old from then on.
+create function private.cleanup_chat_tombstones(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_user record;
 begin
-  return private.delete_due(job, dry_run, 'storage.s3_multipart_uploads', 'created_at < $1', 'created_at',
-    now() - interval '7 days');
+  if dry_run then
+    select count(*) into v_result.rows from private.expired_chat_tombstones;
+    return v_result;
+  end if;
+  for v_user in
+    select d.user_id, array_agg(d.chat_id) as chat_ids, max(d.sync_sequence) as sync_sequence
+    from (select t.* from private.expired_chat_tombstones as t order by t.deleted_at limit job.batch_size) as d
+    group by d.user_id order by d.user_id
+  loop
+    perform private.lock_chat_owner(v_user.user_id);
+    delete from private.chat_tombstones as t where t.user_id = v_user.user_id and t.chat_id = any (v_user.chat_ids);
+    update private.chat_owners as o set pruned_through = greatest(o.pruned_through, v_user.sync_sequence)
+    where o.user_id = v_user.user_id;
+    v_result.rows := v_result.rows + cardinality(v_user.chat_ids);
+  end loop;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
 end $$;
-revoke all on function private.cleanup_multipart_uploads(private.cleanup_jobs, boolean)
+revoke all on function private.cleanup_chat_tombstones(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- What CodingIT-1 documents is what the jobs do, all at once.
-create function private.clean_up_at_once(job text)
-returns void
+-- expired_uploads -----------------------------------------------------------------------------------
+
+-- Upload URLs whose rows are gone, once nothing can arrive by them any more.
+create view private.expired_spent_uploads as
+  select s.bucket_id, s.name, s.expires_at from private.spent_uploads as s
+  where s.expires_at <= now() - private.upload_grace();
+revoke all on private.expired_spent_uploads from public, anon, authenticated, service_role;
+
+create function private.cleanup_expired_uploads(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_job private.cleanup_jobs;
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_spent private.spent_uploads;
 begin
-  select j.* into v_job from private.cleanup_jobs as j where j.name = clean_up_at_once.job;
+  if dry_run then
+    v_result.rows := (select count(*) from private.expired_uploads) + (select count(*) from private.expired_spent_uploads);
+    return v_result;
+  end if;
+  v_result.rows := private.give_up_uploads(job.batch_size);
+  for v_spent in
+    delete from private.spent_uploads as s
+    where (s.bucket_id, s.name) in (
+      select e.bucket_id, e.name from private.expired_spent_uploads as e
+      order by e.expires_at
+      limit job.batch_size - v_result.rows
+      for update skip locked)
+    returning s.*
   loop
-    exit when not (private.do_cleanup(v_job, false)).more;
+    v_result.rows := v_result.rows + 1;
+    perform private.queue_removal(v_spent.user_id, v_spent.bucket_id, v_spent.name);
   end loop;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
 end $$;
-revoke all on function private.clean_up_at_once(text) from public, anon, authenticated, service_role;
-
--- Definer: the tables of Auth are nobody's else.
-create function public.cleanup_expired_sessions()
-returns void
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  perform private.clean_up_at_once('expired_sessions');
-end $$;
-comment on function public.cleanup_expired_sessions() is
-  'Removes sessions past their end and refresh tokens revoked, 30 days old';
-revoke all on function public.cleanup_expired_sessions() from public, anon, authenticated;
-grant execute on function public.cleanup_expired_sessions() to service_role;
-
--- Definer: the tables of Storage are not the service role's to delete from.
-create function public.cleanup_old_multipart_uploads()
-returns void
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  perform private.clean_up_at_once('multipart_uploads');
-end $$;
-comment on function public.cleanup_old_multipart_uploads() is 'Removes multipart uploads left for 7 days';
-revoke all on function public.cleanup_old_multipart_uploads() from public, anon, authenticated;
-grant execute on function public.cleanup_old_multipart_uploads() to service_role;
+revoke all on function private.cleanup_expired_uploads(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
 
 -- storage_removals ----------------------------------------------------------------------------------
 
--- Only says whether more is due: the function removes what next_storage_removals() hands out, and takes it off the list.
+-- Only says whether more is due: the edge function removes what next_storage_removals() hands out, and takes it off the
+-- list.
 create function private.cleanup_storage_removals(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
--- Every job takes itself, this one needs nothing of it. @plpgsql_check_options: extra_warnings = false
+-- Every job is passed its row, which this one does not need. @plpgsql_check_options: extra_warnings = false
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
@@ -276,10 +276,10 @@ revoke all on function private.cleanup_storage_removals(private.cleanup_jobs, bo
 
 -- orphaned_objects ----------------------------------------------------------------------------------
 
--- Objects below a user's folder that nobody needs: of a user who is gone, or in a bucket whose objects have a record each
--- that has none. Of the other buckets (avatars, recordings ...) no table says what is needed: there a user's objects stay
--- as long as the user. An object of Chuk Chat is needed as long as the chat that it is below is there, or another
--- of the user's chats names it. What an upload under way brings, or a URL that may still be good, is not looked at.
+-- Objects in a user's folder that nobody needs: those of a user who is gone, and those without a row in a bucket where
+-- every object has one. For the other buckets (avatars, recordings ...) no table says what is needed: a user's objects
+-- stay there as long as the user does. An image of a chat is needed as long as its chat exists or another chat of the user
+-- names it. Objects that an open upload brings, or that a URL may still bring, are not looked at.
 create view private.orphaned_objects as
   select o.bucket_id, o.name, o.version, coalesce((o.metadata ->> 'size')::bigint, 0) as bytes
   from storage.objects as o
@@ -289,8 +289,8 @@ create view private.orphaned_objects as
       case when split_part(o.name, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         then split_part(o.name, '/', 2)::uuid end as chat_id
   ) as f
-  -- A subquery, as the function would be called for each object.
-  where greatest(o.created_at, o.updated_at) <= now() - (select private.cleanup_retention('orphaned_objects'))
+  -- A subquery: otherwise the function would be called for each object.
+  where greatest(o.created_at, o.updated_at) <= now() - (select private.retention('files.orphan_retention'))
     and f.user_id is not null
     and not exists (
       select 1 from private.storage_removals as r where r.bucket_id = o.bucket_id and r.name = o.name)
@@ -307,7 +307,7 @@ create view private.orphaned_objects as
     and not private.is_referenced(o.bucket_id, o.name, with_images => true);
 revoke all on private.orphaned_objects from public, anon, authenticated, service_role;
 
--- A pass over all objects in the order of their names, so many at a time. What it queues is looked at once more before it
+-- A pass over all objects in the order of their names, batch_size at a time. What it queues is checked once more before it
 -- is removed.
 create function private.cleanup_orphaned_objects(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
@@ -348,66 +348,158 @@ end $$;
 revoke all on function private.cleanup_orphaned_objects(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- expired_uploads -----------------------------------------------------------------------------------
+-- multipart_uploads ---------------------------------------------------------------------------------
 
-create function private.cleanup_expired_uploads(job private.cleanup_jobs, dry_run boolean)
+-- Not every version of Storage has the table.
+create function private.cleanup_multipart_uploads(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
-  if dry_run then
-    v_result.rows := (select count(*) from private.expired_uploads) + (select count(*) from private.expired_spent_uploads);
-    return v_result;
-  end if;
-  v_result.rows := public.expire_uploads(job.batch_size);
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  return private.delete_due(job, dry_run, 'storage.s3_multipart_uploads', 'created_at < $1',
+    'created_at', now() - private.retention('files.multipart_retention'));
 end $$;
-revoke all on function private.cleanup_expired_uploads(private.cleanup_jobs, boolean)
+revoke all on function private.cleanup_multipart_uploads(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
--- chat_tombstones -----------------------------------------------------------------------------------
-
-create function private.cleanup_chat_tombstones(job private.cleanup_jobs, dry_run boolean)
-returns private.cleanup_result
-language plpgsql volatile set search_path = ''
+-- As CodingIT-1 documents it. Definer: the service role may not delete from the tables of Storage.
+create function public.cleanup_old_multipart_uploads()
+returns void
+language plpgsql volatile security definer set search_path = ''
 as $$
-declare
-  v_result private.cleanup_result := row(0, 0, false, null, null);
 begin
-  if dry_run then
-    select count(*) into v_result.rows from private.expired_chat_tombstones;
-    return v_result;
-  end if;
-  v_result.rows := public.prune_chat_tombstones(job.batch_size);
-  v_result.more := v_result.rows = job.batch_size;
-  return v_result;
+  perform private.clean_up_at_once('multipart_uploads');
 end $$;
-revoke all on function private.cleanup_chat_tombstones(private.cleanup_jobs, boolean)
-  from public, anon, authenticated, service_role;
+comment on function public.cleanup_old_multipart_uploads() is 'Deletes multipart uploads that were begun 7 days ago and never completed';
+revoke all on function public.cleanup_old_multipart_uploads() from public, anon, authenticated;
+grant execute on function public.cleanup_old_multipart_uploads() to service_role;
 
 -- webhook_payloads ----------------------------------------------------------------------------------
 
+create view private.expired_webhook_payloads as
+  select e.id, e.received_at from public.webhook_events as e
+  where e.payload is not null and e.received_at <= now() - private.retention('webhooks.payload_retention');
+revoke all on private.expired_webhook_payloads from public, anon, authenticated, service_role;
+
+-- Counts are per day: one goes when its whole day is older than the retention.
+create view private.expired_webhook_refusals as
+  select r.provider, r.reason, r.day from public.webhook_refusals as r
+  where r.day < ((now() - private.retention('webhooks.payload_retention')) at time zone 'UTC')::date;
+revoke all on private.expired_webhook_refusals from public, anon, authenticated, service_role;
+
+-- The oldest first. An event that may be about money keeps its row, and its id, for good; of the others the whole row goes.
 create function private.cleanup_webhook_payloads(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_ids bigint[];
+  v_refusals integer;
 begin
   if dry_run then
     v_result.rows := (select count(*) from private.expired_webhook_payloads)
       + (select count(*) from private.expired_webhook_refusals);
     return v_result;
   end if;
-  v_result.rows := public.prune_webhook_payloads(job.batch_size);
+  select coalesce(array_agg(x.id), '{}') into v_ids from (
+    select e.id from private.expired_webhook_payloads as e
+    order by e.received_at
+    limit job.batch_size
+    for update skip locked
+  ) as x;
+  delete from public.webhook_events as e
+  where e.id = any (v_ids) and e.provider in ('auth', 'database');
+  update public.webhook_events as e set payload = null where e.id = any (v_ids);
+  delete from public.webhook_refusals as r where (r.provider, r.reason, r.day) in (
+    select x.provider, x.reason, x.day from private.expired_webhook_refusals as x
+    limit job.batch_size - cardinality(v_ids)
+    for update skip locked);
+  get diagnostics v_refusals = row_count;
+  v_result.rows := cardinality(v_ids) + v_refusals;
   v_result.more := v_result.rows = job.batch_size;
   return v_result;
 end $$;
 revoke all on function private.cleanup_webhook_payloads(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
+
+-- expired_sessions ----------------------------------------------------------------------------------
+
+-- Tokens first: a session that is deleted takes its tokens with it, uncounted.
+create function private.cleanup_expired_sessions(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_tokens private.cleanup_result;
+  v_sessions private.cleanup_result;
+begin
+  v_tokens := private.delete_due(job, dry_run, 'auth.refresh_tokens', 'revoked and created_at < $1', 'id',
+    now() - private.retention('auth.revoked_token_retention'));
+  if v_tokens.more then
+    return v_tokens;
+  end if;
+  v_sessions := private.delete_due(job, dry_run, 'auth.sessions', 'not_after < $1', 'not_after', now());
+  v_sessions.rows := v_sessions.rows + v_tokens.rows;
+  return v_sessions;
+end $$;
+revoke all on function private.cleanup_expired_sessions(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- As CodingIT-1 documents it. Definer: only Auth may write its tables.
+create function public.cleanup_expired_sessions()
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform private.clean_up_at_once('expired_sessions');
+end $$;
+comment on function public.cleanup_expired_sessions() is
+  'Deletes sessions that have ended and refresh tokens that were revoked 30 days ago';
+revoke all on function public.cleanup_expired_sessions() from public, anon, authenticated;
+grant execute on function public.cleanup_expired_sessions() to service_role;
+
+-- finished_tasks ------------------------------------------------------------------------------------
+
+create function private.cleanup_finished_tasks(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'public.tasks', 'updated_at <= $1 and status in (''completed'', ''error'')',
+    'updated_at', now() - private.retention('tasks.finished_retention'));
+end $$;
+revoke all on function private.cleanup_finished_tasks(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- run_history ---------------------------------------------------------------------------------------
+
+create function private.cleanup_run_history(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'private.cleanup_runs', 'started_at <= $1 and outcome <> ''running''',
+    'started_at', now() - private.retention('cleanup.run_retention'));
+end $$;
+revoke all on function private.cleanup_run_history(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- cron_history --------------------------------------------------------------------------------------
+
+-- Not every database has pg_cron. A run without an end is dated by its start.
+create function private.cleanup_cron_history(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'cron.job_run_details', 'coalesce(end_time, start_time) <= $1',
+    'runid', now() - private.retention('cleanup.cron_history_retention'));
+end $$;
+revoke all on function private.cleanup_cron_history(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- Schedules -----------------------------------------------------------------------------------------
 
 do $$
 begin
@@ -417,7 +509,7 @@ begin
   end if;
   perform private.schedule_cleanups();
 exception
-  -- Extensions may be there and not switched on. The tables of cleanups are right without; the rest can be done later.
+  -- An extension can be available and not enabled. The jobs work without a schedule, which can be made later.
   when others then
     raise warning 'Cleanups have no schedule yet: %', sqlerrm
       using hint = 'When pg_cron and pg_net are there: select private.schedule_cleanups()';

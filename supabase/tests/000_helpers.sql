@@ -48,6 +48,16 @@ begin
   perform set_config('role', 'none', true);
 end $$;
 
+-- Does one batch of a cleanup job, as the cleanup does, and returns how many rows it was.
+create function tests.clean_up(job text, batch integer default 1000) returns bigint language plpgsql as $$
+declare
+  v_job private.cleanup_jobs;
+begin
+  select j.* into strict v_job from private.cleanup_jobs as j where j.name = clean_up.job;
+  v_job.batch_size := batch;
+  return (private.do_cleanup(v_job, false)).rows;
+end $$;
+
 create function tests.account_of(name text) returns uuid language sql stable as $$
   select a.id from public.credit_accounts as a where a.user_id = tests.user_id(name)
 $$;

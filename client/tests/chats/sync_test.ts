@@ -72,7 +72,7 @@ test("Chats: a device that was away too long starts over and drops deleted chats
   await phone.delete(unsaved);
   await withDatabase(async (sql) => {
     await sql`update private.chat_tombstones set deleted_at = '2000-01-01' where user_id = ${user.id}`;
-    await sql`select public.prune_chat_tombstones()`;
+    await sql`select private.clean_up_at_once('chat_tombstones')`;
   });
   const result = await laptop.sync();
   assert.equal(result.started_over, true);

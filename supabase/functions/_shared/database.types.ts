@@ -2757,7 +2757,6 @@ export type Database = {
       };
     };
     Functions: {
-      "abort_stale_drafts": { Args: { "batch"?: number }; Returns: number };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -2960,7 +2959,6 @@ export type Database = {
         };
         Returns: boolean;
       };
-      "expire_uploads": { Args: { "batch"?: number }; Returns: number };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -3106,8 +3104,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "prune_chat_tombstones": { Args: { "batch"?: number }; Returns: number };
-      "prune_webhook_payloads": { Args: { "batch"?: number }; Returns: number };
       "quote_credits": {
         Args: { "items": Json; "team_id"?: string; "user_id"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_quote"];
@@ -3401,7 +3397,6 @@ export type Database = {
           isSetofReturn: true;
         };
       };
-      "settle_due_credits": { Args: { "batch"?: number }; Returns: number };
       "start_conversation": {
         Args: {
           "actor"?: string;

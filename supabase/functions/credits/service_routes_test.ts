@@ -48,7 +48,6 @@ test("a user who calls the SQL functions directly gets nothing", async () => {
     set_credit_alert: { user_id: user.id, threshold: 1 },
     credit_statement: { user_id: user.id, month: "2026-11-01" },
     quote_credits: { user_id: user.id, items: [] },
-    settle_due_credits: {},
     credit_reconciliation: {},
   };
   for (const [name, args] of Object.entries(calls)) {

@@ -98,10 +98,10 @@ test("deleting an account leaves no object behind once the queue has run", async
   );
   assert.match(direct.error?.message ?? "", /row-level security/);
   await send(late, PNG);
-  await withDatabase((sql) =>
-    sql`update private.spent_uploads set expires_at = now() - interval '1 hour' where user_id = ${user.id}`
-  );
-  await service.rpc("expire_uploads", {});
+  await withDatabase(async (sql) => {
+    await sql`update private.spent_uploads set expires_at = now() - interval '1 hour' where user_id = ${user.id}`;
+    await sql`select private.clean_up_at_once('expired_uploads')`;
+  });
   await runQueue();
   assert.deepEqual(await stored(user), []);
   const left = await withDatabase((sql) =>

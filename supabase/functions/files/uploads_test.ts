@@ -222,10 +222,10 @@ test("an avatar that was not written when its time was over does not count as th
         .copy(upload_path, path);
       assert.equal(error, null);
     }
-    await withDatabase((sql) =>
-      sql`update file_uploads set expires_at = now() where id = ${upload_id}`
-    );
-    await service.rpc("expire_uploads", {});
+    await withDatabase(async (sql) => {
+      await sql`update file_uploads set expires_at = now() where id = ${upload_id}`;
+      await sql`select private.clean_up_at_once('expired_uploads')`;
+    });
     const { data } = await service.storage.from(bucket).download(path);
     assert.deepEqual(new Uint8Array(await data!.arrayBuffer()), isWritten ? bytes : PNG);
     const { data: records } = await user.client.from("file_uploads").select("id, status");

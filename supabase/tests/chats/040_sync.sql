@@ -75,10 +75,10 @@ from (values
 
 -- retention -------------------------------------------------------------------------------------------------------
 select tests.clear_authentication();
-select is(prune_chat_tombstones(), 0, 'deletions are remembered');
+select is(tests.clean_up('chat_tombstones'), 0::bigint, 'deletions are remembered');
 update private.chat_tombstones set deleted_at = now() - interval '90 days' where chat_id = pg_temp.id('b');
 update private.chat_tombstones set deleted_at = now() - interval '90 days' + interval '1 millisecond' where chat_id = pg_temp.id('c');
-select is(prune_chat_tombstones(), 1, 'for 90 days, to the instant');
+select is(tests.clean_up('chat_tombstones'), 1::bigint, 'for 90 days, to the instant');
 select tests.authenticate_as('owner');
 select is(tests.refusal($$ select sync_chats('4') $$), 'PT410 cursor_too_old', 'a device that has not heard of it starts over');
 select is(pg_temp.page('5'), '-c at 6', 'one that has goes on');
@@ -91,10 +91,9 @@ select is(pg_temp.page(null, 1), 'a at 4-8, more', 'and is not yet there');
 select is(pg_temp.page('4-8', 1), 'd at 7-8, more', 'is not too old, though its first half is');
 select is(pg_temp.page('7-8', 1), 'e at 8', 'to the last');
 select tests.clear_authentication();
-select is(tests.refusal('select prune_chat_tombstones(0)'), 'PT422 invalid_batch', 'a batch of none');
 update private.chat_tombstones set deleted_at = now() - interval '1 year';
-select is(prune_chat_tombstones(1), 1, 'one at a time');
-select is(prune_chat_tombstones(1), 0, 'until none is left');
+select is(tests.clean_up('chat_tombstones', 1), 1::bigint, 'one at a time');
+select is(tests.clean_up('chat_tombstones', 1), 0::bigint, 'until none is left');
 select is(pg_temp.save('b'), 1::bigint, 'an id that is forgotten is free');
 
 -- others ------------------------------------------------------------------------------------------------------------

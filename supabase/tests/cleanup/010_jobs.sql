@@ -55,7 +55,7 @@ begin
 end $$;
 
 -- credit_settlement ------------------------------------------------------------------------------------------
-select settle_due_credits();
+select tests.clean_up('credit_settlement', 10000);
 select grant_credits(tests.user_id('owner'), 10, expires_at => now() + interval '2 days');
 select grant_credits(tests.user_id('other'), 50, effective_at => now() + interval '3 days');
 select grant_credits(tests.user_id('later'), 10, expires_at => now() + interval '2 days');

@@ -100,7 +100,7 @@ class Ledger {
 
   async settle(): Promise<void> {
     this.log.push("settle");
-    await this.sql`select public.settle_due_credits()`;
+    await this.sql`select private.clean_up_at_once('credit_settlement')`;
     this.#compare(await this.#read(), true);
   }
 

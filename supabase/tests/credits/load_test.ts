@@ -53,7 +53,8 @@ function watch({ id, owner }: Account): Step {
   };
 }
 
-const settle: Step = async (sql) => void await sql`select settle_due_credits()`;
+const settle: Step = async (sql) =>
+  void await sql`select private.clean_up_at_once('credit_settlement')`;
 
 function times(count: number, step: (index: number) => Step): Step[] {
   return Array.from({ length: count }, (_, index) => step(index));

@@ -129,9 +129,9 @@ const REQUESTS: Record<string, (scene: Scene) => Promise<() => Promise<Answer>>>
 /** What the cleanup does when the time of reservations and of upload URLs is over. */
 async function cleanUp({ service, sql, user_id }: Scene): Promise<void> {
   await sql`update file_uploads set expires_at = now() where user_id = ${user_id} and status = 'pending'`;
-  await service.rpc("expire_uploads", {});
+  await sql`select private.clean_up_at_once('expired_uploads')`;
   await sql`update private.spent_uploads set expires_at = now() - interval '1 hour'`;
-  await service.rpc("expire_uploads", {});
+  await sql`select private.clean_up_at_once('expired_uploads')`;
   // Whoever was removing them is gone.
   await sql`update private.storage_removals set due_at = now()`;
   while ((await removeQueuedObjects(service)).rows > 0);

@@ -212,14 +212,13 @@ from (values ('[]', 'PT422 invalid_settlement'), ('{}', 'PT422 invalid_settlemen
 -- Left alone.
 select pg_temp.draft('left');
 select is(pg_temp.update('left', '"Until here"'), 'Until here', 'a draft that is left alone');
-select is(abort_stale_drafts(), 0, 'is not aborted at once');
+select is(tests.clean_up('stale_drafts'), 0::bigint, 'is not aborted at once');
 alter table messages disable trigger update_messages_updated_at;
 update messages set updated_at = now() - interval '601 seconds' where id = pg_temp.id('left');
 alter table messages enable trigger update_messages_updated_at;
-select is(abort_stale_drafts(), 1, 'but after its time');
+select is(tests.clean_up('stale_drafts'), 1::bigint, 'but after its time');
 select results_eq($$ select status, content from messages where id = pg_temp.id('left') $$, $$ values ('aborted', '"Until here"'::jsonb) $$, 'with what it has');
 select is(tests.refusal($$ select pg_temp.finish('left', content => '"Late"') $$), 'PT409 message_finished', 'a finish comes too late');
-select is(tests.refusal($$ select abort_stale_drafts(0) $$), 'PT422 invalid_batch', 'a batch is at least one');
 select is_empty($$ select * from credit_reconciliation() $$, 'the books agree');
 
 select * from finish();

@@ -6,6 +6,7 @@
 
 import { checkCron, type NotRun } from "./cron_check.ts";
 import { checkImports } from "./import_check.ts";
+import { checkMigrations } from "./migration_check.ts";
 import { platformDeno, supabaseCli } from "./npm_tools.ts";
 import { PROJECT_DIR } from "./options.ts";
 import { runPgtapOnPglite } from "./pglite.ts";
@@ -30,6 +31,7 @@ const CHECKS: Record<string, Check> = {
   lint: () => run(["lint", "--quiet"], "See above."),
   types: () => run(["check", "--quiet", "supabase", "client", "stack", "bench"], "See above."),
   imports: checkImports,
+  migrations: checkMigrations,
   lockfile: () => run(["install", "--frozen", "--quiet"], "Commit deno.lock as deno writes it."),
   openapi: () =>
     run(["task", "--quiet", "openapi", "--check"], "Write them with: deno task openapi"),

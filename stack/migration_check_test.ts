@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+
+import { findFaults } from "./migration_check.ts";
+
+const BOOKS = `create table public.books (id uuid primary key);
+alter table public.books enable row level security;
+revoke all on public.books from public;
+comment on column public.books.id is 'Of the shop';
+create function public.sell(book uuid, price numeric(15, 4) default 1) returns public.books language sql as $$
+  select null::public.books $$;
+revoke all on function public.sell(uuid, numeric) from public;
+comment on function public.sell(uuid, numeric) is 'Sells';
+create view public.sold as select 1 as book;
+create policy "all read" on public.books for select using (true);
+`;
+
+const files = (...texts: string[]) => texts.map((text, i) => ({ file: `${i + 1}.sql`, text }));
+
+Deno.test("a migration that defines its objects once has no faults, nor has a reference made later", async () => {
+  assert.deepEqual(
+    await findFaults(files(
+      BOOKS,
+      `create table public.loans (id uuid primary key, book uuid);
+create index loans_book on public.loans (book);
+create function public.sell(book uuid) returns void language sql as '';
+alter table public.books add column loan uuid,
+  add constraint books_loan_fkey foreign key (loan) references public.loans (id);`,
+    )),
+    [],
+  );
+});
+
+for (
+  const [sql, fault] of [
+    ["create table public.books (no int);", "table public.books is already defined in 1.sql"],
+    [
+      "create view public.sold as select 2 as book;",
+      "view public.sold is already defined in 1.sql",
+    ],
+    [
+      "create or replace function public.sell(a uuid, b numeric, out c int) language sql as '';",
+      "create or replace function public.sell(uuid, pg_catalog.numeric)",
+    ],
+    [
+      `create policy "all read" on public.books for select using (false);`,
+      `policy "all read" on public.books is already defined in 1.sql`,
+    ],
+    [
+      "alter table public.books add column title text;",
+      "alters table public.books, which 1.sql defines",
+    ],
+    [
+      "grant select on public.sold to anon;",
+      "grants or revokes on view public.sold, which 1.sql defines",
+    ],
+    [
+      "comment on table public.books is 'Books';",
+      "comments on table public.books, which 1.sql defines",
+    ],
+    [
+      "grant execute on function public.sell(uuid, numeric) to anon;",
+      "grants or revokes on function public.sell(uuid, pg_catalog.numeric), which 1.sql defines",
+    ],
+    ["drop function public.sell(uuid, numeric);", "drop"],
+    ['alter policy "all read" on public.books using (false);', "alter policy"],
+    ["update public.books set id = id;", "update"],
+    ["select 1;\n".repeat(601), "601 lines, at most 600"],
+  ] as const
+) {
+  Deno.test(`a migration has a fault: ${sql.split("\n")[0]}`, async () => {
+    const faults = await findFaults(files(BOOKS, sql));
+    assert.equal(faults[0], `2.sql: ${fault}`);
+  });
+}

@@ -68,7 +68,14 @@ export function describeMessageRoutes(
       "hold_expired",
     ],
     413: ["content_too_large"],
-    422: ["invalid_settlement", "capture_exceeds_hold"],
+    422: [
+      "invalid_settlement",
+      "capture_exceeds_hold",
+      "unknown_sku",
+      "invalid_quantity",
+      "invalid_charge",
+      "invalid_amount",
+    ],
   };
   const endings = ["finish", "abort"].map((ending): RouteDescription => ({
     method: "post",

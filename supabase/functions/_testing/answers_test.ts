@@ -56,6 +56,7 @@ test("an answer that its document describes passes", () => {
       problem({ status: 405, code: "method_not_allowed" }, { method: "PATCH" }),
       answer({ method: "OPTIONS", status: 204, contentType: null, body: undefined }),
       answer({ path: "/credits/openapi.json", body: {} }),
+      answer({ status: 502, body: { message: "The worker ended" } }),
     ]
   ) assert.equal(findMismatch(good), undefined);
 });

@@ -6,6 +6,7 @@
 
 import * as z from "zod/mini";
 
+import { Entry } from "../_openapi/credit_entry.ts";
 import type { RouteDescription } from "../_openapi/document.ts";
 import { id, time } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
@@ -29,7 +30,7 @@ export const Message = z.object({
 
 const Saved = z.object({
   messages: z.array(Message),
-  entry: z.nullable(z.looseObject({ entry_no: z.int(), amount: z.number() })),
+  entry: z.nullable(Entry),
 });
 
 z.globalRegistry.add(Message, { id: "Message" });
@@ -68,7 +69,14 @@ export function describeMessageRoutes(
       "hold_expired",
     ],
     413: ["content_too_large"],
-    422: ["invalid_settlement", "capture_exceeds_hold"],
+    422: [
+      "invalid_settlement",
+      "capture_exceeds_hold",
+      "unknown_sku",
+      "invalid_quantity",
+      "invalid_charge",
+      "invalid_amount",
+    ],
   };
   const endings = ["finish", "abort"].map((ending): RouteDescription => ({
     method: "post",

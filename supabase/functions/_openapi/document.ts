@@ -26,13 +26,15 @@ export interface RouteDescription {
   auth: ("user" | "secret")[];
   /** Whether it takes an `Idempotency-Key`. */
   idempotent?: boolean;
+  /** Whether it calls Storage, and answers what that refuses. */
+  storage?: boolean;
   /** Parameters in the path: `{id}`. */
   params?: z.ZodMiniObject;
   query?: z.ZodMiniObject;
   body?: z.ZodMiniType;
-  /** Status and shape of success; other content types beside JSON. */
+  /** Status, or one of several, and shape of success; other content types beside JSON. */
   response: {
-    status: number;
+    status: number | number[];
     description: string;
     schema: z.ZodMiniType;
     alsoAs?: Record<string, z.ZodMiniType>;
@@ -62,9 +64,19 @@ const COMMON_PROBLEMS: Record<number, string[]> = {
 
 /** What a route that reads a body may answer. */
 const BODY_PROBLEMS: Record<number, string[]> = {
-  400: ["invalid_json"],
+  400: ["invalid_json", "body_incomplete"],
   413: ["body_too_large"],
-  422: ["invalid_request"],
+  422: ["invalid_request", "invalid_value"],
+};
+
+/** What a route that calls Storage may answer. */
+const STORAGE_PROBLEMS: Record<number, string[]> = {
+  403: ["storage_forbidden"],
+  404: ["object_not_found"],
+  409: ["object_exists"],
+  413: ["file_too_large"],
+  422: ["content_type_not_allowed", "storage_refused"],
+  503: ["storage_unavailable"],
 };
 
 // Written once, among the components: a function carries its document.
@@ -93,6 +105,7 @@ export function describeFunction(description: FunctionDescription): unknown {
     }],
     paths,
     components: {
+      schemas: { ProblemDocument },
       securitySchemes: {
         userToken: {
           type: "http",
@@ -120,8 +133,16 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     COMMON_PROBLEMS,
     route.body ? BODY_PROBLEMS : {},
     route.idempotent ? { 400: ["invalid_idempotency_key"], 422: ["idempotency_key_reused"] } : {},
+    route.storage ? STORAGE_PROBLEMS : {},
     route.problems,
   );
+  const success = {
+    description: route.response.description,
+    content: {
+      "application/json": { schema: route.response.schema },
+      ...Object.fromEntries(alsoAs),
+    },
+  };
   return {
     operationId: `${name}${route.path.replace(/\W+/g, "_")}_${route.method}`,
     summary: route.summary,
@@ -136,13 +157,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
       requestBody: { required: true, content: { "application/json": { schema: route.body } } },
     }),
     responses: {
-      [route.response.status]: {
-        description: route.response.description,
-        content: {
-          "application/json": { schema: route.response.schema },
-          ...Object.fromEntries(alsoAs),
-        },
-      },
+      ...Object.fromEntries([route.response.status].flat().map((status) => [status, success])),
       ...Object.fromEntries(
         Object.entries(problems).filter(([, codes]) => codes.length > 0).map((
           [status, codes],
@@ -162,7 +177,7 @@ function merge(...all: Record<number, string[]>[]): Record<number, string[]> {
   return merged;
 }
 
-// One schema for all: a function carries its document, and the codes are said in each description.
+// One schema for all: a function carries its document. Each response adds only its codes.
 const ProblemDocument = z.looseObject({
   type: z.literal("about:blank"),
   title: z.string(),
@@ -172,7 +187,6 @@ const ProblemDocument = z.looseObject({
   request_id: z.string(),
   hint: z.optional(z.string()),
 });
-z.globalRegistry.add(ProblemDocument, { id: "ProblemDocument" });
 
 /** Responses by their codes: the same codes are one response, written once, among the components. */
 const problemResponses = new Map<string, ZodOpenApiResponseObject>();
@@ -183,8 +197,15 @@ function problemResponse(codes: string[]): ZodOpenApiResponseObject {
   if (known) return known;
   const response = {
     id,
-    description: `\`code\`: ${codes.join(", ")}`,
-    content: { "application/problem+json": { schema: ProblemDocument } },
+    description: "A problem with one of these codes",
+    content: {
+      "application/problem+json": {
+        schema: {
+          $ref: "#/components/schemas/ProblemDocument",
+          properties: { code: { enum: codes } },
+        },
+      },
+    },
   };
   problemResponses.set(id, response);
   return response;

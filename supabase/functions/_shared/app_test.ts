@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import { createPrice, functionsUrl, signUp, stack, test, until } from "../_testing/testing.ts";
 
 const url = `${functionsUrl}/credits`;
 
 test("a browser of any origin may call a function with every header that supabase-js sends", async () => {
-  const response = await fetch(`${url}/deduct`, {
+  const response = await fetchChecked(`${url}/deduct`, {
     method: "OPTIONS",
     headers: {
       origin: "https://app.example.com",
@@ -25,7 +26,9 @@ test("a browser of any origin may call a function with every header that supabas
 
 test("a browser reads answers and refusals alike, and the headers that matter", async () => {
   for (const path of ["/openapi.json", "", "/nope"]) {
-    const response = await fetch(url + path, { headers: { origin: "https://app.example.com" } });
+    const response = await fetchChecked(url + path, {
+      headers: { origin: "https://app.example.com" },
+    });
     assert.equal(response.headers.get("access-control-allow-origin"), "*", path);
     assert.match(
       response.headers.get("access-control-expose-headers") ?? "",
@@ -37,7 +40,7 @@ test("a browser reads answers and refusals alike, and the headers that matter", 
 
 test("every answer has a request id: the caller's when it is one, else a new one", async () => {
   const send = async (id?: string) => {
-    const response = await fetch(url, { headers: id ? { "x-request-id": id } : {} });
+    const response = await fetchChecked(url, { headers: id ? { "x-request-id": id } : {} });
     const { request_id } = await response.json();
     assert.equal(response.headers.get("x-request-id"), request_id);
     return request_id;
@@ -50,7 +53,7 @@ test("every answer has a request id: the caller's when it is one, else a new one
 
 test("no answer may be cached", async () => {
   for (const path of ["", "/openapi.json", "/nope"]) {
-    const response = await fetch(url + path);
+    const response = await fetchChecked(url + path);
     assert.equal(response.headers.get("cache-control"), "no-store", path);
     await response.body?.cancel();
   }
@@ -60,7 +63,7 @@ test("each request is one line of JSON in the log, without token, query or body"
   const user = await signUp();
   const sku = await createPrice(1);
   const id = crypto.randomUUID();
-  const response = await fetch(`${url}/deduct?private=query`, {
+  const response = await fetchChecked(`${url}/deduct?private=query`, {
     method: "POST",
     headers: {
       authorization: `Bearer ${user.token}`,

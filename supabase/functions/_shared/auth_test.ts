@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeJwt, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import { functionsUrl, signUp, stack, test } from "../_testing/testing.ts";
 
 const keys = JSON.parse(await Deno.readTextFile(`${stack.dir}/keys.json`));
@@ -17,7 +18,7 @@ function sign(payload: JWTPayload, key: Uint8Array = secret, kid = keys.jwtKid):
 }
 
 async function ask(token: string): Promise<{ status: number; code?: string }> {
-  const response = await fetch(`${functionsUrl}/credits`, {
+  const response = await fetchChecked(`${functionsUrl}/credits`, {
     headers: { authorization: `Bearer ${token}` },
   });
   const body = await response.json();
@@ -73,7 +74,7 @@ test("a token is refused when it is not Auth's, not a user's or not valid any mo
 });
 
 test("a bad token is refused even beside the secret key", async () => {
-  const response = await fetch(`${functionsUrl}/credits?user_id=${crypto.randomUUID()}`, {
+  const response = await fetchChecked(`${functionsUrl}/credits?user_id=${crypto.randomUUID()}`, {
     headers: { apikey: stack.secretKey, authorization: "Bearer eyJ.eyJ.eyJ" },
   });
   assert.equal(response.status, 401);

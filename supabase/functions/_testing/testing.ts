@@ -15,6 +15,7 @@ import {
 import postgres from "postgres";
 
 import type { Database } from "../_shared/database.types.ts";
+import { fetchChecked, takeMismatches } from "./answers.ts";
 
 /** The stack that the tests run on. */
 export interface TestStack {
@@ -73,7 +74,8 @@ export const functionsUrl = `${stack.url}/functions/v1`;
 export const soak: number = Number(Deno.env.get("SOAK") ?? "1");
 
 /**
- * Registers a test. When it fails, what the functions logged meanwhile is printed with it.
+ * Registers a test. It also fails when an answer of a function is not as its OpenAPI document says. When it fails, what
+ * the functions logged meanwhile is printed with it.
  *
  * @param name Subject, then criterion: `POST /credits/deduct charges the price in force`.
  * @param run The test.
@@ -82,12 +84,20 @@ export function test(name: string, run: () => Promise<void> | void): void {
   Deno.test(name, async () => {
     const log = `${stack.dir}/functions.log`;
     const before = (await Deno.stat(log)).size;
+    takeMismatches();
+    let mismatches: string[] = [];
     try {
       await run();
+      mismatches = takeMismatches();
+      if (mismatches.length > 0) throw new Error("Answers differ from their documents");
     } catch (error) {
+      mismatches.push(...takeMismatches());
       const lines = new TextDecoder().decode((await Deno.readFile(log)).subarray(before));
       // In the message: what a test prints is not shown.
-      if (error instanceof Error && lines) error.message += `\nThe functions logged:\n${lines}`;
+      if (error instanceof Error) {
+        error.message += [...new Set(mismatches)].map((mismatch) => `\n${mismatch}`).join("");
+        if (lines) error.message += `\nThe functions logged:\n${lines}`;
+      }
       throw error;
     }
   });
@@ -205,6 +215,7 @@ export async function callNewFunction(name: string): Promise<PostgrestSingleResp
 }
 
 const clientOptions = {
+  global: { fetch: fetchChecked },
   auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
 };
 

@@ -89,7 +89,7 @@ const ENVELOPE_PROBLEMS = [
 ];
 
 const saving = {
-  404: ["chat_not_found"],
+  404: ["chat_not_found", "user_not_found"],
   409: ["version_conflict", "key_epoch_old", "nonce_reused"],
   410: ["chat_deleted"],
   413: ["envelope_too_large", "chat_quota_exceeded"],
@@ -97,6 +97,7 @@ const saving = {
 };
 
 const keyProblems = {
+  404: ["user_not_found"],
   409: ["version_conflict", "too_many_devices"],
   422: ["invalid_wraps", "invalid_wrap", "wrap_missing"],
 };
@@ -141,7 +142,7 @@ export const document: unknown = describeFunction({
       body: Keys,
       response: { status: 200, description: "The keys' version", schema: KeyChange },
       problems: {
-        404: ["keys_not_found"],
+        404: ["keys_not_found", ...keyProblems[404]],
         409: [...keyProblems[409], "key_id_used"],
         422: keyProblems[422],
       },
@@ -154,7 +155,7 @@ export const document: unknown = describeFunction({
       auth: ["user"],
       params: schema.DevicePath,
       response: { status: 200, description: "The keys' version", schema: KeyChange },
-      problems: { 404: ["device_not_found"], 422: ["invalid_request"] },
+      problems: { 404: ["device_not_found", "user_not_found"], 422: ["invalid_request"] },
     },
     {
       method: "get",
@@ -180,7 +181,7 @@ export const document: unknown = describeFunction({
       idempotent: true,
       params: schema.ChatPath,
       body: schema.Save,
-      response: { status: 200, description: "Saved; 201 when it is new", schema: Saved },
+      response: { status: [200, 201], description: "Saved; 201 when it is new", schema: Saved },
       problems: saving,
     },
     {
@@ -216,17 +217,16 @@ export const document: unknown = describeFunction({
         "then `POST /files/uploads/{id}/complete`. It goes with its chat.",
       auth: ["user"],
       idempotent: true,
+      storage: true,
       params: schema.ChatPath,
       body: schema.Attachment,
       response: { status: 201, description: "Where the bytes go", schema: Upload },
       problems: {
-        403: ["storage_forbidden"],
-        404: ["chat_not_found"],
+        404: ["chat_not_found", "user_not_found"],
         409: ["upload_already_complete", "upload_expired"],
         413: ["file_too_large", "storage_quota_exceeded"],
         422: ["invalid_size"],
         429: ["too_many_uploads"],
-        503: ["storage_unavailable"],
       },
     },
     {
@@ -242,7 +242,11 @@ export const document: unknown = describeFunction({
         description: "Deleted",
         schema: z.object({ id, deleted: z.literal(true) }),
       },
-      problems: { 404: ["chat_not_found"], 409: ["version_conflict"], 422: ["invalid_request"] },
+      problems: {
+        404: ["chat_not_found", "user_not_found"],
+        409: ["version_conflict"],
+        422: ["invalid_request"],
+      },
     },
   ],
 });

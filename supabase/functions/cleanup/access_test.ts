@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import {
   anonymousClient,
   cronClient,
@@ -45,7 +46,7 @@ test("cleanup refuses a user, the default secret key, a publishable key, no key 
       ] as Record<string, string>[]
     ) {
       const init = { method, headers, ...(options.body && { body: "{}" }) };
-      const response = await fetch(`${functionsUrl}/${path}`, init);
+      const response = await fetchChecked(`${functionsUrl}/${path}`, init);
       assert.equal(response.status, 401, JSON.stringify(headers));
       await response.body?.cancel();
     }

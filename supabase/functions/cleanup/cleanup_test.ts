@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import {
   type Answer,
   cronClient,
@@ -277,7 +278,7 @@ test("cleanup refuses what it does not know", async () => {
   }
   assert.equal((await invoke(cronClient(), "cleanup/runs?job=no_such")).status, 404);
   const headers = { apikey: stack.cronKey };
-  const empty = await fetch(`${functionsUrl}/cleanup`, { method: "POST", headers });
+  const empty = await fetchChecked(`${functionsUrl}/cleanup`, { method: "POST", headers });
   assert.equal(empty.status, 400);
   await empty.body?.cancel();
 });

@@ -8,11 +8,17 @@ import * as z from "zod/mini";
 
 import { describeMessageRoutes, Message } from "../_messages/openapi.ts";
 import { describeFunction } from "../_openapi/document.ts";
-import { id } from "../_shared/schema.ts";
+import { id, time } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
 const Started = z.object({
-  conversation: z.looseObject({ id, user_id: id, title: z.string() }),
+  conversation: z.object({
+    id,
+    user_id: id,
+    title: z.string(),
+    created_at: time,
+    updated_at: time,
+  }),
   messages: z.array(Message),
 });
 

@@ -6,6 +6,7 @@
 
 import * as z from "zod/mini";
 
+import { entry, PricedItem } from "../_openapi/credit_entry.ts";
 import { id, time } from "../_shared/schema.ts";
 
 /** The balance of a user or a team. */
@@ -20,14 +21,6 @@ export const Balance = z.object({
   updated_at: time,
 });
 
-const PricedItem = z.object({
-  sku: z.string(),
-  unit: z.string(),
-  quantity: z.number(),
-  unit_price: z.number(),
-  amount: z.number(),
-});
-
 /** What items cost. */
 export const Quote = z.object({
   items: z.array(PricedItem),
@@ -36,24 +29,6 @@ export const Quote = z.object({
   member_available: z.nullable(z.number()),
   affordable: z.boolean(),
 });
-
-const entry = {
-  entry_no: z.int(),
-  kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay"]),
-  amount: z.number(),
-  balance_after: z.number(),
-  sku: z.nullable(z.string()),
-  quantity: z.nullable(z.number()),
-  unit_price: z.nullable(z.number()),
-  items: z.nullable(z.array(PricedItem)),
-  description: z.nullable(z.string()),
-  actor_id: z.nullable(id),
-  refund_of: z.nullable(z.int()),
-  created_at: time,
-};
-
-/** A line of the statement, of the account that it names. */
-export const Entry = z.object({ account_id: id, ...entry });
 
 /** Credits that were given. */
 export const Grant = z.object({
@@ -118,7 +93,5 @@ export const Statement = z.object({
   next_after: z.nullable(z.int()),
 });
 
-z.globalRegistry.add(PricedItem, { id: "PricedItem" });
-z.globalRegistry.add(Entry, { id: "Entry" });
 z.globalRegistry.add(Grant, { id: "Grant" });
 z.globalRegistry.add(Hold, { id: "Hold" });

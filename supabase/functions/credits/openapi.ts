@@ -6,9 +6,10 @@
 
 import * as z from "zod/mini";
 
+import { Entry } from "../_openapi/credit_entry.ts";
 import { describeFunction } from "../_openapi/document.ts";
 import { id } from "../_shared/schema.ts";
-import { Balance, Entry, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";
+import { Balance, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";
 import * as schema from "./schema.ts";
 
 // Written once, among the components: the function carries its document.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import {
   createPrice,
   functionsUrl,
@@ -15,7 +16,7 @@ function post(
   body: BodyInit,
   headers: Record<string, string> = {},
 ): Promise<Response> {
-  return fetch(`${functionsUrl}/credits/deduct`, {
+  return fetchChecked(`${functionsUrl}/credits/deduct`, {
     method: "POST",
     headers: {
       authorization: `Bearer ${user.token}`,
@@ -96,12 +97,12 @@ test("credits answers an unknown route with 404 and a wrong method with 405", as
   const user = await signUp();
   const headers = { authorization: `Bearer ${user.token}` };
   await assertProblem(
-    await fetch(`${functionsUrl}/credits/nope`, { headers }),
+    await fetchChecked(`${functionsUrl}/credits/nope`, { headers }),
     404,
     "route_not_found",
     "unknown route",
   );
-  const wrong = await fetch(`${functionsUrl}/credits/deduct`, { method: "DELETE", headers });
+  const wrong = await fetchChecked(`${functionsUrl}/credits/deduct`, { method: "DELETE", headers });
   assert.equal(wrong.headers.get("allow"), "POST");
   await assertProblem(wrong, 405, "method_not_allowed", "wrong method");
 });
@@ -127,7 +128,7 @@ test("credits lets nobody in without a user's token or the secret key", async ()
     ["another scheme", { authorization: "Basic dXNlcjpwYXNz" }, "credentials_missing"],
   ];
   for (const [what, headers, code] of cases) {
-    const response = await fetch(`${functionsUrl}/credits/deduct`, {
+    const response = await fetchChecked(`${functionsUrl}/credits/deduct`, {
       method: "POST",
       headers,
       body: JSON.stringify({ sku, quantity: 1 }),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import {
   anonymousClient,
   invoke,
@@ -123,7 +124,7 @@ test("each route of the service answers bad bodies with their problem", async ()
   for (const [method, path, bodies] of bad) {
     for (const body of bodies) {
       const what = `${method} ${path} ${JSON.stringify(body)}`;
-      const answer = await fetch(`${stack.url}/functions/v1/credits/${path}`, {
+      const answer = await fetchChecked(`${stack.url}/functions/v1/credits/${path}`, {
         method,
         headers: { apikey: stack.secretKey, "content-type": "application/json" },
         body: JSON.stringify(body),
@@ -131,7 +132,7 @@ test("each route of the service answers bad bodies with their problem", async ()
       assert.equal(answer.status, 422, what);
       assert.equal((await answer.json()).code, "invalid_request", what);
     }
-    const broken = await fetch(`${stack.url}/functions/v1/credits/${path}`, {
+    const broken = await fetchChecked(`${stack.url}/functions/v1/credits/${path}`, {
       method,
       headers: { apikey: stack.secretKey },
       body: "{",

@@ -48,9 +48,6 @@ const Usage = z.object({
   buckets: z.array(z.object({ bucket: z.string(), ...amounts, allowed: z.nullable(z.int()) })),
 });
 
-/** What Storage may refuse, and say so itself. */
-const STORAGE = { 403: ["storage_forbidden"], 503: ["storage_unavailable"] };
-
 /** The OpenAPI document of `files`. */
 export const document: unknown = describeFunction({
   name: "files",
@@ -65,12 +62,13 @@ export const document: unknown = describeFunction({
         "`uploadToSignedUrl(upload_path, token, file)`, and is completed.",
       auth: ["user", "secret"],
       idempotent: true,
+      storage: true,
       body: z.union([schema.UserUpload, schema.ServiceUpload]),
       response: { status: 201, description: "Where the bytes go", schema: Upload },
       problems: {
-        403: ["project_read_only", "not_project_owner", ...STORAGE[403]],
+        403: ["project_read_only", "not_project_owner"],
         404: ["bucket_not_found", "project_not_found", "chat_not_found", "user_not_found"],
-        409: ["project_deleted", "upload_already_complete", "upload_expired", "object_exists"],
+        409: ["project_deleted", "upload_already_complete", "upload_expired"],
         413: ["file_too_large", "storage_quota_exceeded"],
         422: [
           "invalid_name",
@@ -78,10 +76,8 @@ export const document: unknown = describeFunction({
           "invalid_content_type",
           "content_type_not_allowed",
           "chat_required",
-          "storage_refused",
         ],
         429: ["too_many_uploads"],
-        503: STORAGE[503],
       },
     },
     {
@@ -92,6 +88,7 @@ export const document: unknown = describeFunction({
         "Looks at what was stored: its size, its type and its first bytes are as declared, or it is removed. A signed-in " +
         "user needs no body. Again returns the same.",
       auth: ["user", "secret"],
+      storage: true,
       params: schema.UploadPath,
       body: z.union([schema.UserCompletion, schema.ServiceCompletion]),
       response: { status: 200, description: "The file", schema: File },
@@ -99,7 +96,6 @@ export const document: unknown = describeFunction({
         404: ["upload_not_found"],
         409: ["upload_missing", "upload_expired"],
         422: ["upload_rejected"],
-        503: STORAGE[503],
       },
     },
     {
@@ -110,14 +106,10 @@ export const document: unknown = describeFunction({
         "Of up to 1000 paths of one bucket, those that the user may read by Storage's policies. The others are named, and " +
         "do not fail the rest. `download` is the name that a browser saves the file by.",
       auth: ["user"],
+      storage: true,
       body: schema.Downloads,
       response: { status: 200, description: "The URLs", schema: Downloads },
-      problems: {
-        403: STORAGE[403],
-        404: ["bucket_not_found"],
-        422: ["expiry_too_long", "storage_refused"],
-        503: STORAGE[503],
-      },
+      problems: { 404: ["bucket_not_found"], 422: ["expiry_too_long"] },
     },
     {
       method: "delete",

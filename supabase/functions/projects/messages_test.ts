@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import {
   type Answer,
   functionsUrl,
@@ -187,7 +188,7 @@ test("each bad message has its own code, and nothing of its batch is saved", asy
   }
   const batch = await save(user, project.id, { messages: [good, { ...good, role: "bot" }] });
   assert.equal(batch.body.index, 1);
-  const broken = await fetch(`${functionsUrl}/projects/${project.id}/messages`, {
+  const broken = await fetchChecked(`${functionsUrl}/projects/${project.id}/messages`, {
     method: "POST",
     headers: { authorization: `Bearer ${user.token}` },
     body: '{"role": "user", "content": hello}',

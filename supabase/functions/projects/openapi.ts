@@ -9,11 +9,26 @@ import * as z from "zod/mini";
 import { describeMessageRoutes } from "../_messages/openapi.ts";
 import { ParentPath } from "../_messages/schema.ts";
 import { describeFunction } from "../_openapi/document.ts";
-import { id } from "../_shared/schema.ts";
+import { id, time } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
 const Change = z.object({
-  project: z.looseObject({ id, title: z.string(), status: z.string() }),
+  project: z.object({
+    id,
+    user_id: id,
+    team_id: z.nullable(id),
+    title: z.string(),
+    description: z.nullable(z.string()),
+    template_id: z.nullable(z.string()),
+    status: z.enum(["active", "archived", "deleted"]),
+    is_public: z.boolean(),
+    metadata: z.record(z.string(), z.unknown()),
+    system_prompt: z.nullable(z.string()),
+    is_archived: z.boolean(),
+    created_at: time,
+    updated_at: time,
+    deleted_at: z.nullable(time),
+  }),
   messages: z.int(),
   files: z.int(),
 });

@@ -49,7 +49,7 @@ function delivery(
     ...more,
     problems: {
       401: ["signature_missing", "signature_invalid", "signature_expired"],
-      422: ["invalid_webhook_event", "invalid_value"],
+      422: ["invalid_webhook_event"],
       503: ["webhook_not_configured", "webhook_effect_failed"],
       ...more.problems,
     },
@@ -80,7 +80,7 @@ export const document: unknown = describeFunction({
       "Signed as Standard Webhooks has it. Answers whether the user may sign up.",
       {
         response: { status: 200, description: "{}, or why the user may not", schema: HookAnswer },
-        problems: { 422: ["auth_hook_unsupported", "invalid_value"] },
+        problems: { 422: ["auth_hook_unsupported", "invalid_webhook_event"] },
       },
     ),
     {

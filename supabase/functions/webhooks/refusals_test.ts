@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import { functionsUrl, serviceClient, test, until, withDatabase } from "../_testing/testing.ts";
 import {
   askAuthHook,
@@ -242,7 +243,7 @@ test("webhooks has no other ways in", async () => {
       ["POST", "standard/local/more", 404],
     ] as const
   ) {
-    const response = await fetch(`${functionsUrl}/webhooks/${path}`, { method });
+    const response = await fetchChecked(`${functionsUrl}/webhooks/${path}`, { method });
     assert.equal(response.status, status, `${method} ${path}`);
     await response.body?.cancel();
   }

@@ -7,6 +7,7 @@
 import Stripe from "stripe";
 import { Webhook } from "standardwebhooks";
 
+import { fetchChecked } from "../_testing/answers.ts";
 import { functionsUrl } from "../_testing/testing.ts";
 import { authHookSecrets, databaseSecrets, standardSecrets, stripeSecrets } from "./secrets.ts";
 
@@ -52,7 +53,7 @@ export async function post(
   headers: Record<string, string>,
   url: string = functionsUrl,
 ): Promise<Reply> {
-  const response = await fetch(`${url}/webhooks/${path}`, {
+  const response = await fetchChecked(`${url}/webhooks/${path}`, {
     method: "POST",
     body,
     headers: { "content-type": "application/json", ...headers },

@@ -1,0 +1,40 @@
+/**
+ * An entry of the credit ledger: what the routes of credits answer, and those of messages that charge for one.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { id, time } from "../_shared/schema.ts";
+
+/** An item of a charge, at the price that it had. */
+export const PricedItem = z.object({
+  sku: z.string(),
+  unit: z.string(),
+  quantity: z.number(),
+  unit_price: z.number(),
+  amount: z.number(),
+});
+
+/** What an entry has, whatever says of which account it is. */
+export const entry = {
+  entry_no: z.int(),
+  kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay"]),
+  amount: z.number(),
+  balance_after: z.number(),
+  sku: z.nullable(z.string()),
+  quantity: z.nullable(z.number()),
+  unit_price: z.nullable(z.number()),
+  items: z.nullable(z.array(PricedItem)),
+  description: z.nullable(z.string()),
+  actor_id: z.nullable(id),
+  refund_of: z.nullable(z.int()),
+  created_at: time,
+};
+
+/** A line of the statement, of the account that it names. */
+export const Entry = z.object({ account_id: id, ...entry });
+
+z.globalRegistry.add(PricedItem, { id: "PricedItem" });
+z.globalRegistry.add(Entry, { id: "Entry" });

@@ -43,6 +43,8 @@ export async function startLane(dir: string): Promise<Lane> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", fileURLToPath(new URL("test_stack.ts", import.meta.url)), dir],
     cwd: PROJECT_DIR,
+    // A Ctrl-C in the terminal is not for it: tests may still be using it. It ends with its stdin.
+    detached: true,
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",

@@ -10,12 +10,9 @@ import { readOptions } from "./options.ts";
 import { freePort, portsLeft } from "./ports.ts";
 import { connect } from "./postgres.ts";
 import { noReport, say } from "./progress.ts";
-import { nextSignal } from "./signals.ts";
 import { startStack } from "./stack.ts";
 
 async function main(dir: string): Promise<void> {
-  // Who started this says when it ends: tests may still be using it.
-  nextSignal();
   const log = await Deno.open(`${dir}/functions.log`, { create: true, append: true, mode: 0o600 });
   const encoder = new TextEncoder();
   const stack = await startStack(

@@ -18,6 +18,9 @@ import { say } from "./progress.ts";
 import type { Selection } from "./test_files.ts";
 import { type Outcome, reportFile } from "./test_outcome.ts";
 
+/** Auth hashes a password in a hundredth of the time: tests sign up many users, and guess no passwords. */
+const QUICK_PASSWORDS = { LITE_AUTH_BCRYPT_COST: "4" };
+
 /** A running lane. */
 export interface Lane {
   /** Runs pgTAP files, before anything else: they count rows. */
@@ -43,6 +46,7 @@ export async function startLane(dir: string): Promise<Lane> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", fileURLToPath(new URL("test_stack.ts", import.meta.url)), dir],
     cwd: PROJECT_DIR,
+    env: QUICK_PASSWORDS,
     // A Ctrl-C in the terminal is not for it: tests may still be using it. It ends with its stdin.
     detached: true,
     stdin: "piped",
@@ -97,7 +101,7 @@ async function readEnvironment(
   const stdout = child.stdout as ReadableStream<Uint8Array>;
   const input = Readable.fromWeb(stdout as NodeReadableStream);
   for await (const line of createInterface({ input })) {
-    if (line.startsWith("{")) return JSON.parse(line);
+    if (line.startsWith("{")) return { ...JSON.parse(line), ...QUICK_PASSWORDS };
     say(line);
   }
 }

@@ -13,9 +13,10 @@ import { installPackages, withDebianPostgres } from "./debian_postgres.ts";
 import { applyMigrations } from "./migrations.ts";
 import { supabaseCli } from "./npm_tools.ts";
 import { PROJECT_DIR } from "./options.ts";
-import { runPgtap } from "./pgtap_runner.ts";
+import { executeOn, runPgtap } from "./pgtap_runner.ts";
 import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { noReport } from "./progress.ts";
+import { sum } from "./test_outcome.ts";
 
 /** What a check that could not be made answers. */
 export interface NotRun {
@@ -106,7 +107,7 @@ async function lint(access: DatabaseAccess): Promise<string | undefined> {
 }
 
 async function runTests(access: DatabaseAccess): Promise<string | undefined> {
-  const { passed, failed } = await runPgtap(access, "");
+  const { passed, failed } = sum(await runPgtap(executeOn(databaseUrl(access, "postgres"))));
   if (failed > 0 || passed === 0) {
     return `${failed} pgTAP tests failed on PostgreSQL 15: see above.`;
   }

@@ -103,7 +103,7 @@ test("a function that does not load answers 503 and leaves the others alone", as
     assert.equal(bad.status, 503);
     assert.equal((await bad.json()).code, "BOOT_ERROR");
     assert.equal(await (await ask("good")).text(), "good");
-    assert.ok(log.some((line) => line.includes("does not load")));
+    await until(() => log.some((line) => line.includes("does not load")));
   });
 });
 
@@ -120,8 +120,8 @@ test("a function in another form than a default export is refused, and listens n
       assert.equal(response.status, 503);
       await response.body?.cancel();
     }
-    assert.ok(log.some((line) => line.includes("export default { fetch } instead")));
-    assert.ok(log.some((line) => line.includes("none/index.ts has no default export")));
+    await until(() => log.some((line) => line.includes("export default { fetch } instead")));
+    await until(() => log.some((line) => line.includes("none/index.ts has no default export")));
   });
 });
 

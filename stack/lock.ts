@@ -6,6 +6,13 @@
 
 import { StackFailure } from "./failure.ts";
 
+const PAUSE_MS = 50;
+
+const ATTEMPTS = 20;
+
+/** PostgreSQL writes all it has in memory before it ends, which can take a while. */
+const STOP_PATIENCE_MS = 60_000;
+
 /** Held while a stack runs. */
 export interface Lock {
   release(): Promise<void>;
@@ -19,9 +26,14 @@ export interface Lock {
  */
 export async function acquireLock(dir: string): Promise<Lock> {
   const file = await open(dir);
-  if (!await file.tryLock(true)) {
-    file.close();
+  // Who asks for the holder has the lock for an instant, and who has just taken it has not said so yet.
+  for (let attempt = 1; !await file.tryLock(true); attempt++) {
     const pid = await lockHolder(dir);
+    if (pid === undefined && attempt < ATTEMPTS) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      continue;
+    }
+    file.close();
     throw new StackFailure(
       `A stack is running here already (process ${pid ?? "unknown"})`,
       "Use it, or stop it with: deno task stop",
@@ -47,11 +59,32 @@ export async function lockHolder(dir: string): Promise<number | undefined> {
     return undefined;
   }
   try {
-    if (await file.tryLock(true)) return undefined;
+    // Shared: many may ask at once.
+    if (await file.tryLock(false)) return undefined;
     return Number(await Deno.readTextFile(path)) || undefined;
   } finally {
     file.close();
   }
+}
+
+/**
+ * Stops the stack that runs in `dir`, and waits until it has.
+ *
+ * @returns Whether one ran.
+ * @throws {StackFailure} when it does not stop.
+ */
+export async function stopHolder(dir: string): Promise<boolean> {
+  const pid = await lockHolder(dir);
+  if (pid === undefined) return false;
+  Deno.kill(pid, "SIGTERM");
+  const deadline = performance.now() + STOP_PATIENCE_MS;
+  while (await lockHolder(dir) !== undefined) {
+    if (performance.now() > deadline) {
+      throw new StackFailure(`Process ${pid} does not stop`, `End it with: kill -9 ${pid}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  return true;
 }
 
 async function open(dir: string): Promise<Deno.FsFile> {

@@ -5,10 +5,11 @@
  */
 
 import { StackFailure } from "./failure.ts";
-import { acquireLock, lockHolder } from "./lock.ts";
+import { acquireLock, lockHolder, stopHolder } from "./lock.ts";
 import { readOptions, type StackOptions } from "./options.ts";
 import { removeData } from "./postgres.ts";
 import { printReport, say } from "./progress.ts";
+import { nextSignal } from "./signals.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 const HELP =
@@ -42,12 +43,14 @@ async function start(options: StackOptions): Promise<void> {
     durable: true,
     schedule: options.schedule,
   });
-  printSummary(stack, options);
-  const signal = await Promise.race([
-    ...(["SIGINT", "SIGTERM", "SIGHUP"] as const).map(nextSignal),
+  // Before it says that it runs: a Ctrl-C that comes at that very moment must find a listener.
+  const end = Promise.race([
+    nextSignal(),
     stack.postgres.ended.then(() => "PostgreSQL's end" as const),
     nextFault(),
   ]);
+  printSummary(stack, options);
+  const signal = await end;
   if (signal === "PostgreSQL's end") {
     say(`\nPostgreSQL has ended by itself. Its log: ${stack.postgres.dir}/postgres.log`);
   }
@@ -74,21 +77,6 @@ function nextFault(): Promise<"a fault"> {
   });
 }
 
-/** Who asks a second time does not want to wait for an orderly end. */
-const SECOND_THOUGHT_MS = 300;
-
-function nextSignal(signal: Deno.Signal): Promise<Deno.Signal> {
-  let first: number | undefined;
-  return new Promise((resolve) =>
-    Deno.addSignalListener(signal, () => {
-      // One Ctrl-C can arrive twice: from the terminal, and passed on by whoever started this.
-      if (first !== undefined && performance.now() - first > SECOND_THOUGHT_MS) Deno.exit(130);
-      first ??= performance.now();
-      resolve(signal);
-    })
-  );
-}
-
 function printSummary(stack: Stack, options: StackOptions): void {
   const { environment } = stack;
   say(`
@@ -109,20 +97,7 @@ What the functions log follows.
 }
 
 async function stop(options: StackOptions): Promise<void> {
-  const pid = await lockHolder(options.dir);
-  if (pid === undefined) {
-    say("No stack is running here.");
-    return;
-  }
-  Deno.kill(pid, "SIGTERM");
-  const deadline = Date.now() + 30_000;
-  while (await lockHolder(options.dir) !== undefined) {
-    if (Date.now() > deadline) {
-      throw new StackFailure(`Process ${pid} does not stop`, `End it with: kill -9 ${pid}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  say("Stopped.");
+  say(await stopHolder(options.dir) ? "Stopped." : "No stack is running here.");
 }
 
 async function reset(options: StackOptions): Promise<void> {

@@ -12,8 +12,9 @@ import { pgtap } from "@electric-sql/pglite-pgtap";
 import { vector } from "@electric-sql/pglite-pgvector";
 
 import { listMigrations, MIGRATIONS_DIR } from "./migrations.ts";
-import { type Outcome, runPgtapWith, takeRow } from "./pgtap_runner.ts";
+import { type Execute, runPgtap, takeRow } from "./pgtap_runner.ts";
 import { platformSql } from "./platform.ts";
+import { type Outcome, sum } from "./test_outcome.ts";
 
 /** Applies everything and runs every pgTAP file, all in this process. */
 export async function runPgtapOnPglite(): Promise<Outcome> {
@@ -28,7 +29,7 @@ export async function runPgtapOnPglite(): Promise<Outcome> {
     for (const { file } of listMigrations()) {
       await db.exec(await Deno.readTextFile(`${MIGRATIONS_DIR}/${file}`));
     }
-    return await runPgtapWith(async (text, take) => {
+    const execute: Execute = async (text, take) => {
       try {
         for (const { rows } of await db.exec(text)) for (const row of rows) takeRow(row, take);
       } finally {
@@ -37,7 +38,8 @@ export async function runPgtapOnPglite(): Promise<Outcome> {
         await db.exec("reset role");
         await db.exec("discard temp");
       }
-    }, "");
+    };
+    return sum(await runPgtap(execute));
   } finally {
     await db.close();
   }

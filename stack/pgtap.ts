@@ -22,8 +22,12 @@ export async function installPgtap(extensionDir: string): Promise<void> {
     const from = `${temporary}/share/postgresql/extension`;
     const files = [...Deno.readDirSync(from)].map((entry) => entry.name);
     // The control file goes last: it is what says that pgTAP is whole.
-    for (const file of files.sort((a) => a === "pgtap.control" ? 1 : -1)) {
-      await Deno.copyFile(`${from}/${file}`, `${extensionDir}/${file}`);
+    const last = (file: string) => Number(file === "pgtap.control");
+    for (const file of files.sort((a, b) => last(a) - last(b))) {
+      // Another stack may be doing the same, and a third reading it: each file is there whole or not at all.
+      const partial = `${extensionDir}/${file}.${Deno.pid}`;
+      await Deno.copyFile(`${from}/${file}`, partial);
+      await Deno.rename(partial, `${extensionDir}/${file}`);
     }
   } finally {
     await Deno.remove(temporary, { recursive: true });

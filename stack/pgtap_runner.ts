@@ -4,95 +4,30 @@
  * @module
  */
 
-import type { PostgresError, Sql } from "postgres";
+import postgres, { type PostgresError } from "postgres";
 import { Parser } from "tap-parser";
 
 import { PROJECT_DIR } from "./options.ts";
-import { connect, type DatabaseAccess } from "./postgres.ts";
-import { say } from "./progress.ts";
-
-/** How many tests there were. */
-export interface Outcome {
-  passed: number;
-  failed: number;
-  /** Not run here, as something they need is not to be had. */
-  skipped: number;
-}
-
-const TESTS_DIR = `${PROJECT_DIR}/supabase/tests`;
-
-/** Made first, whatever is run: the helpers that every file uses. */
-const HELPERS = "000_helpers.sql";
+import { listTests, PGTAP_HELPERS } from "./test_files.ts";
+import { type Outcome, reportFile } from "./test_outcome.ts";
 
 /** Runs the text of a file, giving each line of TAP to `take` as it comes. */
 export type Execute = (text: string, take: (line: string) => void) => Promise<void>;
 
 /**
- * Runs the files whose path contains `filter`, each on a connection of its own, and prints a line for
- * each and the diagnostics of each failure.
+ * Executes on a PostgreSQL server, each file on a connection of its own: one simple query, as psql -f would send it.
  *
- * @param access The database.
- * @param filter Part of a path; empty for all.
+ * @param url The connection string of the database.
  */
-export async function runPgtap(access: DatabaseAccess, filter: string): Promise<Outcome> {
-  return await runPgtapWith(async (text, take) => {
-    const sql = connect(access, "postgres");
+export function executeOn(url: string): Execute {
+  return async (text, take) => {
+    const sql = postgres(url, { max: 1, onnotice: () => {} });
     try {
-      await execute(sql, text, take);
+      await sql.unsafe(text).simple().forEach((row) => takeRow(row, take));
     } finally {
       await sql.end();
     }
-  }, filter);
-}
-
-/**
- * As {@link runPgtap}, on whatever executes SQL.
- *
- * @param execute Runs the text of one file.
- * @param filter Part of a path; empty for all.
- */
-export async function runPgtapWith(execute: Execute, filter: string): Promise<Outcome> {
-  const total: Outcome = { passed: 0, failed: 0, skipped: 0 };
-  const files = listFiles("").filter((file) => file === HELPERS || file.includes(filter));
-  for (const file of files) {
-    const outcome = await runFile(execute, file);
-    // They are there for the others, and no test by themselves.
-    if (file === HELPERS && outcome.failed === 0) continue;
-    total.passed += outcome.passed;
-    total.failed += outcome.failed;
-    total.skipped += outcome.skipped;
-  }
-  return total;
-}
-
-function listFiles(folder: string): string[] {
-  return [...Deno.readDirSync(`${TESTS_DIR}/${folder}`)]
-    .flatMap((entry) => {
-      const path = folder ? `${folder}/${entry.name}` : entry.name;
-      if (entry.isDirectory) return listFiles(path);
-      return entry.name.endsWith(".sql") ? [path] : [];
-    })
-    .sort();
-}
-
-async function runFile(execute: Execute, file: string): Promise<Outcome> {
-  const text = await Deno.readTextFile(`${TESTS_DIR}/${file}`);
-  const start = performance.now();
-  const lines: string[] = [];
-  let broken: string | undefined;
-  try {
-    await execute(text, (line) => lines.push(line));
-  } catch (error) {
-    const { message, position, where } = error as PostgresError;
-    const line = position ? text.slice(0, Number(position)).split("\n").length : undefined;
-    broken = `${message}${line ? ` (line ${line})` : ""}${where ? `\n${where}` : ""}`;
-  }
-  return await report(file, lines, broken, performance.now() - start);
-}
-
-/** One simple query, as psql -f would send it; each row of its results is a line of TAP or more. */
-async function execute(sql: Sql, text: string, take: (line: string) => void): Promise<void> {
-  await sql.unsafe(text).simple().forEach((row) => takeRow(row, take));
+  };
 }
 
 /**
@@ -107,29 +42,58 @@ export function takeRow(row: Record<string, unknown>, take: (line: string) => vo
   }
 }
 
-async function report(
-  file: string,
-  lines: string[],
-  broken: string | undefined,
-  milliseconds: number,
-): Promise<Outcome> {
-  const tap = `${lines.filter((line) => line !== "").join("\n")}\n`;
-  const result = await new Promise<Parser["results"]>((resolve) => {
-    const parser = new Parser((results) => resolve(results));
-    parser.end(tap);
-  });
+/**
+ * Runs files one after the other, the helpers that all of them use before, and says what each came to.
+ *
+ * @param execute Runs the text of one.
+ * @param paths The files, from the project's folder; default all.
+ * @param signal Ends it after the file that is running.
+ */
+export async function runPgtap(
+  execute: Execute,
+  paths: string[] = pgtapFiles(),
+  signal?: AbortSignal,
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  for (const path of [PGTAP_HELPERS, ...paths]) {
+    if (signal?.aborted) break;
+    const start = performance.now();
+    const outcome = await runFile(execute, path);
+    // They are no test by themselves.
+    if (path === PGTAP_HELPERS && outcome.failed === 0) continue;
+    reportFile(path, outcome, start);
+    outcomes.push(outcome);
+  }
+  return outcomes;
+}
+
+function pgtapFiles(): string[] {
+  return listTests().filter(({ kind }) => kind === "pgtap").map(({ path }) => path);
+}
+
+async function runFile(execute: Execute, path: string): Promise<Outcome> {
+  const text = await Deno.readTextFile(`${PROJECT_DIR}/${path}`);
+  const lines: string[] = [];
+  let broken: string | undefined;
+  try {
+    await execute(text, (line) => lines.push(line));
+  } catch (error) {
+    const { message, position, where } = error as PostgresError;
+    const line = position ? text.slice(0, Number(position)).split("\n").length : undefined;
+    broken = `${message}${line ? ` (line ${line})` : ""}${where ? `\n${where}` : ""}`;
+  }
+  const result = await parse(`${lines.filter((line) => line !== "").join("\n")}\n`);
   // To the parser, what is skipped has passed too.
   const skipped = result?.skip ?? 0;
   const passed = (result?.pass ?? 0) - skipped;
   const failed = (result?.fail ?? 0) || (broken || !result?.ok ? 1 : 0);
-  const time = `${milliseconds.toFixed(0)} ms`;
-  const counts = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
-  say(`${failed ? "FAILED" : "ok"}  supabase/tests/${file}  ${counts} (${time})`);
-  if (failed) {
-    for (const line of lines.filter((l) => l.startsWith("not ok") || l.startsWith("#"))) {
-      say(`    ${line}`);
-    }
-    if (broken) say(`    ${broken}`);
-  }
-  return { passed, failed, skipped };
+  const told = lines.filter((line) => line.startsWith("not ok") || line.startsWith("#"));
+  return { passed, failed, skipped, output: [...told, ...(broken ? [broken] : [])].join("\n") };
+}
+
+function parse(tap: string): Promise<Parser["results"]> {
+  return new Promise((resolve) => {
+    const parser = new Parser((results) => resolve(results));
+    parser.end(tap);
+  });
 }

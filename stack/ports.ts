@@ -24,19 +24,70 @@ export function requireFreePorts(ports: Record<string, number>): void {
   );
 }
 
-function isFree(port: number): boolean {
-  try {
-    Deno.listen({ hostname: "127.0.0.1", port }).close();
-    return true;
-  } catch {
-    return false;
-  }
+/**
+ * Below the ports that systems hand out by themselves (Linux from 32768, macOS from 49152): no connection takes one of these
+ * between the moment a port is chosen and the moment something listens on it.
+ */
+const FIRST_PORT = 10_000;
+
+const BLOCK_SIZE = 100;
+
+const BLOCKS = 220;
+
+/** The ports of this process. */
+interface Block {
+  /** Listens on the first port of the block: that is how other processes know that it is taken. */
+  claim: Deno.Listener;
+  first: number;
+  used: number;
 }
 
-/** A port on 127.0.0.1 that is free now. */
+let block: Block | undefined;
+
+/** A port on 127.0.0.1 that is free, and that no other process gets here while this one runs. */
 export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
-  listener.close();
-  return port;
+  const own = block ??= claimBlock();
+  for (let tried = 1; tried < BLOCK_SIZE; tried++) {
+    const port = own.first + 1 + own.used++ % (BLOCK_SIZE - 1);
+    if (isFree(port)) return port;
+  }
+  throw noPorts();
+}
+
+/** The ports of this process that it has not used, as `FIRST-LAST`: for processes that it starts. */
+export function portsLeft(): string {
+  const { first, used } = block ??= claimBlock();
+  return `${first + 1 + used}-${first + BLOCK_SIZE - 1}`;
+}
+
+function claimBlock(): Block {
+  const start = Math.floor(Math.random() * BLOCKS);
+  for (let n = 0; n < BLOCKS; n++) {
+    const first = FIRST_PORT + (start + n) % BLOCKS * BLOCK_SIZE;
+    const claim = listen(first);
+    if (claim) return { claim, first, used: 0 };
+  }
+  throw noPorts();
+}
+
+function noPorts(): StackFailure {
+  return new StackFailure(
+    `No port from ${FIRST_PORT} to ${FIRST_PORT + BLOCKS * BLOCK_SIZE - 1} is free`,
+    "Stop what listens on them.",
+  );
+}
+
+function isFree(port: number): boolean {
+  const listener = listen(port);
+  listener?.close();
+  return listener !== undefined;
+}
+
+/** Listens on a port; undefined when something else does. */
+function listen(port: number): Deno.Listener | undefined {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port });
+  } catch {
+    return undefined;
+  }
 }

@@ -166,11 +166,21 @@ export async function killPostgres({ dir }: Checkout): Promise<void> {
   });
 }
 
-/** A port on 127.0.0.1 that is free now. */
+let portsUsed = 0;
+
+/** A port on 127.0.0.1 that is free, of those that the test runner keeps for this process. */
 function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
+  const [first = NaN, last = NaN] = (Deno.env.get("STACK_TEST_PORTS") ?? "").split("-").map(Number);
+  const count = last - first + 1;
+  assert.ok(count > 0, "STACK_TEST_PORTS is not set. Start the tests with: deno task test");
+  for (let tried = 0; tried < count; tried++) {
+    const port = first + portsUsed++ % count;
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch { /* it is taken */ }
+  }
+  throw new Error(`No port from ${first} to ${last} is free`);
 }
 
 async function copy(from: string, to: string): Promise<void> {

@@ -193,8 +193,14 @@ test("a job that fails says so in its answer, the history and the log, and the o
       assert.equal(runs.length, 1);
       assert.equal(runs[0].outcome, "failed");
       assert.match(runs[0].error, /It broke in the midst/);
-      const log = await Deno.readTextFile(`${stack.dir}/functions.log`);
-      const line = log.split("\n").filter((line) => line.includes('"job":"broken"')).at(-1) ?? "";
+      // Another process writes the log.
+      let line = "";
+      await until(async () => {
+        const log = await Deno.readTextFile(`${stack.dir}/functions.log`);
+        line = log.split("\n").slice(0, -1).findLast((line) => line.includes('"job":"broken"')) ??
+          "";
+        return line !== "";
+      });
       const { level, job, outcome, rows, duration_ms, request_id } = JSON.parse(line);
       assert.deepEqual([level, job, outcome, rows], ["error", "broken", "failed", 1]);
       assert.ok(duration_ms >= 0 && request_id);

@@ -41,10 +41,20 @@ test("with a plain sequence in place of the counter, the same sync misses change
       $$;
       create or replace function private.number_chat_change(user_id uuid, added_bytes bigint) returns bigint
       language sql volatile set search_path = '' as $$ select nextval('private.plain_sequence') $$`);
+    const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
+    const device = deviceOf(user);
+    const late = postgres(stack.dbUrl, { max: 1, onnotice: () => {} });
     try {
-      const { written, deleted, seen } = await writeAndSync(user);
-      assert.notDeepEqual(missed(written, deleted, seen), []);
+      await late.begin(async (transaction) => {
+        await transaction`select save_chat(${user.id}, ${first}, 0, ${envelope()})`;
+        // It has the next number, and commits before the first has.
+        await sql`select save_chat(${user.id}, ${second}, 0, ${envelope()})`;
+        await device.sync();
+      });
+      await device.sync();
+      assert.deepEqual([...device.seen.keys()], [second]);
     } finally {
+      await late.end();
       for (const { definition } of functions) await sql.unsafe(definition);
       await sql`drop sequence private.plain_sequence`;
     }
@@ -54,13 +64,34 @@ test("with a plain sequence in place of the counter, the same sync misses change
 /** What a device has seen of each chat: its version, or that it is deleted. */
 type Seen = Map<string, number | "deleted">;
 
+/** A device that syncs: each time from where it was. */
+function deviceOf(user: TestUser): { seen: Seen; sync(): Promise<void> } {
+  const seen: Seen = new Map();
+  let cursor: string | undefined;
+  const sync = async () => {
+    for (let more = true; more;) {
+      const { data, error } = await user.client.rpc("sync_chats", {
+        limit: 20,
+        ...(cursor !== undefined && { cursor }),
+      });
+      if (error) throw error;
+      for (const change of data.changes as { id: string; deleted: boolean; version: number }[]) {
+        seen.set(change.id, change.deleted ? "deleted" : change.version);
+      }
+      cursor = data.cursor as string;
+      more = data.has_more as boolean;
+    }
+  };
+  return { seen, sync };
+}
+
 /** Each writer saves chats, saves them again and deletes some, and takes its time before it commits. */
 async function writeAndSync(
   user: TestUser,
 ): Promise<{ written: Map<string, number>; deleted: Set<string>; seen: Seen }> {
   const written = new Map<string, number>();
   const deleted = new Set<string>();
-  const seen: Seen = new Map();
+  const { seen, sync } = deviceOf(user);
   const pool = postgres(stack.dbUrl, { max: WRITERS, onnotice: () => {} });
   const pause = (sql: postgres.TransactionSql) => sql`select pg_sleep(random() * 0.01)`;
 
@@ -82,21 +113,6 @@ async function writeAndSync(
         }
         await pause(sql);
       });
-    }
-  };
-  let cursor: string | undefined;
-  const sync = async () => {
-    for (let more = true; more;) {
-      const { data, error } = await user.client.rpc("sync_chats", {
-        limit: 20,
-        ...(cursor !== undefined && { cursor }),
-      });
-      if (error) throw error;
-      for (const change of data.changes as { id: string; deleted: boolean; version: number }[]) {
-        seen.set(change.id, change.deleted ? "deleted" : change.version);
-      }
-      cursor = data.cursor as string;
-      more = data.has_more as boolean;
     }
   };
   try {

@@ -44,6 +44,8 @@ test("what PostgreSQL was killed in the midst of, the next run of each job compl
         await stage.sql`delete from private.cleanup_runs`;
         await clearScenes(stage);
         await fillScenes(stage, label);
+        // Many batches, so that no job is done while the last one comes to its midst.
+        await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE / 2}`;
         const answer = cleanUp(stack, JOBS).then(() => "answered", () => "cut off");
         // Every job is in its midst.
         await until(async () => {

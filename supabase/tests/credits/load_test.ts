@@ -114,6 +114,7 @@ test("transactions that deadlock on two accounts leave nothing behind", async ()
       watch(two),
     ],
     (index) => index < 10 ? connectForDeadlocks() : connectAsService(),
+    () => journal.deadlocks.together > 0,
   );
   // PostgreSQL may choose any session of the circle, also one that holds nothing and waits its turn.
   assert.ok(journal.deadlocks.together > 0);

@@ -123,19 +123,25 @@ export async function atOnce<T>(
   }
 }
 
+/** Only what never comes about takes so long. */
+const PATIENCE_MS = 60_000;
+
 /**
  * The same, each again and again.
  *
  * @param seconds How long, times `soak`.
+ * @param enough Whether what is left to chance has come about; it goes on until then.
  */
 export async function again(
   seconds: number,
   steps: Step[],
   connect?: Parameters<typeof atOnce>[1],
+  enough: () => boolean = () => true,
 ): Promise<void> {
   const loop = (step: Step): Step => async (sql) => {
     const end = performance.now() + seconds * soak * 1000;
-    while (performance.now() < end) await step(sql);
+    const latest = end + PATIENCE_MS;
+    while (performance.now() < end || !enough() && performance.now() < latest) await step(sql);
   };
   await atOnce(steps.map(loop), connect);
 }

@@ -17,11 +17,14 @@ import {
 
 const ANSWERS = Math.min(300, Math.ceil(200 * soak));
 
-/**
- * How often, at least, something has to have come about that is left to chance. A process is loaded anew after each kill:
- * the faster the machine saves, the fewer kills there are to so many answers.
- */
+/** How often, at least, something has to have come about that is left to chance. */
 const FAIR = ANSWERS / 60;
+
+/**
+ * A process is loaded anew after each kill: the faster the machine saves, the fewer kills there are to so many answers, and
+ * more are needed.
+ */
+const MOST_ANSWERS = 5 * ANSWERS;
 
 /** Saves each answer with one request, whether that is answered or not. */
 async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {
@@ -37,15 +40,16 @@ async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {
   });
 }
 
-/** Kills the functions' process at random moments, again and again until the load is over; returns how often. */
+/** Kills the functions' process at random moments until the load is over; returns how often, with those before. */
 async function killUntil(
   over: () => boolean,
   { scene, savings, processes }: { scene: Scene; savings: Saving[]; processes: () => number[] },
+  before: number,
 ): Promise<number> {
   const { client, sql, project_id } = scene;
   const countAnswers = () => savings.filter(({ answer }) => answer).length;
-  let kills = 0;
-  let answered = 0;
+  let kills = before;
+  let answered = countAnswers();
   const begun = () => until(() => over() || processes().length > kills);
   const killWithin = async (milliseconds: number) => {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * milliseconds));
@@ -75,16 +79,22 @@ async function killUntil(
   return kills;
 }
 
-/** Makes sure that what was answered is there, and that a fair number was interrupted before and after the commit. */
-function assertInterrupted(savings: Saving[], saved: Map<string, number>, kills: number): void {
+/** How many were interrupted before the commit and after it. */
+function countInterrupted(savings: Saving[], saved: Map<string, number>) {
+  const interrupted = savings.filter(({ answer }) => !answer);
+  const committed = interrupted.filter(({ id }) => saved.has(id)).length;
+  return { committed, not: interrupted.length - committed };
+}
+
+const isFair = (counts: Record<string, number>) =>
+  Object.values(counts).every((count) => count >= FAIR);
+
+/** Makes sure that what was answered is there. */
+function assertAnswered(savings: Saving[], saved: Map<string, number>): void {
   for (const { id, answer, failure } of savings) {
     if (answer) assert.equal(saved.get(id), answer.body.messages[0].sequence_number);
     else if (!(failure instanceof Error)) assert.equal((failure as Answer).status, 502);
   }
-  const interrupted = savings.filter(({ answer }) => !answer);
-  const committed = interrupted.filter(({ id }) => saved.has(id)).length;
-  const counts = { kills, committed, not: interrupted.length - committed };
-  assert.ok(Object.values(counts).every((count) => count >= FAIR), inspect(counts));
 }
 
 /** Asks for each answer again: what was done is not done again, the rest is done now. */
@@ -106,16 +116,24 @@ test("an answer is saved and paid for, or neither, when the functions' process i
     const processes = await noteProcesses(checkout);
     await checkout.start();
     await withScene(await checkout.stack(), async (scene) => {
-      const savings = await prepare(scene, ANSWERS);
-      let over = false;
-      const [kills] = await Promise.all([
-        killUntil(() => over, { scene, savings, processes }),
-        saveOnce(scene, savings).finally(() => over = true),
-      ]);
-      // What a process asked of the database before it died goes on without it.
-      await until(async () => await countCalls(scene) === 0);
-      const saved = await assertBooks(scene, savings);
-      assertInterrupted(savings, saved, kills);
+      const savings: Saving[] = [];
+      let saved = new Map<string, number>();
+      let counts = { kills: 0, committed: 0, not: 0 };
+      while (!isFair(counts) && savings.length < MOST_ANSWERS) {
+        const more = await prepare(scene, ANSWERS, savings.length);
+        savings.push(...more);
+        let over = false;
+        const [kills] = await Promise.all([
+          killUntil(() => over, { scene, savings, processes }, counts.kills),
+          saveOnce(scene, more).finally(() => over = true),
+        ]);
+        // What a process asked of the database before it died goes on without it.
+        await until(async () => await countCalls(scene) === 0);
+        saved = await assertBooks(scene, savings);
+        assertAnswered(savings, saved);
+        counts = { kills, ...countInterrupted(savings, saved) };
+      }
+      assert.ok(isFair(counts), inspect(counts));
       await repeat(scene, savings, saved);
       await assertAllSaved(scene, savings);
     });

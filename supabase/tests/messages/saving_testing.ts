@@ -78,10 +78,20 @@ export async function withEach<T>(items: T[], act: (item: T) => Promise<void>): 
   }));
 }
 
-/** Makes answers with a hold for each, of which half will be charged; no two charges are alike. */
-export async function prepare({ client, user_id }: Scene, count: number): Promise<Saving[]> {
+/**
+ * Makes answers with a hold for each, of which half will be charged; no two charges are alike.
+ *
+ * @param scene Where.
+ * @param count How many.
+ * @param first How many there are already.
+ */
+export async function prepare(
+  { client, user_id }: Scene,
+  count: number,
+  first = 0,
+): Promise<Saving[]> {
   const savings: Saving[] = [];
-  await withEach(Array.from({ length: count }, (_, n) => n), async (n) => {
+  await withEach(Array.from({ length: count }, (_, n) => first + n), async (n) => {
     const hold = await invoke(client, "credits/holds", { body: { user_id, amount: n + 1 } });
     assert.equal(hold.status, 201, inspect(hold.body));
     savings.push({

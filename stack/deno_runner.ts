@@ -1,0 +1,109 @@
+/**
+ * Runs a file of Deno tests in a process of its own.
+ *
+ * @module
+ */
+
+import { stopHolder } from "./lock.ts";
+import { PROJECT_DIR } from "./options.ts";
+import type { Selection } from "./test_files.ts";
+import type { Outcome } from "./test_outcome.ts";
+
+/** Where a file of tests runs. */
+export interface Place {
+  /** Folder of the lane. */
+  dir: string;
+  /** Where the tests make their temporary folders. */
+  temporary: string;
+  /** What they find their stack by. */
+  environment: Record<string, string>;
+  /** Ends them. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs tests of a file; of stacks that they started nothing is left.
+ *
+ * @param file The file, and which of its tests.
+ * @param place Where.
+ */
+export async function runDenoFile(file: Selection, place: Place): Promise<Outcome> {
+  const report = `${place.dir}/report.xml`;
+  await Deno.remove(report).catch(() => {});
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "test",
+      "--allow-all",
+      "--quiet",
+      // `deno task check` does that, once for all files.
+      "--no-check",
+      "--trace-leaks",
+      `--junit-path=${report}`,
+      ...(file.filter ? [`--filter=${file.filter}`] : []),
+      file.path,
+    ],
+    cwd: PROJECT_DIR,
+    env: { ...place.environment, NO_COLOR: "1", TMPDIR: place.temporary },
+    // A group of processes: stacks that tests have started are in it and end with it.
+    detached: true,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const end = () => endGroup(child.pid);
+  place.signal.addEventListener("abort", end);
+  const { code, stdout, stderr } = await child.output();
+  place.signal.removeEventListener("abort", end);
+  end();
+  await stopStacks(place.temporary);
+
+  const decoder = new TextDecoder();
+  const output = `${decoder.decode(stderr)}${decoder.decode(stdout)}`;
+  return toOutcome(file, await Deno.readTextFile(report).catch(() => ""), code, output);
+}
+
+function endGroup(pid: number): void {
+  try {
+    Deno.kill(-pid, "SIGTERM");
+  } catch { /* it has ended */ }
+}
+
+/** Waits for the stacks of checkouts below a folder to stop, which takes longer than for a process to end. */
+async function stopStacks(dir: string): Promise<void> {
+  for (const { name } of Deno.readDirSync(dir)) await stopHolder(`${dir}/${name}/stack`);
+}
+
+function toOutcome(file: Selection, xml: string, code: number, output: string): Outcome {
+  const cases = xml.split("<testcase ").slice(1).map((text) => ({
+    name: unescape(text.match(/^name="([^"]*)"/)?.[1] ?? ""),
+    skipped: text.includes("<skipped"),
+    failed: /<failure|<error/.test(text),
+  }));
+  const ran = cases.filter(({ skipped }) => !skipped);
+  const failed = ran.filter((test) => test.failed).length;
+  const count = (failed: number, more: string): Outcome => ({
+    passed: ran.length - ran.filter((test) => test.failed).length,
+    failed,
+    // With a filter, Deno calls what that left out skipped too.
+    skipped: file.filter ? 0 : cases.length - ran.length,
+    output: `${output}\n${more}`,
+  });
+  // A file that does not even load is in no report.
+  if (code !== 0 && failed === 0) return count(1, "");
+  const unknown = cases.filter(({ name }) => !file.filter && !file.names.includes(name));
+  const missing = file.names.filter((name) => !cases.some((test) => test.name === name));
+  if (failed === 0 && unknown.length + missing.length > 0) {
+    return count(
+      1,
+      `The names of tests must be written out where they are registered: ${
+        [...unknown.map(({ name }) => name), ...missing].join(", ")
+      }`,
+    );
+  }
+  return count(failed, "");
+}
+
+function unescape(text: string): string {
+  const entities: Record<string, string> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
+  return text.replaceAll(/&(\w+);/g, (entity, name) => entities[name] ?? entity);
+}

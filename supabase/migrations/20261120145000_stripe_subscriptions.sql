@@ -1,4 +1,50 @@
--- Stripe subscriptions: the tier of a user or a team follows them.
+-- Stripe subscriptions: the tier of a team follows them, and their invoices grant credits.
+
+-- stripe_subscriptions ------------------------------------------------------------------------------
+
+create table public.stripe_subscriptions (
+  id text primary key,
+  customer_id text not null,
+  user_id uuid references auth.users (id) on delete cascade,
+  team_id uuid references public.teams (id) on delete cascade,
+  owner_named_by text not null default 'customer',
+  status text,
+  price_ids text[] not null default '{}',
+  started_at timestamptz,
+  current_period_start timestamptz,
+  current_period_end timestamptz,
+  cancel_at_period_end boolean not null default false,
+  state_at timestamptz,
+  state_rank smallint,
+  state_event_id text,
+  invoice_paid boolean,
+  invoice_at timestamptz,
+  invoice_event_id text,
+  constraint stripe_subscriptions_owner_named_by_check check (owner_named_by in ('customer', 'session', 'subscription')),
+  constraint stripe_subscriptions_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
+);
+comment on table public.stripe_subscriptions is
+  'Subscriptions of Stripe: the newest state that an event has told of, and how the newest invoice went. Written by functions only.';
+comment on column public.stripe_subscriptions.owner_named_by is
+  'What says whose it is: its own metadata, or else its Checkout session, or else whom the customer is linked with';
+comment on column public.stripe_subscriptions.status is 'As Stripe has it; null until an event of the subscription itself has come';
+comment on column public.stripe_subscriptions.state_at is
+  'Watermark: when the event happened that the state is from; with state_rank and state_event_id for the same second';
+comment on column public.stripe_subscriptions.state_rank is '1 created, 2 updated, 3 deleted';
+comment on column public.stripe_subscriptions.invoice_paid is 'Whether the newest invoice was paid or failed, at invoice_at';
+
+create index stripe_subscriptions_user_id on public.stripe_subscriptions (user_id);
+create index stripe_subscriptions_team_id on public.stripe_subscriptions (team_id);
+
+alter table public.stripe_subscriptions enable row level security;
+revoke all on public.stripe_subscriptions from public, anon, authenticated, service_role;
+grant select on public.stripe_subscriptions to service_role;
+
+-- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+create policy "the service reads subscriptions" on public.stripe_subscriptions
+  for select to service_role using (true);
+
+-- State ---------------------------------------------------------------------------------------------
 
 -- Of facts that happened in the same second, the one that counts: deleted after updated after created, else by the event's id.
 create function private.stripe_state_is_newer(subscription public.stripe_subscriptions, at timestamptz, rank integer, event_id text)
@@ -126,6 +172,8 @@ end $$;
 revoke all on function private.subscription_event_data(public.webhook_events)
   from public, anon, authenticated, service_role;
 
+-- Whose ---------------------------------------------------------------------------------------------
+
 -- The row of a subscription, made if it is not there, under the lock of its team or, of a user's, of its own. Whose it is
 -- says its own metadata, else its Checkout session, else the customer, whichever is heard of first: when named_by says
 -- more than what was known, it is moved.
@@ -159,6 +207,88 @@ begin
 end $$;
 revoke all on function private.lock_stripe_subscription(text, text, uuid, uuid, text)
   from public, anon, authenticated, service_role;
+
+-- Gives a subscription to whom it turns out to be of, with its history, its state and what its invoices have granted, so
+-- that it ends as if that had been known from the first. Lines of the history are made again from events whose payload is
+-- kept. The caller holds the locks of the subscription and of the new owner, if that is a team.
+create function private.move_stripe_subscription(subscription public.stripe_subscriptions, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment_id text;
+begin
+  perform 1 from public.teams as t where t.id = subscription.team_id for update;
+  if move_stripe_subscription.team_id is null then
+    delete from public.subscription_events as e
+    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
+  else
+    update public.subscription_events as e set team_id = move_stripe_subscription.team_id
+    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
+    insert into public.subscription_events (team_id, stripe_event_id, event_type, event_data, created_at)
+    select move_stripe_subscription.team_id, e.event_id, e.type, private.subscription_event_data(e), e.event_created_at
+    from public.webhook_events as e
+    where e.result ? 'subscription' and e.result ->> 'subscription' = subscription.id and e.provider = 'stripe'
+      and e.payload is not null
+    on conflict on constraint subscription_events_stripe_event_id_key do nothing;
+  end if;
+  update public.teams as t
+  set stripe_subscription_id = null, tier = 'free', subscription_status = 'active', current_period_start = null,
+    current_period_end = null, cancel_at_period_end = false
+  where t.id = subscription.team_id and t.stripe_subscription_id = subscription.id;
+  perform private.set_team_subscription(subscription.team_id);
+  perform private.set_team_subscription(move_stripe_subscription.team_id);
+  for v_payment_id in
+    select p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
+  loop
+    perform private.move_stripe_payment(v_payment_id, move_stripe_subscription.user_id, move_stripe_subscription.team_id);
+  end loop;
+end $$;
+revoke all on function private.move_stripe_subscription(public.stripe_subscriptions, uuid, uuid)
+  from public, anon, authenticated, service_role;
+
+-- Gives a payment to whom it turns out to be for: takes back what the other got, and grants the same anew, less what
+-- refunds and disputes ask back. For what the other has spent of it they owe.
+create function private.move_stripe_payment(payment_id text, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+  v_grant record;
+  v_new public.credit_grant;
+  v_ids uuid[] := array[]::uuid[];
+begin
+  perform private.lock_stripe_payment(payment_id);
+  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
+  if v_payment.credits > v_payment.taken_back then
+    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
+      format('Payment %s was for another', payment_id), v_payment.lapsed);
+  end if;
+  for v_grant in
+    select g.id, g.amount, g.expires_at, g.external_reference from public.credit_grants as g
+    where g.id = any (v_payment.grant_ids) and g.external_reference like format('stripe:%s:%%', payment_id)
+    order by g.created_at, g.id
+  loop
+    -- The reference is the new one's: a payment grants once.
+    update public.credit_grants as g
+    set external_reference = format('moved:%s:%s', v_grant.external_reference, v_payment.account_id)
+    where g.id = v_grant.id;
+    v_new := public.grant_credits(user_id => move_stripe_payment.user_id, team_id => move_stripe_payment.team_id,
+      amount => v_grant.amount, category => 'paid', source => 'stripe', external_reference => v_grant.external_reference,
+      description => format('Payment %s', payment_id),
+      expires_at => case when v_grant.expires_at is not null
+        then greatest(v_grant.expires_at, private.stripe_late_end()) end);
+    v_ids := v_ids || v_new.id;
+  end loop;
+  update public.stripe_payments as p
+  set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0
+  where p.id = payment_id;
+  perform private.take_back_stripe_credits(payment_id, format('Refund of payment %s', payment_id));
+end $$;
+revoke all on function private.move_stripe_payment(text, uuid, uuid) from public, anon, authenticated, service_role;
+
+-- Events --------------------------------------------------------------------------------------------
 
 -- Writes a line of a team's history, and sets its state.
 create function private.note_subscription_event(event public.webhook_events, subscription public.stripe_subscriptions)
@@ -304,6 +434,38 @@ begin
 end $$;
 revoke all on function private.on_stripe_invoice(public.webhook_events) from public, anon, authenticated, service_role;
 
+-- Keeps which invoice a payment intent paid, and applies what was heard of either.
+create function private.link_stripe_payment(payment_intent_id text, invoice_id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform private.lock_stripe_payment(payment_intent_id);
+  insert into private.stripe_payment_intents (id, invoice_id)
+  values (payment_intent_id, link_stripe_payment.invoice_id) on conflict do nothing;
+  perform private.settle_stripe_payment(payment_intent_id);
+end $$;
+revoke all on function private.link_stripe_payment(text, text) from public, anon, authenticated, service_role;
+
+-- invoice_payment.paid: which payment intent paid an invoice. Refunds and disputes name the one, credits the other.
+create function private.on_stripe_invoice_payment(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment jsonb := private.stripe_object(event);
+  v_intent text := private.stripe_id(v_payment #> '{payment,payment_intent}');
+  v_invoice text := private.stripe_id(v_payment -> 'invoice');
+begin
+  if v_intent is null or v_invoice is null then
+    return null;
+  end if;
+  perform private.link_stripe_payment(v_intent, v_invoice);
+  return jsonb_build_object('payment_intent', v_intent, 'invoice', v_invoice);
+end $$;
+revoke all on function private.on_stripe_invoice_payment(public.webhook_events)
+  from public, anon, authenticated, service_role;
+
 insert into private.webhook_handlers (provider, type, handler) values
   ('stripe', 'customer.subscription.created', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.updated', 'private.on_stripe_subscription'),
@@ -311,43 +473,5 @@ insert into private.webhook_handlers (provider, type, handler) values
   ('stripe', 'customer.subscription.resumed', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.deleted', 'private.on_stripe_subscription'),
   ('stripe', 'invoice.paid', 'private.on_stripe_invoice'),
+  ('stripe', 'invoice_payment.paid', 'private.on_stripe_invoice_payment'),
   ('stripe', 'invoice.payment_failed', 'private.on_stripe_invoice');
-
--- Gives a subscription to whom it turns out to be of, with its history, its state and what its invoices have granted, so
--- that it ends as if that had been known from the first. Lines of the history are made again from events whose payload is
--- kept. The caller holds the locks of the subscription and of the new owner, if that is a team.
-create function private.move_stripe_subscription(subscription public.stripe_subscriptions, user_id uuid, team_id uuid)
-returns void
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_payment_id text;
-begin
-  perform 1 from public.teams as t where t.id = subscription.team_id for update;
-  if move_stripe_subscription.team_id is null then
-    delete from public.subscription_events as e
-    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
-  else
-    update public.subscription_events as e set team_id = move_stripe_subscription.team_id
-    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
-    insert into public.subscription_events (team_id, stripe_event_id, event_type, event_data, created_at)
-    select move_stripe_subscription.team_id, e.event_id, e.type, private.subscription_event_data(e), e.event_created_at
-    from public.webhook_events as e
-    where e.result ? 'subscription' and e.result ->> 'subscription' = subscription.id and e.provider = 'stripe'
-      and e.payload is not null
-    on conflict on constraint subscription_events_stripe_event_id_key do nothing;
-  end if;
-  update public.teams as t
-  set stripe_subscription_id = null, tier = 'free', subscription_status = 'active', current_period_start = null,
-    current_period_end = null, cancel_at_period_end = false
-  where t.id = subscription.team_id and t.stripe_subscription_id = subscription.id;
-  perform private.set_team_subscription(subscription.team_id);
-  perform private.set_team_subscription(move_stripe_subscription.team_id);
-  for v_payment_id in
-    select p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
-  loop
-    perform private.move_stripe_payment(v_payment_id, move_stripe_subscription.user_id, move_stripe_subscription.team_id);
-  end loop;
-end $$;
-revoke all on function private.move_stripe_subscription(public.stripe_subscriptions, uuid, uuid)
-  from public, anon, authenticated, service_role;

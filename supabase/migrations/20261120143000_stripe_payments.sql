@@ -1,4 +1,4 @@
--- Stripe: what its prices buy, whose its customers are, what is known of payments, and how its objects are read.
+-- Stripe payments: what a price buys, whose a customer is, how events are read, and what a checkout grants.
 
 -- stripe_prices -------------------------------------------------------------------------------------
 
@@ -58,50 +58,6 @@ grant select, insert, update, delete on public.stripe_customers to service_role;
 -- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
 create policy "the service edits whose customers are" on public.stripe_customers
   for all to service_role using (true) with check (true);
-
--- stripe_subscriptions ------------------------------------------------------------------------------
-
-create table public.stripe_subscriptions (
-  id text primary key,
-  customer_id text not null,
-  user_id uuid references auth.users (id) on delete cascade,
-  team_id uuid references public.teams (id) on delete cascade,
-  owner_named_by text not null default 'customer',
-  status text,
-  price_ids text[] not null default '{}',
-  started_at timestamptz,
-  current_period_start timestamptz,
-  current_period_end timestamptz,
-  cancel_at_period_end boolean not null default false,
-  state_at timestamptz,
-  state_rank smallint,
-  state_event_id text,
-  invoice_paid boolean,
-  invoice_at timestamptz,
-  invoice_event_id text,
-  constraint stripe_subscriptions_owner_named_by_check check (owner_named_by in ('customer', 'session', 'subscription')),
-  constraint stripe_subscriptions_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
-);
-comment on table public.stripe_subscriptions is
-  'Subscriptions of Stripe: the newest state that an event has told of, and how the newest invoice went. Written by functions only.';
-comment on column public.stripe_subscriptions.owner_named_by is
-  'What says whose it is: its own metadata, or else its Checkout session, or else whom the customer is linked with';
-comment on column public.stripe_subscriptions.status is 'As Stripe has it; null until an event of the subscription itself has come';
-comment on column public.stripe_subscriptions.state_at is
-  'Watermark: when the event happened that the state is from; with state_rank and state_event_id for the same second';
-comment on column public.stripe_subscriptions.state_rank is '1 created, 2 updated, 3 deleted';
-comment on column public.stripe_subscriptions.invoice_paid is 'Whether the newest invoice was paid or failed, at invoice_at';
-
-create index stripe_subscriptions_user_id on public.stripe_subscriptions (user_id);
-create index stripe_subscriptions_team_id on public.stripe_subscriptions (team_id);
-
-alter table public.stripe_subscriptions enable row level security;
-revoke all on public.stripe_subscriptions from public, anon, authenticated, service_role;
-grant select on public.stripe_subscriptions to service_role;
-
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
-create policy "the service reads subscriptions" on public.stripe_subscriptions
-  for select to service_role using (true);
 
 -- stripe_payments -----------------------------------------------------------------------------------
 
@@ -317,3 +273,247 @@ begin
   end if;
 end $$;
 revoke all on function private.stripe_owner(text, jsonb, text) from public, anon, authenticated, service_role;
+
+-- Granting ------------------------------------------------------------------------------------------
+
+-- Makes what is done for one payment, invoice or payment intent one after the other. A payment intent's lock is taken
+-- before its invoice's.
+create function private.lock_stripe_payment(id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('stripe:' || id, 0));
+end $$;
+revoke all on function private.lock_stripe_payment(text) from public, anon, authenticated, service_role;
+
+-- What lines of a purchase buy, by the table of prices: [{part, credits, expires_at}], without what buys no credits. A
+-- line is {id, price, quantity, period_start, period_end}; with a period it is a plan's. Of a plan's credits, those up to
+-- the price's rollover_cap last for the next period too, the others until the end of their own.
+create function private.price_stripe_lines(lines jsonb)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select coalesce(jsonb_agg(jsonb_build_object('part', p.part, 'credits', p.credits, 'expires_at', p.expires_at)
+    order by p.part), '[]')
+  from jsonb_to_recordset(lines) as l (
+    id text, price text, quantity numeric, period_start timestamptz, period_end timestamptz)
+  join public.stripe_prices as s on s.id = l.price
+  cross join lateral (select round(s.credits * l.quantity, 4) as total,
+    l.period_end is not null and s.rollover_cap is not null as ends) as t
+  cross join lateral (select case when t.ends then least(s.rollover_cap, t.total) else 0 end as rollover) as r
+  cross join lateral (values
+    (l.id, t.total - r.rollover, case when t.ends then l.period_end end),
+    (l.id || ':rollover', r.rollover,
+      -- In UTC: how long the period is in months is not to hang on where the server is.
+      (l.period_end at time zone 'UTC' + age(l.period_end at time zone 'UTC', l.period_start at time zone 'UTC'))
+        at time zone 'UTC')
+  ) as p (part, credits, expires_at)
+  where p.credits > 0);
+end $$;
+revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
+
+-- Until when credits of a period last at least that is heard of now.
+create function private.stripe_late_end()
+returns timestamptz
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  -- A minute more than nothing, as a grant has to end in the future.
+  return clock_timestamp() + greatest(60, private.setting('webhooks.late_payment_validity')) * interval '1 second';
+end $$;
+revoke all on function private.stripe_late_end() from public, anon, authenticated, service_role;
+
+-- The payment that a payment intent paid: its invoice, unless it has none or a Checkout session has granted for it.
+create function private.stripe_payment_of(payment_intent_id text)
+returns text
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select p.id from public.stripe_payments as p where p.id = payment_intent_id),
+    (select i.invoice_id from private.stripe_payment_intents as i where i.id = payment_intent_id),
+    payment_intent_id);
+end $$;
+revoke all on function private.stripe_payment_of(text) from public, anon, authenticated, service_role;
+
+-- Applies the refunds and disputes of a payment intent that are not applied yet, each in an entry of its own, once the
+-- payment that they are of is known. The caller holds the lock of the payment intent, or of the payment.
+create function private.settle_stripe_payment(payment_intent_id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment_id text := private.stripe_payment_of(payment_intent_id);
+  v_refund private.stripe_refunds;
+  v_dispute private.stripe_disputes;
+begin
+  perform private.lock_stripe_payment(v_payment_id);
+  if not exists (select 1 from public.stripe_payments as p where p.id = v_payment_id) then
+    return;
+  end if;
+  for v_refund in
+    select r.* from private.stripe_refunds as r
+    where r.payment_intent_id = settle_stripe_payment.payment_intent_id and not r.applied
+    order by r.charge_id, r.refunded_from, r.refunded_to
+  loop
+    update private.stripe_refunds as r set applied = true
+    where r.charge_id = v_refund.charge_id and r.refunded_from = v_refund.refunded_from
+      and r.refunded_to = v_refund.refunded_to;
+    perform private.take_back_stripe_credits(v_payment_id, format('Refund of payment %s', v_payment_id));
+  end loop;
+  for v_dispute in
+    select d.* from private.stripe_disputes as d
+    where d.payment_intent_id = settle_stripe_payment.payment_intent_id
+      and (d.opened and not d.opened_applied or d.won and not d.won_applied)
+    order by d.id
+  loop
+    -- Won before it was opened: that is taken and given back when both are known.
+    continue when not v_dispute.opened;
+    if not v_dispute.opened_applied then
+      update private.stripe_disputes as d set opened_applied = true where d.id = v_dispute.id;
+      select t.taken, t.lapsed into v_dispute.taken, v_dispute.lapsed
+      from private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id)) as t;
+      update private.stripe_disputes as d set taken = v_dispute.taken, lapsed = v_dispute.lapsed where d.id = v_dispute.id;
+    end if;
+    if v_dispute.won then
+      update private.stripe_disputes as d set won_applied = true where d.id = v_dispute.id;
+      perform private.return_stripe_credits(v_payment_id, v_dispute);
+    end if;
+  end loop;
+end $$;
+revoke all on function private.settle_stripe_payment(text) from public, anon, authenticated, service_role;
+
+-- Grants what a payment has bought, once, and applies what was heard of it before. Returns the credits; 0 when it buys
+-- none. payment_intent_id is null when another event tells of it; subscription_id is given when the credits are for its
+-- owner, whoever that turns out to be.
+create function private.grant_stripe_payment(
+  payment_id text,
+  payment_intent_id text,
+  user_id uuid,
+  team_id uuid,
+  amount bigint,
+  currency text,
+  lines jsonb,
+  subscription_id text default null
+)
+returns numeric
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_parts jsonb := private.price_stripe_lines(lines);
+  v_part record;
+  v_grant public.credit_grant;
+  v_grant_ids uuid[] := array[]::uuid[];
+  v_account_id uuid;
+  v_credits numeric := 0;
+  v_intent text;
+  v_ids text[];
+begin
+  if payment_intent_id is not null then
+    perform private.lock_stripe_payment(payment_intent_id);
+  end if;
+  if payment_id is distinct from payment_intent_id then
+    perform private.lock_stripe_payment(payment_id);
+  end if;
+  -- By this event, or by the other of the session and the invoice of one purchase.
+  v_ids := array[payment_id, private.stripe_payment_of(payment_intent_id)]
+    || array(select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id);
+  select p.credits into v_credits from public.stripe_payments as p where p.id = any (v_ids);
+  if found then
+    return v_credits;
+  end if;
+  v_credits := 0;
+  for v_part in select * from jsonb_to_recordset(v_parts) as p (part text, credits numeric, expires_at timestamptz) loop
+    v_grant := public.grant_credits(user_id => grant_stripe_payment.user_id, team_id => grant_stripe_payment.team_id,
+      amount => v_part.credits, category => 'paid', source => 'stripe',
+      external_reference => format('stripe:%s:%s', payment_id, v_part.part),
+      description => format('Payment %s', payment_id),
+      expires_at => case when v_part.expires_at is not null then greatest(v_part.expires_at, private.stripe_late_end()) end);
+    v_grant_ids := v_grant_ids || v_grant.id;
+    v_account_id := v_grant.account_id;
+    v_credits := v_credits + v_part.credits;
+  end loop;
+  if v_credits = 0 then
+    return 0;
+  end if;
+  insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids)
+  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
+    grant_stripe_payment.subscription_id, v_grant_ids);
+  for v_intent in
+    select payment_intent_id where payment_intent_id = payment_id
+    union
+    select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id
+    order by 1
+  loop
+    perform private.settle_stripe_payment(v_intent);
+  end loop;
+  return v_credits;
+end $$;
+revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb, text)
+  from public, anon, authenticated, service_role;
+
+-- Checkout ------------------------------------------------------------------------------------------
+
+-- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer and the subscription, if one
+-- was bought, with who bought, and grants what was paid for. Not what has an invoice: that grants it, as it lists what was bought. What was bought without one is
+-- line_items, when the event has them, or else metadata: price_id, and quantity unless it is 1.
+create function private.on_stripe_checkout(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_session jsonb := private.stripe_object(event);
+  v_owner record;
+  v_items jsonb;
+  v_lines jsonb;
+  v_intent text := private.stripe_id(v_session -> 'payment_intent');
+  v_credits numeric;
+begin
+  v_owner := private.stripe_owner(private.stripe_id(v_session -> 'customer'), v_session -> 'metadata',
+    v_session ->> 'client_reference_id');
+  -- Whoever the customer is: the subscription is for whom its session names.
+  if v_owner.named_by <> 'customer' and private.stripe_id(v_session -> 'subscription') is not null
+    and private.stripe_id(v_session -> 'customer') is not null then
+    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'),
+      private.stripe_id(v_session -> 'customer'), v_owner.user_id, v_owner.team_id, 'session');
+  end if;
+  if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
+    raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  if v_session ->> 'mode' is distinct from 'payment'
+    or v_session ->> 'payment_status' not in ('paid', 'no_payment_required')
+    or private.stripe_id(v_session -> 'invoice') is not null
+    or v_session #> '{invoice_creation,enabled}' = 'true' then
+    return jsonb '{"credits": 0}';
+  end if;
+  v_items := private.stripe_lines(v_session -> 'line_items', format('Session "%s"', v_session ->> 'id'),
+    format('checkout/sessions/%s/line_items', v_session ->> 'id'));
+  if jsonb_array_length(v_items) > 0 then
+    select jsonb_agg(jsonb_build_object('id', l ->> 'id', 'price', private.stripe_id(l -> 'price'),
+      'quantity', coalesce(l -> 'quantity', '1'))) into v_lines
+    from jsonb_array_elements(v_items) as l;
+  elsif v_session #>> '{metadata,price_id}' is not null
+    and coalesce(v_session #>> '{metadata,quantity}', '1') ~ '^[1-9][0-9]{0,5}$' then
+    if not exists (select 1 from public.stripe_prices as p where p.id = v_session #>> '{metadata,price_id}') then
+      raise exception 'Price "%" of session "%" is not in stripe_prices', v_session #>> '{metadata,price_id}',
+        v_session ->> 'id' using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, and replay the event';
+    end if;
+    v_lines := jsonb_build_array(jsonb_build_object('id', v_session #>> '{metadata,price_id}',
+      'price', v_session #>> '{metadata,price_id}', 'quantity', coalesce(v_session #>> '{metadata,quantity}', '1')));
+  else
+    raise exception 'Session "%" does not say what was bought', v_session ->> 'id'
+      using errcode = 'PT422', detail = 'stripe_lines_missing',
+        hint = 'Make sessions with invoice_creation, or with price_id and quantity in their metadata';
+  end if;
+  v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_intent, v_owner.user_id,
+    v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines);
+  return jsonb_build_object('credits', v_credits);
+end $$;
+revoke all on function private.on_stripe_checkout(public.webhook_events) from public, anon, authenticated, service_role;
+
+insert into private.webhook_handlers (provider, type, handler) values
+  ('stripe', 'checkout.session.completed', 'private.on_stripe_checkout'),
+  ('stripe', 'checkout.session.async_payment_succeeded', 'private.on_stripe_checkout');

@@ -1,4 +1,4 @@
--- Credit charges: what things cost, charging for them, and giving a charge back.
+-- Credit charges: what things cost, what a member of a team may spend, and the charge itself.
 
 -- credit_prices -------------------------------------------------------------------------------------
 
@@ -171,7 +171,158 @@ end $$;
 revoke all on function public.quote_credits(jsonb, uuid, uuid) from public, anon, authenticated;
 grant execute on function public.quote_credits(jsonb, uuid, uuid) to service_role;
 
+-- credit_member_limits ------------------------------------------------------------------------------
+
+create table public.credit_member_limits (
+  team_id uuid not null,
+  user_id uuid not null,
+  credit_limit numeric(15, 4),
+  period text not null default 'month',
+  spent numeric(15, 4) not null default 0,
+  period_start timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  primary key (team_id, user_id),
+  constraint credit_member_limits_member_fkey foreign key (team_id, user_id)
+    references public.team_members (team_id, user_id) on delete cascade,
+  constraint credit_member_limits_credit_limit_check check (credit_limit between 0 and 1000000000),
+  constraint credit_member_limits_period_check check (period in ('day', 'week', 'month')),
+  constraint credit_member_limits_spent_check check (spent >= 0)
+);
+comment on table public.credit_member_limits is
+  'What each member may spend from the account of the team. One row per member, made when they join';
+comment on column public.credit_member_limits.credit_limit is 'Credits per period; null is no limit';
+comment on column public.credit_member_limits.period is 'day, week (from Monday) or month, in UTC';
+comment on column public.credit_member_limits.spent is
+  'Charged and held in the period of period_start, less what came back; team_member_credits has it for now';
+
+create index idx_credit_member_limits_user_id on public.credit_member_limits (user_id);
+
+alter table public.credit_member_limits enable row level security;
+revoke all on public.credit_member_limits from public, anon, authenticated, service_role;
+grant select on public.credit_member_limits to authenticated, service_role;
+grant update (credit_limit, period) on public.credit_member_limits to authenticated, service_role;
+
+create policy "members read their own limit, owners and admins all" on public.credit_member_limits
+  for select to authenticated
+  using (user_id = (select auth.uid()) and team_id = any (array(select private.my_team_ids()))
+    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+create policy "owners and admins set the limits of members" on public.credit_member_limits
+  for update to authenticated
+  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+
+create trigger update_credit_member_limits_updated_at before update on public.credit_member_limits
+  for each row execute function public.handle_updated_at();
+
+-- Definer: who adds a member may not write the tables of credits.
+create function private.open_credit_member_limit()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into public.credit_member_limits (team_id, user_id) values (new.team_id, new.user_id) on conflict do nothing;
+  return null;
+end $$;
+comment on function private.open_credit_member_limit() is 'Trigger function: a member has a row from the start';
+revoke all on function private.open_credit_member_limit() from public, anon, authenticated, service_role;
+
+create trigger open_credit_member_limit after insert on public.team_members
+  for each row execute function private.open_credit_member_limit();
+
+-- Spending ------------------------------------------------------------------------------------------
+
+-- When the period began that the given time is in, in UTC.
+create function private.credit_period_start(period text, at timestamptz)
+returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return date_trunc(period, at, 'UTC');
+end $$;
+revoke all on function private.credit_period_start(text, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function private.credit_period_start(text, timestamptz) to authenticated, service_role;
+
+-- Takes amount from what a member may still spend. Does nothing for the account of a user, or without a member. The
+-- caller holds the lock of the account.
+-- Raises: PT402 member_limit_exceeded {available, required}.
+create function private.spend_allowance(account public.credit_accounts, user_id uuid, amount numeric, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_limit public.credit_member_limits;
+  v_start timestamptz;
+begin
+  if account.team_id is null or spend_allowance.user_id is null then
+    return;
+  end if;
+  select l.* into v_limit from public.credit_member_limits as l
+  where l.team_id = account.team_id and l.user_id = spend_allowance.user_id
+  for no key update;
+  -- Every member has a row: who has none has left while they waited for the account.
+  if not found then
+    raise exception 'User "%" is no longer in the team', user_id
+      using errcode = 'PT402',
+        detail = format('member_limit_exceeded %s', jsonb_build_object('available', 0, 'required', amount));
+  end if;
+  v_start := private.credit_period_start(v_limit.period, at);
+  if v_limit.period_start < v_start then
+    v_limit.spent := 0;
+  end if;
+  if v_limit.credit_limit - v_limit.spent < amount then
+    raise exception 'The member may spend % credits this %, not %',
+      trim_scale(greatest(0, v_limit.credit_limit - v_limit.spent)), v_limit.period, trim_scale(amount)
+      using errcode = 'PT402',
+        detail = format('member_limit_exceeded %s', jsonb_build_object(
+          'available', greatest(0, v_limit.credit_limit - v_limit.spent), 'required', amount)),
+        hint = 'An owner or admin of the team can raise the limit';
+  end if;
+  update public.credit_member_limits as l
+  set spent = v_limit.spent + amount, period_start = greatest(v_start, v_limit.period_start)
+  where l.team_id = v_limit.team_id and l.user_id = v_limit.user_id;
+end $$;
+revoke all on function private.spend_allowance(public.credit_accounts, uuid, numeric, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Gives a member back what they spent at a time in the period that is counted; what was spent before it is no longer.
+create function private.restore_allowance(
+  team_id uuid, user_id uuid, amount numeric, spent_at timestamptz
+)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if team_id is null or user_id is null or amount = 0 then
+    return;
+  end if;
+  update public.credit_member_limits as l
+  set spent = greatest(0, l.spent - restore_allowance.amount)
+  where l.team_id = restore_allowance.team_id and l.user_id = restore_allowance.user_id
+    and restore_allowance.spent_at >= l.period_start;
+end $$;
+revoke all on function private.restore_allowance(uuid, uuid, numeric, timestamptz)
+  from public, anon, authenticated, service_role;
+
 -- deduct_credits ------------------------------------------------------------------------------------
+
+-- Makes sure that an account can be charged amount.
+-- Raises: PT402 insufficient_credits {available, required}.
+create function private.require_credits(account public.credit_accounts, amount numeric)
+returns void
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_available numeric := account.balance - account.held + account.overdraft_limit;
+begin
+  if v_available < amount then
+    raise exception 'Cannot charge % credits: % are available', trim_scale(amount), trim_scale(v_available)
+      using errcode = 'PT402',
+        detail = format('insufficient_credits %s', jsonb_build_object('available', v_available, 'required', amount)),
+        hint = 'Buy credits, or charge less';
+  end if;
+end $$;
+revoke all on function private.require_credits(public.credit_accounts, numeric)
+  from public, anon, authenticated, service_role;
 
 -- Charges the account of a user, or with team_id the team's account on behalf of its member: quantity of sku at its
 -- price, or items [{sku, quantity}] at theirs, or amount. Posts one entry and returns it. The same idempotency_key of
@@ -261,158 +412,3 @@ revoke all on function public.deduct_credits(uuid, text, numeric, numeric, text,
   from public, anon, authenticated;
 grant execute on function public.deduct_credits(uuid, text, numeric, numeric, text, text, text, jsonb, uuid)
   to service_role;
-
--- Refunds -------------------------------------------------------------------------------------------
-
-create table private.credit_refunds (
-  account_id uuid not null,
-  entry_no bigint not null,
-  charged numeric(15, 4) not null,
-  refunded numeric(15, 4) not null,
-  primary key (account_id, entry_no),
-  constraint credit_refunds_entry_fkey foreign key (account_id, entry_no)
-    references public.credit_transactions (account_id, entry_no) on delete cascade,
-  constraint credit_refunds_refunded_check check (refunded > 0 and refunded <= charged)
-);
-comment on table private.credit_refunds is
-  'How much of a charge has been refunded: its constraint is why that is never more than was charged';
-revoke all on private.credit_refunds from public, anon, authenticated, service_role;
-
--- What a refund of amount gives back to whom: the allocations of a charge from the last to the first, without what
--- earlier refunds have given back.
-create function private.refund_portions(allocations jsonb, refunded numeric, amount numeric)
-returns table (grant_id uuid, part numeric)
-language sql immutable set search_path = ''
-as $$
-  select p.grant_id, least(p.upto, refunded + refund_portions.amount) - greatest(p.upto - p.charged, refunded)
-  from (
-    select (a.value ->> 'grant_id')::uuid as grant_id, a.ordinality, -(a.value ->> 'amount')::numeric as charged,
-      sum(-(a.value ->> 'amount')::numeric) over (order by a.ordinality desc) as upto
-    from jsonb_array_elements(allocations) with ordinality as a
-  ) as p
-  where p.upto > refunded and p.upto - p.charged < refunded + refund_portions.amount
-  order by p.ordinality desc
-$$;
-revoke all on function private.refund_portions(jsonb, numeric, numeric) from public, anon, authenticated, service_role;
-
--- Gives back amount of one charge, or all that is left of it: never more in all than was charged. It goes back to the
--- grants that the charge drew on, the last first. What came from a grant that has ended meanwhile comes back as a new
--- grant of the same category, priority and cost, which lasts for credits.refund_validity. What came from an overdraft
--- pays the overdraft; if that is paid, it comes back as a paid grant without an end. Returns the entry of the refund.
--- Definer: not even the service may write the tables of credits. For the service only.
--- Raises: PT400 invalid_idempotency_key; PT404 account_not_found, entry_not_found; PT409 entry_not_refundable; PT422
--- refund_exceeds_charge {refundable}, invalid_amount, invalid_refund, idempotency_key_reused.
-create function public.refund_credits(
-  account_id uuid,
-  entry_no bigint,
-  amount numeric default null,
-  description text default null,
-  idempotency_key text default null
-)
-returns public.credit_entry
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_request jsonb := jsonb_build_array('refund', account_id, entry_no, trim_scale(amount), description);
-  v_account public.credit_accounts;
-  v_charge public.credit_transactions;
-  v_entry public.credit_transactions;
-  v_result public.credit_entry;
-  v_first jsonb;
-  v_refunded numeric;
-  v_amount numeric;
-  v_portion record;
-  v_repaid numeric := 0;
-  v_part numeric;
-  v_grant public.credit_grants;
-  v_now timestamptz;
-begin
-  if char_length(refund_credits.description) not between 1 and 500 then
-    raise exception 'A description has 1 to 500 characters' using errcode = 'PT422', detail = 'invalid_refund';
-  end if;
-  if refund_credits.amount is not null then
-    perform private.check_credit_amount(refund_credits.amount);
-  end if;
-  if refund_credits.account_id is null then
-    raise exception 'A refund names the account and the entry' using errcode = 'PT422', detail = 'invalid_refund';
-  end if;
-  v_account := private.lock_credit_account(null, null, refund_credits.account_id);
-  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
-  if v_first is not null then
-    return jsonb_populate_record(null::public.credit_entry, v_first || '{"replayed": true}');
-  end if;
-
-  select t.* into v_charge from public.credit_transactions as t
-  where t.account_id = v_account.id and t.entry_no = refund_credits.entry_no;
-  if not found then
-    raise exception 'The account has no entry %', entry_no using errcode = 'PT404', detail = 'entry_not_found';
-  end if;
-  if v_charge.kind not in ('deduct', 'capture') then
-    raise exception 'Entry % is no charge: it is a %', entry_no, v_charge.kind
-      using errcode = 'PT409', detail = 'entry_not_refundable';
-  end if;
-  select coalesce(max(r.refunded), 0) into v_refunded from private.credit_refunds as r
-  where r.account_id = v_account.id and r.entry_no = v_charge.entry_no;
-  v_amount := coalesce(refund_credits.amount, -v_charge.amount - v_refunded);
-  if v_amount > -v_charge.amount - v_refunded or v_amount = 0 then
-    raise exception 'Cannot refund %: % of entry % are left', trim_scale(v_amount),
-      trim_scale(-v_charge.amount - v_refunded), entry_no
-      using errcode = 'PT422',
-        detail = format('refund_exceeds_charge %s', jsonb_build_object('refundable', -v_charge.amount - v_refunded));
-  end if;
-  insert into private.credit_refunds as r (account_id, entry_no, charged, refunded)
-  values (v_account.id, v_charge.entry_no, -v_charge.amount, v_amount)
-  on conflict on constraint credit_refunds_pkey do update set refunded = r.refunded + excluded.refunded;
-
-  v_now := greatest(clock_timestamp(), v_account.updated_at);
-  v_entry.allocations := '[]';
-  for v_portion in select p.grant_id, p.part as amount from private.refund_portions(v_charge.allocations, v_refunded, v_amount) as p loop
-    v_grant := null;
-    if v_portion.grant_id is not null then
-      update public.credit_grants as g set remaining = g.remaining + v_portion.amount
-      where g.id = v_portion.grant_id and g.status = 'active';
-      if found then
-        v_entry.allocations := v_entry.allocations || private.credit_allocation(v_portion.grant_id, v_portion.amount);
-        continue;
-      end if;
-      select g.* into v_grant from public.credit_grants as g where g.id = v_portion.grant_id;
-      v_grant.expires_at := v_now + private.setting('credits.refund_validity') * interval '1 second';
-    else
-      v_part := least(v_portion.amount, v_account.overdraft_used - v_repaid);
-      if v_part > 0 then
-        v_repaid := v_repaid + v_part;
-        v_portion.amount := v_portion.amount - v_part;
-        v_entry.allocations := v_entry.allocations || private.credit_allocation(null, v_part);
-      end if;
-      continue when v_portion.amount = 0;
-      v_grant.category := 'paid';
-      v_grant.priority := 50;
-    end if;
-    insert into public.credit_grants as g
-      (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
-        description, created_at)
-    values (v_account.id, v_grant.category, v_portion.amount, v_portion.amount, v_grant.priority, 'active', v_now,
-      v_grant.expires_at, 'refund', v_grant.cost_basis, v_grant.currency, v_grant.description, v_now)
-    returning g.* into v_grant;
-    update public.credit_accounts as a set next_due_at = least(a.next_due_at, v_grant.expires_at)
-    where a.id = v_account.id;
-    v_entry.allocations := v_entry.allocations || private.credit_allocation(v_grant.id, v_portion.amount);
-  end loop;
-
-  v_entry.account_id := v_account.id;
-  v_entry.kind := 'refund';
-  v_entry.amount := v_amount;
-  v_entry.refund_of := v_charge.entry_no;
-  v_entry.description := refund_credits.description;
-  v_entry.actor := 'service';
-  v_entry.actor_id := v_charge.actor_id;
-  v_entry.created_at := v_now;
-  v_result := private.to_credit_entry(private.post_credit_entry(v_entry, overdraft_used => -v_repaid));
-  perform private.restore_allowance(v_account.team_id, v_charge.actor_id, v_amount, v_charge.created_at);
-  perform private.repay_credit_overdraft(v_account.id, v_now);
-  perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
-    to_jsonb(v_result));
-  return v_result;
-end $$;
-revoke all on function public.refund_credits(uuid, bigint, numeric, text, text) from public, anon, authenticated;
-grant execute on function public.refund_credits(uuid, bigint, numeric, text, text) to service_role;

@@ -1,82 +1,6 @@
--- Credit grants: where the credits of an account come from, how long they last, and which are spent first.
+-- Credit grants: how credits come into an account, how they begin and end, and how they are taken back.
 
--- credit_grants -------------------------------------------------------------------------------------
-
-create table public.credit_grants (
-  id uuid primary key default gen_random_uuid(),
-  account_id uuid not null references public.credit_accounts (id) on delete cascade,
-  category text not null,
-  amount numeric(15, 4) not null,
-  remaining numeric(15, 4) not null,
-  held numeric(15, 4) not null default 0,
-  priority smallint not null default 50,
-  status text not null,
-  effective_at timestamptz not null,
-  expires_at timestamptz,
-  source text not null,
-  external_reference text,
-  cost_basis numeric(18, 6),
-  currency text,
-  description text,
-  voided_at timestamptz,
-  voided_by text,
-  void_reason text,
-  created_at timestamptz not null,
-  spendable boolean not null generated always as (status = 'active' and remaining > held) stored,
-  constraint credit_grants_external_reference_key unique (external_reference),
-  constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount),
-  constraint credit_grants_ended_check check (status in ('pending', 'active') or remaining = held)
--- Room on each page for the next version of its rows: else no update of a full page is heap-only.
-) with (fillfactor = 75);
-comment on table public.credit_grants is
-  'Credits that were paid for or given. Spent by priority, then earliest expiry, then age. Written by functions only.';
-comment on column public.credit_grants.category is 'paid or promotional';
-comment on column public.credit_grants.remaining is 'What has been neither spent nor ended; includes held';
-comment on column public.credit_grants.held is 'The part of remaining that holds have set aside: it outlasts the end of the grant';
-comment on column public.credit_grants.priority is '0 to 100, lower is spent first';
-comment on column public.credit_grants.status is
-  'pending before effective_at, then active until it is expired or voided';
-comment on column public.credit_grants.source is 'Where it comes from: signup, stripe, refund ...';
-comment on column public.credit_grants.external_reference is
-  'Id of the payment: the same payment never grants twice';
-comment on column public.credit_grants.cost_basis is 'Money paid for one credit, in currency (ISO 4217, lower case as Stripe has it)';
-comment on column public.credit_grants.spendable is 'Whether a charge can draw on it: the index of the spending order has only these';
-
-create trigger credit_grants_terms
-  before insert or update of category, amount, priority, effective_at, expires_at, source, external_reference, cost_basis,
-    currency, description on public.credit_grants
-  for each row when ((
-    new.category in ('paid', 'promotional')
-    and new.amount > 0 and new.amount <= 100000000000
-    and new.priority between 0 and 100
-    and new.expires_at > new.effective_at and isfinite(new.expires_at)
-    and isfinite(new.effective_at)
-    and char_length(new.source) between 1 and 50
-    and char_length(new.external_reference) between 1 and 255
-    and new.cost_basis >= 0 and num_nulls(new.cost_basis, new.currency) in (0, 2)
-    and new.currency ~ '^[a-z]{3}$'
-    and char_length(new.description) between 1 and 500) is false)
-  execute function private.refuse_row();
-create trigger credit_grants_status
-  before insert or update of status, voided_at, voided_by, void_reason on public.credit_grants
-  for each row when ((
-    new.status in ('pending', 'active', 'expired', 'voided')
-    and num_nulls(new.voided_at, new.voided_by, new.void_reason) = case new.status when 'voided' then 0 else 3 end
-    and char_length(new.voided_by) between 1 and 200 and char_length(new.void_reason) between 1 and 500) is false)
-  execute function private.refuse_row();
-
-create index credit_grants_account_id on public.credit_grants (account_id, created_at);
-create index credit_grants_pending on public.credit_grants (account_id, effective_at) where status = 'pending';
--- remaining is in no index, so that a charge changes none (a heap-only update).
-create index credit_grants_spendable on public.credit_grants (account_id, priority, expires_at, created_at, id)
-  where spendable;
-
-alter table public.credit_grants enable row level security;
-revoke all on public.credit_grants from public, anon, authenticated, service_role;
-grant select on public.credit_grants to authenticated, service_role;
-
-create policy "owners read the grants of their accounts" on public.credit_grants
-  for select to authenticated using (account_id = any (array(select private.my_credit_account_ids())));
+-- Beginning and ending ------------------------------------------------------------------------------
 
 -- Makes a grant count: posts its entry. A top-up that reaches the threshold arms the alert again; what a hold or a refund
 -- gives back does not, or every other request near the threshold would be a crossing.
@@ -107,6 +31,40 @@ begin
     and a.balance - a.held + a.overdraft_limit >= a.alert_threshold;
 end $$;
 revoke all on function private.activate_credit_grant(public.credit_grants, timestamptz, text, uuid)
+  from public, anon, authenticated, service_role;
+
+-- Pays an overdraft with what grants have free, as soon as there is something: whoever is overdrawn has nothing free.
+create function private.repay_credit_overdraft(account_id uuid, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_used numeric;
+  v_debt numeric;
+  v_drawn record;
+  v_entry public.credit_transactions;
+begin
+  select a.overdraft_used, a.debt into v_used, v_debt
+  from public.credit_accounts as a where a.id = repay_credit_overdraft.account_id;
+  if v_used > 0 then
+    v_drawn := private.draw_credits(account_id, v_used, false);
+    if v_drawn.uncovered < v_used then
+      v_entry.account_id := repay_credit_overdraft.account_id;
+      v_entry.kind := 'repay';
+      v_entry.amount := 0;
+      v_entry.allocations := v_drawn.allocations || private.credit_allocation(null, v_used - v_drawn.uncovered);
+      v_entry.actor := 'system';
+      v_entry.created_at := at;
+      perform private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered - v_used);
+    end if;
+  end if;
+  if v_debt > 0 then
+    update public.credit_accounts as a
+    set debt = least(a.debt, greatest(0, a.overdraft_used + a.overdraft_held - a.overdraft_limit))
+    where a.id = repay_credit_overdraft.account_id;
+  end if;
+end $$;
+revoke all on function private.repay_credit_overdraft(uuid, timestamptz)
   from public, anon, authenticated, service_role;
 
 -- Takes credits of a grant that has ended out of the account: what was free at its end, or what a hold gave back since.
@@ -411,6 +369,8 @@ begin
 end $$;
 revoke all on function public.void_credit_grant(uuid, text, text, text) from public, anon, authenticated;
 grant execute on function public.void_credit_grant(uuid, text, text, text) to service_role;
+
+-- Taking back ---------------------------------------------------------------------------------------
 
 create table private.credit_reversals (
   account_id uuid not null,

@@ -1,5 +1,5 @@
--- The ledger: the accounts of users and teams, the grants that they spend, the entries that say why a balance changed,
--- and what every change goes through: lock the account, draw on its grants, post the entry.
+-- The ledger: the accounts of users and teams, the grants that they spend, the entries that record every change of a
+-- balance, and the steps of every change: lock the account, draw on its grants, post the entry.
 
 -- credit_accounts -----------------------------------------------------------------------------------
 
@@ -29,21 +29,23 @@ create table public.credit_accounts (
   constraint credit_accounts_debt_check check (debt >= 0),
   constraint credit_accounts_covered_check check (balance - held >= -overdraft_limit - debt),
   constraint credit_accounts_alert_threshold_check check (alert_threshold > 0 and alert_threshold <= 1000000000)
--- Room on each page for the next version of its rows: else no update of a full page is heap-only.
+-- Leaves room on each page for new versions of its rows: on a full page, no update is heap-only.
 ) with (fillfactor = 75);
 comment on table public.credit_accounts is
-  'The current balance of a user or a team: the truth for credits. Written by functions only.';
+  'The credits of a user or a team. Only functions write it.';
 comment on column public.credit_accounts.held is 'The part of balance that is set aside and cannot be spent';
 comment on column public.credit_accounts.overdraft_limit is 'How far below zero the account may go';
 comment on column public.credit_accounts.overdraft_used is
-  'What was spent and no grant covered: balance is what the grants have left, less this';
+  'Credits spent that no grant covered: balance is what the grants have left, less this';
 comment on column public.credit_accounts.overdraft_held is 'The part of held that no grant covers';
 comment on column public.credit_accounts.debt is
-  'How far beyond overdraft_limit the account may be: what was taken back and not covered. Shrinks as it is paid';
-comment on column public.credit_accounts.alert_threshold is 'Below this many available credits an alert is written; null is never';
-comment on column public.credit_accounts.alert_armed is 'Whether falling below the threshold will be a crossing: since the last top-up there was none';
+  'How far beyond overdraft_limit the account may be, because credits were taken back that it had spent. Shrinks as it is repaid';
+comment on column public.credit_accounts.alert_threshold is
+  'An alert is written when fewer credits than this are available; null means never';
+comment on column public.credit_accounts.alert_armed is
+  'Whether the next fall below the threshold writes an alert: true again after a top-up that reaches it';
 comment on column public.credit_accounts.next_due_at is
-  'When the next grant begins or ends or the next hold expires; the account is settled before anything else is done then';
+  'When the next grant begins or ends or the next hold expires; from then on the account is settled before anything else';
 comment on column public.credit_accounts.version is 'Number of entries so far: the entry_no of the newest';
 
 alter table public.credit_accounts enable row level security;
@@ -53,8 +55,9 @@ create index credit_accounts_next_due_at on public.credit_accounts (next_due_at)
 
 -- Who reads what ------------------------------------------------------------------------------------
 
--- The accounts all of which the caller may read: their own, and those of teams that they are an owner or admin of.
--- Definer: the policies of credit_accounts would ask themselves otherwise. PL/pgSQL keeps its plan for the session.
+-- Returns the accounts that the caller may read in full: their own, and those of the teams that they own or administer.
+-- Definer: a policy that calls it would otherwise evaluate the policy of credit_accounts too. PL/pgSQL keeps the plan
+-- of its query for the session.
 create function private.my_credit_account_ids()
 returns setof uuid
 language plpgsql stable security definer set search_path = '' rows 10
@@ -68,8 +71,8 @@ end $$;
 revoke all on function private.my_credit_account_ids() from public, anon, authenticated, service_role;
 grant execute on function private.my_credit_account_ids() to authenticated, service_role;
 
--- The accounts of all the caller's teams, of which a plain member may read the balance and what they did themselves.
--- Definer: as above.
+-- Returns the accounts of all teams of the caller. A plain member may read their balance and the member's own entries.
+-- Definer: for the same reason as my_credit_account_ids.
 create function private.my_team_credit_account_ids()
 returns setof uuid
 language plpgsql stable security definer set search_path = '' rows 10
@@ -87,7 +90,7 @@ create policy "users read their own credit account and those of their teams" on 
 
 -- A team has an account -----------------------------------------------------------------------------
 
--- Definer: who makes a team may not write the tables of credits.
+-- Definer: a caller that creates a team may not write the tables of credits.
 create function private.open_team_credit_account()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -97,7 +100,7 @@ begin
   on conflict on constraint credit_accounts_team_id_key do nothing;
   return null;
 end $$;
-comment on function private.open_team_credit_account() is 'Trigger function: a team has an account from the start';
+comment on function private.open_team_credit_account() is 'Trigger function: opens the account of a new team';
 revoke all on function private.open_team_credit_account() from public, anon, authenticated, service_role;
 
 create trigger open_team_credit_account after insert on public.teams
@@ -112,8 +115,9 @@ create table public.credit_alerts (
   available numeric(15, 4) not null,
   created_at timestamptz not null default clock_timestamp()
 );
-comment on table public.credit_alerts is 'Each time an account fell below its threshold. Written by its trigger only.';
-comment on column public.credit_alerts.available is 'What could still be spent then';
+comment on table public.credit_alerts is
+  'One row for each time that an account fell below its alert threshold. Only a trigger writes it.';
+comment on column public.credit_alerts.available is 'Credits that could still be spent at that time';
 
 create index credit_alerts_account_id on public.credit_alerts (account_id, created_at);
 
@@ -126,8 +130,8 @@ create policy "owners read the alerts of their accounts" on public.credit_alerts
 
 alter publication supabase_realtime add table public.credit_alerts;
 
--- In a trigger, because whatever lowers an account counts: charges, holds, ends of grants, a smaller overdraft. It runs
--- under the lock of the account, so that of many charges at once one is the crossing.
+-- A trigger, because everything that lowers an account counts: charges, holds, the end of a grant, a smaller overdraft.
+-- It runs under the lock of the account, so that only one of many concurrent charges writes the alert.
 create function private.raise_credit_alert()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -142,7 +146,8 @@ begin
   end if;
   return new;
 end $$;
-comment on function private.raise_credit_alert() is 'Trigger function: writes an alert when an account crosses its threshold';
+comment on function private.raise_credit_alert() is
+  'Trigger function: writes an alert when an account crosses its threshold';
 revoke all on function private.raise_credit_alert() from public, anon, authenticated, service_role;
 
 create trigger raise_credit_alert before update on public.credit_accounts
@@ -174,21 +179,24 @@ create table public.credit_grants (
   constraint credit_grants_external_reference_key unique (external_reference),
   constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount),
   constraint credit_grants_ended_check check (status in ('pending', 'active') or remaining = held)
--- Room on each page for the next version of its rows: else no update of a full page is heap-only.
+-- Leaves room on each page for new versions of its rows: on a full page, no update is heap-only.
 ) with (fillfactor = 75);
 comment on table public.credit_grants is
-  'Credits that were paid for or given. Spent by priority, then earliest expiry, then age. Written by functions only.';
+  'Credits that were bought or given away. Spent by priority, then by earliest expiry, then by age. Only functions write it.';
 comment on column public.credit_grants.category is 'paid or promotional';
-comment on column public.credit_grants.remaining is 'What has been neither spent nor ended; includes held';
-comment on column public.credit_grants.held is 'The part of remaining that holds have set aside: it outlasts the end of the grant';
+comment on column public.credit_grants.remaining is 'Credits that have neither been spent nor ended; includes held';
+comment on column public.credit_grants.held is
+  'The part of remaining that holds have set aside: it can be captured even after the grant has ended';
 comment on column public.credit_grants.priority is '0 to 100, lower is spent first';
 comment on column public.credit_grants.status is
-  'pending before effective_at, then active until it is expired or voided';
+  'pending before effective_at, then active until it expires or is voided';
 comment on column public.credit_grants.source is 'Where it comes from: signup, stripe, refund ...';
 comment on column public.credit_grants.external_reference is
   'Id of the payment: the same payment never grants twice';
-comment on column public.credit_grants.cost_basis is 'Money paid for one credit, in currency (ISO 4217, lower case as Stripe has it)';
-comment on column public.credit_grants.spendable is 'Whether a charge can draw on it: the index of the spending order has only these';
+comment on column public.credit_grants.cost_basis is
+  'Price paid for one credit, in currency (ISO 4217 code in lower case, as Stripe writes it)';
+comment on column public.credit_grants.spendable is
+  'Whether a charge can draw on it: only such grants are in the index of the spending order';
 
 create trigger credit_grants_terms
   before insert or update of category, amount, priority, effective_at, expires_at, source, external_reference, cost_basis,
@@ -215,7 +223,7 @@ create trigger credit_grants_status
 
 create index credit_grants_account_id on public.credit_grants (account_id, created_at);
 create index credit_grants_pending on public.credit_grants (account_id, effective_at) where status = 'pending';
--- remaining is in no index, so that a charge changes none (a heap-only update).
+-- remaining is in no index, so that a charge changes no index (a heap-only update).
 create index credit_grants_spendable on public.credit_grants (account_id, priority, expires_at, created_at, id)
   where spendable;
 
@@ -239,7 +247,7 @@ create table public.credit_transactions (
   unit_price numeric(15, 4),
   items jsonb,
   allocations jsonb not null default '[]',
-  -- No foreign key, whose index every charge would have to keep: private.credit_refunds has one.
+  -- No foreign key, because every charge would have to maintain its index: private.credit_refunds has one.
   refund_of bigint,
   description text,
   actor text not null,
@@ -261,20 +269,20 @@ create table public.credit_transactions (
   constraint credit_transactions_actor_check check (actor in ('user', 'service', 'system'))
 );
 comment on table public.credit_transactions is
-  'Append-only: every change of every balance, numbered per account without a gap.';
+  'Append-only: every change of every balance, numbered per account without gaps.';
 comment on column public.credit_transactions.entry_no is 'Place in the account''s statement: 1, 2, 3 ...';
 comment on column public.credit_transactions.kind is
-  'grant, deduct, capture, refund, expire, void; repay moves credits from grants to an overdraft, in sum nothing';
+  'grant, deduct, capture, refund, expire, void; repay moves credits from grants to the overdraft, and its amount is 0';
 comment on column public.credit_transactions.amount is 'Signed: positive adds to the balance';
 comment on column public.credit_transactions.unit_price is 'Price of one unit when it was charged';
 comment on column public.credit_transactions.items is
-  'A charge for several things: [{sku, unit, quantity, unit_price, amount}]; one thing is in sku, quantity, unit_price';
+  'The items of a charge for several: [{sku, unit, quantity, unit_price, amount}]; a single one is in sku, quantity, unit_price';
 comment on column public.credit_transactions.allocations is
-  'What each grant gave or got, [{grant_id, amount}] in the order of spending; grant_id null is the overdraft';
+  'What each grant gave or received: [{grant_id, amount}] in spending order; a null grant_id stands for the overdraft';
 comment on column public.credit_transactions.refund_of is 'The entry_no of the charge that a refund gives back';
 comment on column public.credit_transactions.actor is
-  'Who asked: the user, the service with a secret key, or the system itself';
-comment on column public.credit_transactions.actor_id is 'The user who acted, or for whom the service did';
+  'Who made the request: the user, the service with a secret key, or the system itself';
+comment on column public.credit_transactions.actor_id is 'The user who acted, or for whom the service acted';
 
 alter table public.credit_transactions enable row level security;
 revoke all on public.credit_transactions from public, anon, authenticated, service_role;
@@ -284,13 +292,13 @@ create policy "owners read the entries of their accounts, members their own" on 
   using (account_id = any (array(select private.my_credit_account_ids()))
     or actor_id = (select auth.uid()) and account_id = any (array(select private.my_team_credit_account_ids())));
 
--- Holds even for the owner of the table, whom no revoke binds.
+-- A trigger, because a revoke does not bind the owner of the table.
 create function private.refuse_change_of_history()
 returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-  -- Deleting an account takes its history along; by then the account's row is gone.
+  -- Deleting an account deletes its history too; by then the account's row is gone.
   if tg_op = 'DELETE'
     and not exists (select 1 from public.credit_accounts as a where a.id = old.account_id) then
     return old;
@@ -307,8 +315,8 @@ create trigger credit_transactions_no_truncate before truncate on public.credit_
 
 -- Locking -------------------------------------------------------------------------------------------
 
--- Locks the account of a user, or of a team that the user belongs to, or with the given id, settles it, and returns
--- it. A team's account without a user is for the service's own doings.
+-- Locks an account, settles it and returns it: the account of a user, of a team that the user belongs to, or the one
+-- with account_id. team_id without user_id is for the service when it acts for no user.
 -- Raises: PT404 account_not_found.
 create function private.lock_credit_account(
   user_id uuid, team_id uuid default null, account_id uuid default null
@@ -344,6 +352,8 @@ begin
 end $$;
 revoke all on function private.lock_credit_account(uuid, uuid, uuid) from public, anon, authenticated, service_role;
 
+-- Refuses a user or a team that has no account, or a user who is not in the team.
+-- Raises: PT404 account_not_found.
 create function private.refuse_credit_account(user_id uuid, team_id uuid)
 returns void
 language plpgsql stable set search_path = ''
@@ -352,7 +362,7 @@ begin
   raise exception '%', case
       when team_id is null then format('User "%s" has no credit account', user_id)
       when user_id is null then format('Team "%s" has no credit account', team_id)
-      else format('User "%s" is in no team "%s"', user_id, team_id) end
+      else format('User "%s" is not a member of team "%s"', user_id, team_id) end
     using errcode = 'PT404', detail = 'account_not_found';
 end $$;
 revoke all on function private.refuse_credit_account(uuid, uuid) from public, anon, authenticated, service_role;
@@ -376,7 +386,7 @@ create type public.credit_entry as (
   replayed boolean
 );
 comment on type public.credit_entry is
-  'An entry as a caller sees it; replayed says that it was posted by an earlier request with the same key';
+  'An entry as callers see it; replayed is true when an earlier request with the same idempotency key posted it';
 
 create function private.to_credit_entry(entry public.credit_transactions)
 returns public.credit_entry
@@ -390,9 +400,10 @@ end $$;
 revoke all on function private.to_credit_entry(public.credit_transactions)
   from public, anon, authenticated, service_role;
 
--- Claims an idempotency key for the entry that the account gets next, or returns the entry that the same request has
--- posted with it, replayed. Kept is where that is, not what it says: entries do not change. Without a key, or with a new
--- one, the result has no entry_no. The caller holds the lock of the account and posts its entry as the next.
+-- Claims an idempotency key for the next entry of the account. If the same request has claimed it before, returns the
+-- entry posted then, with replayed = true; without a key or with a new one, the result has no entry_no. The key keeps
+-- the number of the entry, not its content, because entries do not change. The caller holds the lock of the account
+-- and posts its entry next.
 -- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.
 create function private.claim_entry_key(
   owner_id uuid, actor text, key text, request jsonb, account public.credit_accounts
@@ -427,9 +438,10 @@ end $$;
 revoke all on function private.claim_entry_key(uuid, text, text, jsonb, public.credit_accounts)
   from public, anon, authenticated, service_role;
 
--- Posts one entry: changes the balance and writes the line that says so. entry_no and balance_after are set here, and
--- created_at unless it is given (what was due is dated when it was due). The other arguments are changes that go with
--- it. The caller has checked the amount, changed the grants and holds the lock of the account.
+-- Posts one entry: changes the balance, inserts the entry and returns it. Sets entry_no and balance_after, and
+-- created_at unless the caller has (an entry for something that came due has the date on which it came due). The other
+-- arguments are added to the account's columns of the same names. The caller has checked the amount, has changed the
+-- grants and holds the lock of the account.
 create function private.post_credit_entry(
   entry public.credit_transactions,
   overdraft_used numeric default 0,
@@ -446,8 +458,8 @@ begin
     held = a.held + post_credit_entry.held,
     overdraft_held = a.overdraft_held + post_credit_entry.overdraft_held,
     version = a.version + 1,
-    -- Not now(), which is when the transaction began to wait for the lock: entries are dated in the
-    -- order of their numbers, also when the clock steps back.
+    -- Not now(), which is when the transaction began to wait for the lock: dates follow the order of the entry numbers,
+    -- even when the clock steps back.
     updated_at = greatest(coalesce(entry.created_at, clock_timestamp()), a.updated_at)
   where a.id = entry.account_id
   returning a.version, a.balance, a.updated_at
@@ -459,7 +471,7 @@ end $$;
 revoke all on function private.post_credit_entry(public.credit_transactions, numeric, numeric, numeric)
   from public, anon, authenticated, service_role;
 
--- Makes sure that an amount can be one of an entry: what names it says what it is called.
+-- Checks that an entry can have this amount: 0.0001 to 1000000000 credits, in steps of 0.0001.
 -- Raises: PT422 invalid_amount.
 create function private.check_credit_amount(amount numeric)
 returns void
@@ -468,17 +480,17 @@ as $$
 begin
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
   if amount is null or amount < 0.0001 or amount > 1000000000 or scale(trim_scale(amount)) > 4 then
-    raise exception '% is not an amount of credits', coalesce(amount::text, 'Nothing')
+    raise exception 'An amount of credits cannot be %', coalesce(amount::text, 'null')
       using errcode = 'PT422', detail = 'invalid_amount',
-        hint = 'An amount is 0.0001 to 1000000000 credits, in steps of 0.0001';
+        hint = 'Use 0.0001 to 1000000000 credits, in steps of 0.0001';
   end if;
 end $$;
 revoke all on function private.check_credit_amount(numeric) from public, anon, authenticated, service_role;
 
 -- Spending order ------------------------------------------------------------------------------------
 
--- Draws on the grants of an account, in the order of spending: takes the credits, or sets them aside for a hold. The
--- caller holds the lock of the account.
+-- Draws on the grants of an account in spending order: takes credits or, with for_hold, sets them aside. Returns what
+-- each grant gave, and the amount that no grant covered. The caller holds the lock of the account.
 create function private.draw_credits(
   account_id uuid,
   amount numeric,
@@ -495,7 +507,7 @@ begin
   allocations := '[]';
   uncovered := amount;
   while uncovered > 0 loop
-    -- One at a time, the first that is left: for all at once they would all be read and sorted.
+    -- One grant at a time: a query for all would read and sort every grant of the account.
     select g.id, g.remaining - g.held as free into v_grant from public.credit_grants as g
     where g.account_id = draw_credits.account_id and g.spendable
     order by g.priority, g.expires_at, g.created_at, g.id
@@ -513,6 +525,7 @@ begin
 end $$;
 revoke all on function private.draw_credits(uuid, numeric, boolean) from public, anon, authenticated, service_role;
 
+-- Returns one element of an entry's allocations.
 create function private.credit_allocation(grant_id uuid, amount numeric)
 returns jsonb
 language plpgsql immutable set search_path = ''

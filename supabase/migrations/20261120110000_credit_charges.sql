@@ -18,7 +18,7 @@ create table public.credit_prices (
 comment on table public.credit_prices is
   'The price list. The row in force is the newest whose effective_from has passed; a new price is a new row.';
 comment on column public.credit_prices.sku is 'What is sold: chat.message, image.generate';
-comment on column public.credit_prices.unit is 'What one of it is: message, image, 1000 tokens';
+comment on column public.credit_prices.unit is 'What a quantity counts: message, image, 1000 tokens';
 comment on column public.credit_prices.price is 'Credits for one unit';
 comment on column public.credit_prices.quantity_scale is
   'Decimals that a quantity may have: 0 sells whole units only';
@@ -32,7 +32,7 @@ grant select, insert, update, delete on public.credit_prices to service_role;
 create policy "signed-in users read the price list" on public.credit_prices
   for select to authenticated using (true);
 
--- What a charge costs: quantity times the price in force now, rounded half up to four decimals.
+-- Prices a quantity of one sku: quantity times the price in force now, rounded half up to four decimals.
 -- Raises: PT422 unknown_sku, invalid_quantity.
 create function private.price_credits(
   sku text, quantity numeric, out unit text, out unit_price numeric, out amount numeric
@@ -47,15 +47,15 @@ begin
   order by p.effective_from desc
   limit 1;
   if not found then
-    raise exception 'No price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
-      hint = 'The price list is in credit_prices';
+    raise exception 'There is no price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
+      hint = 'Use a sku of the price list, credit_prices';
   end if;
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
   if quantity is null or quantity <= 0 or quantity > 1000000000
     or scale(trim_scale(quantity)) > v_price.quantity_scale then
     raise exception 'Cannot charge a quantity of % of "%"', quantity, price_credits.sku
       using errcode = 'PT422', detail = 'invalid_quantity',
-        hint = format('A quantity is above 0, at most 1000000000, and here has at most %s decimals',
+        hint = format('A quantity of this sku is above 0, at most 1000000000, and has at most %s decimals',
           v_price.quantity_scale);
   end if;
   unit := v_price.unit;
@@ -64,7 +64,7 @@ begin
 end $$;
 revoke all on function private.price_credits(text, numeric) from public, anon, authenticated, service_role;
 
--- Prices a list of 1 to 100 items [{sku, quantity}]: the items with their unit, unit_price and amount, and the sum.
+-- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, and the sum.
 -- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
 create function private.price_items(items jsonb, out priced jsonb, out amount numeric)
 language plpgsql stable set search_path = ''
@@ -76,12 +76,13 @@ begin
   priced := '[]';
   amount := 0;
   if jsonb_typeof(items) is distinct from 'array' or jsonb_array_length(items) not between 1 and 100 then
-    raise exception 'A charge is for a list of 1 to 100 items' using errcode = 'PT422', detail = 'invalid_charge';
+    raise exception 'A charge needs a list of 1 to 100 items' using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   for v_item in select value from jsonb_array_elements(items) loop
     if (jsonb_typeof(v_item) = 'object' and jsonb_typeof(v_item -> 'sku') = 'string'
         and jsonb_typeof(v_item -> 'quantity') = 'number' and v_item - 'sku' - 'quantity' = '{}') is not true then
-      raise exception 'An item has a sku and a quantity' using errcode = 'PT422', detail = 'invalid_charge';
+      raise exception 'An item needs a sku and a quantity, and can have nothing else'
+        using errcode = 'PT422', detail = 'invalid_charge';
     end if;
     v_price := private.price_credits(v_item ->> 'sku', (v_item ->> 'quantity')::numeric);
     priced := priced || jsonb_build_object('sku', v_item -> 'sku', 'unit', v_price.unit,
@@ -91,8 +92,8 @@ begin
 end $$;
 revoke all on function private.price_items(jsonb) from public, anon, authenticated, service_role;
 
--- Works out what is asked for, either an amount or items at their price, into the amount of an entry (positive here)
--- and what the entry says about it.
+-- Works out a charge for either an amount or items at their prices. Returns an entry that has amount (positive here)
+-- and the columns that say what was charged for.
 -- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount.
 create function private.price_charge(amount numeric, items jsonb)
 returns public.credit_transactions
@@ -103,7 +104,7 @@ declare
   v_priced record;
 begin
   if num_nonnulls(price_charge.amount, price_charge.items) <> 1 then
-    raise exception 'A charge names either what is charged for or an amount'
+    raise exception 'A charge needs either items or an amount'
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   if price_charge.items is null then
@@ -133,11 +134,11 @@ create type public.credit_quote as (
   affordable boolean
 );
 comment on type public.credit_quote is
-  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; member_available is null unless a member of a team has a limit';
+  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; member_available is null unless the member of a team has a limit';
 
 -- Prices items for a user, or for a member of a team on the team's account, and says whether they could be charged now.
 -- Changes nothing. user_id may be null for a team.
--- Definer: nobody but it may price and see a team's account as a whole. For the service only.
+-- Definer: not even the service may call the private functions that it needs. For the service only.
 -- Raises: PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity.
 create function public.quote_credits(items jsonb, user_id uuid default null, team_id uuid default null)
 returns public.credit_quote
@@ -189,11 +190,11 @@ create table public.credit_member_limits (
   constraint credit_member_limits_spent_check check (spent >= 0)
 );
 comment on table public.credit_member_limits is
-  'What each member may spend from the account of the team. One row per member, made when they join';
-comment on column public.credit_member_limits.credit_limit is 'Credits per period; null is no limit';
+  'What each member may spend from the account of the team. One row per member, inserted when they join';
+comment on column public.credit_member_limits.credit_limit is 'Credits per period; null means no limit';
 comment on column public.credit_member_limits.period is 'day, week (from Monday) or month, in UTC';
 comment on column public.credit_member_limits.spent is
-  'Charged and held in the period of period_start, less what came back; team_member_credits has it for now';
+  'Credits charged and held in the period that began at period_start, less what was given back; team_member_credits shows the present period';
 
 create index idx_credit_member_limits_user_id on public.credit_member_limits (user_id);
 
@@ -214,7 +215,7 @@ create policy "owners and admins set the limits of members" on public.credit_mem
 create trigger update_credit_member_limits_updated_at before update on public.credit_member_limits
   for each row execute function public.handle_updated_at();
 
--- Definer: who adds a member may not write the tables of credits.
+-- Definer: a caller that adds a member may not write the tables of credits.
 create function private.open_credit_member_limit()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -223,7 +224,7 @@ begin
   insert into public.credit_member_limits (team_id, user_id) values (new.team_id, new.user_id) on conflict do nothing;
   return null;
 end $$;
-comment on function private.open_credit_member_limit() is 'Trigger function: a member has a row from the start';
+comment on function private.open_credit_member_limit() is 'Trigger function: inserts the row of a new member';
 revoke all on function private.open_credit_member_limit() from public, anon, authenticated, service_role;
 
 create trigger open_credit_member_limit after insert on public.team_members
@@ -231,7 +232,7 @@ create trigger open_credit_member_limit after insert on public.team_members
 
 -- Spending ------------------------------------------------------------------------------------------
 
--- When the period began that the given time is in, in UTC.
+-- Returns the start (UTC) of the day, week or month that contains a time.
 create function private.credit_period_start(period text, at timestamptz)
 returns timestamptz
 language plpgsql stable set search_path = ''
@@ -242,7 +243,7 @@ end $$;
 revoke all on function private.credit_period_start(text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.credit_period_start(text, timestamptz) to authenticated, service_role;
 
--- Takes amount from what a member may still spend. Does nothing for the account of a user, or without a member. The
+-- Takes amount from what a member may still spend. Does nothing for the account of a user, or when user_id is null. The
 -- caller holds the lock of the account.
 -- Raises: PT402 member_limit_exceeded {available, required}.
 create function private.spend_allowance(account public.credit_accounts, user_id uuid, amount numeric, at timestamptz)
@@ -259,7 +260,7 @@ begin
   select l.* into v_limit from public.credit_member_limits as l
   where l.team_id = account.team_id and l.user_id = spend_allowance.user_id
   for no key update;
-  -- Every member has a row: who has none has left while they waited for the account.
+  -- Every member has a row: a user without one has left the team while this waited for the account.
   if not found then
     raise exception 'User "%" is no longer in the team', user_id
       using errcode = 'PT402',
@@ -270,7 +271,7 @@ begin
     v_limit.spent := 0;
   end if;
   if v_limit.credit_limit - v_limit.spent < amount then
-    raise exception 'The member may spend % credits this %, not %',
+    raise exception 'The member may spend % more credits this %, not %',
       trim_scale(greatest(0, v_limit.credit_limit - v_limit.spent)), v_limit.period, trim_scale(amount)
       using errcode = 'PT402',
         detail = format('member_limit_exceeded %s', jsonb_build_object(
@@ -284,7 +285,7 @@ end $$;
 revoke all on function private.spend_allowance(public.credit_accounts, uuid, numeric, timestamptz)
   from public, anon, authenticated, service_role;
 
--- Gives a member back what they spent at a time in the period that is counted; what was spent before it is no longer.
+-- Gives back amount of a member's allowance, if it was spent in the period that is being counted.
 create function private.restore_allowance(
   team_id uuid, user_id uuid, amount numeric, spent_at timestamptz
 )
@@ -305,7 +306,7 @@ revoke all on function private.restore_allowance(uuid, uuid, numeric, timestampt
 
 -- deduct_credits ------------------------------------------------------------------------------------
 
--- Makes sure that an account can be charged amount.
+-- Checks that an account can be charged amount.
 -- Raises: PT402 insufficient_credits {available, required}.
 create function private.require_credits(account public.credit_accounts, amount numeric)
 returns void
@@ -324,12 +325,12 @@ end $$;
 revoke all on function private.require_credits(public.credit_accounts, numeric)
   from public, anon, authenticated, service_role;
 
--- Charges the account of a user, or with team_id the team's account on behalf of its member: quantity of sku at its
--- price, or items [{sku, quantity}] at theirs, or amount. Posts one entry and returns it. The same idempotency_key of
--- the same user and actor with the same request returns the first entry again, with replayed = true. actor is user or
--- service: who asked. user_id may be null for a team when the service asks.
--- Definer: not even the service may write the tables of credits. For the service only, which answers
--- for user_id and for who may name an amount.
+-- Charges the account of a user or, with team_id, the account of a team on behalf of its member: a quantity of sku at
+-- its price, items [{sku, quantity}] at their prices, or an amount. Posts one entry and returns it. The same request
+-- with the same idempotency_key, user and actor returns the first entry again, with replayed = true. actor, user or
+-- service, is who makes the request; the service may leave out user_id for a team.
+-- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id and
+-- decides who may name an amount.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
 -- PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount,
 -- idempotency_key_reused.
@@ -361,18 +362,15 @@ begin
     or char_length(deduct_credits.description) not between 1 and 500
     or deduct_credits.actor is null or deduct_credits.actor not in ('user', 'service')
     or deduct_credits.actor = 'user' and deduct_credits.user_id is null then
-    raise exception 'A charge names either sku and quantity or items or an amount; its description has 1 to 500 characters, its actor is user or service'
-      using errcode = 'PT422', detail = 'invalid_charge';
+    raise exception 'A charge needs either a sku and a quantity, or items, or an amount'
+      using errcode = 'PT422', detail = 'invalid_charge',
+        hint = 'A description has 1 to 500 characters; actor is user, which needs user_id, or service';
   end if;
 
   v_account := private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);
   if deduct_credits.idempotency_key is not null then
     v_request := jsonb_build_array('deduct', v_account.id, deduct_credits.sku, trim_scale(deduct_credits.quantity),
-      trim_scale(deduct_credits.amount), deduct_credits.description);
-    -- As keys that were used before there were items have it.
-    if deduct_credits.items is not null then
-      v_request := v_request || jsonb_build_array(deduct_credits.items);
-    end if;
+      trim_scale(deduct_credits.amount), deduct_credits.description, deduct_credits.items);
     v_result := private.claim_entry_key(v_owner, deduct_credits.actor, deduct_credits.idempotency_key, v_request,
       v_account);
     if v_result.entry_no is not null then

@@ -13,11 +13,11 @@ create table private.credit_refunds (
   constraint credit_refunds_refunded_check check (refunded > 0 and refunded <= charged)
 );
 comment on table private.credit_refunds is
-  'How much of a charge has been refunded: its constraint is why that is never more than was charged';
+  'How much of each charge has been refunded: a constraint keeps that from exceeding the charge';
 revoke all on private.credit_refunds from public, anon, authenticated, service_role;
 
--- What a refund of amount gives back to whom: the allocations of a charge from the last to the first, without what
--- earlier refunds have given back.
+-- Returns what a refund of amount gives back to each grant: the allocations of a charge from the last to the first,
+-- without what earlier refunds have given back.
 create function private.refund_portions(allocations jsonb, refunded numeric, amount numeric)
 returns table (grant_id uuid, part numeric)
 language sql immutable set search_path = ''
@@ -33,10 +33,11 @@ as $$
 $$;
 revoke all on function private.refund_portions(jsonb, numeric, numeric) from public, anon, authenticated, service_role;
 
--- Gives back amount of one charge, or all that is left of it: never more in all than was charged. It goes back to the
--- grants that the charge drew on, the last first. What came from a grant that has ended meanwhile comes back as a new
--- grant of the same category, priority and cost, which lasts for credits.refund_validity. What came from an overdraft
--- pays the overdraft; if that is paid, it comes back as a paid grant without an end. Returns the entry of the refund.
+-- Refunds amount of a charge, or all that is left of it when amount is null. All refunds of a charge together never
+-- exceed it. Credits go back to the grants that the charge drew on, the last one first. What came from a grant that
+-- has ended since comes back as a new grant of the same category, priority and cost, which lasts for
+-- credits.refund_validity. What came from the overdraft reduces the overdraft; if that is repaid already, it comes
+-- back as a paid grant that never expires. Returns the entry of the refund.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found, entry_not_found; PT409 entry_not_refundable; PT422
 -- refund_exceeds_charge {refundable}, invalid_amount, invalid_refund, idempotency_key_reused.
@@ -66,13 +67,13 @@ declare
   v_now timestamptz;
 begin
   if char_length(refund_credits.description) not between 1 and 500 then
-    raise exception 'A description has 1 to 500 characters' using errcode = 'PT422', detail = 'invalid_refund';
+    raise exception 'A description needs 1 to 500 characters' using errcode = 'PT422', detail = 'invalid_refund';
   end if;
   if refund_credits.amount is not null then
     perform private.check_credit_amount(refund_credits.amount);
   end if;
   if refund_credits.account_id is null then
-    raise exception 'A refund names the account and the entry' using errcode = 'PT422', detail = 'invalid_refund';
+    raise exception 'A refund needs account_id and entry_no' using errcode = 'PT422', detail = 'invalid_refund';
   end if;
   v_account := private.lock_credit_account(null, null, refund_credits.account_id);
   v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
@@ -86,15 +87,16 @@ begin
     raise exception 'The account has no entry %', entry_no using errcode = 'PT404', detail = 'entry_not_found';
   end if;
   if v_charge.kind not in ('deduct', 'capture') then
-    raise exception 'Entry % is no charge: it is a %', entry_no, v_charge.kind
-      using errcode = 'PT409', detail = 'entry_not_refundable';
+    raise exception 'Cannot refund entry %: it is of kind %', entry_no, v_charge.kind
+      using errcode = 'PT409', detail = 'entry_not_refundable',
+        hint = 'Only charges, deduct and capture, can be refunded';
   end if;
   select coalesce(max(r.refunded), 0) into v_refunded from private.credit_refunds as r
   where r.account_id = v_account.id and r.entry_no = v_charge.entry_no;
   v_amount := coalesce(refund_credits.amount, -v_charge.amount - v_refunded);
   if v_amount > -v_charge.amount - v_refunded or v_amount = 0 then
-    raise exception 'Cannot refund %: % of entry % are left', trim_scale(v_amount),
-      trim_scale(-v_charge.amount - v_refunded), entry_no
+    raise exception 'Cannot refund % credits: entry % has % left to refund', trim_scale(v_amount), entry_no,
+      trim_scale(-v_charge.amount - v_refunded)
       using errcode = 'PT422',
         detail = format('refund_exceeds_charge %s', jsonb_build_object('refundable', -v_charge.amount - v_refunded));
   end if;

@@ -10,7 +10,7 @@ create type public.credit_settings as (
   replayed boolean
 );
 comment on type public.credit_settings is
-  'How an account is set up, and what can be spent so; replayed says that it is the work of an earlier request';
+  'The settings of an account, and what can be spent with them; replayed is true when an earlier request did what this one asks for';
 
 create function private.to_credit_settings(account public.credit_accounts)
 returns public.credit_settings
@@ -24,7 +24,7 @@ revoke all on function private.to_credit_settings(public.credit_accounts) from p
 
 -- set_credit_alert ----------------------------------------------------------------------------------
 
--- Makes sure that a user may act for a whole account: their own, or that of a team as its owner or admin.
+-- Checks that a user may manage an account: their own, or that of a team as its owner or admin.
 -- Raises: PT403 not_team_admin.
 create function private.require_account_admin(account public.credit_accounts, user_id uuid)
 returns void
@@ -34,15 +34,16 @@ begin
   if account.team_id is not null and not exists (
     select 1 from public.team_members as m
     where m.team_id = account.team_id and m.user_id = require_account_admin.user_id and m.role in ('owner', 'admin')) then
-    raise exception 'This is for owners and admins of the team' using errcode = 'PT403', detail = 'not_team_admin';
+    raise exception 'Only owners and admins of the team can do this' using errcode = 'PT403', detail = 'not_team_admin';
   end if;
 end $$;
 revoke all on function private.require_account_admin(public.credit_accounts, uuid)
   from public, anon, authenticated, service_role;
 
--- Sets the threshold of a user's account, or of a team's, which a user sets as an owner or admin of it; null turns alerts
--- off. An account that is below it already raises an alert after its next top-up only. actor is user or service.
--- Definer: not even the service may write the tables of credits. For the service only, which answers for user_id.
+-- Sets the alert threshold of the account of a user or a team; null turns alerts off. An account that is already below
+-- the threshold raises an alert only after its next top-up. actor, user or service, is who makes the request: a user
+-- has to be an owner or admin of the team.
+-- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 not_team_admin; PT404 account_not_found; PT422 invalid_alert,
 -- idempotency_key_reused.
 create function public.set_credit_alert(
@@ -90,7 +91,7 @@ grant execute on function public.set_credit_alert(numeric, uuid, uuid, text, tex
 
 -- set_credit_overdraft ------------------------------------------------------------------------------
 
--- Sets how far below zero the account of a user or a team may go: 0 to 1000000000.
+-- Sets how far below zero the account of a user or a team may go: 0 to 1000000000 credits. Returns its settings.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 overdraft_in_use {used}; PT422
 -- invalid_overdraft, idempotency_key_reused.
@@ -113,7 +114,7 @@ begin
     or set_credit_overdraft.overdraft_limit is null
     or set_credit_overdraft.overdraft_limit not between 0 and 1000000000
     or scale(trim_scale(set_credit_overdraft.overdraft_limit)) > 4 then
-    raise exception 'An overdraft is 0 to 1000000000 credits, in steps of 0.0001, of either a user or a team'
+    raise exception 'An overdraft limit is 0 to 1000000000 credits, in steps of 0.0001, for either a user or a team'
       using errcode = 'PT422', detail = 'invalid_overdraft';
   end if;
   v_account := private.lock_credit_account(set_credit_overdraft.user_id, set_credit_overdraft.team_id);
@@ -126,7 +127,7 @@ begin
       trim_scale(v_account.overdraft_used + v_account.overdraft_held)
       using errcode = 'PT409', detail = format('overdraft_in_use %s',
         jsonb_build_object('used', v_account.overdraft_used + v_account.overdraft_held)),
-        hint = 'Grant credits first, or set a limit that is not below what is used';
+        hint = 'Grant credits first, or set a limit that covers them';
   end if;
   update public.credit_accounts as a
   set overdraft_limit = set_credit_overdraft.overdraft_limit, updated_at = greatest(clock_timestamp(), a.updated_at)

@@ -1,4 +1,4 @@
--- Stripe payments: what a price buys, whose a customer is, how events are read, and what a checkout grants.
+-- Stripe payments: what a price buys, who a customer belongs to, how events are read, and what a checkout grants.
 
 -- stripe_prices -------------------------------------------------------------------------------------
 
@@ -16,18 +16,20 @@ create table public.stripe_prices (
   constraint stripe_prices_tier_check check (tier in ('free', 'pro', 'enterprise')),
   constraint stripe_prices_description_check check (char_length(description) between 1 and 500)
 );
-comment on table public.stripe_prices is 'What a price of Stripe buys: credits, a tier, or both. Edited by the operator';
+comment on table public.stripe_prices is
+  'What each price in Stripe buys: credits, a tier, or both. The operator edits it';
 comment on column public.stripe_prices.id is 'Stripe''s id of the price: price_...';
-comment on column public.stripe_prices.credits is 'Credits for one unit; of a subscription''s price, for each period';
+comment on column public.stripe_prices.credits is
+  'Credits for one unit; for the price of a subscription, in each period';
 comment on column public.stripe_prices.rollover_cap is
-  'Of a subscription''s price: how many unused credits of a period last for the next one too; null: they do not end';
+  'For the price of a subscription: how many unused credits of a period last through the next one; null means that none expire';
 comment on column public.stripe_prices.tier is 'Tier of a team whose subscription has this price';
 
 alter table public.stripe_prices enable row level security;
 revoke all on public.stripe_prices from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.stripe_prices to service_role;
 
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+-- The service bypasses policies. This one only states that the table is for the service alone.
 create policy "the service edits what prices buy" on public.stripe_prices
   for all to service_role using (true) with check (true);
 
@@ -45,7 +47,7 @@ create table public.stripe_customers (
   constraint stripe_customers_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
 );
 comment on table public.stripe_customers is
-  'Whose a customer of Stripe is. Written when an event says so, or by the server that makes the customer';
+  'Which user or team a customer in Stripe belongs to. Written when an event says so, or by the server that creates the customer';
 comment on column public.stripe_customers.id is 'Stripe''s id of the customer: cus_...';
 
 create index stripe_customers_user_id on public.stripe_customers (user_id);
@@ -55,7 +57,7 @@ alter table public.stripe_customers enable row level security;
 revoke all on public.stripe_customers from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.stripe_customers to service_role;
 
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+-- The service bypasses policies. This one only states that the table is for the service alone.
 create policy "the service edits whose customers are" on public.stripe_customers
   for all to service_role using (true) with check (true);
 
@@ -75,14 +77,16 @@ create table public.stripe_payments (
   constraint stripe_payments_taken_back_check check (taken_back between 0 and credits and lapsed between 0 and taken_back)
 );
 comment on table public.stripe_payments is
-  'Payments that have granted credits, each once, and what was taken back of them. Written by functions only.';
+  'Payments that have granted credits, and how many of these were taken back. Only functions write it.';
 comment on column public.stripe_payments.id is
-  'Stripe''s id of the invoice; of the payment intent or Checkout session where there is no invoice';
-comment on column public.stripe_payments.amount is 'What was paid, in the smallest unit of the currency';
+  'Stripe''s id of the invoice; without an invoice, that of the payment intent or Checkout session';
+comment on column public.stripe_payments.amount is 'The amount paid, in the smallest unit of the currency';
 comment on column public.stripe_payments.subscription_id is
-  'The subscription whose owner the credits are for; null when the payment itself says whose they are';
-comment on column public.stripe_payments.taken_back is 'Credits that refunds and disputes have asked back';
-comment on column public.stripe_payments.lapsed is 'The part of taken_back that had ended unused, and was not taken twice';
+  'The subscription whose owner gets the credits; null when the payment itself names who does';
+comment on column public.stripe_payments.taken_back is
+  'Credits that refunds and disputes have taken back, including lapsed';
+comment on column public.stripe_payments.lapsed is
+  'The part of taken_back that had already ended unused, so that nothing was taken for it';
 
 create index stripe_payments_account_id on public.stripe_payments (account_id);
 create index stripe_payments_subscription_id on public.stripe_payments (subscription_id) where subscription_id is not null;
@@ -91,18 +95,18 @@ alter table public.stripe_payments enable row level security;
 revoke all on public.stripe_payments from public, anon, authenticated, service_role;
 grant select on public.stripe_payments to service_role;
 
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+-- The service bypasses policies. This one only states that the table is for the service alone.
 create policy "the service reads payments" on public.stripe_payments
   for select to service_role using (true);
 
--- Facts of payments, which may be known before the payment is ----------------------------------------
+-- Facts that may arrive before their payment --------------------------------------------------------
 
 create table private.stripe_payment_intents (
   id text primary key,
   invoice_id text not null
 );
 comment on table private.stripe_payment_intents is
-  'Which invoice a payment intent paid: a charge names the one, a grant the other';
+  'Which invoice a payment intent paid: charges name the payment intent, grants the invoice';
 create index stripe_payment_intents_invoice_id on private.stripe_payment_intents (invoice_id);
 revoke all on private.stripe_payment_intents from public, anon, authenticated, service_role;
 
@@ -117,7 +121,7 @@ create table private.stripe_refunds (
   constraint stripe_refunds_range_check check (0 <= refunded_from and refunded_from < refunded_to and refunded_to <= charged)
 );
 comment on table private.stripe_refunds is
-  'Parts of charges that were refunded: from what had been refunded before to what was after';
+  'The refunds of charges: each is the part between the total refunded before it and the total refunded after it';
 comment on column private.stripe_refunds.applied is 'Whether the credits have been taken back';
 create index stripe_refunds_payment_intent_id on private.stripe_refunds (payment_intent_id);
 revoke all on private.stripe_refunds from public, anon, authenticated, service_role;
@@ -135,35 +139,36 @@ create table private.stripe_disputes (
   constraint stripe_disputes_amount_check check (amount >= 0)
 );
 comment on table private.stripe_disputes is
-  'Disputes: opened takes credits back, won gives them back. One that is won was opened, whichever is heard of first';
+  'Disputes: an opened one takes credits back, a won one returns them. The events for the two may arrive in any order';
 comment on column private.stripe_disputes.taken is
-  'Credits that it asked back beyond what others had: lapsed of them had ended unused';
+  'Credits that it took back beyond what others had; lapsed of them had already ended unused';
 create index stripe_disputes_payment_intent_id on private.stripe_disputes (payment_intent_id);
 revoke all on private.stripe_disputes from public, anon, authenticated, service_role;
 
 -- Reading events ------------------------------------------------------------------------------------
 
--- The object that an event of Stripe is about, if its shape is one that is read here.
+-- Returns the object that an event of Stripe is about, after checking that it can be read here.
 -- Raises: PT422 stripe_event_unreadable.
 create function private.stripe_object(event public.webhook_events)
 returns jsonb
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  -- basil moved the invoice's subscription and payments and the subscription's period to where they are read.
+  -- basil moved an invoice's subscription and payments, and a subscription's period, to where they are read here.
   if (event.payload ->> 'api_version' >= '2025-03-31') is not true then
-    raise exception 'The event is of API version "%", and read are those from 2025-03-31.basil on',
+    raise exception 'The event has API version "%": only versions from 2025-03-31.basil on can be read',
       event.payload ->> 'api_version' using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   if jsonb_typeof(event.payload #> '{data,object}') is distinct from 'object' or event.event_created_at is null
     or event.payload #>> '{data,object,id}' is null then
-    raise exception 'The event has no object, or no time' using errcode = 'PT422', detail = 'stripe_event_unreadable';
+    raise exception 'The event lacks an object, its id, or a time'
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   return event.payload #> '{data,object}';
 end $$;
 revoke all on function private.stripe_object(public.webhook_events) from public, anon, authenticated, service_role;
 
--- The lines in a list of an object, if Stripe has sent all of them: with an event it sends ten.
+-- Returns the lines of a list, after checking that it is complete: with an event, Stripe sends only the first ten.
 -- Raises: PT422 stripe_lines_incomplete.
 create function private.stripe_lines(list jsonb, name text, resource text)
 returns jsonb
@@ -171,14 +176,14 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if list -> 'has_more' = 'true' then
-    raise exception '% has more lines than Stripe sends: put all of GET /v1/% into its payload, and replay it', name, resource
-      using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
+    raise exception '% has more lines than the event contains: put all of GET /v1/% into its payload, and replay it',
+      name, resource using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
   end if;
   return case jsonb_typeof(list -> 'data') when 'array' then list -> 'data' else jsonb '[]' end;
 end $$;
 revoke all on function private.stripe_lines(jsonb, text, text) from public, anon, authenticated, service_role;
 
--- The id of what a member names, which Stripe writes as the id or, expanded, as the object.
+-- Returns the id of an object that another names, which Stripe writes as the id or, expanded, as the whole object.
 create function private.stripe_id(value jsonb)
 returns text
 language plpgsql immutable set search_path = ''
@@ -188,7 +193,7 @@ begin
 end $$;
 revoke all on function private.stripe_id(jsonb) from public, anon, authenticated, service_role;
 
--- A time in seconds, as Stripe has it.
+-- Returns a time that Stripe writes as seconds; null when it is none.
 create function private.stripe_time(value jsonb)
 returns timestamptz
 language plpgsql immutable set search_path = ''
@@ -198,7 +203,7 @@ begin
 end $$;
 revoke all on function private.stripe_time(jsonb) from public, anon, authenticated, service_role;
 
--- A number that must be there and be one.
+-- Returns an amount of money, which the object must have.
 -- Raises: PT422 stripe_event_unreadable.
 create function private.stripe_amount(object jsonb, name text)
 returns bigint
@@ -206,15 +211,16 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if jsonb_typeof(object -> name) is distinct from 'number' or (object ->> name) !~ '^[0-9]{1,15}$' then
-    raise exception 'The event''s "%" is no amount', name using errcode = 'PT422', detail = 'stripe_event_unreadable';
+    raise exception 'The "%" of the event is missing or not an amount', name
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   return (object ->> name)::bigint;
 end $$;
 revoke all on function private.stripe_amount(jsonb, text) from public, anon, authenticated, service_role;
 
--- Whose -----------------------------------------------------------------------------------------------
+-- Owners ----------------------------------------------------------------------------------------------
 
--- Whom names say: the first that is the id of a team or of a user; nobody when there is none.
+-- Returns the team or user whose id comes first among names; neither if no name is such an id.
 create function private.stripe_named(names text[], out user_id uuid, out team_id uuid)
 language plpgsql stable set search_path = ''
 as $$
@@ -232,9 +238,10 @@ begin
 end $$;
 revoke all on function private.stripe_named(text[]) from public, anon, authenticated, service_role;
 
--- Whose a customer is: the team or the user that metadata (team_id, user_id) or reference names, else whom the customer
--- was linked with; named_by says which: metadata, reference or customer. Links the customer, unless it is linked already. What is done for one customer is
--- done one after the other from here on: whose its subscriptions are hangs on several events.
+-- Returns the team or user that a customer belongs to: the one that metadata (team_id, user_id) names, else the one
+-- that reference names, else the one that the customer is linked with. named_by says which: metadata, reference or
+-- customer. Links the customer, unless it is linked already. Locks the customer until the end of the transaction,
+-- because several events together decide who owns its subscriptions.
 -- Raises: PT404 stripe_customer_unknown.
 create function private.stripe_owner(
   customer_id text, metadata jsonb, reference text, out user_id uuid, out team_id uuid, out named_by text
@@ -260,9 +267,9 @@ begin
     select t.id into team_id from public.teams as t where t.stripe_customer_id = customer_id;
   end if;
   if num_nonnulls(user_id, team_id) = 0 then
-    raise exception 'Nobody is known by the customer "%"', customer_id
+    raise exception 'Customer "%" belongs to no user or team', customer_id
       using errcode = 'PT404', detail = 'stripe_customer_unknown',
-        hint = 'Set client_reference_id or metadata, or insert into stripe_customers';
+        hint = 'Set client_reference_id or metadata, or insert the customer into stripe_customers';
   end if;
   if customer_id is not null then
     insert into public.stripe_customers as c (id, user_id, team_id)
@@ -276,8 +283,8 @@ revoke all on function private.stripe_owner(text, jsonb, text) from public, anon
 
 -- Granting ------------------------------------------------------------------------------------------
 
--- Makes what is done for one payment, invoice or payment intent one after the other. A payment intent's lock is taken
--- before its invoice's.
+-- Locks a payment, an invoice or a payment intent until the end of the transaction. A payment intent is locked before
+-- its invoice.
 create function private.lock_stripe_payment(id text)
 returns void
 language plpgsql volatile set search_path = ''
@@ -287,9 +294,10 @@ begin
 end $$;
 revoke all on function private.lock_stripe_payment(text) from public, anon, authenticated, service_role;
 
--- What lines of a purchase buy, by the table of prices: [{part, credits, expires_at}], without what buys no credits. A
--- line is {id, price, quantity, period_start, period_end}; with a period it is a plan's. Of a plan's credits, those up to
--- the price's rollover_cap last for the next period too, the others until the end of their own.
+-- Returns what the lines of a purchase buy according to stripe_prices, [{part, credits, expires_at}], without lines
+-- that buy no credits. A line is {id, price, quantity, period_start, period_end}; one with a period belongs to a
+-- subscription. Of its credits, as many as the price's rollover_cap last through the next period, the others until the
+-- end of their own.
 create function private.price_stripe_lines(lines jsonb)
 returns jsonb
 language plpgsql stable set search_path = ''
@@ -306,7 +314,7 @@ begin
   cross join lateral (values
     (l.id, t.total - r.rollover, case when t.ends then l.period_end end),
     (l.id || ':rollover', r.rollover,
-      -- In UTC: how long the period is in months is not to hang on where the server is.
+      -- In UTC: the length of the period in months must not depend on the server's time zone.
       (l.period_end at time zone 'UTC' + age(l.period_end at time zone 'UTC', l.period_start at time zone 'UTC'))
         at time zone 'UTC')
   ) as p (part, credits, expires_at)
@@ -314,18 +322,19 @@ begin
 end $$;
 revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
 
--- Until when credits of a period last at least that is heard of now.
+-- Returns the earliest time at which the credits of a payment that is reported now may expire.
 create function private.stripe_late_end()
 returns timestamptz
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  -- A minute more than nothing, as a grant has to end in the future.
+  -- At least a minute, because a grant has to end in the future.
   return clock_timestamp() + greatest(60, private.setting('webhooks.late_payment_validity')) * interval '1 second';
 end $$;
 revoke all on function private.stripe_late_end() from public, anon, authenticated, service_role;
 
--- The payment that a payment intent paid: its invoice, unless it has none or a Checkout session has granted for it.
+-- Returns the id of the payment that a payment intent belongs to: its invoice, or itself if it has no invoice or if a
+-- Checkout session has granted for it.
 create function private.stripe_payment_of(payment_intent_id text)
 returns text
 language plpgsql volatile set search_path = ''
@@ -338,8 +347,8 @@ begin
 end $$;
 revoke all on function private.stripe_payment_of(text) from public, anon, authenticated, service_role;
 
--- Applies the refunds and disputes of a payment intent that are not applied yet, each in an entry of its own, once the
--- payment that they are of is known. The caller holds the lock of the payment intent, or of the payment.
+-- Applies the refunds and disputes of a payment intent that are not applied yet, each in an entry of its own. Does
+-- nothing while their payment is unknown. The caller holds the lock of the payment intent, or of the payment.
 create function private.settle_stripe_payment(payment_intent_id text)
 returns void
 language plpgsql volatile set search_path = ''
@@ -369,7 +378,7 @@ begin
       and (d.opened and not d.opened_applied or d.won and not d.won_applied)
     order by d.id
   loop
-    -- Won before it was opened: that is taken and given back when both are known.
+    -- The win has been reported before the opening: the credits are taken and returned when both are known.
     continue when not v_dispute.opened;
     if not v_dispute.opened_applied then
       update private.stripe_disputes as d set opened_applied = true where d.id = v_dispute.id;
@@ -385,9 +394,9 @@ begin
 end $$;
 revoke all on function private.settle_stripe_payment(text) from public, anon, authenticated, service_role;
 
--- Grants what a payment has bought, once, and applies what was heard of it before. Returns the credits; 0 when it buys
--- none. payment_intent_id is null when another event tells of it; subscription_id is given when the credits are for its
--- owner, whoever that turns out to be.
+-- Grants what a payment has bought, once, and applies the refunds and disputes that arrived before it. Returns the
+-- credits; 0 when it buys none. payment_intent_id is null when another event names it. subscription_id is given when
+-- the credits are for the owner of the subscription, whoever that turns out to be.
 create function private.grant_stripe_payment(
   payment_id text,
   payment_intent_id text,
@@ -417,7 +426,7 @@ begin
   if payment_id is distinct from payment_intent_id then
     perform private.lock_stripe_payment(payment_id);
   end if;
-  -- By this event, or by the other of the session and the invoice of one purchase.
+  -- One purchase may be reported by its session and by its invoice: either may have granted already.
   v_ids := array[payment_id, private.stripe_payment_of(payment_intent_id)]
     || array(select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id);
   select p.credits into v_credits from public.stripe_payments as p where p.id = any (v_ids);
@@ -456,9 +465,10 @@ revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigi
 
 -- Checkout ------------------------------------------------------------------------------------------
 
--- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer and the subscription, if one
--- was bought, with who bought, and grants what was paid for. Not what has an invoice: that grants it, as it lists what was bought. What was bought without one is
--- line_items, when the event has them, or else metadata: price_id, and quantity unless it is 1.
+-- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer, and a subscription if one
+-- was bought, with the buyer, and grants what was paid for. A purchase with an invoice is granted by the invoice,
+-- which lists what was bought. Without an invoice, line_items of the session says that or, if the event has none, its
+-- metadata: price_id, and quantity (1 by default).
 create function private.on_stripe_checkout(event public.webhook_events)
 returns jsonb
 language plpgsql volatile set search_path = ''
@@ -473,7 +483,7 @@ declare
 begin
   v_owner := private.stripe_owner(private.stripe_id(v_session -> 'customer'), v_session -> 'metadata',
     v_session ->> 'client_reference_id');
-  -- Whoever the customer is: the subscription is for whom its session names.
+  -- The subscription belongs to the buyer that the session names, whoever the customer belongs to.
   if v_owner.named_by <> 'customer' and private.stripe_id(v_session -> 'subscription') is not null
     and private.stripe_id(v_session -> 'customer') is not null then
     perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'),
@@ -506,7 +516,7 @@ begin
   else
     raise exception 'Session "%" does not say what was bought', v_session ->> 'id'
       using errcode = 'PT422', detail = 'stripe_lines_missing',
-        hint = 'Make sessions with invoice_creation, or with price_id and quantity in their metadata';
+        hint = 'Create sessions with invoice_creation, or with price_id and quantity in their metadata';
   end if;
   v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_intent, v_owner.user_id,
     v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines);

@@ -2,8 +2,9 @@
 
 -- Taking back -----------------------------------------------------------------------------------------
 
--- Credits of a payment that the refunds and disputes applied so far ask back. What was refunded twice is counted once; a
--- part of the payment is that part of the credits, rounded where it begins and where it ends, so that parts add up.
+-- Returns how many credits of a payment the refunds and disputes applied so far take back in all. Money that is
+-- refunded twice counts once. A part of the payment takes back the same part of the credits, rounded where it begins
+-- and where it ends, so that the parts add up.
 create function private.stripe_credits_asked_back(payment public.stripe_payments)
 returns numeric
 language plpgsql volatile set search_path = ''
@@ -34,7 +35,8 @@ end $$;
 revoke all on function private.stripe_credits_asked_back(public.stripe_payments)
   from public, anon, authenticated, service_role;
 
--- Takes back what is asked back beyond what has been, for the given reason: taken, and the part of it that had lapsed.
+-- Takes back the credits of a payment that refunds and disputes ask for and that are not taken yet; reason becomes the
+-- description of the entry. Returns how many (taken), and how many of these had already lapsed.
 create function private.take_back_stripe_credits(payment_id text, reason text, out taken numeric, out lapsed numeric)
 language plpgsql volatile set search_path = ''
 as $$
@@ -53,9 +55,9 @@ begin
 end $$;
 revoke all on function private.take_back_stripe_credits(text, text) from public, anon, authenticated, service_role;
 
--- Gives back what is no longer asked back as a dispute was won: as a new grant that lasts as long as the payment's own,
--- and for webhooks.late_payment_validity at least. What had lapsed does not come back: of what the dispute took, others
--- still ask a part back, and theirs is what had lapsed before it is what was taken.
+-- Returns the credits that a won dispute had taken back, in a new grant that lasts as long as the payment's own grants
+-- and at least webhooks.late_payment_validity. Lapsed credits do not come back. If other refunds or disputes still ask
+-- for a part of what the dispute took, lapsed credits count towards that part first.
 create function private.return_stripe_credits(payment_id text, dispute private.stripe_disputes)
 returns void
 language plpgsql volatile set search_path = ''
@@ -89,7 +91,7 @@ begin
     description => format('Dispute %s won', dispute.id),
     expires_at => greatest(v_expires_at,
       case when v_expires_at is not null then private.stripe_late_end() end));
-  -- The payment's own too: when it ends unused, or is there still, a refund takes it first.
+  -- It becomes one of the payment's grants, on which a later refund draws first.
   update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id where p.id = payment_id;
 end $$;
 revoke all on function private.return_stripe_credits(text, private.stripe_disputes)
@@ -97,8 +99,8 @@ revoke all on function private.return_stripe_credits(text, private.stripe_disput
 
 -- Events --------------------------------------------------------------------------------------------
 
--- charge.refunded: takes credits back for the part that this event is about, between what had been refunded before it
--- (previous_attributes) and what had been after it.
+-- charge.refunded: takes credits back for the part that this event refunds, between the total refunded before it
+-- (previous_attributes) and the total refunded after it.
 create function private.on_stripe_refund(event public.webhook_events)
 returns jsonb
 language plpgsql volatile set search_path = ''
@@ -126,8 +128,8 @@ begin
 end $$;
 revoke all on function private.on_stripe_refund(public.webhook_events) from public, anon, authenticated, service_role;
 
--- charge.dispute.created and .funds_withdrawn take credits back, .closed as won and .funds_reinstated give them back. An
--- inquiry (warning_...) has taken no money, and takes no credits.
+-- charge.dispute.created and .funds_withdrawn take credits back; .closed with status won and .funds_reinstated return
+-- them. An inquiry (status warning_...) takes no money, and so no credits.
 create function private.on_stripe_dispute(event public.webhook_events)
 returns jsonb
 language plpgsql volatile set search_path = ''

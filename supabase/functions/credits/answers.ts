@@ -52,10 +52,10 @@ const entry = {
   created_at: time,
 };
 
-/** A line of the statement, of the account that it names. */
+/** An entry of an account. */
 export const Entry = z.object({ account_id: id, ...entry });
 
-/** Credits that were given. */
+/** A grant of credits. */
 export const Grant = z.object({
   id,
   account_id: id,
@@ -78,7 +78,7 @@ export const Grant = z.object({
   created_at: time,
 });
 
-/** Credits that are set aside. */
+/** A hold. */
 export const Hold = z.object({
   id,
   account_id: id,

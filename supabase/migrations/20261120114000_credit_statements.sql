@@ -1,6 +1,6 @@
--- Credit statements: what happened on an account, and whether its books agree.
+-- Credit statements: what happened on an account, and whether its books balance.
 
--- The newest entry_no of an account that is not after a time; 0 before the first.
+-- Returns the number of the last entry of an account at or before a time; 0 when there is none.
 create function private.last_entry_no(account public.credit_accounts, at timestamptz)
 returns bigint
 language plpgsql stable set search_path = ''
@@ -26,9 +26,9 @@ revoke all on function private.last_entry_no(public.credit_accounts, timestamptz
 
 -- credit_balance_at ---------------------------------------------------------------------------------
 
--- The balance that the caller's account had at a time, or will have if nothing happens until then. Any member may ask
--- for the account of their team, the service for any.
--- Definer: a member sees the balance of the team, not all its entries. Reached through the door in public.
+-- Returns the balance that an account had at a time, or will have if nothing else happens until then. A user may ask
+-- for their own account and those of their teams, the service for any.
+-- Definer: a member may see the balance of the team, but not all its entries. Called by its namesake in public.
 create function private.credit_balance_at(account_id uuid, at timestamptz)
 returns numeric
 language plpgsql stable security definer set search_path = ''
@@ -38,7 +38,7 @@ declare
   v_entry_no bigint;
 begin
   if at is null or not isfinite(at) then
-    raise exception 'A time is needed' using errcode = 'PT422', detail = 'invalid_time';
+    raise exception 'The argument at needs a finite time' using errcode = 'PT422', detail = 'invalid_time';
   end if;
   select a.* into v_account from public.credit_accounts as a
   where a.id = credit_balance_at.account_id
@@ -57,7 +57,7 @@ end $$;
 revoke all on function private.credit_balance_at(uuid, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.credit_balance_at(uuid, timestamptz) to authenticated, service_role;
 
--- The balance of an account at a time, past or to come.
+-- Returns the balance of an account at a time, in the past or in the future.
 -- Raises: PT404 account_not_found, also for an account that is not the caller's; PT422 invalid_time.
 create function public.credit_balance_at(account_id uuid, at timestamptz)
 returns numeric
@@ -85,13 +85,13 @@ create type public.credit_statement as (
   next_after bigint
 );
 comment on type public.credit_statement is
-  'A month (UTC) of an account: sums by kind, signed, which lead from opening to closing balance, and a page of its entries; next_after is for the next page, null on the last';
+  'A month (UTC) of an account: the opening balance, the signed sums of its entries by kind, the closing balance, and a page of entries; pass next_after as after to get the next page, it is null on the last';
 
--- The statement of a month (first day of it) of a user's account, or of a team's, which a user reads as an owner or
--- admin. Entries come in pages of page_size, 1 to 1000, in the order of their numbers, from the first after entry
--- number after. Posts what has come due first, so that a month that is over does not change any more. actor is user or
--- service.
--- Definer: not even the service may write the tables of credits. For the service only, which answers for user_id.
+-- Returns the statement of a month, given by its first day, for the account of a user or a team. Entries are in the
+-- order of their numbers, in pages of page_size (1 to 1000); a page begins with the first entry after number after.
+-- Settles the account first, so that a month that is over does not change any more. actor, user or service, is who
+-- makes the request: a user has to be an owner or admin of the team.
+-- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
 -- Raises: PT403 not_team_admin; PT404 account_not_found; PT422 invalid_statement.
 create function public.credit_statement(
   month date,
@@ -115,7 +115,7 @@ begin
     or month not between date '2000-01-01' and date '9999-12-01'
     or page_size is null or page_size not between 1 and 1000 or after is null
     or actor is null or actor not in ('user', 'service') or actor = 'user' and credit_statement.user_id is null then
-    raise exception 'A statement is of a month, named by its first day, in pages of 1 to 1000'
+    raise exception 'A statement needs a month, given by its first day, and a page_size of 1 to 1000'
       using errcode = 'PT422', detail = 'invalid_statement';
   end if;
   v_account := private.lock_credit_account(credit_statement.user_id, credit_statement.team_id);
@@ -124,7 +124,7 @@ begin
   end if;
 
   v_start := month::timestamp at time zone 'UTC';
-  -- Just before the next month begins: an entry of that very moment is in it.
+  -- Until just before the next month begins: an entry at its first moment belongs to the next month.
   v_first := private.last_entry_no(v_account, v_start - interval '1 microsecond') + 1;
   v_last := private.last_entry_no(v_account,
     (month + interval '1 month') at time zone 'UTC' - interval '1 microsecond');
@@ -166,7 +166,7 @@ grant execute on function public.credit_statement(date, uuid, uuid, bigint, inte
 
 -- credit_reconciliation -----------------------------------------------------------------------------
 
--- What does not agree in the books of some accounts: see credit_reconciliation.
+-- Returns what does not balance in the books of some accounts: see credit_reconciliation.
 create function private.reconcile_credit_accounts(account_ids uuid[])
 returns table (account_id uuid, problem text, subject text, expected numeric, actual numeric)
 language plpgsql stable set search_path = ''
@@ -308,9 +308,10 @@ begin
 end $$;
 revoke all on function private.reconcile_credit_accounts(uuid[]) from public, anon, authenticated, service_role;
 
--- What does not agree in the books of all accounts, or of one: an account's balance, entries, grants, holds or numbering.
--- No rows on a healthy database. Of all accounts it reads every entry: the job of this name does so in parts.
--- Definer: it reads tables that are not even the service's to read.
+-- Returns what does not balance in the books of all accounts, or of one: a row for each problem with the balance,
+-- entries, grants, holds or numbering of an account. A healthy database has none. For all accounts it reads every
+-- entry; the cleanup job of this name does so in parts.
+-- Definer: it reads tables that not even the service may read.
 create function public.credit_reconciliation(only_account_id uuid default null)
 returns table (account_id uuid, problem text, subject text, expected numeric, actual numeric)
 language plpgsql stable security definer set search_path = ''

@@ -1,13 +1,62 @@
--- Stripe subscriptions: the tier of a user or a team follows them.
+-- Stripe subscriptions: the tier of a team follows them, and their invoices grant credits.
 
--- Of facts that happened in the same second, the one that counts: deleted after updated after created, else by the event's id.
+-- stripe_subscriptions ------------------------------------------------------------------------------
+
+create table public.stripe_subscriptions (
+  id text primary key,
+  customer_id text not null,
+  user_id uuid references auth.users (id) on delete cascade,
+  team_id uuid references public.teams (id) on delete cascade,
+  owner_named_by text not null default 'customer',
+  status text,
+  price_ids text[] not null default '{}',
+  started_at timestamptz,
+  current_period_start timestamptz,
+  current_period_end timestamptz,
+  cancel_at_period_end boolean not null default false,
+  state_at timestamptz,
+  state_rank smallint,
+  state_event_id text,
+  invoice_paid boolean,
+  invoice_at timestamptz,
+  invoice_event_id text,
+  constraint stripe_subscriptions_owner_named_by_check check (owner_named_by in ('customer', 'session', 'subscription')),
+  constraint stripe_subscriptions_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
+);
+comment on table public.stripe_subscriptions is
+  'Subscriptions in Stripe: the newest state that an event has reported, and whether the newest invoice was paid. Only functions write it.';
+comment on column public.stripe_subscriptions.owner_named_by is
+  'What names its owner: its own metadata (subscription), else its Checkout session, else the owner of its customer';
+comment on column public.stripe_subscriptions.status is
+  'Its status in Stripe; null until an event of the subscription itself has arrived';
+comment on column public.stripe_subscriptions.state_at is
+  'When the event happened that reported the state; state_rank and state_event_id order events of the same second';
+comment on column public.stripe_subscriptions.state_rank is '1 created, 2 updated, 3 deleted';
+comment on column public.stripe_subscriptions.invoice_paid is
+  'Whether the newest invoice was paid; false when its payment failed. invoice_at is when';
+
+create index stripe_subscriptions_user_id on public.stripe_subscriptions (user_id);
+create index stripe_subscriptions_team_id on public.stripe_subscriptions (team_id);
+
+alter table public.stripe_subscriptions enable row level security;
+revoke all on public.stripe_subscriptions from public, anon, authenticated, service_role;
+grant select on public.stripe_subscriptions to service_role;
+
+-- The service bypasses policies. This one only states that the table is for the service alone.
+create policy "the service reads subscriptions" on public.stripe_subscriptions
+  for select to service_role using (true);
+
+-- State ---------------------------------------------------------------------------------------------
+
+-- Returns whether an event is newer than the known state of a subscription. In the same second, deleted is newer than
+-- updated, updated is newer than created, and otherwise the event ids decide.
 create function private.stripe_state_is_newer(subscription public.stripe_subscriptions, at timestamptz, rank integer, event_id text)
 returns boolean
 language plpgsql immutable set search_path = ''
 as $$
 begin
   return subscription.state_at is null
-    -- An id is never used again: what was deleted stays deleted.
+    -- Stripe never uses an id again: a deleted subscription stays deleted.
     or (rank = 3, at, rank, event_id collate "C")
       > (subscription.state_rank = 3, subscription.state_at, subscription.state_rank,
         subscription.state_event_id collate "C");
@@ -15,8 +64,8 @@ end $$;
 revoke all on function private.stripe_state_is_newer(public.stripe_subscriptions, timestamptz, integer, text)
   from public, anon, authenticated, service_role;
 
--- How Stripe's status of a subscription reads in a team's, after its newest invoice: one that failed or was paid after the
--- state that is known changes it as Stripe will.
+-- Returns the status of a team with this subscription. If the newest invoice was paid or failed after the known state,
+-- the status is already the one that Stripe is about to report.
 create function private.team_subscription_status(subscription public.stripe_subscriptions)
 returns public.subscription_status_enum
 language plpgsql immutable set search_path = ''
@@ -38,7 +87,7 @@ end $$;
 revoke all on function private.team_subscription_status(public.stripe_subscriptions)
   from public, anon, authenticated, service_role;
 
--- Whether all prices of a subscription are known, and none has a tier.
+-- Returns whether all prices of a subscription are in stripe_prices and none has a tier.
 create function private.buys_credits_alone(price_ids text[])
 returns boolean
 language plpgsql stable set search_path = ''
@@ -51,9 +100,9 @@ begin
 end $$;
 revoke all on function private.buys_credits_alone(text[]) from public, anon, authenticated, service_role;
 
--- Sets what a team's row says of its subscription: of several, the one that is not over and began last, before it those
--- that buy credits alone. The tier is that of the first price that has one while the subscription is active or past due,
--- else free. The caller holds the lock of the team.
+-- Updates a team's row from its subscription. Of several, it takes one that is not canceled first, then one that does
+-- more than buy credits, then the one that began last. While the subscription is active or past due, the tier is that
+-- of the first price that has one; otherwise it is free. The caller holds the lock of the team.
 -- Raises: PT422 stripe_price_unknown.
 create function private.set_team_subscription(team_id uuid)
 returns void
@@ -85,7 +134,7 @@ begin
     end if;
   end if;
   v_tier := coalesce(v_tier, 'free');
-  -- A customer may pay for several teams, and is in the row of one.
+  -- A customer may pay for several teams, but is in the row of one only.
   select v_subscription.customer_id into v_customer
   where not exists (
     select 1 from public.teams as t
@@ -102,7 +151,7 @@ begin
 end $$;
 revoke all on function private.set_team_subscription(uuid) from public, anon, authenticated, service_role;
 
--- What a line of a team's history has of an event: what the team's owners may see, not the event.
+-- Returns what the history of a team keeps of an event: what the team's owners may see, not the whole event.
 create function private.subscription_event_data(event public.webhook_events)
 returns jsonb
 language plpgsql immutable set search_path = ''
@@ -126,9 +175,12 @@ end $$;
 revoke all on function private.subscription_event_data(public.webhook_events)
   from public, anon, authenticated, service_role;
 
--- The row of a subscription, made if it is not there, under the lock of its team or, of a user's, of its own. Whose it is
--- says its own metadata, else its Checkout session, else the customer, whichever is heard of first: when named_by says
--- more than what was known, it is moved.
+-- Owners --------------------------------------------------------------------------------------------
+
+-- Locks the row of a subscription, after inserting it if it is new, and the row of its team, and returns the
+-- subscription. Its owner is named by its own metadata, else by its Checkout session, else by its customer, and these
+-- may be reported in any order: when named_by ranks above what named the known owner, the subscription moves to the
+-- new one.
 create function private.lock_stripe_subscription(id text, customer_id text, user_id uuid, team_id uuid, named_by text)
 returns public.stripe_subscriptions
 language plpgsql volatile set search_path = ''
@@ -160,7 +212,89 @@ end $$;
 revoke all on function private.lock_stripe_subscription(text, text, uuid, uuid, text)
   from public, anon, authenticated, service_role;
 
--- Writes a line of a team's history, and sets its state.
+-- Moves a subscription to another owner, with its history, its state and the credits that its invoices have granted,
+-- as if that owner had been known from the start. The history is written again from the events whose payload is kept.
+-- The caller holds the locks of the subscription and of the new owner, if that is a team.
+create function private.move_stripe_subscription(subscription public.stripe_subscriptions, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment_id text;
+begin
+  perform 1 from public.teams as t where t.id = subscription.team_id for update;
+  if move_stripe_subscription.team_id is null then
+    delete from public.subscription_events as e
+    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
+  else
+    update public.subscription_events as e set team_id = move_stripe_subscription.team_id
+    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
+    insert into public.subscription_events (team_id, stripe_event_id, event_type, event_data, created_at)
+    select move_stripe_subscription.team_id, e.event_id, e.type, private.subscription_event_data(e), e.event_created_at
+    from public.webhook_events as e
+    where e.result ? 'subscription' and e.result ->> 'subscription' = subscription.id and e.provider = 'stripe'
+      and e.payload is not null
+    on conflict on constraint subscription_events_stripe_event_id_key do nothing;
+  end if;
+  update public.teams as t
+  set stripe_subscription_id = null, tier = 'free', subscription_status = 'active', current_period_start = null,
+    current_period_end = null, cancel_at_period_end = false
+  where t.id = subscription.team_id and t.stripe_subscription_id = subscription.id;
+  perform private.set_team_subscription(subscription.team_id);
+  perform private.set_team_subscription(move_stripe_subscription.team_id);
+  for v_payment_id in
+    select p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
+  loop
+    perform private.move_stripe_payment(v_payment_id, move_stripe_subscription.user_id, move_stripe_subscription.team_id);
+  end loop;
+end $$;
+revoke all on function private.move_stripe_subscription(public.stripe_subscriptions, uuid, uuid)
+  from public, anon, authenticated, service_role;
+
+-- Moves a payment to another owner: takes its credits back from the former owner, and grants them to the new one, less
+-- what refunds and disputes take back. What the former owner has spent of them becomes a debt.
+create function private.move_stripe_payment(payment_id text, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+  v_grant record;
+  v_new public.credit_grant;
+  v_ids uuid[] := array[]::uuid[];
+begin
+  perform private.lock_stripe_payment(payment_id);
+  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
+  if v_payment.credits > v_payment.taken_back then
+    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
+      format('Payment %s belongs to another account', payment_id), v_payment.lapsed);
+  end if;
+  for v_grant in
+    select g.id, g.amount, g.expires_at, g.external_reference from public.credit_grants as g
+    where g.id = any (v_payment.grant_ids) and g.external_reference like format('stripe:%s:%%', payment_id)
+    order by g.created_at, g.id
+  loop
+    -- The new grant needs the reference, which only one grant can have.
+    update public.credit_grants as g
+    set external_reference = format('moved:%s:%s', v_grant.external_reference, v_payment.account_id)
+    where g.id = v_grant.id;
+    v_new := public.grant_credits(user_id => move_stripe_payment.user_id, team_id => move_stripe_payment.team_id,
+      amount => v_grant.amount, category => 'paid', source => 'stripe', external_reference => v_grant.external_reference,
+      description => format('Payment %s', payment_id),
+      expires_at => case when v_grant.expires_at is not null
+        then greatest(v_grant.expires_at, private.stripe_late_end()) end);
+    v_ids := v_ids || v_new.id;
+  end loop;
+  update public.stripe_payments as p
+  set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0
+  where p.id = payment_id;
+  perform private.take_back_stripe_credits(payment_id, format('Refund of payment %s', payment_id));
+end $$;
+revoke all on function private.move_stripe_payment(text, uuid, uuid) from public, anon, authenticated, service_role;
+
+-- Events --------------------------------------------------------------------------------------------
+
+-- Adds an event to the history of the subscription's team, and updates the team's row.
 create function private.note_subscription_event(event public.webhook_events, subscription public.stripe_subscriptions)
 returns void
 language plpgsql volatile set search_path = ''
@@ -177,7 +311,7 @@ end $$;
 revoke all on function private.note_subscription_event(public.webhook_events, public.stripe_subscriptions)
   from public, anon, authenticated, service_role;
 
--- customer.subscription.created, .updated, .deleted and the others of a subscription, each of which has all of its state.
+-- customer.subscription.created, .updated, .paused, .resumed and .deleted, each of which has the whole subscription.
 create function private.on_stripe_subscription(event public.webhook_events)
 returns jsonb
 language plpgsql volatile set search_path = ''
@@ -195,7 +329,7 @@ begin
   if v_customer is null or v_object ->> 'status' is null or jsonb_typeof(v_object #> '{items,data}') is distinct from 'array'
     or v_object ->> 'status' not in ('active', 'canceled', 'past_due', 'unpaid', 'incomplete', 'trialing',
       'incomplete_expired', 'paused') then
-    raise exception 'The subscription has no customer, items or known status'
+    raise exception 'The subscription lacks a customer, items or a known status'
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   v_owner := private.stripe_owner(v_customer, v_object -> 'metadata', null);
@@ -222,7 +356,7 @@ end $$;
 revoke all on function private.on_stripe_subscription(public.webhook_events)
   from public, anon, authenticated, service_role;
 
--- invoice.paid and invoice.payment_failed: whether the subscription is paid for, and credits for the lines that are.
+-- invoice.paid and invoice.payment_failed: records whether the subscription is paid, and grants credits for paid lines.
 -- Lines without an amount (a trial) grant nothing, nor do prorations: a change of plan grants from the next period on.
 create function private.on_stripe_invoice(event public.webhook_events)
 returns jsonb
@@ -266,7 +400,7 @@ begin
     perform private.note_subscription_event(event, v_subscription);
   end if;
 
-  -- The credits are for whom the invoice itself names, else for the subscription's owner, else for the customer's.
+  -- The credits are for the owner that the invoice itself names, else for the subscription's, else for the customer's.
   if num_nonnulls(v_user_id, v_team_id) = 0 then
     v_owner_of := v_subscription_id;
     v_user_id := case when v_subscription_id is null then v_owner.user_id else v_subscription.user_id end;
@@ -304,6 +438,39 @@ begin
 end $$;
 revoke all on function private.on_stripe_invoice(public.webhook_events) from public, anon, authenticated, service_role;
 
+-- Records which invoice a payment intent paid, and applies the refunds and disputes that arrived before.
+create function private.link_stripe_payment(payment_intent_id text, invoice_id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform private.lock_stripe_payment(payment_intent_id);
+  insert into private.stripe_payment_intents (id, invoice_id)
+  values (payment_intent_id, link_stripe_payment.invoice_id) on conflict do nothing;
+  perform private.settle_stripe_payment(payment_intent_id);
+end $$;
+revoke all on function private.link_stripe_payment(text, text) from public, anon, authenticated, service_role;
+
+-- invoice_payment.paid: records which payment intent paid an invoice. Refunds and disputes name the payment intent,
+-- grants the invoice.
+create function private.on_stripe_invoice_payment(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment jsonb := private.stripe_object(event);
+  v_intent text := private.stripe_id(v_payment #> '{payment,payment_intent}');
+  v_invoice text := private.stripe_id(v_payment -> 'invoice');
+begin
+  if v_intent is null or v_invoice is null then
+    return null;
+  end if;
+  perform private.link_stripe_payment(v_intent, v_invoice);
+  return jsonb_build_object('payment_intent', v_intent, 'invoice', v_invoice);
+end $$;
+revoke all on function private.on_stripe_invoice_payment(public.webhook_events)
+  from public, anon, authenticated, service_role;
+
 insert into private.webhook_handlers (provider, type, handler) values
   ('stripe', 'customer.subscription.created', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.updated', 'private.on_stripe_subscription'),
@@ -311,43 +478,5 @@ insert into private.webhook_handlers (provider, type, handler) values
   ('stripe', 'customer.subscription.resumed', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.deleted', 'private.on_stripe_subscription'),
   ('stripe', 'invoice.paid', 'private.on_stripe_invoice'),
+  ('stripe', 'invoice_payment.paid', 'private.on_stripe_invoice_payment'),
   ('stripe', 'invoice.payment_failed', 'private.on_stripe_invoice');
-
--- Gives a subscription to whom it turns out to be of, with its history, its state and what its invoices have granted, so
--- that it ends as if that had been known from the first. Lines of the history are made again from events whose payload is
--- kept. The caller holds the locks of the subscription and of the new owner, if that is a team.
-create function private.move_stripe_subscription(subscription public.stripe_subscriptions, user_id uuid, team_id uuid)
-returns void
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_payment_id text;
-begin
-  perform 1 from public.teams as t where t.id = subscription.team_id for update;
-  if move_stripe_subscription.team_id is null then
-    delete from public.subscription_events as e
-    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
-  else
-    update public.subscription_events as e set team_id = move_stripe_subscription.team_id
-    where e.team_id = subscription.team_id and e.event_data ->> 'subscription' = subscription.id;
-    insert into public.subscription_events (team_id, stripe_event_id, event_type, event_data, created_at)
-    select move_stripe_subscription.team_id, e.event_id, e.type, private.subscription_event_data(e), e.event_created_at
-    from public.webhook_events as e
-    where e.result ? 'subscription' and e.result ->> 'subscription' = subscription.id and e.provider = 'stripe'
-      and e.payload is not null
-    on conflict on constraint subscription_events_stripe_event_id_key do nothing;
-  end if;
-  update public.teams as t
-  set stripe_subscription_id = null, tier = 'free', subscription_status = 'active', current_period_start = null,
-    current_period_end = null, cancel_at_period_end = false
-  where t.id = subscription.team_id and t.stripe_subscription_id = subscription.id;
-  perform private.set_team_subscription(subscription.team_id);
-  perform private.set_team_subscription(move_stripe_subscription.team_id);
-  for v_payment_id in
-    select p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
-  loop
-    perform private.move_stripe_payment(v_payment_id, move_stripe_subscription.user_id, move_stripe_subscription.team_id);
-  end loop;
-end $$;
-revoke all on function private.move_stripe_subscription(public.stripe_subscriptions, uuid, uuid)
-  from public, anon, authenticated, service_role;

@@ -1,4 +1,4 @@
--- Hooks of Auth: who may sign up.
+-- Auth hooks: who may sign up.
 
 -- The Auth hook before a user is created --------------------------------------------------------------
 
@@ -11,18 +11,20 @@ create table public.blocked_email_domains (
   constraint blocked_email_domains_reason_check check (char_length(reason) between 1 and 500)
 );
 comment on table public.blocked_email_domains is
-  'Domains whose addresses, and those of their subdomains, cannot sign up. Edited by the operator';
-comment on column public.blocked_email_domains.domain is 'In lower case; other scripts in punycode: xn--...';
+  'Email domains that cannot sign up, including their subdomains. The operator edits it';
+comment on column public.blocked_email_domains.domain is
+  'In lower case; a domain in another script as punycode: xn--...';
 
 alter table public.blocked_email_domains enable row level security;
 revoke all on public.blocked_email_domains from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.blocked_email_domains to service_role;
 
--- The service is not held to policies; that this is for it alone is said so that none seems to be missing.
+-- The service bypasses policies. This one only states that the table is for the service alone.
 create policy "the service edits blocked domains" on public.blocked_email_domains
   for all to service_role using (true) with check (true);
 
--- before-user-created: what Auth is to answer, {} when the user may sign up, or the error that they see.
+-- before-user-created: returns the answer of the hook to Auth, {} when the user may sign up, else the error that they
+-- see.
 create function private.on_before_user_created(event public.webhook_events)
 returns jsonb
 language plpgsql stable set search_path = ''

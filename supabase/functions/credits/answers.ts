@@ -30,7 +30,7 @@ export const Quote = z.object({
   affordable: z.boolean(),
 });
 
-/** Credits that were given. */
+/** A grant of credits. */
 export const Grant = z.object({
   id,
   account_id: id,
@@ -53,7 +53,7 @@ export const Grant = z.object({
   created_at: time,
 });
 
-/** Credits that are set aside. */
+/** A hold. */
 export const Hold = z.object({
   id,
   account_id: id,

@@ -1,5 +1,5 @@
 /**
- * Credits: what users and teams have, charges against it, and where it comes from.
+ * Credits of users and teams: balances, charges, holds, refunds and grants.
  *
  * @module
  */

@@ -31,8 +31,8 @@ export const document: unknown = describeFunction({
       path: "",
       summary: "The balance of a user or a team",
       description:
-        "A signed-in user gets the own balance, or that of a team of theirs; a service names whose. " +
-        "`available` is what can be spent now: the balance without what is held, and the overdraft.",
+        "A signed-in user reads their own balance, or that of one of their teams; a service names the user or team. " +
+        "`available` is what can be spent now: the balance, less what is held, plus the overdraft limit.",
       auth: ["user", "secret"],
       query: z.object({ user_id: z.optional(id), team_id: z.optional(id) }),
       response: { status: 200, description: "The balance", schema: Balance },
@@ -43,8 +43,8 @@ export const document: unknown = describeFunction({
       path: "/quote",
       summary: "Price items",
       description:
-        "What the items cost now, and whether they could be paid. Changes nothing. `member_available` is what " +
-        "the member of a team may still spend; null without a limit.",
+        "Returns what the items cost now, and whether they could be paid. Changes nothing. `member_available` is " +
+        "what the member of a team may still spend; null without a limit.",
       auth: ["user", "secret"],
       body: z.union([schema.UserQuote, schema.ServiceQuote]),
       response: { status: 200, description: "The quote", schema: Quote },
@@ -56,8 +56,8 @@ export const document: unknown = describeFunction({
       summary: "Charge a user or a team",
       description:
         "A signed-in user names what is bought, and the server sets the price. A service names the user, " +
-        "and either what is bought or an amount. With `team_id` the account of the team pays. Posts one " +
-        "entry, or none.",
+        "and either what is bought or an amount. With `team_id`, the account of the team pays. Posts one " +
+        "entry, or none at all.",
       auth: ["user", "secret"],
       idempotent: true,
       body: z.union([schema.UserDeduction, schema.ServiceDeduction]),
@@ -72,10 +72,11 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/grants",
-      summary: "Give credits",
+      summary: "Grant credits",
       description:
-        "They count from `effective_at` (now) until before `expires_at` (never). The same `external_reference` " +
-        "never grants twice: with the same account, amount and category it answers the first grant again.",
+        "They can be spent from `effective_at` (default: now) until just before `expires_at` (default: never). The " +
+        "same `external_reference` never grants twice: with the same account, amount and category, the first grant is " +
+        "returned again.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Grant,
@@ -90,7 +91,8 @@ export const document: unknown = describeFunction({
       method: "post",
       path: "/grants/{id}/void",
       summary: "Void a grant",
-      description: "What is left of it and not held ends now. What has been spent stays spent.",
+      description:
+        "Its free credits end now, held ones when a hold gives them back. What has been spent stays spent.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,
@@ -105,10 +107,10 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/holds",
-      summary: "Set credits aside",
+      summary: "Hold credits",
       description:
-        "For a maximum, to be captured when it is known what the work cost. Nothing else can spend them. The " +
-        "hold expires by itself after `expires_in` seconds.",
+        "Sets aside the most that some work may cost, to be captured when its cost is known. Nothing else can spend " +
+        "these credits. The hold expires by itself after `expires_in` seconds.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Hold,
@@ -124,8 +126,8 @@ export const document: unknown = describeFunction({
       path: "/holds/{id}/capture",
       summary: "Charge a hold",
       description:
-        "An amount, or items, or all of it. The rest is free again. More than was held only with " +
-        "`allow_overage`, and if it is available.",
+        "Charges an amount, items, or all of the hold. The rest becomes free again. More than was held is charged only " +
+        "with `allow_overage`, and only if it is available.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,
@@ -141,8 +143,8 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/holds/{id}/release",
-      summary: "Give a hold back",
-      description: "All that it has set aside is free again.",
+      summary: "Release a hold",
+      description: "All its credits become free again.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,
@@ -153,10 +155,10 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/refunds",
-      summary: "Give a charge back",
+      summary: "Refund a charge",
       description:
-        "All that is left of it, or a part; never more in all than was charged. It goes back to the grants " +
-        "that were charged.",
+        "Refunds all that is left of the charge, or a part. All refunds together never exceed the charge. The credits " +
+        "go back to the grants that were charged.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Refund,
@@ -171,7 +173,7 @@ export const document: unknown = describeFunction({
       method: "put",
       path: "/overdraft",
       summary: "Set how far below zero an account may go",
-      description: "0 unless it is set. Not below what is in use.",
+      description: "The limit is 0 until it is set, and cannot be set below what is in use.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Overdraft,
@@ -185,10 +187,10 @@ export const document: unknown = describeFunction({
     {
       method: "put",
       path: "/alert",
-      summary: "Set when to be warned",
+      summary: "Set the alert threshold",
       description:
-        "When fewer credits than `threshold` are available, one row is written to `credit_alerts`; the next " +
-        "only after a top-up. Null turns it off. For a team, its owners and admins set it.",
+        "When fewer credits than `threshold` are available, one row is written to `credit_alerts`; the next one " +
+        "only after a top-up. Null turns alerts off. Only owners and admins of a team can set its threshold.",
       auth: ["user", "secret"],
       idempotent: true,
       body: z.union([schema.UserAlert, schema.ServiceAlert]),
@@ -200,9 +202,9 @@ export const document: unknown = describeFunction({
       path: "/statement",
       summary: "The statement of a month",
       description:
-        "Sums by kind, which lead from the opening to the closing balance, and the entries in pages of `limit`: " +
-        "the next page is `after=next_after`. With `Accept: text/csv` all entries as CSV. Months are in UTC. " +
-        "Of a team, for its owners and admins.",
+        "Returns the opening and closing balance of a month (UTC), the sums of its entries by kind, and the entries in " +
+        "pages of `limit`; for the next page, send `next_after` as `after`. With `Accept: text/csv`, all entries come as " +
+        "CSV. Only owners and admins of a team can read its statement.",
       auth: ["user", "secret"],
       query: z.object({
         month: z.string(),

@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 
 import { id, pageSize, time } from "../_shared/schema.ts";
 
-/** Credits and quantities: the largest that one entry may have. */
+/** Largest number of credits, or quantity, in one entry. */
 const LARGEST = 1_000_000_000;
 
 /** Smallest step of credits and quantities: four decimals. */
@@ -18,17 +18,17 @@ const STEP = 0.0001;
 const MOST_ITEMS = 100;
 
 const sku = z.string().check(z.regex(/^[a-z0-9][a-z0-9._:/-]{0,99}$/));
-/** Credits, or how much of something, as one entry may have it. */
+/** A number of credits, or a quantity, that one entry may have. */
 export const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
 const amount = quantity;
 const description = z.string().check(z.minLength(1), z.maxLength(500));
-/** What is charged for, in quantities. */
+/** The items of one charge. */
 export const items = z.array(z.strictObject({ sku, quantity })).check(
   z.minLength(1),
   z.maxLength(MOST_ITEMS),
 );
 
-/** Whose account it is: a user's or a team's. */
+/** The owner of the account: a user or a team. */
 const account = { user_id: z.optional(id), team_id: z.optional(id) };
 
 /** What is charged: one thing, several, or an amount. */
@@ -72,7 +72,7 @@ export const UserDeduction = z.strictObject({
   team_id: z.optional(id),
 }).check(oneCharge);
 
-/** `POST /credits/deduct` by a service: at the price list or by an amount of its own. */
+/** `POST /credits/deduct` by a service: at the list price, or for an amount that it names. */
 export const ServiceDeduction = z.strictObject({
   ...account,
   ...charge,
@@ -126,7 +126,7 @@ export const Capture = z.strictObject({
   "Give either items or amount, or neither for all of it",
 ));
 
-/** `POST /credits/holds/:id/release`: nothing to choose. */
+/** `POST /credits/holds/:id/release`, which has no options. */
 export const Release = z.strictObject({});
 
 /** `POST /credits/refunds`: all that is left of the charge when no amount is given. */

@@ -53,8 +53,12 @@ function watch({ id, owner }: Account): Step {
   };
 }
 
+/** The cleanup's work, which only the owner of the tables may do outside a job. */
 const settle: Step = async (sql) =>
-  void await sql`select private.clean_up_at_once('credit_settlement')`;
+  void await sql.begin(async (transaction) => {
+    await transaction`set local role none`;
+    await transaction`select private.clean_up_at_once('credit_settlement')`;
+  });
 
 function times(count: number, step: (index: number) => Step): Step[] {
   return Array.from({ length: count }, (_, index) => step(index));

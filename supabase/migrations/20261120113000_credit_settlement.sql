@@ -1,11 +1,12 @@
--- Credit settlement: what time does to an account. Grants begin and end and holds expire at their time; the entries
--- are posted, with that date, by whoever touches the account next, before anything else, or by the cleanup. Until then
--- the views count as if they had been posted.
+-- Credit settlement: grants begin and end, and holds expire, as time passes. The next function that locks the account
+-- posts the entries for this before it does anything else, or the cleanup does; they are dated when they came due.
+-- Until then, the views show the account as if they had been posted.
 
 -- Settling ------------------------------------------------------------------------------------------
 
--- Posts what has come due on an account until the given time, in order, and returns the account. A grant counts from
--- effective_at until before expires_at, a hold until before expires_at. The caller holds the lock of the account.
+-- Posts what has come due on an account up to a time, in order, and returns the account. A grant counts from
+-- effective_at until just before expires_at, a hold until just before expires_at. The caller holds the lock of the
+-- account.
 create function private.settle_credit_account(account_id uuid, at timestamptz)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
@@ -57,10 +58,10 @@ revoke all on function private.settle_credit_account(uuid, timestamptz)
 
 -- Reading -------------------------------------------------------------------------------------------
 
--- By how much balance and held of an account change through what has come due and is not posted yet: the sums of what
--- settle_credit_account would post.
--- Definer: a member of a team sees its balance, not the grants behind it. Reached through the views below, which show
--- the rows that the caller may see.
+-- Returns by how much balance and held of an account change through what has come due and is not posted yet: the sums
+-- of what settle_credit_account would post.
+-- Definer: a member of a team may see its balance, but not the grants behind it. The views below call it for the
+-- accounts that the caller may see.
 create function private.due_credits(account public.credit_accounts, at timestamptz, out balance numeric, out held numeric)
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -86,7 +87,7 @@ begin
     union all
     select g.effective_at, 3, g.id, g.id, g.amount, g.priority, g.expires_at, g.created_at, false from due_grants as g
   ), flows as (
-    -- Whatever comes free pays an overdraft first, in the order of its coming.
+    -- Credits that become free pay an overdraft first, in the order in which they become free.
     select a.*, case when a.ended then 0 else least(a.amount, greatest(0, account.overdraft_used - (
         sum(a.amount) filter (where not a.ended)
           over (order by a.at, a.rank, a.id, a.priority, a.expires_at, a.created_at, a.grant_id) - a.amount))) end as repaid
@@ -144,7 +145,7 @@ create view public.team_member_credits with (security_invoker = true) as
       end as spent
   ) as s;
 comment on view public.team_member_credits is
-  'What members have spent from the account of their team in this period, and may still; available is null without a limit';
+  'What each member has spent from the account of their team in the present period, and may still spend: available, null without a limit';
 revoke all on public.team_member_credits from public, anon, authenticated, service_role;
 grant select on public.team_member_credits to authenticated, service_role;
 

@@ -1,85 +1,10 @@
--- Credit grants: where the credits of an account come from, how long they last, and which are spent first.
+-- Credit grants: how an account gets credits, how grants begin and end, and how credits are taken back.
 
--- credit_grants -------------------------------------------------------------------------------------
+-- Beginning and ending ------------------------------------------------------------------------------
 
-create table public.credit_grants (
-  id uuid primary key default gen_random_uuid(),
-  account_id uuid not null references public.credit_accounts (id) on delete cascade,
-  category text not null,
-  amount numeric(15, 4) not null,
-  remaining numeric(15, 4) not null,
-  held numeric(15, 4) not null default 0,
-  priority smallint not null default 50,
-  status text not null,
-  effective_at timestamptz not null,
-  expires_at timestamptz,
-  source text not null,
-  external_reference text,
-  cost_basis numeric(18, 6),
-  currency text,
-  description text,
-  voided_at timestamptz,
-  voided_by text,
-  void_reason text,
-  created_at timestamptz not null,
-  spendable boolean not null generated always as (status = 'active' and remaining > held) stored,
-  constraint credit_grants_external_reference_key unique (external_reference),
-  constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount),
-  constraint credit_grants_ended_check check (status in ('pending', 'active') or remaining = held)
--- Room on each page for the next version of its rows: else no update of a full page is heap-only.
-) with (fillfactor = 75);
-comment on table public.credit_grants is
-  'Credits that were paid for or given. Spent by priority, then earliest expiry, then age. Written by functions only.';
-comment on column public.credit_grants.category is 'paid or promotional';
-comment on column public.credit_grants.remaining is 'What has been neither spent nor ended; includes held';
-comment on column public.credit_grants.held is 'The part of remaining that holds have set aside: it outlasts the end of the grant';
-comment on column public.credit_grants.priority is '0 to 100, lower is spent first';
-comment on column public.credit_grants.status is
-  'pending before effective_at, then active until it is expired or voided';
-comment on column public.credit_grants.source is 'Where it comes from: signup, stripe, refund ...';
-comment on column public.credit_grants.external_reference is
-  'Id of the payment: the same payment never grants twice';
-comment on column public.credit_grants.cost_basis is 'Money paid for one credit, in currency (ISO 4217, lower case as Stripe has it)';
-comment on column public.credit_grants.spendable is 'Whether a charge can draw on it: the index of the spending order has only these';
-
-create trigger credit_grants_terms
-  before insert or update of category, amount, priority, effective_at, expires_at, source, external_reference, cost_basis,
-    currency, description on public.credit_grants
-  for each row when ((
-    new.category in ('paid', 'promotional')
-    and new.amount > 0 and new.amount <= 100000000000
-    and new.priority between 0 and 100
-    and new.expires_at > new.effective_at and isfinite(new.expires_at)
-    and isfinite(new.effective_at)
-    and char_length(new.source) between 1 and 50
-    and char_length(new.external_reference) between 1 and 255
-    and new.cost_basis >= 0 and num_nulls(new.cost_basis, new.currency) in (0, 2)
-    and new.currency ~ '^[a-z]{3}$'
-    and char_length(new.description) between 1 and 500) is false)
-  execute function private.refuse_row();
-create trigger credit_grants_status
-  before insert or update of status, voided_at, voided_by, void_reason on public.credit_grants
-  for each row when ((
-    new.status in ('pending', 'active', 'expired', 'voided')
-    and num_nulls(new.voided_at, new.voided_by, new.void_reason) = case new.status when 'voided' then 0 else 3 end
-    and char_length(new.voided_by) between 1 and 200 and char_length(new.void_reason) between 1 and 500) is false)
-  execute function private.refuse_row();
-
-create index credit_grants_account_id on public.credit_grants (account_id, created_at);
-create index credit_grants_pending on public.credit_grants (account_id, effective_at) where status = 'pending';
--- remaining is in no index, so that a charge changes none (a heap-only update).
-create index credit_grants_spendable on public.credit_grants (account_id, priority, expires_at, created_at, id)
-  where spendable;
-
-alter table public.credit_grants enable row level security;
-revoke all on public.credit_grants from public, anon, authenticated, service_role;
-grant select on public.credit_grants to authenticated, service_role;
-
-create policy "owners read the grants of their accounts" on public.credit_grants
-  for select to authenticated using (account_id = any (array(select private.my_credit_account_ids())));
-
--- Makes a grant count: posts its entry. A top-up that reaches the threshold arms the alert again; what a hold or a refund
--- gives back does not, or every other request near the threshold would be a crossing.
+-- Activates a grant: posts its entry and pays an overdraft with it. A grant that lifts the account to its alert
+-- threshold arms the alert again. Credits that a hold or a refund gives back do not, or every other request near the
+-- threshold would write an alert.
 create function private.activate_credit_grant(
   credit_grant public.credit_grants, at timestamptz, actor text, actor_id uuid default null
 )
@@ -109,8 +34,43 @@ end $$;
 revoke all on function private.activate_credit_grant(public.credit_grants, timestamptz, text, uuid)
   from public, anon, authenticated, service_role;
 
--- Takes credits of a grant that has ended out of the account: what was free at its end, or what a hold gave back since.
--- The grant's status says whether it expired or was voided.
+-- Pays an overdraft with the free credits of the grants, in an entry of its own. Called whenever credits become free,
+-- so that an overdrawn account never has free credits.
+create function private.repay_credit_overdraft(account_id uuid, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_used numeric;
+  v_debt numeric;
+  v_drawn record;
+  v_entry public.credit_transactions;
+begin
+  select a.overdraft_used, a.debt into v_used, v_debt
+  from public.credit_accounts as a where a.id = repay_credit_overdraft.account_id;
+  if v_used > 0 then
+    v_drawn := private.draw_credits(account_id, v_used, false);
+    if v_drawn.uncovered < v_used then
+      v_entry.account_id := repay_credit_overdraft.account_id;
+      v_entry.kind := 'repay';
+      v_entry.amount := 0;
+      v_entry.allocations := v_drawn.allocations || private.credit_allocation(null, v_used - v_drawn.uncovered);
+      v_entry.actor := 'system';
+      v_entry.created_at := at;
+      perform private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered - v_used);
+    end if;
+  end if;
+  if v_debt > 0 then
+    update public.credit_accounts as a
+    set debt = least(a.debt, greatest(0, a.overdraft_used + a.overdraft_held - a.overdraft_limit))
+    where a.id = repay_credit_overdraft.account_id;
+  end if;
+end $$;
+revoke all on function private.repay_credit_overdraft(uuid, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Removes credits of an ended grant from the account: those that were free when it ended, or that a hold has given back
+-- since. The grant's status says whether the entry is of kind expire or void.
 create function private.lapse_credits(credit_grant public.credit_grants, amount numeric, at timestamptz)
 returns void
 language plpgsql volatile set search_path = ''
@@ -133,8 +93,8 @@ end $$;
 revoke all on function private.lapse_credits(public.credit_grants, numeric, timestamptz)
   from public, anon, authenticated, service_role;
 
--- Ends a grant: what is free of it lapses at once, what holds have set aside when they give it back. status is expired,
--- or voided, for which voided_by and void_reason are said. The caller holds the lock of the account.
+-- Ends a grant and returns it: its free credits lapse at once, held ones when a hold gives them back. status is
+-- expired or voided; voided needs voided_by and void_reason. The caller holds the lock of the account.
 create function private.end_credit_grant(
   credit_grant public.credit_grants,
   status text,
@@ -146,7 +106,7 @@ returns public.credit_grants
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  -- Of a grant that has not begun there is nothing in the account.
+  -- A grant that has not begun has added nothing to the account.
   v_free numeric := case credit_grant.status when 'pending' then 0 else credit_grant.remaining - credit_grant.held end;
 begin
   update public.credit_grants as g
@@ -161,7 +121,7 @@ end $$;
 revoke all on function private.end_credit_grant(public.credit_grants, text, timestamptz, text, text)
   from public, anon, authenticated, service_role;
 
--- Opens the account of a user, with sign-up credits if any are given. Does nothing for a user who has one.
+-- Opens the account of a user and grants signup_amount credits, if that is above 0. Does nothing if the user has one.
 create function private.open_credit_account(user_id uuid, signup_amount numeric)
 returns void
 language plpgsql volatile set search_path = ''
@@ -209,7 +169,7 @@ create type public.credit_grant as (
   replayed boolean
 );
 comment on type public.credit_grant is
-  'A grant as a caller sees it; replayed says that it is the work of an earlier request';
+  'A grant as callers see it; replayed is true when an earlier request did what this one asks for';
 
 create function private.to_credit_grant(credit_grant public.credit_grants, replayed boolean default false)
 returns public.credit_grant
@@ -225,7 +185,7 @@ end $$;
 revoke all on function private.to_credit_grant(public.credit_grants, boolean)
   from public, anon, authenticated, service_role;
 
--- The grant that a payment has made, if it is the one that is asked for.
+-- Returns the grant with an external reference, if it has the account, amount and category of the request.
 -- Raises: PT409 external_reference_used.
 create function private.repeat_credit_grant(account_id uuid, external_reference text, amount numeric, category text)
 returns public.credit_grant
@@ -239,16 +199,18 @@ begin
   if (v_grant.account_id, v_grant.amount, v_grant.category)
     is distinct from (repeat_credit_grant.account_id, repeat_credit_grant.amount, repeat_credit_grant.category) then
     raise exception 'Another grant has the external reference "%"', external_reference
-      using errcode = 'PT409', detail = 'external_reference_used';
+      using errcode = 'PT409', detail = 'external_reference_used',
+        hint = 'Use a reference of its own for each payment';
   end if;
   return private.to_credit_grant(v_grant, true);
 end $$;
 revoke all on function private.repeat_credit_grant(uuid, text, numeric, text)
   from public, anon, authenticated, service_role;
 
--- Gives credits to the account of a user or of a team. They count from effective_at (now, unless it is later) until
--- before expires_at (never ends, unless given). The same external_reference with the same account, category and amount
--- returns the first grant again, as the same idempotency_key does: replayed = true.
+-- Grants credits to the account of a user or a team. They can be spent from effective_at (now, unless it is later)
+-- until just before expires_at (null: they never expire). The same request with the same idempotency_key returns the
+-- first grant again, with replayed = true, and so does a request with the same external_reference, account, category
+-- and amount.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used; PT422 invalid_grant,
 -- invalid_amount, balance_too_large {largest}, idempotency_key_reused.
@@ -293,7 +255,7 @@ begin
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
   end if;
-  -- Before the terms are looked at: a payment that is told of again may name an end that has passed since.
+  -- Before the terms are checked: a payment that is reported again may name an end that has passed since.
   if exists (select 1 from public.credit_grants as g where g.external_reference = grant_credits.external_reference) then
     v_result := private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
       grant_credits.category);
@@ -301,7 +263,7 @@ begin
     return v_result;
   end if;
 
-  -- Later than all before it, also where the clock is coarse: age decides which grant is spent first.
+  -- Later than every earlier grant, even where the clock is coarse: the older grant is spent first.
   v_now := greatest(clock_timestamp(), v_account.updated_at + interval '1 microsecond');
   if grant_credits.category is null or grant_credits.category not in ('paid', 'promotional')
     or grant_credits.priority is null or grant_credits.priority not between 0 and 100
@@ -315,8 +277,8 @@ begin
     or scale(trim_scale(grant_credits.cost_basis)) > 6
     or grant_credits.currency !~ '^[a-z]{3}$'
     or char_length(grant_credits.description) not between 1 and 500 then
-    raise exception 'These are not the terms of a grant' using errcode = 'PT422', detail = 'invalid_grant',
-      hint = 'category is paid or promotional; priority 0 to 100; expires_at is in the future and after effective_at; '
+    raise exception 'The terms of the grant are invalid' using errcode = 'PT422', detail = 'invalid_grant',
+      hint = 'category is paid or promotional; priority is 0 to 100; expires_at is in the future and after effective_at; '
         'source has 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis (six decimals) and '
         'currency (as in usd) go together';
   end if;
@@ -326,7 +288,8 @@ begin
       select sum(g.amount) from public.credit_grants as g
       where g.account_id = v_account.id and g.status = 'pending'), 0) > v_largest then
     raise exception 'The account would have more than % credits', v_largest
-      using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest));
+      using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
+        hint = 'Grant less, or raise the setting credits.largest_balance';
   end if;
 
   insert into public.credit_grants as g
@@ -339,7 +302,7 @@ begin
   on conflict on constraint credit_grants_external_reference_key do nothing
   returning g.* into v_grant;
 
-  -- Another account was granted it in this moment.
+  -- Another account has got a grant with this reference in the meantime.
   if v_grant.id is null then
     return private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
       grant_credits.category);
@@ -351,7 +314,7 @@ begin
   v_due_at := case v_grant.status when 'pending' then v_grant.effective_at else v_grant.expires_at end;
   update public.credit_accounts as a set next_due_at = v_due_at
   where a.id = v_account.id and v_due_at < coalesce(a.next_due_at, 'infinity');
-  -- Again: it may have paid an overdraft.
+  -- Read again: it may have paid an overdraft.
   select g.* into v_grant from public.credit_grants as g where g.id = v_grant.id;
   perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request,
     to_jsonb(private.to_credit_grant(v_grant)));
@@ -362,7 +325,8 @@ revoke all on function public.grant_credits(uuid, numeric, text, integer, timest
 grant execute on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text,
   numeric, text, text, text, uuid) to service_role;
 
--- Voids a grant: what is left of it and not held ends now, what has been spent stays spent. Says who did it and why.
+-- Voids a grant and returns it: its free credits end now, held ones when a hold gives them back, and what has been
+-- spent stays spent. Keeps who voided it (voided_by, 1 to 200 characters) and why (reason, 1 to 500).
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 grant_not_found; PT409 grant_already_voided, grant_expired; PT422
 -- invalid_void, idempotency_key_reused.
@@ -383,7 +347,7 @@ declare
 begin
   if voided_by is null or char_length(voided_by) not between 1 and 200
     or reason is null or char_length(reason) not between 1 and 500 then
-    raise exception 'A grant is voided by someone, of 1 to 200 characters, for a reason of 1 to 500'
+    raise exception 'To void a grant, voided_by needs 1 to 200 characters and reason 1 to 500'
       using errcode = 'PT422', detail = 'invalid_void';
   end if;
   select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
@@ -396,7 +360,7 @@ begin
     return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
   end if;
 
-  -- Again, under the lock.
+  -- Read again, under the lock.
   select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
   if v_grant.status in ('voided', 'expired') then
     raise exception 'Cannot void grant "%": it is %', grant_id, v_grant.status
@@ -412,6 +376,8 @@ end $$;
 revoke all on function public.void_credit_grant(uuid, text, text, text) from public, anon, authenticated;
 grant execute on function public.void_credit_grant(uuid, text, text, text) to service_role;
 
+-- Taking back ---------------------------------------------------------------------------------------
+
 create table private.credit_reversals (
   account_id uuid not null,
   entry_no bigint not null,
@@ -420,13 +386,13 @@ create table private.credit_reversals (
     references public.credit_transactions (account_id, entry_no) on delete cascade
 );
 comment on table private.credit_reversals is
-  'Which entries of kind void took credits back for a payment, and did not end a grant';
+  'The entries of kind void that took back credits of a payment, instead of ending a grant';
 revoke all on private.credit_reversals from public, anon, authenticated, service_role;
 
--- Takes back amount of what some grants of an account gave: what is free of them; what has ended of them unused, which
--- counts as given back already (lapsed); and the rest from the account's other credits, in the order of spending, and
--- beyond them as a debt. Posts one entry, if anything is taken. lapsed_before is what earlier calls for the same grants
--- have counted as given back.
+-- Takes back amount of the credits that some grants gave to an account. Credits of these grants that ended unused
+-- count as taken back already (lapsed). The rest is taken from what the grants have free, then from the account's
+-- other grants in spending order, and what they do not cover becomes a debt. Posts one entry if anything is taken, and
+-- returns its number. lapsed_before is what earlier calls for the same grants have counted as lapsed.
 create function private.take_back_credits(
   account_id uuid,
   grant_ids uuid[],

@@ -1,6 +1,5 @@
--- Credit holds: credits set aside before the work is done, and charged when it is known what it cost (as TigerBeetle's
--- two-phase transfers). A hold keeps the very credits it set aside: they can be captured even if their grant ends
--- first.
+-- Credit holds: credits are set aside before the work is done, and charged when its cost is known. A hold keeps the
+-- very credits that it set aside: they can be captured even if their grant ends first.
 
 -- credit_holds --------------------------------------------------------------------------------------
 
@@ -30,11 +29,13 @@ create table public.credit_holds (
   constraint credit_holds_resolved_check check ((status = 'held') = (resolved_at is null)),
   constraint credit_holds_description_check check (char_length(description) between 1 and 500)
 );
-comment on table public.credit_holds is 'Credits set aside until they are captured, released, or expire. Written by functions only.';
+comment on table public.credit_holds is
+  'Credits set aside until they are captured or released, or expire. Only functions write it.';
 comment on column public.credit_holds.captured is 'What was charged; more than amount only with allow_overage';
 comment on column public.credit_holds.allocations is
-  'What is set aside from each grant, [{grant_id, amount}]; the rest of amount is from the overdraft';
-comment on column public.credit_holds.items is 'What the amount was worked out from, when it was: [{sku, quantity}]';
+  'What is set aside from each grant: [{grant_id, amount}]; the rest of amount is from the overdraft';
+comment on column public.credit_holds.items is
+  'The items that amount is the price of, [{sku, quantity}]; null when the request named an amount';
 comment on column public.credit_holds.actor_id is 'The user for whom it is held';
 comment on column public.credit_holds.entry_no is 'The entry of the capture';
 
@@ -52,8 +53,8 @@ create policy "owners read the holds on their accounts, members their own" on pu
 
 -- Resolving -----------------------------------------------------------------------------------------
 
--- Gives what a hold has set aside back to its grants; what it held of a grant that has ended lapses. Pays an overdraft.
--- The caller has taken the hold's amounts off the account and holds its lock. portions is [{grant_id, amount}].
+-- Gives portions of a hold, [{grant_id, amount}], back to their grants; those of a grant that has ended lapse. Then
+-- pays an overdraft. The caller has subtracted the hold from the account and holds the lock of the account.
 create function private.free_held_credits(account_id uuid, portions jsonb, at timestamptz)
 returns void
 language plpgsql volatile set search_path = ''
@@ -79,7 +80,7 @@ end $$;
 revoke all on function private.free_held_credits(uuid, jsonb, timestamptz)
   from public, anon, authenticated, service_role;
 
--- What a hold has of the overdraft.
+-- Returns the part of a hold that is from the overdraft.
 create function private.held_overdraft(credit_hold public.credit_holds)
 returns numeric
 language plpgsql immutable set search_path = ''
@@ -90,7 +91,7 @@ begin
 end $$;
 revoke all on function private.held_overdraft(public.credit_holds) from public, anon, authenticated, service_role;
 
--- Ends a hold without a charge. status is released or expired. The caller holds the lock of the account.
+-- Ends a hold without a charge and returns it. status is released or expired. The caller holds the lock of the account.
 create function private.end_credit_hold(credit_hold public.credit_holds, status text, at timestamptz)
 returns public.credit_holds
 language plpgsql volatile set search_path = ''
@@ -131,7 +132,8 @@ create type public.credit_hold as (
   created_at timestamptz,
   replayed boolean
 );
-comment on type public.credit_hold is 'A hold as a caller sees it; replayed says that it is the work of an earlier request';
+comment on type public.credit_hold is
+  'A hold as callers see it; replayed is true when an earlier request did what this one asks for';
 
 create function private.to_credit_hold(credit_hold public.credit_holds)
 returns public.credit_hold
@@ -144,9 +146,9 @@ begin
 end $$;
 revoke all on function private.to_credit_hold(public.credit_holds) from public, anon, authenticated, service_role;
 
--- Sets credits of a user aside, or of a team for its member: an amount, or what items [{sku, quantity}] would cost now.
--- It lasts for expires_in seconds (credits.hold_duration unless given, at most credits.longest_hold) and cannot be
--- spent by anything else. user_id may be null for a team.
+-- Holds credits of a user, or of a team on behalf of its member: an amount, or what items [{sku, quantity}] cost now.
+-- For expires_in seconds (credits.hold_duration when null, at most credits.longest_hold) nothing else can spend them.
+-- user_id may be null for a team. Returns the hold.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
 -- PT404 account_not_found; PT422 invalid_charge, invalid_hold {longest}, unknown_sku, invalid_quantity,
@@ -177,7 +179,7 @@ begin
   v_longest := private.setting('credits.longest_hold');
   if hold_credits.expires_in not between 1 and v_longest
     or char_length(hold_credits.description) not between 1 and 500 then
-    raise exception 'A hold lasts for 1 to % seconds; its description has 1 to 500 characters', v_longest
+    raise exception 'A hold lasts 1 to % seconds, and its description has 1 to 500 characters', v_longest
       using errcode = 'PT422', detail = format('invalid_hold %s', jsonb_build_object('longest', v_longest));
   end if;
   v_account := private.lock_credit_account(hold_credits.user_id, hold_credits.team_id);
@@ -215,7 +217,7 @@ revoke all on function public.hold_credits(uuid, numeric, jsonb, integer, text, 
   from public, anon, authenticated;
 grant execute on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid) to service_role;
 
--- The account of a hold, locked and settled.
+-- Locks and settles the account of a hold, and returns it.
 -- Raises: PT404 hold_not_found.
 create function private.lock_hold_account(hold_id uuid)
 returns public.credit_accounts
@@ -232,7 +234,7 @@ begin
 end $$;
 revoke all on function private.lock_hold_account(uuid) from public, anon, authenticated, service_role;
 
--- A hold that is still to be resolved. The caller holds the lock of its account.
+-- Returns a hold that is still open. The caller holds the lock of its account.
 -- Raises: PT409 hold_already_captured, hold_released, hold_expired.
 create function private.require_open_hold(hold_id uuid)
 returns public.credit_holds
@@ -243,8 +245,8 @@ declare
 begin
   select h.* into v_hold from public.credit_holds as h where h.id = hold_id;
   if v_hold.status <> 'held' then
-    raise exception 'The hold "%" is %', hold_id, v_hold.status
-      using errcode = 'PT409', hint = 'A hold is resolved once',
+    raise exception 'Hold "%" is already %', hold_id, v_hold.status
+      using errcode = 'PT409', hint = 'A hold can be captured or released only once',
         detail = case v_hold.status when 'captured' then 'hold_already_captured'
           when 'released' then 'hold_released' else 'hold_expired' end;
   end if;
@@ -252,7 +254,7 @@ begin
 end $$;
 revoke all on function private.require_open_hold(uuid) from public, anon, authenticated, service_role;
 
--- Charges a hold: an amount, or what items cost now, or all of it when neither is given. The rest is free again. More
+-- Charges a hold: an amount, what items cost now, or all of it when neither is given. The rest becomes free again. More
 -- than was held is charged only with allow_overage, and only if it is available. Returns the entry.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
@@ -285,7 +287,7 @@ declare
 begin
   if char_length(capture_credit_hold.description) not between 1 and 500
     or capture_credit_hold.amount is not null and capture_credit_hold.items is not null then
-    raise exception 'A capture is of either an amount or items; its description has 1 to 500 characters'
+    raise exception 'A capture takes an amount or items, not both, and its description has 1 to 500 characters'
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   v_account := private.lock_hold_account(hold_id);
@@ -302,9 +304,9 @@ begin
   v_amount := v_entry.amount;
   if v_amount > v_hold.amount then
     if allow_overage is not true then
-      raise exception 'Cannot capture %: % are held', trim_scale(v_amount), trim_scale(v_hold.amount)
+      raise exception 'Cannot capture % credits: % are held', trim_scale(v_amount), trim_scale(v_hold.amount)
         using errcode = 'PT422', detail = format('capture_exceeds_hold %s', jsonb_build_object('held', v_hold.amount)),
-          hint = 'Capture less, or allow_overage';
+          hint = 'Capture less, or set allow_overage';
     end if;
     perform private.require_credits(v_account, v_amount - v_hold.amount);
     perform private.spend_allowance(v_account, v_hold.actor_id, v_amount - v_hold.amount, clock_timestamp());
@@ -326,7 +328,7 @@ begin
       v_rest := v_rest || private.credit_allocation(v_portion.grant_id, v_portion.amount - v_part);
     end if;
   end loop;
-  -- What no grant covered when it was held, and what is above the hold, draws on what is there now.
+  -- What no grant covered when it was held, and what exceeds the hold, draws on what the grants have now.
   if v_left > 0 then
     v_drawn := private.draw_credits(v_account.id, v_left, false);
     v_uncovered := v_drawn.uncovered;
@@ -361,10 +363,10 @@ revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean,
   from public, anon, authenticated;
 grant execute on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text) to service_role;
 
--- Gives all that a hold has set aside back. Returns the hold.
+-- Releases a hold: all its credits become free again. Returns the hold.
 -- Definer: not even the service may write the tables of credits. For the service only.
--- Raises: PT400 invalid_idempotency_key; PT404 hold_not_found; PT409 hold_already_captured, hold_released, hold_expired;
--- PT422 idempotency_key_reused.
+-- Raises: PT400 invalid_idempotency_key; PT404 hold_not_found; PT409 hold_already_captured, hold_released,
+-- hold_expired; PT422 idempotency_key_reused.
 create function public.release_credit_hold(hold_id uuid, idempotency_key text default null)
 returns public.credit_hold
 language plpgsql volatile security definer set search_path = ''

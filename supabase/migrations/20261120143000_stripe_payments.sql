@@ -1,0 +1,529 @@
+-- Stripe payments: what a price buys, who a customer belongs to, how events are read, and what a checkout grants.
+
+-- stripe_prices -------------------------------------------------------------------------------------
+
+create table public.stripe_prices (
+  id text primary key,
+  credits numeric(15, 4) not null default 0,
+  rollover_cap numeric(15, 4),
+  tier text,
+  description text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint stripe_prices_id_check check (char_length(id) between 1 and 255),
+  constraint stripe_prices_credits_check check (credits between 0 and 1000000000),
+  constraint stripe_prices_rollover_cap_check check (rollover_cap between 0 and 1000000000),
+  constraint stripe_prices_tier_check check (tier in ('free', 'pro', 'enterprise')),
+  constraint stripe_prices_description_check check (char_length(description) between 1 and 500)
+);
+comment on table public.stripe_prices is
+  'What each price in Stripe buys: credits, a tier, or both. The operator edits it';
+comment on column public.stripe_prices.id is 'Stripe''s id of the price: price_...';
+comment on column public.stripe_prices.credits is
+  'Credits for one unit; for the price of a subscription, in each period';
+comment on column public.stripe_prices.rollover_cap is
+  'For the price of a subscription: how many unused credits of a period last through the next one; null means that none expire';
+comment on column public.stripe_prices.tier is 'Tier of a team whose subscription has this price';
+
+alter table public.stripe_prices enable row level security;
+revoke all on public.stripe_prices from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.stripe_prices to service_role;
+
+-- The service bypasses policies. This one only states that the table is for the service alone.
+create policy "the service edits what prices buy" on public.stripe_prices
+  for all to service_role using (true) with check (true);
+
+create trigger stripe_prices_updated_at before update on public.stripe_prices
+  for each row execute function public.handle_updated_at();
+
+-- stripe_customers ----------------------------------------------------------------------------------
+
+create table public.stripe_customers (
+  id text primary key,
+  user_id uuid references auth.users (id) on delete cascade,
+  team_id uuid references public.teams (id) on delete cascade,
+  created_at timestamptz not null default now(),
+  constraint stripe_customers_id_check check (char_length(id) between 1 and 255),
+  constraint stripe_customers_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
+);
+comment on table public.stripe_customers is
+  'Which user or team a customer in Stripe belongs to. Written when an event says so, or by the server that creates the customer';
+comment on column public.stripe_customers.id is 'Stripe''s id of the customer: cus_...';
+
+create index stripe_customers_user_id on public.stripe_customers (user_id);
+create index stripe_customers_team_id on public.stripe_customers (team_id);
+
+alter table public.stripe_customers enable row level security;
+revoke all on public.stripe_customers from public, anon, authenticated, service_role;
+grant select, insert, update, delete on public.stripe_customers to service_role;
+
+-- The service bypasses policies. This one only states that the table is for the service alone.
+create policy "the service edits whose customers are" on public.stripe_customers
+  for all to service_role using (true) with check (true);
+
+-- stripe_payments -----------------------------------------------------------------------------------
+
+create table public.stripe_payments (
+  id text primary key,
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  amount bigint not null,
+  currency text,
+  credits numeric(15, 4) not null,
+  subscription_id text,
+  taken_back numeric(15, 4) not null default 0,
+  lapsed numeric(15, 4) not null default 0,
+  grant_ids uuid[] not null,
+  created_at timestamptz not null default now(),
+  constraint stripe_payments_taken_back_check check (taken_back between 0 and credits and lapsed between 0 and taken_back)
+);
+comment on table public.stripe_payments is
+  'Payments that have granted credits, and how many of these were taken back. Only functions write it.';
+comment on column public.stripe_payments.id is
+  'Stripe''s id of the invoice; without an invoice, that of the payment intent or Checkout session';
+comment on column public.stripe_payments.amount is 'The amount paid, in the smallest unit of the currency';
+comment on column public.stripe_payments.subscription_id is
+  'The subscription whose owner gets the credits; null when the payment itself names who does';
+comment on column public.stripe_payments.taken_back is
+  'Credits that refunds and disputes have taken back, including lapsed';
+comment on column public.stripe_payments.lapsed is
+  'The part of taken_back that had already ended unused, so that nothing was taken for it';
+
+create index stripe_payments_account_id on public.stripe_payments (account_id);
+create index stripe_payments_subscription_id on public.stripe_payments (subscription_id) where subscription_id is not null;
+
+alter table public.stripe_payments enable row level security;
+revoke all on public.stripe_payments from public, anon, authenticated, service_role;
+grant select on public.stripe_payments to service_role;
+
+-- The service bypasses policies. This one only states that the table is for the service alone.
+create policy "the service reads payments" on public.stripe_payments
+  for select to service_role using (true);
+
+-- Facts that may arrive before their payment --------------------------------------------------------
+
+create table private.stripe_payment_intents (
+  id text primary key,
+  invoice_id text not null
+);
+comment on table private.stripe_payment_intents is
+  'Which invoice a payment intent paid: charges name the payment intent, grants the invoice';
+create index stripe_payment_intents_invoice_id on private.stripe_payment_intents (invoice_id);
+revoke all on private.stripe_payment_intents from public, anon, authenticated, service_role;
+
+create table private.stripe_refunds (
+  charge_id text not null,
+  refunded_from bigint not null,
+  refunded_to bigint not null,
+  payment_intent_id text not null,
+  charged bigint not null,
+  applied boolean not null default false,
+  primary key (charge_id, refunded_from, refunded_to),
+  constraint stripe_refunds_range_check check (0 <= refunded_from and refunded_from < refunded_to and refunded_to <= charged)
+);
+comment on table private.stripe_refunds is
+  'The refunds of charges: each is the part between the total refunded before it and the total refunded after it';
+comment on column private.stripe_refunds.applied is 'Whether the credits have been taken back';
+create index stripe_refunds_payment_intent_id on private.stripe_refunds (payment_intent_id);
+revoke all on private.stripe_refunds from public, anon, authenticated, service_role;
+
+create table private.stripe_disputes (
+  id text primary key,
+  payment_intent_id text not null,
+  amount bigint not null,
+  opened boolean not null default false,
+  won boolean not null default false,
+  opened_applied boolean not null default false,
+  won_applied boolean not null default false,
+  taken numeric(15, 4) not null default 0,
+  lapsed numeric(15, 4) not null default 0,
+  constraint stripe_disputes_amount_check check (amount >= 0)
+);
+comment on table private.stripe_disputes is
+  'Disputes: an opened one takes credits back, a won one returns them. The events for the two may arrive in any order';
+comment on column private.stripe_disputes.taken is
+  'Credits that it took back beyond what others had; lapsed of them had already ended unused';
+create index stripe_disputes_payment_intent_id on private.stripe_disputes (payment_intent_id);
+revoke all on private.stripe_disputes from public, anon, authenticated, service_role;
+
+-- Reading events ------------------------------------------------------------------------------------
+
+-- Returns the object that an event of Stripe is about, after checking that it can be read here.
+-- Raises: PT422 stripe_event_unreadable.
+create function private.stripe_object(event public.webhook_events)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  -- basil moved an invoice's subscription and payments, and a subscription's period, to where they are read here.
+  if (event.payload ->> 'api_version' >= '2025-03-31') is not true then
+    raise exception 'The event has API version "%": only versions from 2025-03-31.basil on can be read',
+      event.payload ->> 'api_version' using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  if jsonb_typeof(event.payload #> '{data,object}') is distinct from 'object' or event.event_created_at is null
+    or event.payload #>> '{data,object,id}' is null then
+    raise exception 'The event lacks an object, its id, or a time'
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  return event.payload #> '{data,object}';
+end $$;
+revoke all on function private.stripe_object(public.webhook_events) from public, anon, authenticated, service_role;
+
+-- Returns the lines of a list, after checking that it is complete: with an event, Stripe sends only the first ten.
+-- Raises: PT422 stripe_lines_incomplete.
+create function private.stripe_lines(list jsonb, name text, resource text)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if list -> 'has_more' = 'true' then
+    raise exception '% has more lines than the event contains: put all of GET /v1/% into its payload, and replay it',
+      name, resource using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
+  end if;
+  return case jsonb_typeof(list -> 'data') when 'array' then list -> 'data' else jsonb '[]' end;
+end $$;
+revoke all on function private.stripe_lines(jsonb, text, text) from public, anon, authenticated, service_role;
+
+-- Returns the id of an object that another names, which Stripe writes as the id or, expanded, as the whole object.
+create function private.stripe_id(value jsonb)
+returns text
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case jsonb_typeof(value) when 'string' then value #>> '{}' when 'object' then value ->> 'id' end;
+end $$;
+revoke all on function private.stripe_id(jsonb) from public, anon, authenticated, service_role;
+
+-- Returns a time that Stripe writes as seconds; null when it is none.
+create function private.stripe_time(value jsonb)
+returns timestamptz
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case jsonb_typeof(value) when 'number' then to_timestamp((value #>> '{}')::double precision) end;
+end $$;
+revoke all on function private.stripe_time(jsonb) from public, anon, authenticated, service_role;
+
+-- Returns an amount of money, which the object must have.
+-- Raises: PT422 stripe_event_unreadable.
+create function private.stripe_amount(object jsonb, name text)
+returns bigint
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if jsonb_typeof(object -> name) is distinct from 'number' or (object ->> name) !~ '^[0-9]{1,15}$' then
+    raise exception 'The "%" of the event is missing or not an amount', name
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  return (object ->> name)::bigint;
+end $$;
+revoke all on function private.stripe_amount(jsonb, text) from public, anon, authenticated, service_role;
+
+-- Owners ----------------------------------------------------------------------------------------------
+
+-- Returns the team or user whose id comes first among names; neither if no name is such an id.
+create function private.stripe_named(names text[], out user_id uuid, out team_id uuid)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
+  v_name text;
+begin
+  foreach v_name in array names loop
+    continue when (v_name ~ v_uuid) is not true;
+    select t.id into team_id from public.teams as t where t.id = v_name::uuid;
+    exit when team_id is not null;
+    select u.id into user_id from auth.users as u where u.id = v_name::uuid;
+    exit when user_id is not null;
+  end loop;
+end $$;
+revoke all on function private.stripe_named(text[]) from public, anon, authenticated, service_role;
+
+-- Returns the team or user that a customer belongs to: the one that metadata (team_id, user_id) names, else the one
+-- that reference names, else the one that the customer is linked with. named_by says which: metadata, reference or
+-- customer. Links the customer, unless it is linked already. Locks the customer until the end of the transaction,
+-- because several events together decide who owns its subscriptions.
+-- Raises: PT404 stripe_customer_unknown.
+create function private.stripe_owner(
+  customer_id text, metadata jsonb, reference text, out user_id uuid, out team_id uuid, out named_by text
+)
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if customer_id is not null then
+    perform pg_advisory_xact_lock(hashtextextended('stripe customer:' || customer_id, 0));
+  end if;
+  named_by := 'metadata';
+  select n.user_id, n.team_id into user_id, team_id
+  from private.stripe_named(array[metadata ->> 'team_id', metadata ->> 'user_id']) as n;
+  if num_nonnulls(user_id, team_id) = 0 then
+    named_by := 'reference';
+    select n.user_id, n.team_id into user_id, team_id from private.stripe_named(array[reference]) as n;
+  end if;
+  if num_nonnulls(user_id, team_id) = 0 then
+    named_by := 'customer';
+    select c.user_id, c.team_id into user_id, team_id from public.stripe_customers as c where c.id = customer_id;
+  end if;
+  if num_nonnulls(user_id, team_id) = 0 then
+    select t.id into team_id from public.teams as t where t.stripe_customer_id = customer_id;
+  end if;
+  if num_nonnulls(user_id, team_id) = 0 then
+    raise exception 'Customer "%" belongs to no user or team', customer_id
+      using errcode = 'PT404', detail = 'stripe_customer_unknown',
+        hint = 'Set client_reference_id or metadata, or insert the customer into stripe_customers';
+  end if;
+  if customer_id is not null then
+    insert into public.stripe_customers as c (id, user_id, team_id)
+    values (customer_id, stripe_owner.user_id, stripe_owner.team_id) on conflict do nothing;
+    update public.teams as t set stripe_customer_id = customer_id
+    where t.id = stripe_owner.team_id and t.stripe_customer_id is null
+      and not exists (select 1 from public.teams as x where x.stripe_customer_id = customer_id);
+  end if;
+end $$;
+revoke all on function private.stripe_owner(text, jsonb, text) from public, anon, authenticated, service_role;
+
+-- Granting ------------------------------------------------------------------------------------------
+
+-- Locks a payment, an invoice or a payment intent until the end of the transaction. A payment intent is locked before
+-- its invoice.
+create function private.lock_stripe_payment(id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('stripe:' || id, 0));
+end $$;
+revoke all on function private.lock_stripe_payment(text) from public, anon, authenticated, service_role;
+
+-- Returns what the lines of a purchase buy according to stripe_prices, [{part, credits, expires_at}], without lines
+-- that buy no credits. A line is {id, price, quantity, period_start, period_end}; one with a period belongs to a
+-- subscription. Of its credits, as many as the price's rollover_cap last through the next period, the others until the
+-- end of their own.
+create function private.price_stripe_lines(lines jsonb)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select coalesce(jsonb_agg(jsonb_build_object('part', p.part, 'credits', p.credits, 'expires_at', p.expires_at)
+    order by p.part), '[]')
+  from jsonb_to_recordset(lines) as l (
+    id text, price text, quantity numeric, period_start timestamptz, period_end timestamptz)
+  join public.stripe_prices as s on s.id = l.price
+  cross join lateral (select round(s.credits * l.quantity, 4) as total,
+    l.period_end is not null and s.rollover_cap is not null as ends) as t
+  cross join lateral (select case when t.ends then least(s.rollover_cap, t.total) else 0 end as rollover) as r
+  cross join lateral (values
+    (l.id, t.total - r.rollover, case when t.ends then l.period_end end),
+    (l.id || ':rollover', r.rollover,
+      -- In UTC: the length of the period in months must not depend on the server's time zone.
+      (l.period_end at time zone 'UTC' + age(l.period_end at time zone 'UTC', l.period_start at time zone 'UTC'))
+        at time zone 'UTC')
+  ) as p (part, credits, expires_at)
+  where p.credits > 0);
+end $$;
+revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
+
+-- Returns the earliest time at which the credits of a payment that is reported now may expire.
+create function private.stripe_late_end()
+returns timestamptz
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  -- At least a minute, because a grant has to end in the future.
+  return clock_timestamp() + greatest(60, private.setting('webhooks.late_payment_validity')) * interval '1 second';
+end $$;
+revoke all on function private.stripe_late_end() from public, anon, authenticated, service_role;
+
+-- Returns the id of the payment that a payment intent belongs to: its invoice, or itself if it has no invoice or if a
+-- Checkout session has granted for it.
+create function private.stripe_payment_of(payment_intent_id text)
+returns text
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select p.id from public.stripe_payments as p where p.id = payment_intent_id),
+    (select i.invoice_id from private.stripe_payment_intents as i where i.id = payment_intent_id),
+    payment_intent_id);
+end $$;
+revoke all on function private.stripe_payment_of(text) from public, anon, authenticated, service_role;
+
+-- Applies the refunds and disputes of a payment intent that are not applied yet, each in an entry of its own. Does
+-- nothing while their payment is unknown. The caller holds the lock of the payment intent, or of the payment.
+create function private.settle_stripe_payment(payment_intent_id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment_id text := private.stripe_payment_of(payment_intent_id);
+  v_refund private.stripe_refunds;
+  v_dispute private.stripe_disputes;
+begin
+  perform private.lock_stripe_payment(v_payment_id);
+  if not exists (select 1 from public.stripe_payments as p where p.id = v_payment_id) then
+    return;
+  end if;
+  for v_refund in
+    select r.* from private.stripe_refunds as r
+    where r.payment_intent_id = settle_stripe_payment.payment_intent_id and not r.applied
+    order by r.charge_id, r.refunded_from, r.refunded_to
+  loop
+    update private.stripe_refunds as r set applied = true
+    where r.charge_id = v_refund.charge_id and r.refunded_from = v_refund.refunded_from
+      and r.refunded_to = v_refund.refunded_to;
+    perform private.take_back_stripe_credits(v_payment_id, format('Refund of payment %s', v_payment_id));
+  end loop;
+  for v_dispute in
+    select d.* from private.stripe_disputes as d
+    where d.payment_intent_id = settle_stripe_payment.payment_intent_id
+      and (d.opened and not d.opened_applied or d.won and not d.won_applied)
+    order by d.id
+  loop
+    -- The win has been reported before the opening: the credits are taken and returned when both are known.
+    continue when not v_dispute.opened;
+    if not v_dispute.opened_applied then
+      update private.stripe_disputes as d set opened_applied = true where d.id = v_dispute.id;
+      select t.taken, t.lapsed into v_dispute.taken, v_dispute.lapsed
+      from private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id)) as t;
+      update private.stripe_disputes as d set taken = v_dispute.taken, lapsed = v_dispute.lapsed where d.id = v_dispute.id;
+    end if;
+    if v_dispute.won then
+      update private.stripe_disputes as d set won_applied = true where d.id = v_dispute.id;
+      perform private.return_stripe_credits(v_payment_id, v_dispute);
+    end if;
+  end loop;
+end $$;
+revoke all on function private.settle_stripe_payment(text) from public, anon, authenticated, service_role;
+
+-- Grants what a payment has bought, once, and applies the refunds and disputes that arrived before it. Returns the
+-- credits; 0 when it buys none. payment_intent_id is null when another event names it. subscription_id is given when
+-- the credits are for the owner of the subscription, whoever that turns out to be.
+create function private.grant_stripe_payment(
+  payment_id text,
+  payment_intent_id text,
+  user_id uuid,
+  team_id uuid,
+  amount bigint,
+  currency text,
+  lines jsonb,
+  subscription_id text default null
+)
+returns numeric
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_parts jsonb := private.price_stripe_lines(lines);
+  v_part record;
+  v_grant public.credit_grant;
+  v_grant_ids uuid[] := array[]::uuid[];
+  v_account_id uuid;
+  v_credits numeric := 0;
+  v_intent text;
+  v_ids text[];
+begin
+  if payment_intent_id is not null then
+    perform private.lock_stripe_payment(payment_intent_id);
+  end if;
+  if payment_id is distinct from payment_intent_id then
+    perform private.lock_stripe_payment(payment_id);
+  end if;
+  -- One purchase may be reported by its session and by its invoice: either may have granted already.
+  v_ids := array[payment_id, private.stripe_payment_of(payment_intent_id)]
+    || array(select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id);
+  select p.credits into v_credits from public.stripe_payments as p where p.id = any (v_ids);
+  if found then
+    return v_credits;
+  end if;
+  v_credits := 0;
+  for v_part in select * from jsonb_to_recordset(v_parts) as p (part text, credits numeric, expires_at timestamptz) loop
+    v_grant := public.grant_credits(user_id => grant_stripe_payment.user_id, team_id => grant_stripe_payment.team_id,
+      amount => v_part.credits, category => 'paid', source => 'stripe',
+      external_reference => format('stripe:%s:%s', payment_id, v_part.part),
+      description => format('Payment %s', payment_id),
+      expires_at => case when v_part.expires_at is not null then greatest(v_part.expires_at, private.stripe_late_end()) end);
+    v_grant_ids := v_grant_ids || v_grant.id;
+    v_account_id := v_grant.account_id;
+    v_credits := v_credits + v_part.credits;
+  end loop;
+  if v_credits = 0 then
+    return 0;
+  end if;
+  insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids)
+  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
+    grant_stripe_payment.subscription_id, v_grant_ids);
+  for v_intent in
+    select payment_intent_id where payment_intent_id = payment_id
+    union
+    select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id
+    order by 1
+  loop
+    perform private.settle_stripe_payment(v_intent);
+  end loop;
+  return v_credits;
+end $$;
+revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb, text)
+  from public, anon, authenticated, service_role;
+
+-- Checkout ------------------------------------------------------------------------------------------
+
+-- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer, and a subscription if one
+-- was bought, with the buyer, and grants what was paid for. A purchase with an invoice is granted by the invoice,
+-- which lists what was bought. Without an invoice, line_items of the session says that or, if the event has none, its
+-- metadata: price_id, and quantity (1 by default).
+create function private.on_stripe_checkout(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_session jsonb := private.stripe_object(event);
+  v_owner record;
+  v_items jsonb;
+  v_lines jsonb;
+  v_intent text := private.stripe_id(v_session -> 'payment_intent');
+  v_credits numeric;
+begin
+  v_owner := private.stripe_owner(private.stripe_id(v_session -> 'customer'), v_session -> 'metadata',
+    v_session ->> 'client_reference_id');
+  -- The subscription belongs to the buyer that the session names, whoever the customer belongs to.
+  if v_owner.named_by <> 'customer' and private.stripe_id(v_session -> 'subscription') is not null
+    and private.stripe_id(v_session -> 'customer') is not null then
+    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'),
+      private.stripe_id(v_session -> 'customer'), v_owner.user_id, v_owner.team_id, 'session');
+  end if;
+  if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
+    raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
+  end if;
+  if v_session ->> 'mode' is distinct from 'payment'
+    or v_session ->> 'payment_status' not in ('paid', 'no_payment_required')
+    or private.stripe_id(v_session -> 'invoice') is not null
+    or v_session #> '{invoice_creation,enabled}' = 'true' then
+    return jsonb '{"credits": 0}';
+  end if;
+  v_items := private.stripe_lines(v_session -> 'line_items', format('Session "%s"', v_session ->> 'id'),
+    format('checkout/sessions/%s/line_items', v_session ->> 'id'));
+  if jsonb_array_length(v_items) > 0 then
+    select jsonb_agg(jsonb_build_object('id', l ->> 'id', 'price', private.stripe_id(l -> 'price'),
+      'quantity', coalesce(l -> 'quantity', '1'))) into v_lines
+    from jsonb_array_elements(v_items) as l;
+  elsif v_session #>> '{metadata,price_id}' is not null
+    and coalesce(v_session #>> '{metadata,quantity}', '1') ~ '^[1-9][0-9]{0,5}$' then
+    if not exists (select 1 from public.stripe_prices as p where p.id = v_session #>> '{metadata,price_id}') then
+      raise exception 'Price "%" of session "%" is not in stripe_prices', v_session #>> '{metadata,price_id}',
+        v_session ->> 'id' using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, and replay the event';
+    end if;
+    v_lines := jsonb_build_array(jsonb_build_object('id', v_session #>> '{metadata,price_id}',
+      'price', v_session #>> '{metadata,price_id}', 'quantity', coalesce(v_session #>> '{metadata,quantity}', '1')));
+  else
+    raise exception 'Session "%" does not say what was bought', v_session ->> 'id'
+      using errcode = 'PT422', detail = 'stripe_lines_missing',
+        hint = 'Create sessions with invoice_creation, or with price_id and quantity in their metadata';
+  end if;
+  v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_intent, v_owner.user_id,
+    v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines);
+  return jsonb_build_object('credits', v_credits);
+end $$;
+revoke all on function private.on_stripe_checkout(public.webhook_events) from public, anon, authenticated, service_role;
+
+insert into private.webhook_handlers (provider, type, handler) values
+  ('stripe', 'checkout.session.completed', 'private.on_stripe_checkout'),
+  ('stripe', 'checkout.session.async_payment_succeeded', 'private.on_stripe_checkout');

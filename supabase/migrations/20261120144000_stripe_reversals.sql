@@ -1,0 +1,163 @@
+-- Stripe reversals: refunds and disputes take the credits of a payment back.
+
+-- Taking back -----------------------------------------------------------------------------------------
+
+-- Returns how many credits of a payment the refunds and disputes applied so far take back in all. Money that is
+-- refunded twice counts once. A part of the payment takes back the same part of the credits, rounded where it begins
+-- and where it ends, so that the parts add up.
+create function private.stripe_credits_asked_back(payment public.stripe_payments)
+returns numeric
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_intents text[] := payment.id || array(
+    select i.id from private.stripe_payment_intents as i where i.invoice_id = payment.id);
+  v_refunded numeric;
+  v_disputed numeric;
+begin
+  select coalesce(sum(
+    round(payment.credits * upper(s.part) / c.charged, 4) - round(payment.credits * lower(s.part) / c.charged, 4)), 0)
+  into v_refunded
+  from (
+    select range_agg(int8range(r.refunded_from, r.refunded_to)) as parts,
+      greatest(max(r.charged), payment.amount) as charged
+    from private.stripe_refunds as r
+    where r.payment_intent_id = any (v_intents) and r.applied
+    group by r.charge_id
+  ) as c
+  cross join lateral unnest(c.parts) as s (part);
+  select coalesce(sum(
+    round(payment.credits * d.amount / greatest(d.amount, payment.amount, 1), 4)), 0) into v_disputed
+  from private.stripe_disputes as d
+  where d.payment_intent_id = any (v_intents) and d.opened_applied and not d.won_applied;
+  return least(payment.credits, v_refunded + v_disputed);
+end $$;
+revoke all on function private.stripe_credits_asked_back(public.stripe_payments)
+  from public, anon, authenticated, service_role;
+
+-- Takes back the credits of a payment that refunds and disputes ask for and that are not taken yet; reason becomes the
+-- description of the entry. Returns how many (taken), and how many of these had already lapsed.
+create function private.take_back_stripe_credits(payment_id text, reason text, out taken numeric, out lapsed numeric)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+begin
+  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
+  taken := greatest(0, private.stripe_credits_asked_back(v_payment) - v_payment.taken_back);
+  lapsed := 0;
+  if taken > 0 then
+    lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, taken, reason, v_payment.lapsed)).lapsed;
+    update public.stripe_payments as p
+    set taken_back = p.taken_back + take_back_stripe_credits.taken, lapsed = p.lapsed + take_back_stripe_credits.lapsed
+    where p.id = payment_id;
+  end if;
+end $$;
+revoke all on function private.take_back_stripe_credits(text, text) from public, anon, authenticated, service_role;
+
+-- Returns the credits that a won dispute had taken back, in a new grant that lasts as long as the payment's own grants
+-- and at least webhooks.late_payment_validity. Lapsed credits do not come back. If other refunds or disputes still ask
+-- for a part of what the dispute took, lapsed credits count towards that part first.
+create function private.return_stripe_credits(payment_id text, dispute private.stripe_disputes)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+  v_account public.credit_accounts;
+  v_asked numeric;
+  v_lapsed numeric;
+  v_expires_at timestamptz;
+  v_grant public.credit_grant;
+begin
+  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
+  v_asked := v_payment.taken_back - private.stripe_credits_asked_back(v_payment);
+  if v_asked <= 0 then
+    return;
+  end if;
+  v_lapsed := greatest(0, v_payment.lapsed + v_asked - v_payment.taken_back,
+    least(v_asked, v_payment.lapsed, dispute.lapsed - greatest(0, dispute.taken - v_asked)));
+  update public.stripe_payments as p
+  set taken_back = p.taken_back - v_asked, lapsed = p.lapsed - v_lapsed
+  where p.id = payment_id;
+  if v_asked = v_lapsed then
+    return;
+  end if;
+  select a.* into v_account from public.credit_accounts as a where a.id = v_payment.account_id;
+  select nullif(max(coalesce(g.expires_at, 'infinity')), 'infinity') into v_expires_at
+  from public.credit_grants as g where g.id = any (v_payment.grant_ids);
+  v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
+    amount => v_asked - v_lapsed, category => 'paid', source => 'stripe', external_reference => 'stripe:' || dispute.id,
+    description => format('Dispute %s won', dispute.id),
+    expires_at => greatest(v_expires_at,
+      case when v_expires_at is not null then private.stripe_late_end() end));
+  -- It becomes one of the payment's grants, on which a later refund draws first.
+  update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id where p.id = payment_id;
+end $$;
+revoke all on function private.return_stripe_credits(text, private.stripe_disputes)
+  from public, anon, authenticated, service_role;
+
+-- Events --------------------------------------------------------------------------------------------
+
+-- charge.refunded: takes credits back for the part that this event refunds, between the total refunded before it
+-- (previous_attributes) and the total refunded after it.
+create function private.on_stripe_refund(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_charge jsonb := private.stripe_object(event);
+  v_intent text := private.stripe_id(v_charge -> 'payment_intent');
+  v_to bigint := private.stripe_amount(v_charge, 'amount_refunded');
+  v_from bigint := 0;
+begin
+  if v_intent is null or v_to = 0 then
+    return null;
+  end if;
+  if event.payload #> '{data,previous_attributes}' ? 'amount_refunded' then
+    v_from := private.stripe_amount(event.payload #> '{data,previous_attributes}', 'amount_refunded');
+  end if;
+  if v_from >= v_to then
+    return null;
+  end if;
+  perform private.lock_stripe_payment(v_intent);
+  insert into private.stripe_refunds (charge_id, refunded_from, refunded_to, payment_intent_id, charged)
+  values (v_charge ->> 'id', v_from, v_to, v_intent, private.stripe_amount(v_charge, 'amount')) on conflict do nothing;
+  perform private.settle_stripe_payment(v_intent);
+  return jsonb_build_object('payment_intent', v_intent, 'refunded', v_to - v_from);
+end $$;
+revoke all on function private.on_stripe_refund(public.webhook_events) from public, anon, authenticated, service_role;
+
+-- charge.dispute.created and .funds_withdrawn take credits back; .closed with status won and .funds_reinstated return
+-- them. An inquiry (status warning_...) takes no money, and so no credits.
+create function private.on_stripe_dispute(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_dispute jsonb := private.stripe_object(event);
+  v_intent text := private.stripe_id(v_dispute -> 'payment_intent');
+  v_opened boolean := event.type = 'charge.dispute.funds_withdrawn'
+    or event.type = 'charge.dispute.created' and v_dispute ->> 'status' not like 'warning%';
+  v_won boolean := event.type = 'charge.dispute.funds_reinstated'
+    or event.type = 'charge.dispute.closed' and v_dispute ->> 'status' = 'won';
+begin
+  if v_intent is null or (v_opened or v_won) is not true then
+    return null;
+  end if;
+  perform private.lock_stripe_payment(v_intent);
+  insert into private.stripe_disputes as d (id, payment_intent_id, amount, opened, won)
+  values (v_dispute ->> 'id', v_intent, private.stripe_amount(v_dispute, 'amount'), v_opened, v_won)
+  on conflict on constraint stripe_disputes_pkey do update
+  set opened = d.opened or excluded.opened, won = d.won or excluded.won;
+  perform private.settle_stripe_payment(v_intent);
+  return jsonb_build_object('payment_intent', v_intent, 'dispute', v_dispute ->> 'id', 'won', v_won);
+end $$;
+revoke all on function private.on_stripe_dispute(public.webhook_events) from public, anon, authenticated, service_role;
+
+insert into private.webhook_handlers (provider, type, handler) values
+  ('stripe', 'charge.refunded', 'private.on_stripe_refund'),
+  ('stripe', 'charge.dispute.created', 'private.on_stripe_dispute'),
+  ('stripe', 'charge.dispute.funds_withdrawn', 'private.on_stripe_dispute'),
+  ('stripe', 'charge.dispute.closed', 'private.on_stripe_dispute'),
+  ('stripe', 'charge.dispute.funds_reinstated', 'private.on_stripe_dispute');

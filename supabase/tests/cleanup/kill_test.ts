@@ -10,7 +10,7 @@ const KILLS = Math.ceil(soak);
 async function cleanUp(
   { url, cronKey }: TestStack,
   jobs: string[],
-): Promise<{ outcome: string }[]> {
+): Promise<{ job: string; outcome: string }[]> {
   const response = await fetch(`${url}/functions/v1/cleanup`, {
     method: "POST",
     headers: { apikey: cronKey },
@@ -19,14 +19,19 @@ async function cleanUp(
   return (await response.json()).jobs;
 }
 
-/** Runs all jobs to their end; and what they have queued is removed. */
+/** Runs all jobs to their end, and then removes what they have queued. */
 async function finish(stack: TestStack, stage: Stage): Promise<void> {
   await passLeases(stage);
-  const results = [
-    ...await cleanUp(stack, JOBS),
-    ...await cleanUp(stack, ["storage_removals"]),
-  ];
-  assert.deepEqual(results.filter(({ outcome }) => outcome !== "done"), []);
+  await complete(stack, JOBS);
+  await complete(stack, ["storage_removals"]);
+}
+
+/** Calls again for the jobs whose time was over before they were done, as the scheduler does. */
+async function complete(stack: TestStack, jobs: string[]): Promise<void> {
+  const results = await cleanUp(stack, jobs);
+  const more = results.filter(({ outcome }) => outcome === "more");
+  assert.deepEqual(results.filter(({ outcome }) => !["done", "more"].includes(outcome)), []);
+  if (more.length > 0) await complete(stack, more.map(({ job }) => job));
 }
 
 test("what PostgreSQL was killed in the midst of, the next run of each job completes", async () => {

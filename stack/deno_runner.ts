@@ -58,7 +58,7 @@ export async function runDenoFile(file: Selection, place: Place): Promise<Outcom
   await stopStacks(place.temporary);
 
   const decoder = new TextDecoder();
-  const output = `${decoder.decode(stderr)}${decoder.decode(stdout)}`;
+  const output = `${decoder.decode(stdout)}${decoder.decode(stderr)}`;
   return toOutcome(file, await Deno.readTextFile(report).catch(() => ""), code, output);
 }
 
@@ -82,6 +82,7 @@ function toOutcome(file: Selection, xml: string, code: number, output: string): 
   const ran = cases.filter(({ skipped }) => !skipped);
   const failed = ran.filter((test) => test.failed).length;
   const count = (failed: number, more: string): Outcome => ({
+    path: file.path,
     passed: ran.length - ran.filter((test) => test.failed).length,
     failed,
     // With a filter, Deno calls what that left out skipped too.

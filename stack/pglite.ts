@@ -14,10 +14,10 @@ import { vector } from "@electric-sql/pglite-pgvector";
 import { listMigrations, MIGRATIONS_DIR } from "./migrations.ts";
 import { type Execute, runPgtap, takeRow } from "./pgtap_runner.ts";
 import { platformSql } from "./platform.ts";
-import { type Outcome, sum } from "./test_outcome.ts";
+import { sum } from "./test_outcome.ts";
 
 /** Applies everything and runs every pgTAP file, all in this process. */
-export async function runPgtapOnPglite(): Promise<Outcome> {
+export async function runPgtapOnPglite(): Promise<ReturnType<typeof sum>> {
   const db = await PGlite.create({ extensions: { pgcrypto, pgtap, uuid_ossp, vector } });
   try {
     // Its one user is called postgres and is the superuser: here postgres cannot be less.

@@ -61,7 +61,7 @@ export async function runPgtap(
     const outcome = await runFile(execute, path);
     // They are no test by themselves.
     if (path === PGTAP_HELPERS && outcome.failed === 0) continue;
-    reportFile(path, outcome, start);
+    reportFile(outcome, start);
     outcomes.push(outcome);
   }
   return outcomes;
@@ -88,7 +88,13 @@ async function runFile(execute: Execute, path: string): Promise<Outcome> {
   const passed = (result?.pass ?? 0) - skipped;
   const failed = (result?.fail ?? 0) || (broken || !result?.ok ? 1 : 0);
   const told = lines.filter((line) => line.startsWith("not ok") || line.startsWith("#"));
-  return { passed, failed, skipped, output: [...told, ...(broken ? [broken] : [])].join("\n") };
+  return {
+    path,
+    passed,
+    failed,
+    skipped,
+    output: [...told, ...(broken ? [broken] : [])].join("\n"),
+  };
 }
 
 function parse(tap: string): Promise<Parser["results"]> {

@@ -56,6 +56,9 @@ async function main(args: string[]): Promise<number> {
 
   say(`\nIn ${((performance.now() - start) / 1000).toFixed(0)} s:`);
   const { passed, failed, skipped } = sum(outcomes);
+  for (const { path } of outcomes.filter((outcome) => outcome.failed > 0)) {
+    say(`Failed above, to be run alone with: deno task test ${path}`);
+  }
   if (skipped > 0) say(`${skipped} skipped: what they need is not to be had here`);
   if (text) say(`${leftOut(all, selected)} left out: "${text}" is not in their file or name`);
   say(`${passed} passed, ${failed} failed`);

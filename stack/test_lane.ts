@@ -82,7 +82,7 @@ export async function startLane(dir: string): Promise<Lane> {
         const start = performance.now();
         const outcome = await runDenoFile(file, { dir, temporary, environment, signal });
         if (signal.aborted) break;
-        reportFile(file.path, outcome, start);
+        reportFile(outcome, start);
         outcomes.push(outcome);
         if (ended && !stopping) {
           throw new StackFailure(`The stack of the tests ended by itself`, "See above.");

@@ -67,6 +67,7 @@ test("what PostgreSQL was killed in the midst of, the next run of each job compl
 
       ({ child } = await checkout.start());
       await withStage(stack, async (stage) => {
+        await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE}`;
         const runs = await stage.sql`
           select job, rows, batches from private.cleanup_runs where outcome = 'running'`;
         assert.ok(runs.length >= JOBS.length / 2, "Jobs were interrupted");

@@ -1,5 +1,5 @@
 /**
- * Runs a file of Deno tests in a process of its own.
+ * Runs a file of Deno tests in a separate process.
  *
  * @module
  */
@@ -9,23 +9,23 @@ import { PROJECT_DIR } from "./options.ts";
 import type { Selection } from "./test_files.ts";
 import type { Outcome } from "./test_outcome.ts";
 
-/** Where a file of tests runs. */
+/** Where a test file runs. */
 export interface Place {
-  /** Folder of the lane. */
+  /** The folder of the lane. */
   dir: string;
-  /** Where the tests make their temporary folders. */
+  /** The folder for temporary folders of the tests. */
   temporary: string;
-  /** What they find their stack by. */
+  /** The environment that describes the stack. */
   environment: Record<string, string>;
-  /** Ends them. */
+  /** Ends the tests. */
   signal: AbortSignal;
 }
 
 /**
- * Runs tests of a file; of stacks that they started nothing is left.
+ * Runs tests of a file, and stops all stacks that they started and left running.
  *
  * @param file The file, and which of its tests.
- * @param place Where.
+ * @param place Where to run it.
  */
 export async function runDenoFile(file: Selection, place: Place): Promise<Outcome> {
   const report = `${place.dir}/report.xml`;
@@ -35,7 +35,7 @@ export async function runDenoFile(file: Selection, place: Place): Promise<Outcom
       "test",
       "--allow-all",
       "--quiet",
-      // `deno task check` does that, once for all files.
+      // `deno task check` does that once for all files.
       "--no-check",
       "--trace-leaks",
       `--junit-path=${report}`,
@@ -44,7 +44,7 @@ export async function runDenoFile(file: Selection, place: Place): Promise<Outcom
     ],
     cwd: PROJECT_DIR,
     env: { ...place.environment, NO_COLOR: "1", TMPDIR: place.temporary },
-    // A group of processes: stacks that tests have started are in it and end with it.
+    // A process group, which includes the stacks that tests start: all of it can be ended at once.
     detached: true,
     stdin: "null",
     stdout: "piped",
@@ -68,7 +68,7 @@ function endGroup(pid: number): void {
   } catch { /* it has ended */ }
 }
 
-/** Waits for the stacks of checkouts below a folder to stop, which takes longer than for a process to end. */
+/** Stops the stacks of checkouts in a folder, and waits for them: a stack stops in several steps. */
 async function stopStacks(dir: string): Promise<void> {
   for (const { name } of Deno.readDirSync(dir)) await stopHolder(`${dir}/${name}/stack`);
 }
@@ -85,11 +85,11 @@ function toOutcome(file: Selection, xml: string, code: number, output: string): 
     path: file.path,
     passed: ran.length - ran.filter((test) => test.failed).length,
     failed,
-    // With a filter, Deno calls what that left out skipped too.
+    // With a filter, Deno reports the tests that it leaves out as skipped too.
     skipped: file.filter ? 0 : cases.length - ran.length,
     output: `${output}\n${more}`,
   });
-  // A file that does not even load is in no report.
+  // A file that does not load has no report.
   if (code !== 0 && failed === 0) return count(1, "");
   const unknown = cases.filter(({ name }) => !file.filter && !file.names.includes(name));
   const missing = file.names.filter((name) => !cases.some((test) => test.name === name));

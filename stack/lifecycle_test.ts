@@ -49,7 +49,7 @@ test("Ctrl-C stops the stack, leaves no process and no lock, and the data is the
   });
 });
 
-test("Ctrl-C does not wait for a request that does not end", async () => {
+test("Ctrl-C does not wait for a request that does not end, however often it arrives", async () => {
   await withCheckout(async (checkout) => {
     const { child } = await checkout.start();
     const connection = await Deno.connect({
@@ -60,7 +60,15 @@ test("Ctrl-C does not wait for a request that does not end", async () => {
       "POST /functions/v1/credits/deduct HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
     await connection.write(new TextEncoder().encode(`${head}half`));
     child.kill("SIGINT");
-    assert.equal((await child.status).code, 0);
+    // Each program that started the stack passes it on, at a time of its own.
+    const again = setInterval(() => {
+      try {
+        child.kill("SIGINT");
+      } catch { /* it has ended */ }
+    }, 100);
+    const { code } = await child.status;
+    clearInterval(again);
+    assert.equal(code, 0);
     connection.close();
     assert.deepEqual(processesOf(checkout.root), []);
   });

@@ -26,7 +26,7 @@ export interface Lock {
  */
 export async function acquireLock(dir: string): Promise<Lock> {
   const file = await open(dir);
-  // Who asks for the holder has the lock for an instant, and who has just taken it has not said so yet.
+  // A process that looks for the holder has the lock for an instant, and a new holder has not written its id yet.
   for (let attempt = 1; !await file.tryLock(true); attempt++) {
     const pid = await lockHolder(dir);
     if (pid === undefined && attempt < ATTEMPTS) {
@@ -59,7 +59,7 @@ export async function lockHolder(dir: string): Promise<number | undefined> {
     return undefined;
   }
   try {
-    // Shared: many may ask at once.
+    // Shared, so that several processes can look at once.
     if (await file.tryLock(false)) return undefined;
     return Number(await Deno.readTextFile(path)) || undefined;
   } finally {

@@ -43,7 +43,7 @@ async function start(options: StackOptions): Promise<void> {
     durable: true,
     schedule: options.schedule,
   });
-  // Before it says that it runs: a Ctrl-C that comes at that very moment must find a listener.
+  // Before it says that it runs: a Ctrl-C at that very moment must find a listener.
   const end = Promise.race([
     nextSignal(),
     stack.postgres.ended.then(() => "PostgreSQL's end" as const),

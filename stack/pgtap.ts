@@ -24,7 +24,7 @@ export async function installPgtap(extensionDir: string): Promise<void> {
     // The control file goes last: it is what says that pgTAP is whole.
     const last = (file: string) => Number(file === "pgtap.control");
     for (const file of files.sort((a, b) => last(a) - last(b))) {
-      // Another stack may be doing the same, and a third reading it: each file is there whole or not at all.
+      // Another stack may do the same at this moment, or read the file: it must appear as a whole.
       const partial = `${extensionDir}/${file}.${Deno.pid}`;
       await Deno.copyFile(`${from}/${file}`, partial);
       await Deno.rename(partial, `${extensionDir}/${file}`);

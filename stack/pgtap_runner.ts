@@ -11,11 +11,11 @@ import { PROJECT_DIR } from "./options.ts";
 import { listTests, PGTAP_HELPERS } from "./test_files.ts";
 import { type Outcome, reportFile } from "./test_outcome.ts";
 
-/** Runs the text of a file, giving each line of TAP to `take` as it comes. */
+/** Runs the text of a file and passes each line of TAP to `take` as it comes. */
 export type Execute = (text: string, take: (line: string) => void) => Promise<void>;
 
 /**
- * Executes on a PostgreSQL server, each file on a connection of its own: one simple query, as psql -f would send it.
+ * Executes files on a PostgreSQL server, each on its own connection as one simple query, as `psql -f` does.
  *
  * @param url The connection string of the database.
  */
@@ -31,9 +31,9 @@ export function executeOn(url: string): Execute {
 }
 
 /**
- * Gives the lines of TAP in a row of a result.
+ * Finds the lines of TAP in a row of a result.
  *
- * @param row The row; what is no text in it is no TAP.
+ * @param row The row. Values that are not text are not TAP.
  * @param take Takes a line.
  */
 export function takeRow(row: Record<string, unknown>, take: (line: string) => void): void {
@@ -43,11 +43,11 @@ export function takeRow(row: Record<string, unknown>, take: (line: string) => vo
 }
 
 /**
- * Runs files one after the other, the helpers that all of them use before, and says what each came to.
+ * Runs the helpers, then files one after the other, and reports each.
  *
- * @param execute Runs the text of one.
- * @param paths The files, from the project's folder; default all.
- * @param signal Ends it after the file that is running.
+ * @param execute Runs the text of a file.
+ * @param paths The files, relative to the project's folder; by default all.
+ * @param signal Ends the run after the current file.
  */
 export async function runPgtap(
   execute: Execute,
@@ -59,7 +59,7 @@ export async function runPgtap(
     if (signal?.aborted) break;
     const start = performance.now();
     const outcome = await runFile(execute, path);
-    // They are no test by themselves.
+    // The helpers are not a test.
     if (path === PGTAP_HELPERS && outcome.failed === 0) continue;
     reportFile(outcome, start);
     outcomes.push(outcome);

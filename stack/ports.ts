@@ -25,8 +25,8 @@ export function requireFreePorts(ports: Record<string, number>): void {
 }
 
 /**
- * Below the ports that systems hand out by themselves (Linux from 32768, macOS from 49152): no connection takes one of these
- * between the moment a port is chosen and the moment something listens on it.
+ * Below the ports that systems assign to connections (Linux from 32768, macOS from 49152). Otherwise a connection could take
+ * a port after it was chosen and before something listens on it.
  */
 const FIRST_PORT = 10_000;
 
@@ -36,7 +36,7 @@ const BLOCKS = 220;
 
 /** The ports of this process. */
 interface Block {
-  /** Listens on the first port of the block: that is how other processes know that it is taken. */
+  /** Listens on the first port of the block, so that no other process claims the block. */
   claim: Deno.Listener;
   first: number;
   used: number;
@@ -44,7 +44,7 @@ interface Block {
 
 let block: Block | undefined;
 
-/** A port on 127.0.0.1 that is free, and that no other process gets here while this one runs. */
+/** Chooses a free port on 127.0.0.1. No other process that calls this gets it while this one runs. */
 export function freePort(): number {
   const own = block ??= claimBlock();
   for (let tried = 1; tried < BLOCK_SIZE; tried++) {
@@ -54,7 +54,7 @@ export function freePort(): number {
   throw noPorts();
 }
 
-/** The ports of this process that it has not used, as `FIRST-LAST`: for processes that it starts. */
+/** Returns the ports that this process has not used, as `FIRST-LAST`, for processes that it starts. */
 export function portsLeft(): string {
   const { first, used } = block ??= claimBlock();
   return `${first + 1 + used}-${first + BLOCK_SIZE - 1}`;
@@ -83,7 +83,7 @@ function isFree(port: number): boolean {
   return listener !== undefined;
 }
 
-/** Listens on a port; undefined when something else does. */
+/** Listens on a port. Returns nothing when the port is taken. */
 function listen(port: number): Deno.Listener | undefined {
   try {
     return Deno.listen({ hostname: "127.0.0.1", port });

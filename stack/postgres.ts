@@ -9,6 +9,7 @@ import postgres, { type PostgresError } from "postgres";
 import { StackFailure } from "./failure.ts";
 import { initialise } from "./initdb.ts";
 import { findPostgres, type PostgresBinaries, reachableDir } from "./postgres_binaries.ts";
+import { within } from "./within.ts";
 
 /** A running PostgreSQL. */
 export interface Postgres {
@@ -71,6 +72,9 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   }
 }
 
+/** How long PostgreSQL may take to write all that it has in memory. */
+const STOP_PATIENCE_MS = 30_000;
+
 /** The server's parent was killed, and a child that was busy has not noticed yet. */
 class PredecessorLingers extends Error {}
 
@@ -84,10 +88,16 @@ async function launch(
   const child = spawnServer(binaries, dir, options);
   const guard = spawnGuard(binaries, data);
   const ended = child.status.then(() => {});
-  const stop = async () => {
+  const kill = (signal: Deno.Signal) => {
     try {
-      child.kill("SIGINT");
+      child.kill(signal);
     } catch { /* it has ended already */ }
+  };
+  const stop = async () => {
+    kill("SIGINT");
+    await within(STOP_PATIENCE_MS, ended);
+    // At once; the next start recovers.
+    kill("SIGQUIT");
     await ended;
     await guard.stdin.close().catch(() => {});
     await guard.status;

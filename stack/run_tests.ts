@@ -1,5 +1,5 @@
 /**
- * `deno task test`: runs every test on stacks of its own, several files at once, and leaves nothing behind.
+ * `deno task test`: runs the tests on separate stacks, several files at once, and leaves nothing behind.
  *
  * @module
  */
@@ -11,12 +11,13 @@ import { listTests, select, type Selection } from "./test_files.ts";
 import { type Lane, startLane } from "./test_lane.ts";
 import { type Outcome, sum } from "./test_outcome.ts";
 
-const HELP = `Runs the tests on stacks of its own, on free ports, beside any other that runs.
+const HELP =
+  `Runs the tests on separate stacks, on free ports. Stacks that run already are not touched.
 
   deno task test             all of them
-  deno task test TEXT        those whose file contains TEXT, or whose name does (pgTAP: the file)
+  deno task test TEXT        those whose file or name contains TEXT (pgTAP: the file)
   deno task test --sql       pgTAP alone;  --deno  the others alone
-  deno task test --lanes=N   as many files at once, each on another stack  (default: ${defaultLanes()})
+  deno task test --lanes=N   N files at once, each on its own stack  (default: ${defaultLanes()})
 
 Environment
   STACK_DENO=PATH  Deno executable that runs the functions  (default: this one)
@@ -57,10 +58,12 @@ async function main(args: string[]): Promise<number> {
   say(`\nIn ${((performance.now() - start) / 1000).toFixed(0)} s:`);
   const { passed, failed, skipped } = sum(outcomes);
   for (const { path } of outcomes.filter((outcome) => outcome.failed > 0)) {
-    say(`Failed above, to be run alone with: deno task test ${path}`);
+    say(`Failed; see above. Run it alone with: deno task test ${path}`);
   }
-  if (skipped > 0) say(`${skipped} skipped: what they need is not to be had here`);
-  if (text) say(`${leftOut(all, selected)} left out: "${text}" is not in their file or name`);
+  if (skipped > 0) {
+    say(`${skipped} skipped: they need something that is missing here, such as an extension`);
+  }
+  if (text) say(`${leftOut(all, selected)} left out by "${text}"`);
   say(`${passed} passed, ${failed} failed`);
   return failed > 0 || passed === 0 ? 1 : 0;
 }
@@ -72,7 +75,7 @@ function leftOut(all: ReturnType<typeof listTests>, selected: Selection[]): stri
   return `${tests(all) - tests(selected)} tests and ${files} pgTAP files`;
 }
 
-/** Runs the pgTAP files in the first lane and all others in whichever lane is free. */
+/** Runs the pgTAP files in the first lane, and the other files in the next free lane. */
 async function runAll(
   files: Selection[],
   most: number,
@@ -86,7 +89,7 @@ async function runAll(
   const lanes: Lane[] = [];
   const working: Promise<Outcome[]>[] = [];
   try {
-    say(`Starting ${count === 1 ? "a stack" : `${count} stacks`} for ${files.length} files`);
+    say(`Test files: ${files.length}, stacks: ${count}`);
     while (lanes.length < count && !signal.aborted) {
       const lane = await startLane(`${dir}/${lanes.length + 1}`);
       lanes.push(lane);
@@ -98,7 +101,7 @@ async function runAll(
           ]),
         );
       } else working.push(lane.runDeno(queue, signal));
-      // What one rejects with is awaited below, with the others.
+      // An error is thrown below, where all are awaited.
       working.at(-1)?.catch(() => {});
     }
     return (await Promise.all(working)).flat();

@@ -1,12 +1,12 @@
 /**
- * The end that a person asks for.
+ * Signals that ask a command to stop.
  *
  * @module
  */
 
 /**
- * The first signal to stop. Those that follow change nothing: one Ctrl-C arrives up to three times, from the terminal and
- * from each program that passes it on (npx, `deno task`), and an orderly stop takes no longer than the limits of its parts.
+ * Waits for the first signal to stop. Later signals have no effect: one Ctrl-C arrives up to three times, from the terminal
+ * and from each program that passes it on (`npx`, `deno task`), and each part of an orderly stop has a time limit.
  */
 export function nextSignal(): Promise<Deno.Signal> {
   return new Promise((resolve) => {

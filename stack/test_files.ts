@@ -1,33 +1,33 @@
 /**
- * Which tests there are, told from the files alone: before anything is started.
+ * Finds the tests by reading their files, before anything is started.
  *
  * @module
  */
 
 import { PROJECT_DIR } from "./options.ts";
 
-/** A file of tests. */
+/** A test file. */
 export interface TestFile {
-  /** From the project's folder: `supabase/functions/credits/balance_test.ts`. */
+  /** Relative to the project's folder: `supabase/functions/credits/balance_test.ts`. */
   path: string;
   kind: "deno" | "pgtap";
-  /** Names of its tests; of pgTAP none, which is run by the file. */
+  /** Names of its tests. Empty for pgTAP, which runs by the file. */
   names: string[];
 }
 
-/** A file, and which of its tests are to run. */
+/** A test file, and which of its tests to run. */
 export interface Selection extends TestFile {
-  /** What the names contain of the tests that are to run; all run when it is empty. */
+  /** Text in the names of the tests to run. Empty for all tests. */
   filter: string;
 }
 
-/** Folders with tests; within one, those that take longest first, so that no lane begins one when the others end. */
+/** Folders with tests. Those with the longest tests come first, so that no lane starts one when the others end. */
 const FOLDERS = ["supabase/tests", "stack", "supabase/functions", "client"];
 
-/** Made first, whatever is run: the functions that every pgTAP file uses. */
+/** The functions that every pgTAP file uses. It runs first, whatever is selected. */
 export const PGTAP_HELPERS = "supabase/tests/000_helpers.sql";
 
-/** All files of tests, those of a folder in alphabetical order. */
+/** Lists all test files, in alphabetical order within a folder. */
 export function listTests(): TestFile[] {
   return FOLDERS.flatMap((folder) => [...walk(folder)].sort()).flatMap((path): TestFile[] => {
     if (path.endsWith("_test.ts")) return [{ path, kind: "deno", names: namesIn(path) }];
@@ -37,10 +37,10 @@ export function listTests(): TestFile[] {
 }
 
 /**
- * Those of the files whose path contains a text, and the tests of others whose name does.
+ * Selects the files whose path contains a text, and the tests whose name contains it.
  *
  * @param files The files.
- * @param text The text; empty for all.
+ * @param text The text. Empty for all.
  */
 export function select(files: TestFile[], text: string): Selection[] {
   return files.flatMap((file) => {
@@ -57,7 +57,7 @@ function* walk(folder: string): Generator<string> {
   }
 }
 
-/** A registration with a name that is written out: only such a test can be found by its name. */
+/** Registers a test with a literal name. Other tests cannot be found by name. */
 const REGISTRATION = /(?<![.\w])(?:Deno\.)?test\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/g;
 
 function namesIn(path: string): string[] {

@@ -1,6 +1,6 @@
 /**
- * A lane: a stack of its own, on which files of tests run one after the other while other lanes run others. So no file shares
- * users, settings, jobs or a database with one that runs at the same time, whatever it does to them.
+ * A lane: a separate stack on which test files run one after the other, while other lanes run other files. No two files that
+ * run at the same time share users, settings, jobs or a database, so each may change them.
  *
  * @module
  */
@@ -18,14 +18,14 @@ import { say } from "./progress.ts";
 import type { Selection } from "./test_files.ts";
 import { type Outcome, reportFile } from "./test_outcome.ts";
 
-/** Auth hashes a password in a hundredth of the time: tests sign up many users, and guess no passwords. */
+/** Makes Auth hash passwords quickly, because tests sign up many users. */
 const QUICK_PASSWORDS = { LITE_AUTH_BCRYPT_COST: "4" };
 
 /** A running lane. */
 export interface Lane {
-  /** Runs pgTAP files, before anything else: they count rows. */
+  /** Runs pgTAP files. They count rows, so they run before anything else. */
   runPgtap(files: Selection[], signal: AbortSignal): Promise<Outcome[]>;
-  /** Takes files of Deno tests from the queue that it shares with other lanes, until that is empty. */
+  /** Runs files of Deno tests from a queue that all lanes share, until it is empty. */
   runDeno(queue: Selection[], signal: AbortSignal): Promise<Outcome[]>;
   stop(): Promise<void>;
 }
@@ -33,21 +33,21 @@ export interface Lane {
 /**
  * Starts a lane.
  *
- * @param dir A folder of its own.
- * @throws {StackFailure} when its stack does not start.
+ * @param dir The folder of the lane, which must not exist.
+ * @throws {StackFailure} when the stack does not start.
  */
 export async function startLane(dir: string): Promise<Lane> {
   const temporary = `${dir}/tmp`;
   for (const folder of [dir, temporary]) {
     await Deno.mkdir(folder);
-    // PostgreSQL's user has to reach its data below.
+    // PostgreSQL's user must be able to reach its data.
     await Deno.chmod(folder, 0o755);
   }
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--quiet", fileURLToPath(new URL("test_stack.ts", import.meta.url)), dir],
     cwd: PROJECT_DIR,
     env: QUICK_PASSWORDS,
-    // A Ctrl-C in the terminal is not for it: tests may still be using it. It ends with its stdin.
+    // It must outlive a Ctrl-C in the terminal, because tests may still use it. It ends when its stdin closes.
     detached: true,
     stdin: "piped",
     stdout: "piped",
@@ -85,7 +85,7 @@ export async function startLane(dir: string): Promise<Lane> {
         reportFile(outcome, start);
         outcomes.push(outcome);
         if (ended && !stopping) {
-          throw new StackFailure(`The stack of the tests ended by itself`, "See above.");
+          throw new StackFailure("A stack of the tests ended unexpectedly", "See above.");
         }
       }
       return outcomes;
@@ -94,7 +94,7 @@ export async function startLane(dir: string): Promise<Lane> {
   };
 }
 
-/** The line that says that the stack runs; everything else that it writes is for people. */
+/** Reads the line that says that the stack runs. Any other line is a message for people. */
 async function readEnvironment(
   child: Deno.ChildProcess,
 ): Promise<Record<string, string> | undefined> {

@@ -1,24 +1,24 @@
 /**
- * What a file of tests came to, and how that is said.
+ * The result of a test file, and how it is reported.
  *
  * @module
  */
 
 import { say } from "./progress.ts";
 
-/** What the tests of a file, or of several, came to. */
+/** The result of a test file. */
 export interface Outcome {
   /** The file, from the project's folder. */
   path: string;
   passed: number;
   failed: number;
-  /** Not run here: what they need is not to be had. */
+  /** Tests that could not run here, because something that they need is missing. */
   skipped: number;
-  /** What a person needs to see when something failed. */
+  /** What to print when a test failed. */
   output: string;
 }
 
-/** How many tests there were in all. */
+/** Adds up the numbers of tests. */
 export function sum(outcomes: Outcome[]): Pick<Outcome, "passed" | "failed" | "skipped"> {
   const of = (key: "passed" | "failed" | "skipped") =>
     outcomes.reduce((total, outcome) => total + outcome[key], 0);
@@ -26,10 +26,10 @@ export function sum(outcomes: Outcome[]): Pick<Outcome, "passed" | "failed" | "s
 }
 
 /**
- * Says what a file came to: in one line, and with its output when something failed.
+ * Prints the result of a file in one line, followed by its output when a test failed.
  *
- * @param outcome What it came to.
- * @param start When it began, as `performance.now()` said.
+ * @param outcome The result.
+ * @param start When the file began, from `performance.now()`.
  */
 export function reportFile(outcome: Outcome, start: number): void {
   const { path, passed, failed, skipped, output } = outcome;

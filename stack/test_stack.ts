@@ -1,6 +1,6 @@
 /**
- * The process of one stack for tests, started by `test_lane.ts` with the stack's folder as its argument: it writes the
- * environment of the tests to stdout as one line of JSON when the stack runs, and ends with its stdin.
+ * The process of a stack for tests. `test_lane.ts` starts it with the stack's folder as its argument. When the stack runs, it
+ * writes the environment of the tests to stdout as one line of JSON. It ends when its stdin closes.
  *
  * @module
  */
@@ -31,7 +31,7 @@ async function main(dir: string): Promise<void> {
   say(JSON.stringify({
     ...stack.environment,
     STACK_TEST_DIR: dir,
-    // For the stacks that tests start themselves.
+    // For stacks that tests start.
     STACK_TEST_PORTS: portsLeft(),
   }));
   for await (const _ of Deno.stdin.readable) { /* nothing is ever sent */ }

@@ -168,7 +168,7 @@ export async function killPostgres({ dir }: Checkout): Promise<void> {
 
 let portsUsed = 0;
 
-/** A port on 127.0.0.1 that is free, of those that the test runner keeps for this process. */
+/** Chooses a free port on 127.0.0.1 among those that the test runner reserved for this process. */
 function freePort(): number {
   const [first = NaN, last = NaN] = (Deno.env.get("STACK_TEST_PORTS") ?? "").split("-").map(Number);
   const count = last - first + 1;

@@ -184,7 +184,7 @@ export async function withDatabase<T>(run: (sql: postgres.Sql) => Promise<T>): P
   }
 }
 
-/** Far longer than anything takes on a busy machine: only what never happens takes so long. */
+/** Far longer than anything takes, even on a busy machine. */
 const PATIENCE_MS = 120_000;
 
 /**

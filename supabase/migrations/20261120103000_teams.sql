@@ -65,48 +65,120 @@ grant select, insert, update, delete on public.team_members to service_role;
 create trigger update_team_members_updated_at before update on public.team_members
   for each row execute function public.update_updated_at_column();
 
--- Membership ----------------------------------------------------------------------------------------
+-- Roles ---------------------------------------------------------------------------------------------
 
--- The teams in which the caller is a member, with one of the given roles if any are given. A set that a query
--- evaluates once, not a function per row.
--- Definer: the policies of team_members ask it, and would ask themselves for ever otherwise (42P17).
--- PL/pgSQL keeps the plan of its query for the session, SQL would plan it in every statement that asks.
-create function private.my_team_ids(roles text[] default null)
+-- What a role may do in its team:
+--                                                                              member  admin  owner
+--   read the team, its members, usage limits, projects and credit balance        yes    yes    yes
+--   write into its projects, edit its workflows, spend its credits               yes    yes    yes
+--   leave the team                                                               yes    yes    unless it is the last
+--   change the team, its billing details, credit alert and members' limits       no     yes    yes
+--   read its subscription events and all its credit entries                      no     yes    yes
+--   change, delete and restore its projects, delete its workflows                no     yes    yes
+--   add and remove members and change their roles                                no     yes    yes
+--   make, demote and remove owners                                               no     no     yes
+--   delete its projects for good                                                 no     no     yes
+-- The two views say which roles administer and own a team; nothing else lists roles. Policies and functions ask
+-- the helpers: my_..._team_ids for the caller, ..._team for a user that the service names.
+
+create view private.team_administrators as
+  select m.team_id, m.user_id from public.team_members as m where m.role in ('owner', 'admin');
+comment on view private.team_administrators is 'Who administers each team';
+revoke all on private.team_administrators from public, anon, authenticated, service_role;
+
+create view private.team_owners as
+  select m.team_id, m.user_id from public.team_members as m where m.role = 'owner';
+comment on view private.team_owners is 'Who owns each team';
+revoke all on private.team_owners from public, anon, authenticated, service_role;
+
+-- Returns the teams that the caller belongs to, in any role. A query evaluates the set once; a function that takes a
+-- team would run for every row. PL/pgSQL keeps its plan for the session, where SQL would plan in every statement.
+-- Definer: the policies of team_members call it, and would otherwise call themselves without end (42P17).
+create function private.my_team_ids()
 returns setof uuid
 language plpgsql stable security definer set search_path = '' rows 10
 as $$
 begin
   return query
-    select m.team_id from public.team_members as m
-    where m.user_id = (select auth.uid()) and (roles is null or m.role = any (roles));
+    select m.team_id from public.team_members as m where m.user_id = (select auth.uid());
 end $$;
-revoke all on function private.my_team_ids(text[]) from public, anon, authenticated, service_role;
-grant execute on function private.my_team_ids(text[]) to authenticated, service_role;
+revoke all on function private.my_team_ids() from public, anon, authenticated, service_role;
+grant execute on function private.my_team_ids() to authenticated, service_role;
+
+-- Returns the teams that the caller administers.
+-- Definer: as my_team_ids.
+create function private.my_administered_team_ids()
+returns setof uuid
+language plpgsql stable security definer set search_path = '' rows 10
+as $$
+begin
+  return query
+    select a.team_id from private.team_administrators as a where a.user_id = (select auth.uid());
+end $$;
+revoke all on function private.my_administered_team_ids() from public, anon, authenticated, service_role;
+grant execute on function private.my_administered_team_ids() to authenticated, service_role;
+
+-- Returns the teams that the caller owns.
+-- Definer: as my_team_ids.
+create function private.my_owned_team_ids()
+returns setof uuid
+language plpgsql stable security definer set search_path = '' rows 10
+as $$
+begin
+  return query
+    select o.team_id from private.team_owners as o where o.user_id = (select auth.uid());
+end $$;
+revoke all on function private.my_owned_team_ids() from public, anon, authenticated, service_role;
+grant execute on function private.my_owned_team_ids() to authenticated, service_role;
+
+-- Returns whether a user administers a team.
+create function private.administers_team(user_id uuid, team_id uuid)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select 1 from private.team_administrators as a
+    where a.team_id = administers_team.team_id and a.user_id = administers_team.user_id);
+end $$;
+revoke all on function private.administers_team(uuid, uuid) from public, anon, authenticated, service_role;
+
+-- Returns whether a user owns a team.
+create function private.owns_team(user_id uuid, team_id uuid)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select 1 from private.team_owners as o
+    where o.team_id = owns_team.team_id and o.user_id = owns_team.user_id);
+end $$;
+revoke all on function private.owns_team(uuid, uuid) from public, anon, authenticated, service_role;
 
 create policy "members read their teams" on public.teams
   for select to authenticated
   using (id = any (array(select private.my_team_ids())));
 create policy "owners and admins update their teams" on public.teams
   for update to authenticated
-  using (id = any (array(select private.my_team_ids(array['owner', 'admin']))))
-  with check (id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  using (id = any (array(select private.my_administered_team_ids())))
+  with check (id = any (array(select private.my_administered_team_ids())));
 create policy "members read the members of their teams" on public.team_members
   for select to authenticated
   using (team_id = any (array(select private.my_team_ids())));
 create policy "owners add members, admins all but owners" on public.team_members
   for insert to authenticated
-  with check (team_id = any (array(select private.my_team_ids(array['owner'])))
-    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))));
+  with check (team_id = any (array(select private.my_owned_team_ids()))
+    or role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners change roles, admins all but those of owners" on public.team_members
   for update to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner'])))
-    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))))
-  with check (team_id = any (array(select private.my_team_ids(array['owner'])))
-    or role <> 'owner' and team_id = any (array(select private.my_team_ids(array['admin']))));
+  using (team_id = any (array(select private.my_owned_team_ids()))
+    or role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())))
+  with check (team_id = any (array(select private.my_owned_team_ids()))
+    or role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners remove members, admins all but owners, members themselves" on public.team_members
   for delete to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner'])))
-    or role <> 'owner' and (team_id = any (array(select private.my_team_ids(array['admin'])))
+  using (team_id = any (array(select private.my_owned_team_ids()))
+    or role <> 'owner' and (team_id = any (array(select private.my_administered_team_ids()))
       or user_id = (select auth.uid())));
 
 -- A team keeps an owner: the last one can neither leave nor be demoted. When the account of the last one is deleted,
@@ -120,7 +192,7 @@ begin
   -- The lock makes two owners who leave at the same time leave one after the other.
   perform 1 from public.teams as t where t.id = old.team_id for no key update;
   if not found or exists (
-    select 1 from public.team_members as m where m.team_id = old.team_id and m.role = 'owner') then
+    select 1 from private.team_owners as o where o.team_id = old.team_id) then
     return null;
   end if;
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
@@ -230,14 +302,14 @@ grant select, insert, update, delete on public.billing_info to service_role;
 
 create policy "owners and admins read the billing details" on public.billing_info
   for select to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  using (team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners and admins enter billing details" on public.billing_info
   for insert to authenticated
-  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  with check (team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners and admins update the billing details" on public.billing_info
   for update to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
-  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  using (team_id = any (array(select private.my_administered_team_ids())))
+  with check (team_id = any (array(select private.my_administered_team_ids())));
 
 create trigger update_billing_info_updated_at before update on public.billing_info
   for each row execute function public.update_updated_at_column();
@@ -266,4 +338,4 @@ grant select, insert, update, delete on public.subscription_events to service_ro
 
 create policy "owners and admins read subscription events" on public.subscription_events
   for select to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  using (team_id = any (array(select private.my_administered_team_ids())));

@@ -66,7 +66,7 @@ begin
   return query
     select a.id from public.credit_accounts as a
     where a.user_id = (select auth.uid())
-      or a.team_id = any (array(select private.my_team_ids(array['owner', 'admin'])));
+      or a.team_id = any (array(select private.my_administered_team_ids()));
 end $$;
 revoke all on function private.my_credit_account_ids() from public, anon, authenticated, service_role;
 grant execute on function private.my_credit_account_ids() to authenticated, service_role;

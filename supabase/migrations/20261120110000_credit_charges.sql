@@ -206,11 +206,11 @@ grant update (credit_limit, period) on public.credit_member_limits to authentica
 create policy "members read their own limit, owners and admins all" on public.credit_member_limits
   for select to authenticated
   using (user_id = (select auth.uid()) and team_id = any (array(select private.my_team_ids()))
-    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+    or team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners and admins set the limits of members" on public.credit_member_limits
   for update to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
-  with check (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  using (team_id = any (array(select private.my_administered_team_ids())))
+  with check (team_id = any (array(select private.my_administered_team_ids())));
 
 create trigger update_credit_member_limits_updated_at before update on public.credit_member_limits
   for each row execute function public.handle_updated_at();

@@ -31,9 +31,7 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  if account.team_id is not null and not exists (
-    select 1 from public.team_members as m
-    where m.team_id = account.team_id and m.user_id = require_account_admin.user_id and m.role in ('owner', 'admin')) then
+  if account.team_id is not null and not private.administers_team(user_id, account.team_id) then
     raise exception 'Only owners and admins of the team can do this' using errcode = 'PT403', detail = 'not_team_admin';
   end if;
 end $$;

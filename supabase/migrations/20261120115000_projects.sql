@@ -63,13 +63,13 @@ create policy "users create their own projects" on public.projects
 create policy "owners, and owners and admins of the team, update projects" on public.projects
   for update to authenticated
   using (user_id = (select auth.uid())
-    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))))
+    or team_id = any (array(select private.my_administered_team_ids())))
   with check (user_id = (select auth.uid())
-    or team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+    or team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners, and owners of the team, delete projects" on public.projects
   for delete to authenticated
   using (user_id = (select auth.uid())
-    or team_id = any (array(select private.my_team_ids(array['owner']))));
+    or team_id = any (array(select private.my_owned_team_ids())));
 
 create trigger update_projects_updated_at before update on public.projects
   for each row execute function public.update_updated_at_column();
@@ -223,9 +223,10 @@ revoke all on function private.refuse_project(uuid) from public, anon, authentic
 
 -- Rights --------------------------------------------------------------------------------------------
 
--- Locks a project that a user may change as a whole: whose it is, and those of its team with one of the given roles.
+-- Locks a project that a user may change as a whole and returns it. The project's owner may do everything; owners and
+-- admins of its team delete and restore it; permanent is what only the team's owners may do: delete it for good.
 -- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found.
-create function private.lock_project(user_id uuid, project_id uuid, roles text[])
+create function private.lock_project(user_id uuid, project_id uuid, permanent boolean)
 returns public.projects
 language plpgsql volatile set search_path = ''
 as $$
@@ -238,15 +239,20 @@ begin
   if not found then
     perform private.refuse_project(project_id);
   end if;
-  if v_project.user_id <> lock_project.user_id and not exists (
-    select 1 from public.team_members as m
-    where m.team_id = v_project.team_id and m.user_id = lock_project.user_id and m.role = any (roles)) then
-    raise exception 'This is for whose project "%" is', project_id
+  if v_project.user_id = lock_project.user_id then
+    return v_project;
+  end if;
+  if permanent and not private.owns_team(user_id, v_project.team_id) then
+    raise exception 'Only the owner of project "%" and the owners of its team can delete it for good', project_id
+      using errcode = 'PT403', detail = 'not_project_owner';
+  end if;
+  if not private.administers_team(user_id, v_project.team_id) then
+    raise exception 'Only the owner of project "%" and the owners and admins of its team can delete or restore it', project_id
       using errcode = 'PT403', detail = 'not_project_owner';
   end if;
   return v_project;
 end $$;
-revoke all on function private.lock_project(uuid, uuid, text[]) from public, anon, authenticated, service_role;
+revoke all on function private.lock_project(uuid, uuid, boolean) from public, anon, authenticated, service_role;
 
 create type public.project_change as (
   project jsonb,
@@ -367,8 +373,7 @@ begin
   if v_first is not null then
     return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
   end if;
-  v_project := private.lock_project(user_id, project_id,
-    case when permanent then array['owner'] else array['owner', 'admin'] end);
+  v_project := private.lock_project(user_id, project_id, permanent is true);
   v_result.messages := 0;
   v_result.files := 0;
   v_result.replayed := false;
@@ -398,7 +403,7 @@ as $$
 declare
   v_project public.projects;
 begin
-  v_project := private.lock_project(user_id, project_id, array['owner', 'admin']);
+  v_project := private.lock_project(user_id, project_id, false);
   if v_project.status = 'deleted' then
     update public.projects as p set status = 'active' where p.id = v_project.id returning p.* into v_project;
   end if;

@@ -166,7 +166,7 @@ create policy "members update workflows" on public.workflows
   with check (team_id = any (array(select private.my_team_ids())));
 create policy "owners and admins delete workflows" on public.workflows
   for delete to authenticated
-  using (team_id = any (array(select private.my_team_ids(array['owner', 'admin']))));
+  using (team_id = any (array(select private.my_administered_team_ids())));
 
 create trigger update_workflows_updated_at before update on public.workflows
   for each row execute function public.update_updated_at_column();

@@ -3,7 +3,7 @@
 begin;
 -- Every role may call the helpers below; this too is rolled back.
 alter default privileges grant execute on functions to public;
-select plan(25);
+select plan(27);
 select tests.create_user(name) from unnest(array['boss', 'admin', 'member', 'guest', 'second']) as name;
 
 create function pg_temp.team() returns uuid language sql immutable as $$ select md5('team')::uuid $$;
@@ -65,13 +65,24 @@ select is(pg_temp.attempt('service', $$ delete from teams where id = {team} $$),
 select lives_ok($$ delete from auth.users where id in (tests.user_id('boss'), tests.user_id('second')) $$,
   'an account is deleted, also that of the last owner');
 
--- the helper ------------------------------------------------------------------------------------------
+-- the helpers -----------------------------------------------------------------------------------------
 select tests.authenticate_as('admin');
-select set_eq($$ select private.my_team_ids(array['owner', 'admin']) $$, array[md5('team')::uuid],
-  'a user''s teams, by role');
-select set_eq($$ select private.my_team_ids(array['owner']) $$, array[md5('team')::uuid],
+select set_eq($$ select private.my_administered_team_ids() $$, array[md5('team')::uuid],
+  'a user''s teams, by what they may do there');
+select set_eq($$ select private.my_owned_team_ids() $$, array[md5('team')::uuid],
   'the admin has become the owner when the owners'' accounts went');
-select is_empty($$ select private.my_team_ids(array['admin', 'member']) $$, 'and is in no other role');
+select tests.authenticate_as('member');
+select set_eq($$ select private.my_team_ids() $$, array[md5('team')::uuid], 'a member belongs to a team');
+select is_empty($$ select private.my_administered_team_ids() union all select private.my_owned_team_ids() $$,
+  'and neither administers nor owns it');
+select tests.clear_authentication();
+insert into team_members (team_id, user_id, role) values (pg_temp.team(), tests.user_id('guest'), 'admin');
+select results_eq(
+  $$ select name, private.administers_team(tests.user_id(name), pg_temp.team()),
+      private.owns_team(tests.user_id(name), pg_temp.team())
+    from unnest(array['admin', 'guest', 'member', 'stranger']) as name $$,
+  $$ values ('admin', true, true), ('guest', true, false), ('member', false, false), ('stranger', false, false) $$,
+  'of a user whom the service names: an owner, an admin, a member and a stranger');
 
 select * from finish();
 rollback;

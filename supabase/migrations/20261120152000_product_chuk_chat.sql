@@ -1,4 +1,5 @@
--- What only Chuk Chat has: the theme, how the assistant is customized, and counts for the list of projects.
+-- What only Chuk Chat has: themes, customization preferences, and the view that counts chats and files of projects.
+-- Another product deletes this file.
 
 -- theme_settings ---------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
--- Chat sessions, which CodingIT-1 and Sorar AI share.
+-- Chat sessions, which CodingIT-1 and Sorar AI share, and their messages. Sorar AI keeps messages in chat_messages,
+-- CodingIT-1 in chat_message_cache; the view counts both.
 
 -- chat_sessions ----------------------------------------------------------------------------------
 
@@ -69,3 +70,134 @@ create trigger update_chat_sessions_updated_at before update on public.chat_sess
   for each row execute function public.update_updated_at_column();
 
 alter publication supabase_realtime add table public.chat_sessions;
+
+-- chat_messages ----------------------------------------------------------------------------------
+
+create table public.chat_messages (
+  id uuid primary key default gen_random_uuid(),
+  session_id uuid not null references public.chat_sessions (id) on delete cascade,
+  sender text not null,
+  content text,
+  audio_url text,
+  feedback jsonb,
+  created_at timestamptz not null default now(),
+  constraint chat_messages_sender_check check (sender in ('user', 'ai'))
+);
+comment on table public.chat_messages is 'Messages of a Sorar session';
+
+create index idx_chat_messages_session_created on public.chat_messages (session_id, created_at);
+
+alter table public.chat_messages enable row level security;
+revoke all on public.chat_messages from public, anon, authenticated, service_role;
+grant select on public.chat_messages to authenticated;
+grant insert (id, session_id, sender, content, audio_url, feedback)
+  on public.chat_messages to authenticated;
+grant update (sender, content, audio_url, feedback)
+  on public.chat_messages to authenticated;
+grant delete on public.chat_messages to authenticated;
+grant select, insert, update, delete on public.chat_messages to service_role;
+
+create policy "users read messages of their own sessions" on public.chat_messages
+  for select to authenticated
+  using (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+create policy "users write messages into their own sessions" on public.chat_messages
+  for insert to authenticated
+  with check (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+create policy "users update messages of their own sessions" on public.chat_messages
+  for update to authenticated
+  using (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())))
+  with check (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+create policy "users delete messages of their own sessions" on public.chat_messages
+  for delete to authenticated
+  using (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+
+alter publication supabase_realtime add table public.chat_messages;
+
+-- chat_message_cache -----------------------------------------------------------------------------
+
+create table public.chat_message_cache (
+  id uuid primary key default gen_random_uuid(),
+  session_id uuid not null references public.chat_sessions (id) on delete cascade,
+  message_id text not null,
+  role text not null,
+  content text not null,
+  content_hash text,
+  model text,
+  template text,
+  token_count integer,
+  execution_time_ms integer,
+  created_at timestamptz not null default now(),
+  content_vector tsvector generated always as (to_tsvector('english', content)) stored,
+  constraint chat_message_cache_role_check check (role in ('user', 'assistant', 'system')),
+  constraint chat_message_cache_token_count_check check (token_count >= 0),
+  constraint chat_message_cache_execution_time_ms_check check (execution_time_ms >= 0)
+);
+comment on table public.chat_message_cache is 'Searchable copy of CodingIT-1''s session messages';
+
+create index idx_chat_message_cache_content_vector on public.chat_message_cache using gin (content_vector);
+create index idx_chat_message_cache_session_id on public.chat_message_cache (session_id);
+create index idx_chat_message_cache_created_at on public.chat_message_cache (created_at desc);
+
+alter table public.chat_message_cache enable row level security;
+revoke all on public.chat_message_cache from public, anon, authenticated, service_role;
+grant select on public.chat_message_cache to authenticated;
+grant insert (id, session_id, message_id, role, content, content_hash, model, template,
+  token_count, execution_time_ms)
+  on public.chat_message_cache to authenticated;
+grant update (message_id, role, content, content_hash, model, template, token_count,
+  execution_time_ms)
+  on public.chat_message_cache to authenticated;
+grant delete on public.chat_message_cache to authenticated;
+grant select, insert, update, delete on public.chat_message_cache to service_role;
+
+create policy "users read cached messages of their own sessions" on public.chat_message_cache
+  for select to authenticated
+  using (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+create policy "users write cached messages into their own sessions" on public.chat_message_cache
+  for insert to authenticated
+  with check (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+create policy "users update cached messages of their own sessions" on public.chat_message_cache
+  for update to authenticated
+  using (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())))
+  with check (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+create policy "users delete cached messages of their own sessions" on public.chat_message_cache
+  for delete to authenticated
+  using (exists (
+    select 1 from public.chat_sessions as s
+    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+
+-- chat_sessions_with_counts -------------------------------------------------------------------------
+
+create view public.chat_sessions_with_counts with (security_invoker = true) as
+  select s.id, s.session_id, s.user_id, s.team_id, s.scenario_id, s.title, s.status, s.score, s.model,
+    s.template, s.metadata, s.created_at, s.updated_at, s.last_activity,
+    m.message_count + c.message_count as message_count,
+    greatest(m.last_message_at, c.last_message_at) as last_message_at
+  from public.chat_sessions as s
+  cross join lateral (
+    select count(*) as message_count, max(cm.created_at) as last_message_at
+    from public.chat_messages as cm where cm.session_id = s.id) as m
+  cross join lateral (
+    select count(*) as message_count, max(cc.created_at) as last_message_at
+    from public.chat_message_cache as cc where cc.session_id = s.id) as c;
+comment on view public.chat_sessions_with_counts is 'The caller''s sessions with their messages counted';
+revoke all on public.chat_sessions_with_counts from public, anon, authenticated, service_role;
+grant select on public.chat_sessions_with_counts to authenticated, service_role;

@@ -1,5 +1,5 @@
--- What only CodingIT-1 has: integrations and API keys of users, teams' choices and workflows, threads, cached
--- messages, tasks and workspace files, fragments, analytics and code embeddings.
+-- What only CodingIT-1 has: users' integrations, API keys and choice of team, workflows of teams, threads, tasks,
+-- workspace files, fragments, analytics and code embeddings. Another product deletes this file.
 
 -- user_integrations ------------------------------------------------------------------------------
 
@@ -212,67 +212,6 @@ create policy "users delete their own threads" on public.conversation_threads
 
 create trigger update_conversation_threads_updated_at before update on public.conversation_threads
   for each row execute function public.update_updated_at_column();
-
--- chat_message_cache -----------------------------------------------------------------------------
-
-create table public.chat_message_cache (
-  id uuid primary key default gen_random_uuid(),
-  session_id uuid not null references public.chat_sessions (id) on delete cascade,
-  message_id text not null,
-  role text not null,
-  content text not null,
-  content_hash text,
-  model text,
-  template text,
-  token_count integer,
-  execution_time_ms integer,
-  created_at timestamptz not null default now(),
-  content_vector tsvector generated always as (to_tsvector('english', content)) stored,
-  constraint chat_message_cache_role_check check (role in ('user', 'assistant', 'system')),
-  constraint chat_message_cache_token_count_check check (token_count >= 0),
-  constraint chat_message_cache_execution_time_ms_check check (execution_time_ms >= 0)
-);
-comment on table public.chat_message_cache is 'Searchable copy of CodingIT-1''s session messages';
-
-create index idx_chat_message_cache_content_vector on public.chat_message_cache using gin (content_vector);
-create index idx_chat_message_cache_session_id on public.chat_message_cache (session_id);
-create index idx_chat_message_cache_created_at on public.chat_message_cache (created_at desc);
-
-alter table public.chat_message_cache enable row level security;
-revoke all on public.chat_message_cache from public, anon, authenticated, service_role;
-grant select on public.chat_message_cache to authenticated;
-grant insert (id, session_id, message_id, role, content, content_hash, model, template,
-  token_count, execution_time_ms)
-  on public.chat_message_cache to authenticated;
-grant update (message_id, role, content, content_hash, model, template, token_count,
-  execution_time_ms)
-  on public.chat_message_cache to authenticated;
-grant delete on public.chat_message_cache to authenticated;
-grant select, insert, update, delete on public.chat_message_cache to service_role;
-
-create policy "users read cached messages of their own sessions" on public.chat_message_cache
-  for select to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
-create policy "users write cached messages into their own sessions" on public.chat_message_cache
-  for insert to authenticated
-  with check (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
-create policy "users update cached messages of their own sessions" on public.chat_message_cache
-  for update to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())))
-  with check (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
-create policy "users delete cached messages of their own sessions" on public.chat_message_cache
-  for delete to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
 
 create type public.task_status_enum as enum ('pending', 'processing', 'completed', 'error');
 
@@ -549,6 +488,25 @@ create policy "users read their own analytics" on public.user_chat_analytics
 
 create trigger update_user_chat_analytics_updated_at before update on public.user_chat_analytics
   for each row execute function public.update_updated_at_column();
+
+-- Apart from sign_up, so that this file can be deleted. An error here would refuse the sign-up.
+-- Definer: the insert into auth.users comes from the Auth server's role, which has no rights here.
+create function private.open_chat_analytics()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
+  return new;
+end $$;
+comment on function private.open_chat_analytics() is 'Trigger function: makes the row of a new account';
+revoke all on function private.open_chat_analytics() from public, anon, authenticated, service_role;
+
+create trigger open_chat_analytics after insert on auth.users
+  for each row execute function private.open_chat_analytics();
+
+-- Accounts that were there before: a product that moves here brings its users along.
+insert into public.user_chat_analytics (user_id) select u.id from auth.users as u;
 
 do $migration$
 begin

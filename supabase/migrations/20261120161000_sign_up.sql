@@ -27,7 +27,6 @@ begin
   insert into public.user_preferences (user_id) values (new.id) on conflict do nothing;
   insert into public.user_settings (user_id) values (new.id) on conflict do nothing;
   insert into public.user_security_settings (user_id) values (new.id) on conflict do nothing;
-  insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
   perform private.open_credit_account(new.id, coalesce(
     (select s.value from private.settings as s where s.name = 'credits.signup_amount'), 0));
   return new;
@@ -47,7 +46,6 @@ insert into public.user_profiles (user_id) select u.id from auth.users as u on c
 insert into public.user_preferences (user_id) select u.id from auth.users as u on conflict do nothing;
 insert into public.user_settings (user_id) select u.id from auth.users as u on conflict do nothing;
 insert into public.user_security_settings (user_id) select u.id from auth.users as u on conflict do nothing;
-insert into public.user_chat_analytics (user_id) select u.id from auth.users as u on conflict do nothing;
 
 -- Without sign-up credits: what they are owed is the product's to say.
 select private.open_credit_account(u.id, 0) from auth.users as u;

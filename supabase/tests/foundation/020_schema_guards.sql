@@ -94,6 +94,7 @@ select set_eq(
     'private.my_administered_team_ids()',
     'private.my_owned_team_ids()',
     'private.my_team_ids()',
+    'private.open_chat_analytics()',
     'private.open_credit_member_limit()',
     'private.open_team_credit_account()',
     'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',

@@ -1,13 +1,13 @@
--- What every domain stands on: the private schema, helpers for JSON and triggers, and idempotency keys.
+-- The foundation of all domains: the private schema, helpers for triggers and JSON, and idempotency keys.
 
 create schema private;
 comment on schema private is
-  'Helpers, internals and trigger functions. Not exposed: clients reach what is in public.';
+  'Helpers, internals and trigger functions. The API exposes only public';
 
--- Policies call helpers in here, and policies run as the caller.
+-- Policies call helpers in this schema, and they run as the caller.
 grant usage on schema private to authenticated, service_role;
 
--- A function is nobody's until a migration grants it. (Per schema, this form does nothing.)
+-- Nobody may execute a function until a migration grants it. (With "in schema", this statement has no effect.)
 alter default privileges revoke execute on functions from public;
 
 -- updated_at ----------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ comment on function public.handle_updated_at() is
   'Trigger function: sets updated_at to the time of the transaction';
 revoke all on function public.handle_updated_at() from public, anon, authenticated, service_role;
 
--- The same under the name that CodingIT-1 documents.
+-- The same function under the name that CodingIT-1 documents.
 create function public.update_updated_at_column()
 returns trigger
 language plpgsql set search_path = ''
@@ -37,22 +37,23 @@ comment on function public.update_updated_at_column() is
   'Trigger function: sets updated_at to the time of the transaction';
 revoke all on function public.update_updated_at_column() from public, anon, authenticated, service_role;
 
--- What would be checks, were it not for their price: every update of a row reads and plans all checks of its table again,
--- and every charge updates a grant. What a charge does not change is looked at when it changes.
+-- Replaces CHECK constraints on tables that every charge updates: PostgreSQL reads and plans all checks of a table
+-- again whenever it updates a row. A trigger on the columns that a charge leaves alone costs the charge nothing.
 create function private.refuse_row()
 returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-  raise exception 'New row for table "%" violates the rules of "%"', tg_table_name, tg_name
+  raise exception 'New row for table "%" violates the rule "%"', tg_table_name, tg_name
     using errcode = '23514', schema = tg_table_schema, table = tg_table_name, constraint = tg_name;
 end $$;
-comment on function private.refuse_row() is 'Trigger function: refuses the row; when is said by the trigger';
+comment on function private.refuse_row() is
+  'Trigger function: refuses the row. The condition of the trigger is the rule';
 revoke all on function private.refuse_row() from public, anon, authenticated, service_role;
 
 -- JSON ----------------------------------------------------------------------------------------------
 
--- A number or an id out of JSON, or null when it is none: the caller says what is wrong.
+-- Returns a JSON number as an integer from 0 to 2147483647, or null when it is not one: the caller raises the error.
 create function private.json_integer(value jsonb)
 returns integer
 language plpgsql immutable set search_path = ''
@@ -63,6 +64,7 @@ begin
 end $$;
 revoke all on function private.json_integer(jsonb) from public, anon, authenticated, service_role;
 
+-- Returns a JSON string as a UUID, or null when it is not one: the caller raises the error.
 create function private.json_uuid(value jsonb)
 returns uuid
 language plpgsql immutable set search_path = ''
@@ -73,7 +75,8 @@ begin
 end $$;
 revoke all on function private.json_uuid(jsonb) from public, anon, authenticated, service_role;
 
--- The members of an envelope or a wrap: the text of a JSON object that has these, all strings, and no others; or null.
+-- Reads the text of an envelope or a wrap: a JSON object with exactly the given members, all of them strings; the array
+-- is sorted by name. Returns the object, or null when the text is anything else.
 create function private.json_strings(value text, members text[])
 returns jsonb
 language plpgsql immutable set search_path = ''
@@ -81,12 +84,12 @@ as $$
 declare
   v_json jsonb;
 begin
-  -- What is nested is none, and is not parsed, however deep it goes.
+  -- A valid object has no nested values: text with many brackets is refused before it is parsed.
   if octet_length(value) - octet_length(replace(replace(value, '[', ''), '{', '')) > 100 then
     return null;
   end if;
   v_json := value::jsonb;
-  -- Of JSON rather than of jsonb, which has forgotten that a member was there twice.
+  -- json_object_keys reports a duplicate member; jsonb keeps only the last one.
   if jsonb_typeof(v_json) = 'object'
     and (select array_agg(m order by m) from json_object_keys(value::json) as m) = members
     and not exists (select 1 from jsonb_each(v_json) as m where jsonb_typeof(m.value) <> 'string') then
@@ -113,17 +116,18 @@ create table private.idempotency_keys (
 );
 comment on table private.idempotency_keys is 'The first answer to each request that carried an idempotency key';
 comment on column private.idempotency_keys.owner_id is
-  'The user who acted or for whom the service did; a team when no user did';
+  'The user who made the request or for whom the service made it; a team when there is no user';
 comment on column private.idempotency_keys.actor is
-  'user or service: what the service does has keys of its own, else a user could use them up before it';
+  'user or service. The service has keys of its own, so that a user cannot use one before it does';
 comment on column private.idempotency_keys.request_hash is
-  'SHA-256 of what was asked, to tell a repeat from another request';
+  'SHA-256 of the request, to tell a repeat from a different request';
 
 revoke all on private.idempotency_keys from public, anon, authenticated, service_role;
 
 create index idempotency_keys_created_at on private.idempotency_keys (created_at);
 
--- Goes with its owner. Not a foreign key: the owner is a user or a team, and the insert is on the way of every charge.
+-- Deletes the keys of a deleted user or team. Not a foreign key: the owner can be either, and every charge would pay
+-- for the check.
 create function private.forget_idempotency_keys()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -133,13 +137,13 @@ begin
   return null;
 end $$;
 comment on function private.forget_idempotency_keys() is
-  'Trigger function. Definer: it runs for the Auth server''s role too, which has no rights here';
+  'Trigger function. Definer: it also runs as the Auth server''s role, which has no rights here';
 revoke all on function private.forget_idempotency_keys() from public, anon, authenticated, service_role;
 
 create trigger on_auth_user_deleted after delete on auth.users
   for each row execute function private.forget_idempotency_keys();
 
--- In PL/pgSQL, as all helpers on the way of a charge: a function in SQL is parsed anew in every transaction.
+-- In PL/pgSQL, like all helpers that a charge calls: PostgreSQL parses a function in SQL again in every transaction.
 create function private.hash_request(request jsonb)
 returns text
 language plpgsql immutable set search_path = ''
@@ -149,8 +153,8 @@ begin
 end $$;
 revoke all on function private.hash_request(jsonb) from public, anon, authenticated, service_role;
 
--- The answer that this request got before, or null. Asked under the lock of what the request changes: a second request
--- with the key waits for the first and then finds it.
+-- Returns the first answer to this request, or null when it is new or has no key. Call it while holding the lock of
+-- what the request changes: a second request with the same key waits for the first and then finds its answer.
 -- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.
 create function private.first_response(owner_id uuid, actor text, key text, request jsonb)
 returns jsonb
@@ -163,7 +167,7 @@ begin
     return null;
   end if;
   if char_length(key) not between 1 and 255 then
-    raise exception 'An idempotency key has 1 to 255 characters'
+    raise exception 'An idempotency key needs 1 to 255 characters'
       using errcode = 'PT400', detail = 'invalid_idempotency_key';
   end if;
   select k.* into v_first from private.idempotency_keys as k
@@ -176,8 +180,8 @@ begin
 end $$;
 revoke all on function private.first_response(uuid, text, text, jsonb) from public, anon, authenticated, service_role;
 
--- Keeps the answer of a request for its repeats. Does nothing without a key.
--- Raises: PT422 idempotency_key_reused, when the key has been used meanwhile for something with another lock.
+-- Keeps the answer to a request for its repeats. Does nothing without a key.
+-- Raises: PT422 idempotency_key_reused, when a request under another lock has used the key in the meantime.
 create function private.keep_response(owner_id uuid, actor text, key text, request jsonb, response jsonb)
 returns void
 language plpgsql volatile set search_path = ''

@@ -1,4 +1,4 @@
--- Who a user is: the profile, and what they prefer.
+-- Users: their profiles, preferences and settings, and signing them out.
 
 -- profiles ---------------------------------------------------------------------------------------
 
@@ -184,7 +184,7 @@ create policy "users delete their own settings" on public.user_settings
 create trigger update_user_settings_updated_at before update on public.user_settings
   for each row execute function public.handle_updated_at();
 
--- The setting under the name that Sorar AI's diagram gives it.
+-- The setting under the name in Sorar AI's diagram.
 create function public.notifications(user_settings)
 returns boolean
 language sql immutable set search_path = ''
@@ -208,7 +208,7 @@ create table public.user_security_settings (
   updated_at timestamptz not null default now(),
   constraint user_security_settings_user_id_key unique (user_id)
 );
-comment on table public.user_security_settings is 'What the account page shows about security. Its owner edits it, so nothing may authorise by it';
+comment on table public.user_security_settings is 'Security settings on the account page. Users edit their own, so no authorisation may rely on them';
 
 alter table public.user_security_settings enable row level security;
 revoke all on public.user_security_settings from public, anon, authenticated, service_role;
@@ -235,13 +235,16 @@ create policy "users delete their own security settings" on public.user_security
 create trigger update_user_security_settings_updated_at before update on public.user_security_settings
   for each row execute function public.update_updated_at_column();
 
--- Definer: as above.
+-- Sessions ------------------------------------------------------------------------------------------
+
+-- Ends all sessions of a user and revokes their refresh tokens. An access token stays valid until it expires.
+-- Definer: the service has no rights in the schema auth. For the service only.
 create function public.revoke_user_sessions(user_uuid uuid)
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- user_id is text in Auth's table.
+  -- refresh_tokens.user_id is text.
   update auth.refresh_tokens as t set revoked = true where t.user_id::text = user_uuid::text;
   delete from auth.sessions as s where s.user_id = user_uuid;
 end $$;

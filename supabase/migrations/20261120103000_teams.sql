@@ -1,4 +1,4 @@
--- Teams and their members, their usage limits, and what they pay.
+-- Teams: members and what each role may do, usage limits, and billing.
 
 create type public.subscription_status_enum as enum (
   'active', 'canceled', 'past_due', 'unpaid', 'incomplete');
@@ -24,7 +24,7 @@ create table public.teams (
   constraint teams_stripe_subscription_id_key unique (stripe_subscription_id)
 );
 comment on table public.teams is
-  'Organisations and their subscription. A new one is written by the server with its first member, an owner';
+  'Organisations and their subscriptions. The server creates a team together with its first member, an owner';
 
 alter table public.teams enable row level security;
 revoke all on public.teams from public, anon, authenticated, service_role;
@@ -48,7 +48,7 @@ create table public.team_members (
   constraint team_members_role_check check (role in ('owner', 'admin', 'member')),
   constraint team_members_unique unique (team_id, user_id)
 );
-comment on table public.team_members is 'Who belongs to a team, and as what';
+comment on table public.team_members is 'Members of teams and their roles';
 
 create index idx_team_members_user_id on public.team_members (user_id);
 
@@ -181,22 +181,23 @@ create policy "owners remove members, admins all but owners, members themselves"
     or role <> 'owner' and (team_id = any (array(select private.my_administered_team_ids()))
       or user_id = (select auth.uid())));
 
--- A team keeps an owner: the last one can neither leave nor be demoted. When the account of the last one is deleted,
--- which nobody may stop, the longest-serving admin becomes owner, or else the longest-serving member.
--- Definer: it counts owners whom the caller may not see.
+-- A team always has an owner: the last one can neither leave nor step down. When the account of the last owner is
+-- deleted, the longest-serving admin becomes owner, or else the longest-serving member.
+-- Definer: it counts owners that the caller may not see.
+-- Raises: PT409 last_owner.
 create function private.keep_team_owner()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- The lock makes two owners who leave at the same time leave one after the other.
+  -- The lock makes two owners who leave at the same time take turns.
   perform 1 from public.teams as t where t.id = old.team_id for no key update;
   if not found or exists (
     select 1 from private.team_owners as o where o.team_id = old.team_id) then
     return null;
   end if;
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
-    raise exception 'A team keeps at least one owner' using errcode = 'PT409', detail = 'last_owner',
+    raise exception 'A team needs at least one owner' using errcode = 'PT409', detail = 'last_owner',
       hint = 'Make another member an owner first, or delete the team';
   end if;
   update public.team_members as m set role = 'owner'
@@ -210,25 +211,28 @@ revoke all on function private.keep_team_owner() from public, anon, authenticate
 create trigger keep_team_owner after update or delete on public.team_members
   for each row when (old.role = 'owner') execute function private.keep_team_owner();
 
--- Whose row it is puts it into a team of theirs, and out of it; the team's owners and admins, who may edit the
--- row, do not. Checked when the team changes, not with every update: who has left a team keeps what is theirs.
+-- Lets only the owner of a row move it into a team, and only into one that they belong to; the owners and admins of its
+-- team can edit the row but not move it. Not part of a policy, which would check every update: a user who has left a
+-- team can still edit their own rows in it.
 create function private.keep_team()
 returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  -- The service, and a team that goes.
+  -- The service may move a row, and so may the deletion of a team.
   if (select auth.uid()) is null
     or new.team_id is null and not exists (select 1 from public.teams as t where t.id = old.team_id) then
     return new;
   end if;
   if old.user_id <> (select auth.uid())
     or new.team_id is not null and new.team_id <> all (array(select private.my_team_ids())) then
-    raise exception 'Only its owner moves it, and only into a team of theirs' using errcode = '42501';
+    raise exception 'Only the owner of a row can move it, and only into a team that they belong to'
+      using errcode = '42501';
   end if;
   return new;
 end $$;
 revoke all on function private.keep_team() from public, anon, authenticated, service_role;
+
 create trigger forget_idempotency_keys after delete on public.teams
   for each row execute function private.forget_idempotency_keys();
 
@@ -250,7 +254,7 @@ create table public.team_usage_limits (
   constraint team_usage_limits_current_usage_check check (current_usage >= 0),
   constraint team_usage_limits_unique unique (team_id, usage_type)
 );
-comment on table public.team_usage_limits is 'What a team may use in a period';
+comment on table public.team_usage_limits is 'How much a team may use in a period';
 
 alter table public.team_usage_limits enable row level security;
 revoke all on public.team_usage_limits from public, anon, authenticated, service_role;

@@ -1,4 +1,4 @@
--- Projects: who sees and changes them, their files, and what happens to a whole project: cloned, deleted, restored.
+-- Projects and the records of their files: who reads and changes them, and cloning, deleting and restoring a project.
 
 create type public.project_status_enum as enum ('active', 'archived', 'deleted');
 
@@ -21,7 +21,7 @@ create table public.projects (
   deleted_at timestamptz,
   constraint projects_title_check check (title <> '')
 );
-comment on table public.projects is 'Container of work (CodingIT-1) and chat workspace (Chuk)';
+comment on table public.projects is 'Projects of CodingIT-1 and chat workspaces of Chuk Chat';
 
 create index idx_projects_user_id on public.projects (user_id);
 create index idx_projects_team_id on public.projects (team_id);
@@ -30,6 +30,7 @@ create index idx_projects_created_at on public.projects (created_at desc);
 create index idx_projects_updated_at on public.projects (updated_at desc);
 create index idx_projects_archived on public.projects (user_id, is_archived);
 create index idx_projects_public on public.projects (id) where is_public;
+create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
 
 alter table public.projects enable row level security;
 revoke all on public.projects from public, anon, authenticated, service_role;
@@ -44,16 +45,12 @@ grant update (team_id, title, description, template_id, status, is_public, metad
 grant delete on public.projects to authenticated;
 grant select, insert, update, delete on public.projects to service_role;
 
--- deleted_projects ----------------------------------------------------------------------------------
-
-create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
-
 create policy "users read their own, their teams' and public projects" on public.projects
   for select to authenticated
   using (user_id = (select auth.uid())
     or team_id = any (array(select private.my_team_ids()))
     or (is_public and deleted_at is null));
--- True for every visitor: that is what a public project is.
+-- The same for every visitor: anyone may read a public project.
 create policy "visitors read public projects" on public.projects
   for select to anon using (is_public and deleted_at is null);
 create policy "users create their own projects" on public.projects
@@ -74,8 +71,9 @@ create policy "owners, and owners of the team, delete projects" on public.projec
 create trigger update_projects_updated_at before update on public.projects
   for each row execute function public.update_updated_at_column();
 
--- Chuk Chat archives by the flag, CodingIT-1 by the status, and deletes by status, time or both: whichever a client
--- changed moves the others. A changed status wins, then the time; the flag never brings a deleted project back.
+-- Keeps status, is_archived and deleted_at in agreement. Chuk Chat archives a project by is_archived, CodingIT-1 by
+-- status, and clients delete by status, by deleted_at or by both. A changed status takes precedence, then deleted_at;
+-- is_archived never restores a deleted project.
 create function private.sync_project_archived()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -121,8 +119,8 @@ grant execute on function public.name(projects) to authenticated, service_role;
 create table public.project_files (
   id uuid primary key default gen_random_uuid(),
   project_id uuid not null references public.projects (id) on delete cascade,
-  -- When the row goes with its project, there is nothing left to ask for it. The default is what makes it one that a
-  -- client leaves out; the trigger below sets it.
+  -- Stored, because a row that is deleted with its project can no longer look the owner up. A trigger below sets it;
+  -- the default makes it optional in the generated types.
   user_id uuid not null default auth.uid(),
   file_name text not null,
   storage_path text not null,
@@ -136,10 +134,11 @@ create table public.project_files (
   constraint project_files_storage_path_check check (btrim(storage_path) <> ''),
   constraint project_files_file_size_check check (file_size between 1 and 10485760)
 );
-comment on table public.project_files is 'Metadata of the encrypted files attached to a Chuk project';
-comment on column public.project_files.user_id is 'Whose project it is, set by a trigger';
+comment on table public.project_files is 'Records of the encrypted files that are attached to a project of Chuk Chat';
+comment on column public.project_files.user_id is 'The owner of the project, set by a trigger';
 
 create index idx_project_files_project_id on public.project_files (project_id);
+create index project_files_object on public.project_files (storage_path);
 
 alter table public.project_files enable row level security;
 revoke all on public.project_files from public, anon, authenticated, service_role;
@@ -152,7 +151,6 @@ grant update (file_name, storage_path, file_type, file_size, markdown_summary, u
   on public.project_files to authenticated;
 grant delete on public.project_files to authenticated;
 grant select, insert, update, delete on public.project_files to service_role;
-create index project_files_object on public.project_files (storage_path);
 
 create policy "users read the files of their own and their teams' projects" on public.project_files
   for select to authenticated
@@ -178,7 +176,7 @@ create policy "users delete files of their own projects" on public.project_files
 create trigger update_project_files_updated_at before update on public.project_files
   for each row execute function public.handle_updated_at();
 
--- Invoker: who may not read the project gets no owner, and the row is refused by its policy.
+-- Invoker: a caller that may not read the project gets null, and the policy refuses the row.
 create function private.take_project_owner()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -187,13 +185,15 @@ begin
   select p.user_id into new.user_id from public.projects as p where p.id = new.project_id;
   return new;
 end $$;
-comment on function private.take_project_owner() is 'Trigger function: sets whose project it is that a row is put into';
+comment on function private.take_project_owner() is 'Trigger function: copies the owner of the project into the row';
 revoke all on function private.take_project_owner() from public, anon, authenticated, service_role;
 
 create trigger take_project_owner before insert or update of project_id, user_id on public.project_files
   for each row execute function private.take_project_owner();
 
--- Whether a user writes messages into a project: whose it is, and the members of its team.
+-- Rights --------------------------------------------------------------------------------------------
+
+-- Returns whether a user may write messages into a project: its owner and the members of its team may.
 create function private.writes_project(project public.projects, user_id uuid)
 returns boolean
 language plpgsql stable set search_path = ''
@@ -205,8 +205,9 @@ begin
 end $$;
 revoke all on function private.writes_project(public.projects, uuid) from public, anon, authenticated, service_role;
 
--- Tells somebody who may not change a project so: who may read it, that they may only read it, and anyone else that
--- there is none.
+-- Refuses a user who may not write into a project: with project_read_only when the project is public, and otherwise as
+-- if it did not exist.
+-- Raises: PT403 project_read_only; PT404 project_not_found.
 create function private.refuse_project(project_id uuid)
 returns void
 language plpgsql stable set search_path = ''
@@ -214,17 +215,15 @@ as $$
 begin
   if exists (select 1 from public.projects as p
     where p.id = refuse_project.project_id and p.is_public and p.deleted_at is null) then
-    raise exception 'Project "%" can only be read', project_id using errcode = 'PT403', detail = 'project_read_only',
-      hint = 'Clone it';
+    raise exception 'Only the owner of project "%" and the members of its team can change it', project_id
+      using errcode = 'PT403', detail = 'project_read_only', hint = 'Clone the project and change the clone';
   end if;
   raise exception 'There is no project "%"', project_id using errcode = 'PT404', detail = 'project_not_found';
 end $$;
 revoke all on function private.refuse_project(uuid) from public, anon, authenticated, service_role;
 
--- Rights --------------------------------------------------------------------------------------------
-
--- Locks a project that a user may change as a whole and returns it. The project's owner may do everything; owners and
--- admins of its team delete and restore it; permanent is what only the team's owners may do: delete it for good.
+-- Locks a project that a user wants to delete or restore, and returns it. The owner of the project may do that, and so
+-- may the owners and admins of its team. With permanent, admins may not: the project is to be deleted for good.
 -- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found.
 create function private.lock_project(user_id uuid, project_id uuid, permanent boolean)
 returns public.projects
@@ -247,8 +246,8 @@ begin
       using errcode = 'PT403', detail = 'not_project_owner';
   end if;
   if not private.administers_team(user_id, v_project.team_id) then
-    raise exception 'Only the owner of project "%" and the owners and admins of its team can delete or restore it', project_id
-      using errcode = 'PT403', detail = 'not_project_owner';
+    raise exception 'Only the owner of project "%" and the owners and admins of its team can delete or restore it',
+      project_id using errcode = 'PT403', detail = 'not_project_owner';
   end if;
   return v_project;
 end $$;
@@ -263,8 +262,13 @@ create type public.project_change as (
 comment on type public.project_change is
   'A project as it is now or was last, and how many messages and records of files were copied or deleted with it';
 
--- clone_project, with the records of complete uploads only.
--- Definer: it reads what a member of the team may read. For the service only, which answers for user_id.
+-- Clones a project that a user may read into one of their own, private and without a team. title has 1 to 500
+-- characters; null takes that of the project. with_messages copies the messages, except drafts. with_files copies the
+-- records of the files and of complete uploads, which then refer to the same objects: only the owner of the project
+-- may, because nobody else can open them. actor, user or service, is who makes the request. Returns the clone and the
+-- numbers of messages and records that were copied.
+-- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
+-- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 files_of_another; PT404 project_not_found; PT409 project_deleted; PT422
 -- invalid_title, idempotency_key_reused.
 create function public.clone_project(
@@ -288,9 +292,10 @@ declare
 begin
   if char_length(clone_project.title) not between 1 and 500 or clone_project.title ~ '^\s*$'
     or with_messages is null or with_files is null then
-    raise exception 'A title has 1 to 500 characters' using errcode = 'PT422', detail = 'invalid_title';
+    raise exception 'A title needs 1 to 500 characters, not only spaces'
+      using errcode = 'PT422', detail = 'invalid_title';
   end if;
-  -- The lock holds new messages off, so that the copy is of one moment, and puts repeats one behind the other.
+  -- The lock keeps new messages out, so that the clone shows one moment, and makes repeats take turns.
   select p.* into v_project from public.projects as p
   where p.id = clone_project.project_id
     and (private.writes_project(p, clone_project.user_id) or p.is_public and p.deleted_at is null)
@@ -304,11 +309,11 @@ begin
   end if;
   if v_project.status = 'deleted' then
     raise exception 'Project "%" is deleted', project_id
-      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore it first';
+      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
   end if;
   if with_files and v_project.user_id <> clone_project.user_id then
-    raise exception 'The files of project "%" are another user''s', project_id
-      using errcode = 'PT403', detail = 'files_of_another', hint = 'Clone it without files';
+    raise exception 'Only the owner of project "%" can clone its files', project_id
+      using errcode = 'PT403', detail = 'files_of_another', hint = 'Clone the project without files';
   end if;
 
   insert into public.projects as p (user_id, title, description, template_id, metadata, system_prompt)
@@ -351,7 +356,15 @@ revoke all on function public.clone_project(uuid, uuid, text, boolean, boolean, 
   from public, anon, authenticated;
 grant execute on function public.clone_project(uuid, uuid, text, boolean, boolean, text, text) to service_role;
 
--- delete_project, without queueing itself: the triggers do.
+-- Deletes a project, so that it can be restored; with permanent for good, together with its messages and the records of
+-- its files. Triggers queue the objects that no other record refers to for removal. The owner of the project and the
+-- owners of its team may do either; the admins of the team may not delete it for good. Deleting a deleted project again
+-- changes nothing. actor, user or service, is who makes the request. Returns the project, with the numbers of messages
+-- and records that were deleted.
+-- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
+-- user_id.
+-- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 project_not_found; PT422
+-- idempotency_key_reused.
 create function public.delete_project(
   user_id uuid,
   project_id uuid,
@@ -368,7 +381,7 @@ declare
   v_project public.projects;
   v_result public.project_change;
 begin
-  -- Before the project is looked for: a repeat does not find it any more.
+  -- Before the project is locked: a repeat no longer finds it.
   v_first := private.first_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
@@ -392,10 +405,10 @@ end $$;
 revoke all on function public.delete_project(uuid, uuid, boolean, text, text) from public, anon, authenticated;
 grant execute on function public.delete_project(uuid, uuid, boolean, text, text) to service_role;
 
--- Brings a deleted project back, as active. One that is not deleted stays as it is. By whose it is, and owners and admins
--- of the team.
--- Definer: as delete_project. For the service only, which answers for user_id.
--- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found.
+-- Restores a deleted project as active; one that is not deleted stays as it is. The owner of the project and the owners
+-- and admins of its team may. Returns the project.
+-- Definer: as delete_project. For the service only, which has verified user_id.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_purged.
 create function public.restore_project(user_id uuid, project_id uuid)
 returns public.project_change
 language plpgsql volatile security definer set search_path = ''
@@ -412,28 +425,34 @@ end $$;
 revoke all on function public.restore_project(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.restore_project(uuid, uuid) to service_role;
 
+-- project_purges ------------------------------------------------------------------------------------
+
 create table private.project_purges (
   project_id uuid primary key references public.projects (id) on delete cascade,
   begun_at timestamptz not null default now()
 );
 comment on table private.project_purges is
-  'Deleted projects of which messages have gone already, as they have more than one batch: they cannot be restored';
+  'Deleted projects that the cleanup has begun to delete for good, batch by batch: they cannot be restored';
 revoke all on private.project_purges from public, anon, authenticated, service_role;
 
--- In a trigger, because clients bring projects back directly as well. After: the status is settled by then.
+-- A trigger, because clients also restore projects directly. It runs after the update, because another trigger decides
+-- the status.
 -- Definer: clients may not read the table.
+-- Raises: PT409 project_purged.
 create function private.keep_purged_project()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if exists (select 1 from private.project_purges as x where x.project_id = new.id) then
-    raise exception 'Project "%" is being deleted for good', new.id
-      using errcode = 'PT409', detail = 'project_purged', hint = 'It was deleted too long ago';
+    raise exception 'Project "%" can no longer be restored: it is being deleted for good', new.id
+      using errcode = 'PT409', detail = 'project_purged',
+        hint = 'Restore a project within the time set by projects.deleted_retention';
   end if;
   return null;
 end $$;
-comment on function private.keep_purged_project() is 'Trigger function: refuses to restore what is half gone';
+comment on function private.keep_purged_project() is
+  'Trigger function: refuses to restore a project that is partly deleted';
 revoke all on function private.keep_purged_project() from public, anon, authenticated, service_role;
 
 create trigger keep_purged_project after update on public.projects

@@ -1,4 +1,4 @@
--- Conversations: each is its user's own.
+-- Conversations: only the user who started one reads and changes it.
 
 -- conversations ----------------------------------------------------------------------------------
 
@@ -9,7 +9,7 @@ create table public.conversations (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
-comment on table public.conversations is 'Wbot''s wellness chats';
+comment on table public.conversations is 'Conversations of Wbot';
 
 create index idx_conversations_user_id on public.conversations (user_id);
 create index idx_conversations_updated_at on public.conversations (updated_at desc);

@@ -1,4 +1,4 @@
--- Messages of projects and conversations: who reads and writes them, their numbers and their size.
+-- Messages of projects and conversations: who reads and writes them, their sequence numbers and their size.
 
 create type public.message_role_enum as enum ('user', 'assistant', 'system');
 
@@ -25,13 +25,16 @@ create table public.messages (
   constraint messages_one_parent_check check (num_nonnulls(conversation_id, project_id) = 1),
   constraint messages_project_sequence_check check (project_id is null or sequence_number is not null)
 );
-comment on table public.messages is 'Wbot''s chat messages and CodingIT-1''s project messages; exactly one parent';
+comment on table public.messages is
+  'Messages of conversations (Wbot) and of projects (CodingIT-1); each has exactly one parent';
 comment on column public.messages.status is
-  'streaming while an answer is written, then complete, or aborted with what there was. Set by functions';
-comment on column public.messages.hold_id is 'The credit hold that was captured for it, in the same transaction';
+  'streaming for a draft, then complete, or aborted with the content it had. Only functions set it';
+comment on column public.messages.hold_id is
+  'The credit hold that was captured to pay for the message, in the transaction that saved or completed it';
 
 create index idx_messages_conversation_id on public.messages (conversation_id);
 create index idx_messages_conversation_created on public.messages (conversation_id, created_at);
+create index messages_drafts on public.messages (updated_at) where status = 'streaming';
 
 alter table public.messages enable row level security;
 revoke all on public.messages from public, anon, authenticated, service_role;
@@ -44,10 +47,8 @@ grant update (role, content, object_data, result_data, metadata, updated_at)
 grant delete on public.messages to authenticated;
 grant select, insert, update, delete on public.messages to service_role;
 
-create index messages_drafts on public.messages (updated_at) where status = 'streaming';
-
--- Who sees the parent, by its own policies, sees the message. A scalar sub-query looks the one parent up by its
--- key; the planner would answer an exists by reading every project there is into a hash first.
+-- A caller who may read the parent, by the policies of the parent, may read the message. A scalar sub-query looks the
+-- parent up by its key; for exists, the planner reads all projects into a hash first.
 create policy "users read messages of conversations and projects they see" on public.messages
   for select to authenticated
   using (case when project_id is null
@@ -88,7 +89,7 @@ create policy "users delete messages of their own conversations and projects" on
 create trigger update_messages_updated_at before update on public.messages
   for each row execute function public.update_updated_at_column();
 
--- The parent follows --------------------------------------------------------------------------------
+-- Parents -------------------------------------------------------------------------------------------
 
 create function public.update_conversation_timestamp()
 returns trigger
@@ -100,7 +101,7 @@ begin
   return null;
 end $$;
 comment on function public.update_conversation_timestamp() is
-  'Trigger function: a conversation is as new as its newest message';
+  'Trigger function: sets updated_at of the conversation to the time of its new message';
 revoke all on function public.update_conversation_timestamp() from public, anon, authenticated, service_role;
 
 create trigger on_message_created after insert on public.messages
@@ -111,8 +112,9 @@ alter publication supabase_realtime add table public.messages;
 
 -- Sizes ---------------------------------------------------------------------------------------------
 
--- In a trigger, because clients write messages directly as well.
+-- A trigger, because clients also write messages directly.
 -- Definer: a client may not read the settings.
+-- Raises: PT413 content_too_large {largest, size}.
 create function private.check_message_size()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -123,10 +125,10 @@ declare
     octet_length(new.result_data::text), octet_length(new.metadata::text));
 begin
   if v_size > v_largest then
-    raise exception 'A message has at most % bytes of content, not %', v_largest, v_size
+    raise exception 'The content of a message has % bytes: at most % are allowed', v_size, v_largest
       using errcode = 'PT413',
         detail = format('content_too_large %s', jsonb_build_object('largest', v_largest, 'size', v_size)),
-        hint = 'Put files into Storage, and their paths into the message';
+        hint = 'Upload files to Storage and put their paths into the message';
   end if;
   return new;
 end $$;
@@ -136,10 +138,11 @@ revoke all on function private.check_message_size() from public, anon, authentic
 create trigger check_message_size before insert or update of content, object_data, result_data, metadata
   on public.messages for each row execute function private.check_message_size();
 
--- A project is as new as its newest message. Its row is also the lock that puts those who write into it one
--- behind the other, and is taken before the message's number: else one would wait for a number that the
--- other holds while it waits for the project.
--- Definer: a member of the team writes into a project that is not theirs to update.
+-- Sets updated_at of the project to the time of its new message, and checks the sequence number. Updating the row also
+-- locks the project before the unique key locks the number. In the other order two writers could deadlock: one waiting
+-- for a number while the other, which has it, waits for the project.
+-- Definer: a member of the team may write into a project that they may not update.
+-- Raises: PT422 too_many_messages {most}, invalid_sequence_number.
 create function private.enter_project()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -147,20 +150,20 @@ as $$
 declare
   v_lead numeric;
 begin
-  -- Once a transaction: of a batch, the first message takes the lock for all.
+  -- Once per transaction: the first message of a batch takes the lock for all.
   update public.projects as p set updated_at = now() where p.id = new.project_id and p.updated_at <> now();
   if new.sequence_number >= private.setting('messages.per_project') then
-    raise exception 'A project has no message number %', new.sequence_number
+    raise exception 'Sequence number % is too high for a project', new.sequence_number
       using errcode = 'PT422', detail = format('too_many_messages %s',
-        jsonb_build_object('most', private.setting('messages.per_project'))), hint = 'Go on in another project';
+        jsonb_build_object('most', private.setting('messages.per_project'))), hint = 'Continue in another project';
   end if;
   v_lead := private.setting('messages.sequence_lead');
-  -- Who could take the last number there is would end the numbering for everyone.
+  -- Without this limit, one message with the highest number would keep everybody from adding more.
   if new.sequence_number > v_lead + (select coalesce(max(m.sequence_number), 0) from public.messages as m
     where m.project_id = new.project_id) then
     raise exception 'Sequence number % is too far ahead', new.sequence_number
       using errcode = 'PT422', detail = 'invalid_sequence_number',
-        hint = format('It may be ahead of the newest by %s', v_lead);
+        hint = format('Use a number at most %s higher than the newest in the project, or leave it out', v_lead);
   end if;
   return new;
 end $$;

@@ -1,8 +1,8 @@
--- Saving messages: in order, all or none, and paid for in the same transaction.
+-- Saving messages: in order, all or none, and charging for one in the same transaction.
 
 -- Parents -------------------------------------------------------------------------------------------
 
--- Locks the project or the conversation that a user writes into. Exactly one of the two is given.
+-- Locks the project or the conversation that a user wants to write into. Exactly one of the two is given.
 -- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found; PT409 project_deleted.
 create function private.lock_message_parent(user_id uuid, project_id uuid, conversation_id uuid)
 returns void
@@ -29,13 +29,13 @@ begin
   end if;
   if v_project.status = 'deleted' then
     raise exception 'Project "%" is deleted', project_id
-      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore it first';
+      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
   end if;
 end $$;
 revoke all on function private.lock_message_parent(uuid, uuid, uuid) from public, anon, authenticated, service_role;
 
--- A message out of what a caller sent: {id, role, content, object_data, result_data, metadata, sequence_number, status}.
--- index is its place in the batch, which a refusal names.
+-- Reads a message from JSON: {id, role, content, object_data, result_data, metadata, sequence_number, status}. index is
+-- its position in the batch, from 0, which an error names. Only the actor service writes as system.
 -- Raises: PT422 invalid_message, invalid_role, content_missing, invalid_message_id, invalid_sequence_number,
 -- invalid_status, each with {index}.
 create function private.read_message(message jsonb, index integer, actor text)
@@ -51,22 +51,23 @@ begin
       'result_data', 'metadata', 'sequence_number', 'status'] <> '{}'
     or coalesce(jsonb_typeof(message -> 'metadata'), 'object') not in ('object', 'null') then
     v_code := 'invalid_message';
-    v_says := 'A message is an object of id, role, content, object_data, result_data, metadata (an object), sequence_number and status';
+    v_says := 'A message is an object that may have id, role, content, object_data, result_data, metadata (an object), '
+      'sequence_number and status';
   elsif (message ->> 'role' in ('user', 'assistant') or message ->> 'role' = 'system' and actor = 'service') is not true then
     v_code := 'invalid_role';
-    v_says := format('A message is not written as "%s"', message ->> 'role');
+    v_says := format('A message cannot have the role "%s"', message ->> 'role');
   elsif coalesce(jsonb_typeof(message -> 'content'), 'null') = 'null' then
     v_code := 'content_missing';
-    v_says := 'A message has content';
+    v_says := 'A message needs content';
   elsif message -> 'id' <> 'null' and private.json_uuid(message -> 'id') is null then
     v_code := 'invalid_message_id';
-    v_says := 'The id of a message is a UUID';
+    v_says := 'The id of a message must be a UUID';
   elsif message -> 'sequence_number' <> 'null' and private.json_integer(message -> 'sequence_number') is null then
     v_code := 'invalid_sequence_number';
-    v_says := 'A sequence number is a whole number from 0';
+    v_says := 'A sequence number must be a whole number from 0 to 2147483647';
   elsif coalesce(message ->> 'status', 'complete') not in ('complete', 'streaming') then
     v_code := 'invalid_status';
-    v_says := 'A message is saved as complete or streaming';
+    v_says := 'The status of a new message must be complete or streaming';
   end if;
   if v_code is not null then
     raise exception '%', v_says
@@ -84,8 +85,9 @@ begin
 end $$;
 revoke all on function private.read_message(jsonb, integer, text) from public, anon, authenticated, service_role;
 
--- Saves one message into the parent it names, which the caller has locked. The same id again with the same message is a
--- repeat and returns what is there. A number of a project that is taken is replaced, or refused unless replace.
+-- Saves one message into its parent, which the caller has locked, and returns the row. A message with the id and
+-- content of a saved one is a repeat and returns that one. In a project, a message with the sequence number of another
+-- replaces it; without replace it is refused.
 -- Raises: PT409 message_id_used, system_message; PT412 sequence_number_taken, each with {index}; PT413
 -- content_too_large; PT422 invalid_sequence_number, too_many_messages.
 create function private.save_message(message public.messages, replace boolean, actor text, index integer)
@@ -100,21 +102,21 @@ begin
     if found then
       if (v_there.project_id, v_there.conversation_id) is distinct from (message.project_id, message.conversation_id)
         or v_there.sequence_number is distinct from coalesce(message.sequence_number, v_there.sequence_number) then
-        raise exception 'Another message has the id "%"', message.id
+        raise exception 'Another message already has the id "%"', message.id
           using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
             hint = 'Use a new id for a new message';
       end if;
       if (v_there.role, v_there.content, v_there.object_data, v_there.result_data)
           is not distinct from (message.role, message.content, message.object_data, message.result_data)
           and v_there.metadata = coalesce(message.metadata, v_there.metadata)
-        -- A draft is reserved again, whatever has become of it since.
+        -- A repeat of the request that reserved a draft, which may have changed since.
         or message.status = 'streaming' and v_there.role = message.role then
         return v_there;
       end if;
       if message.sequence_number is null then
-        raise exception 'The message "%" is another one', message.id
+        raise exception 'The saved message "%" differs from this one', message.id
           using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
-            hint = 'Use a new id for a new message, or name its sequence_number to replace it';
+            hint = 'Use a new id for a new message, or give the sequence_number of the saved one to replace it';
       end if;
     end if;
   end if;
@@ -127,15 +129,16 @@ begin
     end if;
     if v_there.id is not null then
       if not replace or message.id <> v_there.id then
-        raise exception 'The project has a message %', message.sequence_number
+        raise exception 'The project already has a message %', message.sequence_number
           using errcode = 'PT412', detail = format('sequence_number_taken %s',
             jsonb_build_object('index', index, 'sequence_number', message.sequence_number)),
-            hint = 'Leave the number out, and the message takes the next';
+            hint = 'Leave sequence_number out to take the next number';
       end if;
       if v_there.role = 'system' and actor <> 'service' then
-        raise exception 'Message % of the project is the system''s', message.sequence_number
+        raise exception 'Only the service can replace message % of the project: its role is system',
+          message.sequence_number
           using errcode = 'PT409', detail = format('system_message %s', jsonb_build_object('index', index)),
-            hint = 'Take another sequence number';
+            hint = 'Use another sequence number';
       end if;
       update public.messages as m
       set role = message.role, content = message.content, object_data = message.object_data,
@@ -150,13 +153,14 @@ begin
       from public.messages as m where m.project_id = message.project_id;
     end if;
   elsif message.sequence_number is not null then
-    raise exception 'The messages of a conversation have no numbers'
-      using errcode = 'PT422', detail = format('invalid_sequence_number %s', jsonb_build_object('index', index));
+    raise exception 'A message of a conversation cannot have a sequence number'
+      using errcode = 'PT422', detail = format('invalid_sequence_number %s', jsonb_build_object('index', index)),
+        hint = 'Leave sequence_number out';
   end if;
 
   insert into public.messages as m
     (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, status,
-      -- Of a batch, each a little later than the one before: a conversation is read by this.
+      -- Each message of a batch is a little later than the one before it: conversations are sorted by this.
       created_at)
   values (coalesce(message.id, gen_random_uuid()), message.project_id, message.conversation_id, message.role,
     message.content, message.object_data, message.result_data, coalesce(message.metadata, '{}'), message.sequence_number,
@@ -170,8 +174,8 @@ revoke all on function private.save_message(public.messages, boolean, text, inte
 
 -- Paying --------------------------------------------------------------------------------------------
 
--- Captures a hold for a message: settle is {hold_id, amount or items, allow_overage}. Once: the same hold again returns
--- the same entry.
+-- Captures a hold to pay for a message, and returns the entry: settle is {hold_id, amount or items, allow_overage}. The
+-- same hold again returns the same entry.
 -- Raises: PT404 hold_not_found; PT409 message_settled; PT422 invalid_settlement; and what capture_credit_hold raises.
 create function private.settle_message(message public.messages, user_id uuid, settle jsonb)
 returns jsonb
@@ -185,7 +189,7 @@ begin
     or private.json_uuid(settle -> 'hold_id') is null
     or coalesce(jsonb_typeof(settle -> 'amount'), 'number') <> 'number'
     or coalesce(jsonb_typeof(settle -> 'allow_overage'), 'boolean') <> 'boolean' then
-    raise exception 'A settlement has a hold_id, and an amount or items; allow_overage is true or false'
+    raise exception 'A settlement needs a hold_id, and an amount or items; allow_overage is true or false'
       using errcode = 'PT422', detail = 'invalid_settlement';
   end if;
   select h.* into v_hold from public.credit_holds as h
@@ -193,7 +197,7 @@ begin
   where h.id = private.json_uuid(settle -> 'hold_id')
     and (h.actor_id = settle_message.user_id or a.user_id = settle_message.user_id);
   if not found then
-    raise exception 'There is no hold "%" for the user', settle ->> 'hold_id'
+    raise exception 'The user has no hold "%"', settle ->> 'hold_id'
       using errcode = 'PT404', detail = 'hold_not_found';
   end if;
   if message.hold_id = v_hold.id then
@@ -201,7 +205,7 @@ begin
       where t.account_id = v_hold.account_id and t.entry_no = v_hold.entry_no);
   end if;
   if message.hold_id is not null then
-    raise exception 'The message "%" is paid for by another hold', message.id
+    raise exception 'Another hold has already paid for the message "%"', message.id
       using errcode = 'PT409', detail = 'message_settled';
   end if;
   v_entry := public.capture_credit_hold(v_hold.id, (settle ->> 'amount')::numeric, settle -> 'items',
@@ -220,9 +224,9 @@ create type public.saved_messages as (
   replayed boolean
 );
 comment on type public.saved_messages is
-  'Messages as they are now, in the order of the request, and the entry of what was paid for them, if anything was';
+  'Messages as they are now, in the order of the request, and the entry that charged for them, if there is one';
 
--- The messages with these ids, in this order, with the entry of the hold that paid for them.
+-- Returns the messages with the given ids, in this order, and the entry of the hold that paid for them.
 create function private.to_saved_messages(ids uuid[], replayed boolean)
 returns public.saved_messages
 language plpgsql stable set search_path = ''
@@ -246,13 +250,14 @@ begin
 end $$;
 revoke all on function private.to_saved_messages(uuid[], boolean) from public, anon, authenticated, service_role;
 
--- Saves messages of a user, in order and all or none, into a project or a conversation: [{id, role, content, object_data,
--- result_data, metadata, sequence_number, status}]. In a project a message without a number takes the next; one with a
--- number that is taken replaces it, unless replace is false. A message whose id is there already is a repeat. With settle
--- {hold_id, amount or items, allow_overage} the one message is paid for by capturing the hold: both happen or neither.
--- actor is user or service; only the service settles, and writes as system.
--- Definer: a member of a team writes into a project that is not theirs, and nobody may write credits. For the service
--- only, which answers for user_id.
+-- Saves messages for a user, in order and all or none, into either a project or a conversation: [{id, role, content,
+-- object_data, result_data, metadata, sequence_number, status}]. In a project, a message without sequence_number takes
+-- the next number, and one whose number is taken replaces that message, unless replace is false. A message that has
+-- already been saved under its id is a repeat. settle, {hold_id, amount or items, allow_overage}, pays for a single
+-- message by capturing the hold: both happen or neither. actor, user or service, is who makes the request: only the
+-- service settles and writes as system.
+-- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
+-- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only; PT404 project_not_found, conversation_not_found,
 -- hold_not_found; PT409 project_deleted, message_id_used, system_message, message_settled; PT412
 -- sequence_number_taken; PT413 content_too_large; PT422 invalid_batch {most}, invalid_message, invalid_role,
@@ -283,12 +288,13 @@ begin
   if save_messages.actor is null or save_messages.actor not in ('user', 'service')
     or num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1 or replace is null then
     raise exception 'Messages are saved into either a project or a conversation'
-      using errcode = 'PT422', detail = 'invalid_message';
+      using errcode = 'PT422', detail = 'invalid_message',
+        hint = 'Give project_id or conversation_id; replace is true or false, actor is user or service';
   end if;
   if jsonb_typeof(save_messages.messages) is distinct from 'array'
     or jsonb_array_length(save_messages.messages) not between 1 and v_most
     or settle is not null and (save_messages.actor <> 'service' or jsonb_array_length(save_messages.messages) <> 1) then
-    raise exception 'A request saves 1 to % messages; one, when it is settled by the service', v_most
+    raise exception 'A request saves 1 to % messages, and only the service can settle, for a single message', v_most
       using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
   end if;
   perform private.lock_message_parent(save_messages.user_id, save_messages.project_id, save_messages.conversation_id);
@@ -316,7 +322,7 @@ begin
     v_rows := array(select m from public.messages as m where m.id = v_message.id);
   end if;
   if idempotency_key is not null then
-    -- The ids alone: a batch can be large.
+    -- Only the ids: a batch can be large.
     perform private.keep_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request,
       to_jsonb(array(select r.id from unnest(v_rows) as r)));
   end if;
@@ -330,9 +336,9 @@ grant execute on function public.save_messages(uuid, jsonb, uuid, uuid, boolean,
 
 -- save_message_and_update_project -------------------------------------------------------------------
 
--- What the door in public does, by the same rules.
--- Definer: a member of the team writes into a project that is not theirs to update, and replaces a message
--- by its number, which no grant allows.
+-- Does the work of its namesake in public.
+-- Definer: a member of the team may write into a project that they may not update, and replace a message by its
+-- sequence number, which no grant allows.
 create function private.save_message_and_update_project(
   project_id uuid, role text, content jsonb, object_data jsonb, result_data jsonb, sequence_number integer
 )
@@ -340,13 +346,13 @@ returns public.messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  -- Without claims the call is not PostgREST's: only the service may make it.
+  -- A call without claims does not come through PostgREST: only the service can make it.
   v_actor text := case coalesce((select auth.role()), 'service_role') when 'service_role' then 'service' else 'user' end;
   v_user_id uuid := (select auth.uid());
   v_message public.messages;
 begin
   if v_actor = 'service' then
-    -- For whose project it is.
+    -- The service acts for the owner of the project.
     select p.user_id into v_user_id from public.projects as p where p.id = save_message_and_update_project.project_id;
   end if;
   perform private.lock_message_parent(v_user_id, save_message_and_update_project.project_id, null);
@@ -360,10 +366,10 @@ revoke all on function private.save_message_and_update_project(uuid, text, jsonb
 grant execute on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
   to authenticated, service_role;
 
--- Saves a message of a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
--- number that is taken is replaced, no number takes the next. Returns the saved row.
--- Raises: PT404 project_not_found; PT409 project_deleted, system_message; PT422 invalid_role,
--- content_missing, invalid_sequence_number.
+-- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
+-- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
+-- Raises: PT403 project_read_only; PT404 project_not_found; PT409 project_deleted, system_message; PT413
+-- content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
 create function public.save_message_and_update_project(
   project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,
   result_data_param jsonb default null, sequence_number_param integer default null

@@ -1,8 +1,8 @@
--- Drafts: an answer that is written bit by bit, then finished and paid for, or aborted.
+-- Drafts: messages that are written in steps, then completed and paid for, or aborted.
 
 -- Drafts --------------------------------------------------------------------------------------------
 
--- Makes sure that a user writes to a message of the given parent, and returns it.
+-- Locks a message of the given project or conversation, into which the user may write, and returns it.
 -- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found; PT409
 -- project_deleted.
 create function private.lock_message(user_id uuid, message_id uuid, project_id uuid, conversation_id uuid)
@@ -18,25 +18,30 @@ begin
     and m.conversation_id is not distinct from lock_message.conversation_id
   for no key update;
   if not found then
-    raise exception 'There is no message "%" here', message_id using errcode = 'PT404', detail = 'message_not_found';
+    raise exception 'The project or conversation has no message "%"', message_id
+      using errcode = 'PT404', detail = 'message_not_found';
   end if;
   return v_message;
 end $$;
 revoke all on function private.lock_message(uuid, uuid, uuid, uuid) from public, anon, authenticated, service_role;
 
+-- Refuses to change a message that is no longer a draft.
+-- Raises: PT409 message_finished.
 create function private.refuse_finished_message(message_id uuid, status text)
 returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  raise exception 'The message "%" is %', message_id, status
-    using errcode = 'PT409', detail = 'message_finished', hint = 'Only a message that is streaming changes so';
+  raise exception 'The message "%" is already %', message_id, status
+    using errcode = 'PT409', detail = 'message_finished',
+      hint = 'Only a draft, whose status is streaming, can be updated or finished';
 end $$;
 revoke all on function private.refuse_finished_message(uuid, text) from public, anon, authenticated, service_role;
 
--- Replaces the content of a draft. Does not lock its project or conversation, so that it is cheap: several a second of
--- many answers do not wait for each other.
--- Definer: a member of a team writes into a project that is not theirs. For the service only, which answers for user_id.
+-- Replaces the content of a draft and returns the row. It does not lock the project or the conversation, so that
+-- frequent updates of several drafts do not wait for each other.
+-- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
+-- user_id.
 -- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found; PT409
 -- project_deleted, message_finished; PT413 content_too_large; PT422 content_missing.
 create function public.update_draft(
@@ -49,7 +54,7 @@ declare
   v_message public.messages;
 begin
   if coalesce(jsonb_typeof(update_draft.content), 'null') = 'null' then
-    raise exception 'A message has content' using errcode = 'PT422', detail = 'content_missing';
+    raise exception 'A message needs content' using errcode = 'PT422', detail = 'content_missing';
   end if;
   update public.messages as m set content = update_draft.content
   where m.id = message_id and m.status = 'streaming' and case
@@ -68,9 +73,10 @@ end $$;
 revoke all on function public.update_draft(uuid, uuid, jsonb, uuid, uuid) from public, anon, authenticated;
 grant execute on function public.update_draft(uuid, uuid, jsonb, uuid, uuid) to service_role;
 
--- Ends a draft as complete or aborted, with the given content or what it has, and settles it as save_messages does.
--- Once: the same again returns what is there.
--- Definer: as save_messages. For the service only, which answers for user_id.
+-- Finishes a draft: status is complete or aborted, and content, object_data and result_data replace what the draft has
+-- where they are not null. settle pays for it as in save_messages. Returns the message and the entry; a repeat returns
+-- them as they are.
+-- Definer: as save_messages. For the service only, which has verified user_id.
 -- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found,
 -- hold_not_found; PT409 project_deleted, message_finished, message_settled; PT413 content_too_large; PT422
 -- invalid_status, invalid_batch, invalid_settlement; and what capture_credit_hold raises.
@@ -93,10 +99,11 @@ declare
   v_message public.messages;
 begin
   if finish_draft.status is null or finish_draft.status not in ('complete', 'aborted') then
-    raise exception 'A draft ends complete or aborted' using errcode = 'PT422', detail = 'invalid_status';
+    raise exception 'The status of a finished draft must be complete or aborted'
+      using errcode = 'PT422', detail = 'invalid_status';
   end if;
   if settle is not null and actor is distinct from 'service' then
-    raise exception 'Only the service settles' using errcode = 'PT422', detail = 'invalid_batch';
+    raise exception 'Only the service can settle a message' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
   v_message := private.lock_message(user_id, message_id, project_id, conversation_id);
   if v_message.status = 'streaming' then

@@ -1,6 +1,6 @@
 -- Starting a conversation with its first message, in one transaction.
 
--- The words of a message, whichever shape its content has: a string, an object with text, value or content, or a list of
+-- Returns the text of a message, whose content may be a string, an object with text, value or content, or a list of
 -- such parts.
 create function private.message_text(content jsonb)
 returns text
@@ -18,7 +18,7 @@ as $$
 $$;
 revoke all on function private.message_text(jsonb) from public, anon, authenticated, service_role;
 
--- A title out of the first message: its first line, of at most 60 characters, cut between words.
+-- Returns a title made from the content of a message: its first line, cut between words to at most 60 characters.
 create function private.derive_title(content jsonb)
 returns text
 language plpgsql immutable set search_path = ''
@@ -33,7 +33,7 @@ begin
   if char_length(v_line) <= 60 then
     return v_line;
   end if;
-  -- 59 and the ellipsis; a word that is longer than all of that is cut itself.
+  -- 59 characters and the ellipsis. A single word that is longer is cut inside.
   return coalesce(nullif(regexp_replace(left(v_line, 60), '\s+\S*$', ''), left(v_line, 60)), left(v_line, 59)) || '…';
 end $$;
 revoke all on function private.derive_title(jsonb) from public, anon, authenticated, service_role;
@@ -43,12 +43,13 @@ create type public.started_conversation as (
   messages jsonb,
   replayed boolean
 );
-comment on type public.started_conversation is 'A conversation and its first message, in a list of one';
+comment on type public.started_conversation is 'A conversation, and a list of its first message';
 
--- Starts a conversation of a user with its first message {id, role, content, metadata ...}, in one transaction. Without a
--- title (1 to 200 characters) it gets the first line of the message. Both may have ids of the caller's choice: the same
--- two again are a repeat. actor is user or service.
--- Definer: as save_messages, which it calls. For the service only, which answers for user_id.
+-- Starts a conversation for a user with its first message {id, role, content, metadata ...}, in one transaction. title
+-- has 1 to 200 characters; null takes the first line of the message. The caller may choose the ids of both: the same
+-- two ids again are a repeat. actor, user or service, is who makes the request.
+-- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
+-- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT404 user_not_found; PT409 conversation_id_used, message_id_used; PT413
 -- content_too_large; PT422 invalid_title, invalid_message, invalid_role, content_missing, invalid_message_id,
 -- invalid_sequence_number, invalid_status, idempotency_key_reused.
@@ -70,9 +71,11 @@ declare
   v_saved public.saved_messages;
 begin
   if char_length(start_conversation.title) not between 1 and 200 or start_conversation.title ~ '^\s*$' then
-    raise exception 'A title has 1 to 200 characters' using errcode = 'PT422', detail = 'invalid_title';
+    raise exception 'A title needs 1 to 200 characters, not only spaces'
+      using errcode = 'PT422', detail = 'invalid_title';
   end if;
-  -- The lock of a user's conversations: a repeat waits for the first, and then finds it.
+  -- The profile is the lock for new conversations of the user: a repeat waits for the first request and finds its
+  -- answer.
   perform 1 from public.profiles as p where p.id = start_conversation.user_id for no key update;
   if not found then
     raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
@@ -90,13 +93,13 @@ begin
   on conflict on constraint conversations_pkey do nothing
   returning c.* into v_conversation;
   if not found then
-    -- A repeat of this very request, or somebody else's id.
+    -- Either a repeat of this request, or the id belongs to another conversation.
     select c.* into v_conversation from public.conversations as c
     where c.id = start_conversation.conversation_id and c.user_id = start_conversation.user_id
       and exists (select 1 from public.messages as m
         where m.id = private.json_uuid(message -> 'id') and m.conversation_id = c.id);
     if not found then
-      raise exception 'Another conversation has the id "%"', conversation_id
+      raise exception 'Another conversation already has the id "%"', conversation_id
         using errcode = 'PT409', detail = 'conversation_id_used', hint = 'Use a new id for a new conversation';
     end if;
   end if;

@@ -1,9 +1,10 @@
--- Full-text search in the messages that a user may read.
+-- Full-text search in messages.
 
 create index messages_search on public.messages using gin (to_tsvector('english', content::text));
 
--- Definer: under row level security the index could not be used, as its operator is not leakproof. The caller's own
--- conversations and projects, and those of their teams, stand in for the policies.
+-- Does the work of its namesake in public. It searches the caller's conversations, their projects and those of their
+-- teams, which its condition states in place of the policies.
+-- Definer: row level security keeps the index from being used, as its operator is not leakproof.
 create function private.search_messages(query text, before timestamptz, page_size integer)
 returns table (
   id uuid, conversation_id uuid, project_id uuid, role text, content jsonb, sequence_number integer, snippet text,
@@ -17,10 +18,11 @@ declare
   v_projects uuid[];
 begin
   if query is null or char_length(query) > 1000 or query ~ '^\s*$' then
-    raise exception 'A search has 1 to 1000 characters' using errcode = 'PT422', detail = 'invalid_query';
+    raise exception 'A query needs 1 to 1000 characters, not only spaces'
+      using errcode = 'PT422', detail = 'invalid_query';
   end if;
   if page_size is null or page_size not between 1 and 100 then
-    raise exception 'A search answers 1 to 100 messages' using errcode = 'PT422', detail = 'invalid_limit';
+    raise exception 'The limit of a search must be 1 to 100' using errcode = 'PT422', detail = 'invalid_limit';
   end if;
   v_conversations := array(select c.id from public.conversations as c where c.user_id = (select auth.uid()));
   v_projects := array(select p.id from public.projects as p
@@ -28,7 +30,7 @@ begin
       and p.deleted_at is null);
   return query
     select f.id, f.conversation_id, f.project_id, f.role::text, f.content, f.sequence_number,
-      -- What is not the mark is text, also in a page.
+      -- Escaped, so that only the marks are HTML.
       ts_headline('english', replace(replace(replace(private.message_text(f.content), '&', '&amp;'), '<', '&lt;'), '>', '&gt;'),
         v_query, 'StartSel=<mark>, StopSel=</mark>, MaxWords=35, MinWords=15, MaxFragments=2, FragmentDelimiter=" … "'),
       f.rank, f.created_at
@@ -47,9 +49,10 @@ revoke all on function private.search_messages(text, timestamptz, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.search_messages(text, timestamptz, integer) to authenticated, service_role;
 
--- Searches the messages of the caller's conversations and projects and of their teams' projects: the best first, then the
--- newest. query as people write it: words, "a phrase", or, -not. before leaves out what is as new or newer; limit is 1
--- to 100. The snippet is HTML in which the words found are in <mark> and everything else is escaped.
+-- Searches the messages of the caller's conversations, their projects and those of their teams, and returns the best
+-- matches first, then the newest. query, 1 to 1000 characters, may have words, "a phrase", or, and -excluded. before
+-- returns only older messages; limit is 1 to 100. The snippet is HTML: the words found are in <mark>, and everything
+-- else is escaped.
 -- Raises: PT422 invalid_query, invalid_limit.
 create function public.search_messages(query text, before timestamptz default null, "limit" integer default 20)
 returns table (

@@ -113,6 +113,6 @@ create view public.project_stats with (security_invoker = true) as
   cross join lateral (
     select count(*) as file_count, coalesce(sum(pf.file_size), 0)::bigint as total_file_size
     from public.project_files as pf where pf.project_id = p.id) as f;
-comment on view public.project_stats is 'Each project that the caller sees, with its chats and files counted';
+comment on view public.project_stats is 'The projects that the caller may read, with the numbers of their chats and files';
 revoke all on public.project_stats from public, anon, authenticated, service_role;
 grant select on public.project_stats to authenticated, service_role;

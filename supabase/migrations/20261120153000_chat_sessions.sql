@@ -83,7 +83,7 @@ create table public.chat_messages (
   created_at timestamptz not null default now(),
   constraint chat_messages_sender_check check (sender in ('user', 'ai'))
 );
-comment on table public.chat_messages is 'Messages of a Sorar session';
+comment on table public.chat_messages is 'Messages of coaching sessions of Sorar AI';
 
 create index idx_chat_messages_session_created on public.chat_messages (session_id, created_at);
 
@@ -142,7 +142,7 @@ create table public.chat_message_cache (
   constraint chat_message_cache_token_count_check check (token_count >= 0),
   constraint chat_message_cache_execution_time_ms_check check (execution_time_ms >= 0)
 );
-comment on table public.chat_message_cache is 'Searchable copy of CodingIT-1''s session messages';
+comment on table public.chat_message_cache is 'Searchable copy of the messages of CodingIT-1''s sessions';
 
 create index idx_chat_message_cache_content_vector on public.chat_message_cache using gin (content_vector);
 create index idx_chat_message_cache_session_id on public.chat_message_cache (session_id);
@@ -198,6 +198,6 @@ create view public.chat_sessions_with_counts with (security_invoker = true) as
   cross join lateral (
     select count(*) as message_count, max(cc.created_at) as last_message_at
     from public.chat_message_cache as cc where cc.session_id = s.id) as c;
-comment on view public.chat_sessions_with_counts is 'The caller''s sessions with their messages counted';
+comment on view public.chat_sessions_with_counts is 'The caller''s sessions with the numbers of their messages';
 revoke all on public.chat_sessions_with_counts from public, anon, authenticated, service_role;
 grant select on public.chat_sessions_with_counts to authenticated, service_role;

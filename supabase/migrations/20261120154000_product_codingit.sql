@@ -15,7 +15,7 @@ create table public.user_integrations (
     service_name in ('github', 'google_drive', 'gmail', 'google_calendar', 'artifacts')),
   constraint user_integrations_unique unique (user_id, service_name)
 );
-comment on table public.user_integrations is 'One connection per user and outside service';
+comment on table public.user_integrations is 'Connections to external services, one per user and service';
 
 alter table public.user_integrations enable row level security;
 revoke all on public.user_integrations from public, anon, authenticated, service_role;
@@ -59,7 +59,7 @@ create table public.api_keys (
   constraint api_keys_key_prefix_check check (key_prefix <> '')
 );
 comment on table public.api_keys is
-  'Programmatic keys a user has issued. Made by the server, which alone sees the key: clients cannot insert';
+  'API keys of users. Only the server creates them, because only it sees the key: clients cannot insert';
 comment on column public.api_keys.key_hash is 'SHA-256 of the key, never the key';
 
 create index idx_api_keys_user_id on public.api_keys (user_id);
@@ -95,7 +95,7 @@ create table public.users_teams (
   constraint users_teams_unique unique (user_id, team_id)
 );
 comment on table public.users_teams is
-  'A user''s teams and which one is the default. Grants no access: rights come from team_members';
+  'A user''s list of teams, one of them the default. It grants no access: rights come from team_members';
 
 create index idx_users_teams_team_id on public.users_teams (team_id);
 create unique index users_teams_one_default on public.users_teams (user_id) where is_default;
@@ -140,7 +140,7 @@ create table public.workflows (
   constraint workflows_name_check check (name <> ''),
   constraint workflows_version_check check (version >= 1)
 );
-comment on table public.workflows is 'Workflows a team owns';
+comment on table public.workflows is 'Workflows of teams';
 
 create index idx_workflows_team_id on public.workflows (team_id);
 
@@ -182,7 +182,8 @@ create table public.conversation_threads (
   updated_at timestamptz not null default now(),
   constraint conversation_threads_name_check check (name <> '')
 );
-comment on table public.conversation_threads is 'Threads created by a CodingIT-1 user. The seed names no message table for them, so there is none';
+comment on table public.conversation_threads is
+  'Threads of CodingIT-1 users. Its documents name no table for their messages, so there is none';
 
 create index idx_conversation_threads_created_by on public.conversation_threads (created_by);
 
@@ -234,7 +235,7 @@ create table public.tasks (
   constraint tasks_progress_check check (progress between 0 and 100),
   constraint tasks_prompt_check check (char_length(prompt) >= 1)
 );
-comment on table public.tasks is 'AI work items of a user';
+comment on table public.tasks is 'Tasks that users give to an AI agent';
 
 create index idx_tasks_user_id on public.tasks (user_id);
 create index idx_tasks_status on public.tasks (status);
@@ -242,7 +243,7 @@ create index idx_tasks_created_at on public.tasks (created_at desc);
 
 alter table public.tasks enable row level security;
 revoke all on public.tasks from public, anon, authenticated, service_role;
--- An identity column draws from its sequence by itself; nobody else has to.
+-- The identity column uses its sequence without a grant.
 revoke all on sequence public.tasks_id_seq from public, anon, authenticated, service_role;
 grant select on public.tasks to authenticated;
 grant insert (user_id, status, progress, prompt, repo_url, selected_agent, selected_model,
@@ -290,7 +291,7 @@ create table public.workspace_files (
   constraint workspace_files_size_check check (size_bytes >= 0),
   constraint workspace_files_unique_path unique (user_id, path)
 );
-comment on table public.workspace_files is 'The file tree of a user''s IDE workspace';
+comment on table public.workspace_files is 'Files and directories of users'' IDE workspaces';
 
 create index idx_workspace_files_user_id on public.workspace_files (user_id);
 create index idx_workspace_files_project_id on public.workspace_files (project_id);
@@ -377,7 +378,7 @@ create policy "users read their own, public and their teams' fragments" on publi
     or exists (
       select 1 from public.projects as p
       where p.id = project_id and p.team_id = any (array(select private.my_team_ids()))));
--- True for every visitor: that is what a public fragment is.
+-- The same for every visitor: anyone may read a public fragment.
 create policy "visitors read public fragments" on public.fragments
   for select to anon using (is_public);
 create policy "users create their own fragments" on public.fragments
@@ -417,7 +418,7 @@ create table public.fragment_executions (
     status in ('pending', 'running', 'completed', 'failed', 'timeout')),
   constraint fragment_executions_execution_time_ms_check check (execution_time_ms >= 0)
 );
-comment on table public.fragment_executions is 'Runs of a fragment';
+comment on table public.fragment_executions is 'Executions of fragments';
 
 create index idx_fragment_executions_fragment_id on public.fragment_executions (fragment_id);
 create index idx_fragment_executions_user_id on public.fragment_executions (user_id);
@@ -476,7 +477,7 @@ create table public.user_chat_analytics (
   constraint user_chat_analytics_most_active_hour_check check (most_active_hour between 0 and 23),
   constraint user_chat_analytics_most_active_day_check check (most_active_day between 0 and 6)
 );
-comment on table public.user_chat_analytics is 'Totals of a CodingIT-1 user''s chats';
+comment on table public.user_chat_analytics is 'Totals of the chats of each CodingIT-1 user';
 
 alter table public.user_chat_analytics enable row level security;
 revoke all on public.user_chat_analytics from public, anon, authenticated, service_role;
@@ -489,8 +490,8 @@ create policy "users read their own analytics" on public.user_chat_analytics
 create trigger update_user_chat_analytics_updated_at before update on public.user_chat_analytics
   for each row execute function public.update_updated_at_column();
 
--- Apart from sign_up, so that this file can be deleted. An error here would refuse the sign-up.
--- Definer: the insert into auth.users comes from the Auth server's role, which has no rights here.
+-- Not part of sign_up, so that this file can be deleted. An error in it refuses the sign-up.
+-- Definer: it runs as the Auth server's role, which has no rights here.
 create function private.open_chat_analytics()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -499,22 +500,22 @@ begin
   insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
   return new;
 end $$;
-comment on function private.open_chat_analytics() is 'Trigger function: makes the row of a new account';
+comment on function private.open_chat_analytics() is 'Trigger function: creates the row of a new account';
 revoke all on function private.open_chat_analytics() from public, anon, authenticated, service_role;
 
 create trigger open_chat_analytics after insert on auth.users
   for each row execute function private.open_chat_analytics();
 
--- Accounts that were there before: a product that moves here brings its users along.
+-- For the users that a product brings along: their accounts exist before this trigger does.
 insert into public.user_chat_analytics (user_id) select u.id from auth.users as u;
 
 do $migration$
 begin
   if not exists (select from pg_available_extensions where name = 'vector') then
-    raise notice 'The extension vector is not available: code_embeddings is left out';
+    raise notice 'The extension vector is not available: the table code_embeddings is not created';
     return;
   end if;
-  -- Its functions are for everyone, whoever of the platform's roles comes to own them.
+  -- Everybody may execute the functions of the extension, whichever role of the platform owns them.
   alter default privileges grant execute on functions to public;
   create extension if not exists vector with schema extensions;
   alter default privileges revoke execute on functions from public;
@@ -527,10 +528,10 @@ begin
       embedding extensions.vector(1536),
       constraint code_embeddings_content_check check (content <> '')
     );
-    comment on table public.code_embeddings is 'Embedded code for similarity search';
+    comment on table public.code_embeddings is 'Embeddings of code for similarity search';
 
     create index idx_code_embeddings_user_id on public.code_embeddings (user_id);
-    -- Its lists are poor while the table is empty: reindex once it holds data.
+    -- Built on an empty table, the lists of this index are poor: reindex it when the table has data.
     create index idx_code_embeddings_embedding on public.code_embeddings
       using ivfflat (embedding extensions.vector_cosine_ops);
 

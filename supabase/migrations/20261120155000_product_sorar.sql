@@ -1,5 +1,5 @@
--- What only Sorar AI has: goals, progress, the journal, statistics, the waitlist and site visits. It needs chat_sessions.
--- Another product deletes this file.
+-- What only Sorar AI has: goals, progress, the journal, statistics, the waitlist and site visits. It needs
+-- chat_sessions. Another product deletes this file.
 
 -- user_goals -------------------------------------------------------------------------------------
 
@@ -20,7 +20,7 @@ create table public.user_goals (
     status in ('active', 'completed', 'paused', 'cancelled')),
   constraint user_goals_progress_percentage_check check (progress_percentage between 0 and 100)
 );
-comment on table public.user_goals is 'Goals a Sorar user sets';
+comment on table public.user_goals is 'Goals of Sorar AI users';
 
 create index idx_user_goals_user_id on public.user_goals (user_id);
 create index idx_user_goals_status on public.user_goals (status);
@@ -52,9 +52,9 @@ create trigger update_user_goals_updated_at before update on public.user_goals
 
 alter publication supabase_realtime add table public.user_goals;
 
--- A goal is completed when a client says so in any of three ways: by its status, or, while it is active or
--- paused, by a progress of 100 or a time of completion. Then all three say so, for as long as it is; and what is
--- not completed has no time of completion.
+-- Keeps status, progress_percentage and completed_at in agreement. A client completes a goal by setting its status or,
+-- while the goal is active or paused, by setting the progress to 100 or a time of completion. A goal that is not
+-- completed has no time of completion.
 create function private.complete_user_goal()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -92,7 +92,7 @@ create table public.user_progress (
   updated_at timestamptz not null default now(),
   constraint user_progress_user_id_metric_type_key unique (user_id, metric_type)
 );
-comment on table public.user_progress is 'One value per user and metric';
+comment on table public.user_progress is 'Progress of Sorar AI users, one value per user and metric';
 
 create index idx_user_progress_user_id on public.user_progress (user_id);
 create index idx_user_progress_metric_type on public.user_progress (metric_type);
@@ -135,7 +135,7 @@ create table public.journal_entries (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
-comment on table public.journal_entries is 'Journal of a Sorar user';
+comment on table public.journal_entries is 'Journals of Sorar AI users';
 
 create index idx_journal_entries_user_id on public.journal_entries (user_id);
 create index idx_journal_entries_created_at on public.journal_entries (created_at desc);
@@ -179,14 +179,14 @@ create view public.user_statistics with (security_invoker = true) as
     select count(*) filter (where ug.status = 'completed') as completed_goals,
       count(*) filter (where ug.status = 'active') as active_goals
     from public.user_goals as ug where ug.user_id = p.id) as g;
-comment on view public.user_statistics is 'One row per profile the caller sees, zeros for a new user';
+comment on view public.user_statistics is 'Totals per profile that the caller may read; zeros for a new user';
 revoke all on public.user_statistics from public, anon, authenticated, service_role;
 grant select on public.user_statistics to authenticated, service_role;
 
 -- get_user_full_profile -----------------------------------------------------------------------------
 
--- Everything a start screen of Sorar AI shows, in one answer. Row level security applies: of another user
--- there is nothing.
+-- Returns what the start screen of Sorar AI shows. Row level security applies: of another user, the profile and
+-- settings are null and the lists are empty.
 create function public.get_user_full_profile(user_uuid uuid)
 returns jsonb
 language sql stable set search_path = ''
@@ -215,7 +215,7 @@ create table public.waitlist (
     char_length(email) between 3 and 320 and email ~ '^[^@]+@[^@]+$')
 );
 comment on table public.waitlist is
-  'Addresses left before launch. Not unique: a conflict would tell a stranger who is on the list';
+  'E-mail addresses left before launch. Not unique: a conflict would tell a stranger who is on the list';
 
 alter table public.waitlist enable row level security;
 revoke all on public.waitlist from public, anon, authenticated, service_role;

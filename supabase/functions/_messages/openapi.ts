@@ -1,5 +1,5 @@
 /**
- * The routes of messages for the OpenAPI documents of what has messages.
+ * The message routes for the OpenAPI documents of projects and conversations.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { RouteDescription } from "../_openapi/document.ts";
 import { id, time } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
 
-/** A message as it is answered. */
+/** A message in a response. */
 export const Message = z.object({
   id,
   project_id: z.nullable(id),
@@ -35,14 +35,16 @@ const Saved = z.object({
 
 z.globalRegistry.add(Message, { id: "Message" });
 z.globalRegistry.add(Saved, { id: "SavedMessages" });
+
 const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
-  id: "UUID of the caller's choice: the same message with it again is a repeat",
-  role: "user or assistant; a service also writes as system",
-  content: "Any JSON but null: a string, an object with text or value, a list of such parts",
+  id: "UUID that the caller may choose: the same message with the same id is a repeat",
+  role: "user or assistant; a service can also use system",
+  content:
+    "Any JSON except null: for example a string, an object with text or value, or a list of such parts",
   object_data: "Any JSON",
   result_data: "Any JSON",
   metadata: "An object",
-  sequence_number: "Place in the project, from 0; the next when it is left out",
+  sequence_number: "Position in the project, from 0; the next when it is left out",
   status: "complete, or streaming for a draft",
 };
 for (const [name, description] of Object.entries(DESCRIPTIONS)) {
@@ -52,17 +54,17 @@ for (const [name, description] of Object.entries(DESCRIPTIONS)) {
 /**
  * Describes the routes below `/{id}/messages`.
  *
- * @param notFound Codes of 403, 404 and 409 that say something of the parent.
+ * @param parent Codes of 403, 404 and 409 that are about the parent.
  */
 export function describeMessageRoutes(
-  notFound: { 403: string[]; 404: string[]; 409: string[] },
+  parent: { 403: string[]; 404: string[]; 409: string[] },
 ): RouteDescription[] {
   const settling = {
     402: ["insufficient_credits", "member_limit_exceeded"],
-    403: notFound[403],
-    404: [...notFound[404], "hold_not_found"],
+    403: parent[403],
+    404: [...parent[404], "hold_not_found"],
     409: [
-      ...notFound[409],
+      ...parent[409],
       "message_settled",
       "hold_already_captured",
       "hold_released",
@@ -81,14 +83,18 @@ export function describeMessageRoutes(
   const endings = ["finish", "abort"].map((ending): RouteDescription => ({
     method: "post",
     path: `/{id}/messages/{message_id}/${ending}`,
-    summary: ending === "finish" ? "End a draft whole" : "End a draft with what it has",
+    summary: ending === "finish" ? "Complete a draft" : "Abort a draft",
     description:
-      "With the content given, or the one that it has. `settle` captures a hold for it in the same transaction " +
-      "(services only). The same again answers the same.",
+      "Replaces the content of the draft if the request has any. `settle` captures a hold in the same transaction " +
+      "(services only). A repeat returns the same result.",
     auth: ["user", "secret"],
     params: schema.MessagePath,
     body: z.union([schema.UserEnding, schema.ServiceEnding]),
-    response: { status: 200, description: "The message, and the entry", schema: Saved },
+    response: {
+      status: 200,
+      description: "The message, and the entry that charged for it",
+      schema: Saved,
+    },
     problems: {
       ...settling,
       404: [...settling[404], "message_not_found"],
@@ -101,8 +107,9 @@ export function describeMessageRoutes(
       path: "/{id}/messages",
       summary: "Save messages",
       description:
-        "One, or `messages` in order, all or none. `If-None-Match: *` refuses to replace a number that is taken. " +
-        "A service names the user in `user_id`, and may pay for one message by capturing a hold: `settle`.",
+        "Saves one message, or `messages` in order, all or none. `If-None-Match: *` refuses to replace a message that " +
+        "has the same number. A service gives the user in `user_id` and can pay for a single message by capturing a " +
+        "hold: `settle`.",
       auth: ["user", "secret"],
       idempotent: true,
       params: schema.ParentPath,
@@ -112,7 +119,11 @@ export function describeMessageRoutes(
         schema.ServiceMessage,
         schema.ServiceBatch,
       ]),
-      response: { status: 201, description: "The messages, and the entry", schema: Saved },
+      response: {
+        status: 201,
+        description: "The messages, and the entry that charged for them",
+        schema: Saved,
+      },
       problems: {
         ...settling,
         400: ["invalid_if_none_match"],
@@ -134,16 +145,16 @@ export function describeMessageRoutes(
     {
       method: "patch",
       path: "/{id}/messages/{message_id}",
-      summary: "Replace the text of a draft",
-      description: "Cheap: for a few times a second while an answer is written.",
+      summary: "Replace the content of a draft",
+      description: "Costs little: call it a few times a second while the answer is written.",
       auth: ["user", "secret"],
       params: schema.MessagePath,
       body: z.union([schema.UserDraft, schema.ServiceDraft]),
       response: { status: 200, description: "The message", schema: Message },
       problems: {
-        403: notFound[403],
-        404: [...notFound[404], "message_not_found"],
-        409: [...notFound[409], "message_finished"],
+        403: parent[403],
+        404: [...parent[404], "message_not_found"],
+        409: [...parent[409], "message_finished"],
         413: ["content_too_large"],
         422: ["content_missing"],
       },

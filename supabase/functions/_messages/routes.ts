@@ -1,5 +1,5 @@
 /**
- * The routes of messages, which projects and conversations share.
+ * The message routes that projects and conversations share.
  *
  * @module
  */
@@ -20,17 +20,17 @@ import {
 import { call, defined } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
 
-/** Bytes that a request with messages may have: 8 MiB, of a batch whose messages are not all as large as they may be. */
+/** The largest request, in bytes: a full batch of the largest messages would be larger. */
 export const MAX_BODY_BYTES = 8 * 1024 * 1024;
 
-/** What has messages. */
+/** The column that refers to the parent of a message. */
 type Parent = "project_id" | "conversation_id";
 
 /**
- * Adds the routes below `/:id/messages` to the app of what has messages.
+ * Adds the routes below `/:id/messages` to an app.
  *
  * @param app The app of `projects` or of `conversations`.
- * @param parent What `:id` is the id of.
+ * @param parent Whether `:id` is the id of a project or of a conversation.
  */
 export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): void {
   const of = (id: string) => parent === "project_id" ? { project_id: id } : { conversation_id: id };
@@ -52,7 +52,7 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
     const { supabaseAdmin } = c.var.supabaseContext;
     const { id, message_id } = readPath(c, schema.MessagePath);
     const { user_id, content } = await readFor(c, schema.UserDraft, schema.ServiceDraft);
-    // Null rather than nothing, which SQL has no default for.
+    // Null when it is missing, because SQL has no default for it.
     const args = { user_id, message_id, content: content ?? null, ...of(id) };
     return c.json(await call(() => supabaseAdmin.rpc("update_draft", args)));
   });
@@ -68,7 +68,7 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
   }
 }
 
-/** One message as a batch of one. */
+/** Makes a batch of one message. */
 function toBatch(
   { user_id, actor, settle, ...message }: RequestFor<z.infer<typeof schema.ServiceMessage>>,
 ) {

@@ -1,6 +1,6 @@
 /**
- * What the routes of messages take, in projects and in conversations. SQL says what is wrong with a message, each fault
- * by its own code and place in the batch; here only the names are held.
+ * The requests of the message routes of projects and conversations. Only the names of members are checked here: SQL
+ * checks their values and names the position in the batch and a code for each fault.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export const message = {
   status: z.optional(json),
 };
 
-/** How a message is paid for. SQL holds its bounds. */
+/** How a message is paid for. SQL checks the amounts. */
 const settle = z.optional(z.strictObject({
   hold_id: id,
   amount: z.optional(z.number()),
@@ -43,10 +43,10 @@ export const UserBatch = z.strictObject({ messages });
 /** Several messages, by a service for a user. */
 export const ServiceBatch = z.strictObject({ messages, user_id: id });
 
-/** The text of a draft so far, by a signed-in user. */
+/** The new content of a draft, by a signed-in user. */
 export const UserDraft = z.strictObject({ content: message.content });
 
-/** The text of a draft so far, by a service. */
+/** The new content of a draft, by a service for a user. */
 export const ServiceDraft = z.strictObject({ content: message.content, user_id: id });
 
 const ending = {
@@ -55,14 +55,14 @@ const ending = {
   result_data: message.result_data,
 };
 
-/** The end of a draft, by a signed-in user. */
+/** Finishing or aborting a draft, by a signed-in user. */
 export const UserEnding = z.strictObject(ending);
 
-/** The end of a draft, by a service. */
+/** Finishing or aborting a draft, by a service for a user. */
 export const ServiceEnding = z.strictObject({ ...ending, user_id: id, settle });
 
-/** The path of a project's or a conversation's messages. */
+/** The path parameters of the messages of a project or a conversation. */
 export const ParentPath = z.strictObject({ id });
 
-/** The path of a message. */
+/** The path parameters of a message. */
 export const MessagePath = z.strictObject({ id, message_id: id });

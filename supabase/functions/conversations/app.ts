@@ -1,5 +1,5 @@
 /**
- * Conversations: starting one with its first message, and the messages that follow.
+ * Starts conversations with their first message and saves the messages that follow.
  *
  * @module
  */

@@ -25,15 +25,15 @@ const Started = z.object({
 /** The OpenAPI document of `conversations`. */
 export const document: unknown = describeFunction({
   name: "conversations",
-  summary: "Conversations and their messages.",
+  summary: "Starts conversations and saves their messages.",
   routes: [
     {
       method: "post",
       path: "",
       summary: "Start a conversation with its first message",
       description:
-        "Both or neither. Without a title it gets the first line of the message. With ids of the caller's choice for " +
-        "both, the same again is a repeat.",
+        "Saves both or neither. Without `title`, the conversation takes the first line of the message. The caller may " +
+        "choose the ids of both: a request with the same two ids is a repeat.",
       auth: ["user", "secret"],
       idempotent: true,
       body: z.union([schema.UserConversation, schema.ServiceConversation]),

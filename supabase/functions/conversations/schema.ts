@@ -1,5 +1,5 @@
 /**
- * What the routes of `conversations` take, beside its messages.
+ * The requests of `conversations`, except those about messages.
  *
  * @module
  */

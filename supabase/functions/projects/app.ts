@@ -1,5 +1,5 @@
 /**
- * Projects: their messages, and what happens to a whole project.
+ * Saves messages of projects; clones, deletes and restores projects.
  *
  * @module
  */
@@ -49,7 +49,7 @@ app.delete("/:id", authenticate(["user", "secret"]), async (c) => {
   const { permanent, ...who } = readQueryFor(c, schema.UserDelete, schema.ServiceDelete);
   const args = defined({ ...who, project_id, permanent: permanent === "true", idempotency_key });
   const result = await call(() => supabaseAdmin.rpc("delete_project", args));
-  // What is not removed now stays on the list for the cleanup.
+  // The cleanup removes what is left in the queue.
   if (args.permanent) afterResponse(removeQueuedObjects(supabaseAdmin));
   return answer(c, result, 200);
 });

@@ -37,7 +37,7 @@ z.globalRegistry.add(Change, { id: "ProjectChange" });
 /** The OpenAPI document of `projects`. */
 export const document: unknown = describeFunction({
   name: "projects",
-  summary: "Messages of projects, and what happens to a whole project.",
+  summary: "Saves messages of projects; clones, deletes and restores projects.",
   routes: [
     ...describeMessageRoutes({
       403: ["project_read_only"],
@@ -47,15 +47,15 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/{id}/clone",
-      summary: "Copy a project",
+      summary: "Clone a project",
       description:
-        "Into one of the user's own. With its messages, unless `with_messages` is false; with the records of its files " +
-        "if `with_files` is true, which whose project it is may do.",
+        "Creates a project of the user with the messages of this one, unless `with_messages` is false. With " +
+        "`with_files`, the clone also has the records of the files: only the owner of the project may clone them.",
       auth: ["user", "secret"],
       idempotent: true,
       params: ParentPath,
       body: z.union([schema.UserClone, schema.ServiceClone]),
-      response: { status: 201, description: "The copy", schema: Change },
+      response: { status: 201, description: "The clone", schema: Change },
       problems: {
         403: ["files_of_another"],
         404: ["project_not_found"],
@@ -68,13 +68,13 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Delete a project",
       description:
-        "So that it can be restored; with `permanent=true` for good, with its messages, and its files in Storage unless " +
-        "another project has them too.",
+        "The project can be restored. With `permanent=true` it is deleted for good, with its messages and with its " +
+        "files in Storage that no other project uses.",
       auth: ["user", "secret"],
       idempotent: true,
       params: ParentPath,
       query: z.partial(schema.ServiceDelete),
-      response: { status: 200, description: "The project, as it was last", schema: Change },
+      response: { status: 200, description: "The project as it was last", schema: Change },
       problems: {
         403: ["project_read_only", "not_project_owner"],
         404: ["project_not_found"],
@@ -84,8 +84,8 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/{id}/restore",
-      summary: "Bring a deleted project back",
-      description: "As active. One that is not deleted stays as it is.",
+      summary: "Restore a deleted project",
+      description: "Restores it as active. A project that is not deleted stays as it is.",
       auth: ["user", "secret"],
       params: ParentPath,
       body: z.union([schema.UserRestore, schema.ServiceRestore]),

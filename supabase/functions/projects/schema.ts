@@ -1,5 +1,5 @@
 /**
- * What the routes of `projects` take, beside its messages.
+ * The requests of `projects`, except those about messages.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export const UserClone = z.strictObject(clone);
 /** `POST /projects/:id/clone` by a service for a user. */
 export const ServiceClone = z.strictObject({ ...clone, user_id: id });
 
-/** `POST /projects/:id/restore` by a signed-in user: nothing to choose. */
+/** `POST /projects/:id/restore` by a signed-in user: an empty object. */
 export const UserRestore = z.strictObject({});
 
 /** `POST /projects/:id/restore` by a service for a user. */

@@ -467,8 +467,3 @@ create trigger number_chat before insert or update on public.encrypted_chats
   for each row execute function private.number_chat();
 create trigger bury_chat after delete on public.encrypted_chats
   for each row execute function private.bury_chat();
-
--- References ----------------------------------------------------------------------------------------
-
--- Chats without images are not in it.
-create index encrypted_chats_image_paths on public.encrypted_chats using gin (image_paths) where image_paths <> '{}';

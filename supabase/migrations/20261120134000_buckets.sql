@@ -1,17 +1,4 @@
--- Buckets: which there are, what each takes, who may do what with the objects in them, and how much a user may store.
-
-insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types) values
-  ('chat-images', 'chat-images', false, 52428800, null),
-  ('user-avatars', 'user-avatars', true, 5242880,
-    array['image/png', 'image/jpeg', 'image/webp', 'image/gif']),
-  ('project-files', 'project-files', false, 52428800, null),
-  ('app_storage', 'app_storage', true, null, null),
-  ('avatars', 'avatars', true, 5242880, array['image/jpeg', 'image/png', 'image/webp', 'image/gif']),
-  ('chat_attachments', 'chat_attachments', false, 10485760,
-    array['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'application/pdf', 'text/plain']),
-  ('voice_recordings', 'voice_recordings', false, 52428800,
-    array['audio/mpeg', 'audio/mp4', 'audio/wav', 'audio/webm', 'audio/ogg'])
-on conflict (id) do nothing;
+-- Buckets: what each accepts, who may do what with the objects in them, and how much a user may store.
 
 -- bucket_rules --------------------------------------------------------------------------------------
 
@@ -19,42 +6,94 @@ create table private.bucket_rules (
   bucket_id text primary key,
   path text not null,
   max_file_size bigint not null,
+  file_size_limit bigint,
+  content_types text[],
+  is_public boolean not null default false,
   is_opaque boolean not null default false,
+  is_shared boolean not null default false,
+  kept_by text,
   owner_quota bigint,
   upload_seconds integer not null default 7800,
   download_seconds integer not null default 86400,
   updated_at timestamptz not null default now(),
   constraint bucket_rules_path_check check (path ~ '^\{user_id\}/[^/]'),
   constraint bucket_rules_max_file_size_check check (max_file_size > 0),
+  constraint bucket_rules_file_size_limit_check check (file_size_limit > 0),
+  constraint bucket_rules_kept_by_check check (kept_by ~ '^[a-z_]+$'),
   constraint bucket_rules_owner_quota_check check (owner_quota > 0),
   constraint bucket_rules_upload_seconds_check check (upload_seconds between 7800 and 86400),
   constraint bucket_rules_download_seconds_check check (download_seconds between 3600 and 604800)
 );
 comment on table private.bucket_rules is
-  'What each bucket takes: beside storage.buckets, whose size limit and types Storage itself enforces. Objects of other buckets are not ours';
+  'The buckets. A row makes its bucket in Storage, and the policies and functions apply to it. Buckets that only Storage has are not ours: users have no rights in them';
 comment on column private.bucket_rules.path is
-  'Where the server puts a file, of {user_id}, {chat_id}, {id} and {extension}; without {id}, each user has one file there, and a new one replaces it';
+  'Where the server puts a file, made of {user_id}, {chat_id}, {id} and {extension}. Without {id}, each user has one file there, and a new one replaces it';
 comment on column private.bucket_rules.max_file_size is
-  'Bytes as they are uploaded; of 10 MiB that are encrypted into base64 in JSON come 14';
-comment on column private.bucket_rules.is_opaque is 'Encrypted by the client: there are no first bytes to look at';
+  'The largest file that can be reserved, in bytes as uploaded: 10 MiB become 14 when they are encrypted and written as base64 in JSON';
+comment on column private.bucket_rules.file_size_limit is
+  'The largest object that Storage accepts, in bytes, however it is uploaded; null for the limit of the whole project';
+comment on column private.bucket_rules.content_types is
+  'The types that Storage accepts, each exact or like image/*; null for all';
+comment on column private.bucket_rules.is_public is 'Whether everyone can download an object whose name they know';
+comment on column private.bucket_rules.is_opaque is
+  'Whether clients encrypt the files: their first bytes say nothing, and are not checked';
+comment on column private.bucket_rules.is_shared is
+  'Whether everyone who sees a project also sees the files that file_uploads lists in it';
+comment on column private.bucket_rules.kept_by is
+  'The function private.NAME(owner_id uuid, name text, cause private.removal_cause) that says whether a row other than one of file_uploads needs an object. Null when no row does: then objects stay as long as their user';
 comment on column private.bucket_rules.owner_quota is
-  'Bytes that one user may have in this bucket; null when only the quota over all buckets counts';
+  'Bytes that one user may store in this bucket; null when only the quota for all buckets counts';
 comment on column private.bucket_rules.upload_seconds is
-  'How long a reservation holds: longer than the 7200 s that Storage''s upload URLs are good for';
-comment on column private.bucket_rules.download_seconds is 'The longest that a download URL may be good for';
+  'How long a reservation is valid: longer than an upload URL (files.upload_url_validity)';
+comment on column private.bucket_rules.download_seconds is 'How long a download URL may be valid at most';
 
 revoke all on private.bucket_rules from public, anon, authenticated, service_role;
 create trigger bucket_rules_updated_at before update on private.bucket_rules
   for each row execute function public.handle_updated_at();
 
-insert into private.bucket_rules (bucket_id, path, max_file_size, is_opaque) values
-  ('chat-images', '{user_id}/{chat_id}/{id}', 14680064, true),
-  ('project-files', '{user_id}/{id}.enc', 14680064, true),
-  ('user-avatars', '{user_id}/avatar.{extension}', 5242880, false),
-  ('avatars', '{user_id}/avatar.jpg', 5242880, false),
-  ('chat_attachments', '{user_id}/{id}.{extension}', 10485760, false),
-  ('voice_recordings', '{user_id}/{id}.{extension}', 52428800, false),
-  ('app_storage', '{user_id}/{id}.{extension}', 52428800, false);
+create function private.make_bucket()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
+  values (new.bucket_id, new.bucket_id, new.is_public, new.file_size_limit, new.content_types)
+  on conflict (id) do update set
+    public = excluded.public, file_size_limit = excluded.file_size_limit, allowed_mime_types = excluded.allowed_mime_types;
+  return null;
+end $$;
+comment on function private.make_bucket() is
+  'Trigger function: makes the bucket in Storage, or changes it. Deleting a rule leaves the bucket, which only the Storage API can delete';
+revoke all on function private.make_bucket() from public, anon, authenticated, service_role;
+create trigger make_bucket after insert or update of bucket_id, is_public, file_size_limit, content_types
+  on private.bucket_rules
+  for each row execute function private.make_bucket();
+
+insert into private.bucket_rules
+  (bucket_id, path, max_file_size, file_size_limit, content_types, is_public, is_opaque, is_shared, kept_by)
+values
+  ('project-files', '{user_id}/{id}.enc', 14680064, 52428800, null, false, true, false, 'keeps_project_file'),
+  ('chat_attachments', '{user_id}/{id}.{extension}', 10485760, 10485760,
+    array['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'application/pdf', 'text/plain'], false, false, true, null),
+  ('voice_recordings', '{user_id}/{id}.{extension}', 52428800, 52428800,
+    array['audio/mpeg', 'audio/mp4', 'audio/wav', 'audio/webm', 'audio/ogg'], false, false, false, null),
+  ('user-avatars', '{user_id}/avatar.{extension}', 5242880, 5242880,
+    array['image/png', 'image/jpeg', 'image/webp', 'image/gif'], true, false, false, null),
+  ('avatars', '{user_id}/avatar.jpg', 5242880, 5242880,
+    array['image/jpeg', 'image/png', 'image/webp', 'image/gif'], true, false, false, null),
+  ('app_storage', '{user_id}/{id}.{extension}', 52428800, null, null, true, false, false, null);
+
+-- The ids of our buckets, for the policies on storage.objects, which evaluate them once per statement.
+-- Definer: clients may not read the rules.
+create function private.bucket_ids()
+returns setof text
+language plpgsql stable security definer set search_path = '' rows 10
+as $$
+begin
+  return query select r.bucket_id from private.bucket_rules as r;
+end $$;
+revoke all on function private.bucket_ids() from public, anon, authenticated, service_role;
+grant execute on function private.bucket_ids() to authenticated, service_role;
 
 -- storage_accounts ----------------------------------------------------------------------------------
 
@@ -64,11 +103,11 @@ create table private.storage_accounts (
   constraint storage_accounts_owner_quota_check check (owner_quota >= 0)
 );
 comment on table private.storage_accounts is
-  'A row per user who has reserved an upload: reservations of one user come one after the other by its lock';
-comment on column private.storage_accounts.owner_quota is 'Bytes in all buckets together; null for the setting''s';
+  'One row per user who has reserved an upload. Its lock makes the reservations of one user run one after the other';
+comment on column private.storage_accounts.owner_quota is 'Bytes in all buckets together; null for files.owner_quota';
 revoke all on private.storage_accounts from public, anon, authenticated, service_role;
 
--- Whose folder an object is in: the user whose id its name begins with, or null.
+-- The user in whose folder an object is, or null: the first part of its name is the user's id.
 create function private.object_owner(name text)
 returns uuid
 language plpgsql immutable set search_path = ''
@@ -79,10 +118,10 @@ begin
 end $$;
 revoke all on function private.object_owner(text) from public, anon, authenticated, service_role;
 
--- The objects that a row of a team's or public project refers to. A row counts only for an object in the folder of
--- the user who made it: else a row in a project of one's own would open anyone's file. A set, which a query makes
--- once, as listing a bucket asks for every object in it.
--- Definer: the rows of a public project's files are not readable, the files are.
+-- The objects that belong to projects which the caller sees: those of their teams, and public ones. A row counts only for
+-- an object in the folder of the row's user: otherwise a row in a project of one's own would open anyone's file. It
+-- returns a set, which a query makes once, because listing a bucket asks about every object in it.
+-- Definer: everyone can read the files of a public project, but not their rows.
 create function private.shared_objects()
 returns table (bucket_id text, name text)
 language plpgsql stable security definer set search_path = ''
@@ -96,7 +135,8 @@ begin
       from public.project_files as f where f.project_id = p.id
       union all
       select u.bucket_name, u.file_path, u.user_id
-      from public.file_uploads as u where u.project_id = p.id and u.bucket_name = 'chat_attachments'
+      from public.file_uploads as u join private.bucket_rules as b on b.bucket_id = u.bucket_name and b.is_shared
+      where u.project_id = p.id
     ) as r (bucket_id, name, user_id)
     where (p.team_id = any (array(select private.my_team_ids())) or (p.is_public and p.deleted_at is null))
       and split_part(r.name, '/', 1) = r.user_id::text;
@@ -104,10 +144,10 @@ end $$;
 revoke all on function private.shared_objects() from public, anon, authenticated, service_role;
 grant execute on function private.shared_objects() to authenticated, service_role;
 
--- What a user has in each of our buckets, and has reserved. Counted from the objects that are there: so it is right
--- whoever wrote or removed them, by whichever way, and whatever was interrupted. An object that waits for its removal, as it
--- was queued, is not counted; one that was uploaded on a reservation counts as reserved until it is complete, at what it was reserved
--- for or what it is, whichever is more.
+-- The bytes that a user has stored and has reserved in each of our buckets. They are added up from the objects, so they
+-- are right however the objects were written or removed, and after any interruption. An object that is queued for removal
+-- does not count, unless it was written again since. An object of a pending upload counts as reserved, with its real size
+-- or the reserved one, whichever is larger.
 create function private.storage_usage(user_id uuid)
 returns table (bucket_id text, used bigint, reserved bigint)
 language plpgsql stable set search_path = ''
@@ -116,7 +156,7 @@ declare
   v_folder text := storage_usage.user_id::text;
 begin
   return query
-    -- The operators are those of text_pattern_ops, by which Storage has an index on name.
+    -- The operators of text_pattern_ops, which Storage's index on name has.
     with stored as (
       select o.bucket_id, sum((o.metadata ->> 'size')::bigint) as size
       from storage.objects as o
@@ -135,7 +175,7 @@ begin
       from (
         select o.id from pending as p join storage.objects as o on o.bucket_id = p.bucket_id and o.name = p.name
         union
-        -- As it was queued: what has been written there since is there to stay.
+        -- Only the version that was queued: one written since stays.
         select o.id
         from private.storage_removals as r
         join storage.objects as o
@@ -152,7 +192,7 @@ begin
 end $$;
 revoke all on function private.storage_usage(uuid) from public, anon, authenticated, service_role;
 
--- How many bytes more a user may store in a bucket: less than 0 when there is too much already.
+-- How many more bytes a user may store in a bucket; negative when they already store too much.
 create function private.storage_room(user_id uuid, bucket_id text)
 returns bigint
 language plpgsql stable set search_path = ''
@@ -172,7 +212,7 @@ begin
 end $$;
 revoke all on function private.storage_room(uuid, text) from public, anon, authenticated, service_role;
 
--- Whether a type is one of those that a bucket takes: each exact or like image/*, all when there are none.
+-- Whether a bucket accepts a content type: types are exact or like image/*, and null or an empty list accepts all.
 create function private.takes_type(types text[], content_type text)
 returns boolean
 language plpgsql immutable set search_path = ''
@@ -185,8 +225,7 @@ begin
 end $$;
 revoke all on function private.takes_type(text[], text) from public, anon, authenticated, service_role;
 
--- Whether what is stored would be taken by a bucket, by its size and type. Storage asks that of what is uploaded only, not
--- of what is copied or moved there.
+-- Whether a bucket accepts a stored object, by its size and type. Storage checks uploads, but not copies and moves.
 create function private.takes_object(bucket_id text, metadata jsonb)
 returns boolean
 language plpgsql stable set search_path = ''
@@ -200,11 +239,11 @@ begin
 end $$;
 revoke all on function private.takes_object(text, jsonb) from public, anon, authenticated, service_role;
 
--- Whether Storage may take an object of the caller's: what the policy for uploads asks, beside whose folder it is. It has
--- the size that the client declared, which Storage holds it to; without one, it counts as the largest that the bucket
--- takes. An upload URL is signed for what was reserved only, as its size is not known when it is signed, and only while
--- the reservation is young enough to hold for as long as the URL.
--- Definer: the caller may not read what it counts. Stable, as a policy runs it in the caller's query.
+-- Whether the caller may upload an object: the policy for uploads asks it, and checks the folder itself. The size is the
+-- one that the client declared, to which Storage holds the upload; without one, the object counts as the largest that the
+-- bucket accepts. The size is not known when an upload URL is signed, so a URL is signed only for a reservation, and only
+-- while that is valid for longer than the URL.
+-- Definer: the caller may not read what is counted. Stable: a policy runs it in the caller's query.
 create function private.may_upload(bucket_id text, name text, metadata jsonb)
 returns boolean
 language plpgsql stable security definer set search_path = ''
@@ -218,18 +257,18 @@ begin
     return exists (
       select 1 from public.file_uploads as u
       where u.user_id = v_user and u.status = 'pending' and u.bucket_name = may_upload.bucket_id
-        and u.upload_path = may_upload.name and u.expires_at > now() + interval '2 hours');
+        and u.upload_path = may_upload.name and u.expires_at > now() + private.retention('files.upload_url_validity'));
   end if;
   select r.* into v_rule from private.bucket_rules as r where r.bucket_id = may_upload.bucket_id;
-  -- An account that was deleted has tokens for a while.
+  -- The tokens of a deleted account stay valid for a while.
   if not found or not exists (select 1 from auth.users as u where u.id = v_user) then
     return false;
   end if;
-  -- A copy has what was stored.
+  -- Only a copy has a size: that of the stored object.
   if metadata ? 'size' and not private.takes_object(may_upload.bucket_id, metadata) then
     return false;
   end if;
-  -- What it takes the place of makes room.
+  -- The object that it replaces makes room.
   select greatest(
     coalesce((
       select (o.metadata ->> 'size')::numeric::bigint from storage.objects as o
@@ -248,11 +287,11 @@ end $$;
 revoke all on function private.may_upload(text, text, jsonb) from public, anon, authenticated, service_role;
 grant execute on function private.may_upload(text, text, jsonb) to authenticated;
 
--- Whether an object of the caller's may have this name in this bucket: what the policy for changes asks. It may stay where
--- it is; it may be moved, but for what came by an upload URL that may still be good, and what is to be removed; and to
--- another bucket only if that takes it.
--- Definer: the caller may not read what it looks at. Stable, as a policy runs it in the caller's query, and as it has to see
--- the object as it is before the change.
+-- Whether an object of the caller may have this name in this bucket: the policy for changes asks it. The object may stay
+-- where it is. It may be moved, unless an upload URL that may still be valid leads to it, or it is queued for removal. To
+-- another bucket it may be moved only if that bucket accepts it.
+-- Definer: the caller may not read what is checked. Stable: a policy runs it in the caller's query, and it has to see the
+-- object as it is before the change.
 create function private.may_move(id uuid, bucket_id text, name text)
 returns boolean
 language plpgsql stable security definer set search_path = ''
@@ -269,7 +308,7 @@ begin
       select 1 from public.file_uploads as u
       where u.user_id = private.object_owner(v_object.name) and u.bucket_name = v_object.bucket_id
         and u.upload_path = v_object.name
-        and (u.status = 'pending' or u.expires_at + private.upload_grace() > now()))
+        and (u.status = 'pending' or u.expires_at + private.retention('files.upload_grace') > now()))
     or exists (
       select 1 from private.spent_uploads as s where s.bucket_id = v_object.bucket_id and s.name = v_object.name)
     or exists (
@@ -293,29 +332,24 @@ grant execute on function private.may_move(uuid, text, text) to authenticated;
 create policy "users upload into their own folder" on storage.objects
   for insert to authenticated
   with check ((storage.foldername(name))[1] = (select auth.uid())::text
-    and bucket_id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
-      'chat_attachments', 'voice_recordings')
+    and bucket_id = any (array(select private.bucket_ids()))
     and private.may_upload(bucket_id, name, metadata));
 create policy "users read their own folder and files of projects they see" on storage.objects
   for select to authenticated
-  using (bucket_id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
-      'chat_attachments', 'voice_recordings')
+  using (bucket_id = any (array(select private.bucket_ids()))
     and ((storage.foldername(name))[1] = (select auth.uid())::text
       or (bucket_id, name) in (select o.bucket_id, o.name from private.shared_objects() as o)));
 create policy "users replace objects in their own folder" on storage.objects
   for update to authenticated
   using ((storage.foldername(name))[1] = (select auth.uid())::text
-    and bucket_id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
-      'chat_attachments', 'voice_recordings'))
+    and bucket_id = any (array(select private.bucket_ids())))
   with check ((storage.foldername(name))[1] = (select auth.uid())::text
-    and bucket_id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
-      'chat_attachments', 'voice_recordings')
+    and bucket_id = any (array(select private.bucket_ids()))
     and private.may_move(id, bucket_id, name));
 create policy "users delete objects in their own folder" on storage.objects
   for delete to authenticated
   using ((storage.foldername(name))[1] = (select auth.uid())::text
-    and bucket_id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
-      'chat_attachments', 'voice_recordings'));
+    and bucket_id = any (array(select private.bucket_ids())));
 
 create type public.storage_usage as (
   bucket text,
@@ -324,10 +358,10 @@ create type public.storage_usage as (
   allowed bigint
 );
 comment on type public.storage_usage is
-  'Bytes that a user has in a bucket, has reserved there and may have: in a bucket without a quota of its own, null';
+  'Bytes that a user has stored and has reserved in a bucket, and may store there: null in a bucket without a quota';
 
--- What a user has stored, reserved and may store, by bucket, and first of all in all of them, as bucket null.
--- Definer: the rules are nobody's to read. For the service only, which answers for user_id.
+-- What a user has stored, has reserved and may store: first in all buckets together, with bucket null, then in each.
+-- Definer: no role may read the rules. For the service only, which answers for user_id.
 create function public.get_storage_usage(user_id uuid)
 returns setof public.storage_usage
 language plpgsql stable security definer set search_path = ''
@@ -347,9 +381,9 @@ end $$;
 revoke all on function public.get_storage_usage(uuid) from public, anon, authenticated;
 grant execute on function public.get_storage_usage(uuid) to service_role;
 
--- Says what a user may store in all buckets together, as a plan has it; null for what everyone may. Less than there is
--- removes nothing: it stops uploads.
--- Definer: quotas are nobody's to write. For the service only.
+-- Sets how many bytes a user may store in all buckets together, 0 or more; null for files.owner_quota. Returns the user's
+-- usage. A quota below what is stored removes nothing, but stops uploads.
+-- Definer: no role may write quotas. For the service only.
 -- Raises: PT404 user_not_found; PT422 invalid_quota.
 create function public.set_storage_quota(user_id uuid, bytes bigint)
 returns setof public.storage_usage
@@ -357,7 +391,8 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if bytes < 0 then
-    raise exception 'A quota is 0 bytes or more' using errcode = 'PT422', detail = 'invalid_quota';
+    raise exception 'A quota needs 0 bytes or more' using errcode = 'PT422', detail = 'invalid_quota',
+      hint = 'Send null for the quota that everybody has';
   end if;
   if not exists (select 1 from auth.users as u where u.id = set_storage_quota.user_id) then
     raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
@@ -377,10 +412,10 @@ create type public.bucket_terms as (
   is_opaque boolean,
   download_seconds integer
 );
-comment on type public.bucket_terms is 'What a bucket takes, and how long its download URLs may be good for';
+comment on type public.bucket_terms is 'What a bucket accepts, and how long its download URLs may be valid';
 
--- What a bucket takes.
--- Definer: the rules are nobody's to read. For the service only.
+-- What a bucket accepts: the smaller of the two size limits, and the types as Storage has them.
+-- Definer: no role may read the rules. For the service only.
 -- Raises: PT404 bucket_not_found.
 create function public.get_bucket_terms(bucket text)
 returns public.bucket_terms
@@ -401,7 +436,9 @@ end $$;
 revoke all on function public.get_bucket_terms(text) from public, anon, authenticated;
 grant execute on function public.get_bucket_terms(text) to service_role;
 
--- CodingIT-1's helpers, which it documents in schema storage, where nothing can be added.
+-- CodingIT-1's helpers -------------------------------------------------------------------------------
+
+-- CodingIT-1 documents them in the schema storage, to which nothing can be added.
 
 create function public.get_level(file_path text)
 returns integer
@@ -409,7 +446,7 @@ language sql immutable set search_path = ''
 as $$
   select array_length(string_to_array(file_path, '/'), 1) - 1
 $$;
-comment on function public.get_level(text) is 'Folders above a file: a/b/c.txt is 2';
+comment on function public.get_level(text) is 'The number of folders above a file: 2 for a/b/c.txt';
 revoke all on function public.get_level(text) from public, anon, authenticated, service_role;
 grant execute on function public.get_level(text) to service_role;
 
@@ -420,6 +457,6 @@ as $$
   select coalesce(sum((o.metadata ->> 'size')::bigint), 0)::bigint
   from storage.objects as o where o.bucket_id = bucket_name
 $$;
-comment on function public.get_bucket_size(text) is 'Bytes of all objects in a bucket, 0 when it is empty';
+comment on function public.get_bucket_size(text) is 'The bytes of all objects in a bucket; 0 when it is empty';
 revoke all on function public.get_bucket_size(text) from public, anon, authenticated, service_role;
 grant execute on function public.get_bucket_size(text) to service_role;

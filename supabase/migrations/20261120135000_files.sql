@@ -1,4 +1,4 @@
--- Files: which a user has in the buckets, and which they have reserved a place for.
+-- Files: the records of what users have uploaded to the buckets, or have reserved.
 
 -- file_uploads -----------------------------------------------------------------------------------
 
@@ -21,8 +21,6 @@ create table public.file_uploads (
   replaced_version text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint file_uploads_chat_id_fkey
-    foreign key (user_id, chat_id) references public.encrypted_chats (user_id, id) on delete cascade,
   constraint file_uploads_status_check check (status in ('pending', 'complete')),
   constraint file_uploads_pending_check check (status = 'complete'
     or (upload_path is not null and expires_at is not null and file_size is not null)),
@@ -30,16 +28,17 @@ create table public.file_uploads (
   constraint file_uploads_file_size_check check (file_size >= 0)
 );
 comment on table public.file_uploads is
-  'Files in buckets: those that a client uploaded itself, and those that it reserved with POST /files/uploads';
-comment on column public.file_uploads.status is 'pending until the upload is complete; only the server writes it';
+  'Files in buckets: those that a client uploaded and recorded itself, and those that it reserved with POST /files/uploads';
+comment on column public.file_uploads.chat_id is 'The chat that the file belongs to; only the server writes it';
+comment on column public.file_uploads.status is 'pending until the upload is completed; only the server writes it';
 comment on column public.file_uploads.upload_path is
-  'Where the upload URL brings the bytes: other than file_path where a file is replaced. Null when there was no such URL';
+  'Where the upload URL puts the bytes: not file_path when the file replaces another. Null when there was no upload URL';
 comment on column public.file_uploads.expires_at is
-  'Until when the reservation holds; the upload URL is not good for longer';
+  'Until when the reservation is valid; its upload URL ends earlier';
 comment on column public.file_uploads.verified_at is
-  'When what was uploaded was found to be as declared, and was about to take the place of another file';
+  'When the upload was found to be as declared and began to replace another file';
 comment on column public.file_uploads.replaced_version is
-  'The version of what was in that place when it was verified: what has another has been written since. Null when there was nothing';
+  'The version that the object at file_path had then; an object with another version was written since. Null when there was none';
 
 create index idx_file_uploads_user_id on public.file_uploads (user_id);
 create index idx_file_uploads_project_id on public.file_uploads (project_id);
@@ -82,16 +81,16 @@ create policy "users delete their own uploads" on public.file_uploads
 create trigger update_file_uploads_updated_at before update on public.file_uploads
   for each row execute function public.update_updated_at_column();
 
--- What a reservation says is the server's: a client that could change it would be measured by what it wrote itself.
+-- Only the server writes a reservation: a client that could change it could upload something else than it reserved.
 create function private.keep_reservation()
 returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
   raise exception 'Upload "%" is not complete', old.id
-    using errcode = '42501', hint = 'Complete it first, or delete it and reserve another';
+    using errcode = '42501', hint = 'Complete it first, or delete it and reserve another upload';
 end $$;
-comment on function private.keep_reservation() is 'Trigger function: refuses to change what was reserved';
+comment on function private.keep_reservation() is 'Trigger function: refuses a change of a reservation';
 revoke all on function private.keep_reservation() from public, anon, authenticated, service_role;
 
 create trigger keep_reservation before update on public.file_uploads

@@ -1,5 +1,5 @@
--- What becomes of objects whose last reference goes: queued for removal by triggers, in the transaction of whatever
--- change it was, and removed through the Storage API.
+-- Removals of objects: when the last reference to an object goes, a trigger queues it in the same transaction. The cleanup
+-- removes it through the Storage API.
 
 -- storage_removals ----------------------------------------------------------------------------------
 
@@ -15,43 +15,66 @@ create table private.storage_removals (
   primary key (bucket_id, name)
 );
 comment on table private.storage_removals is
-  'Objects that nothing refers to any more. Their rows are not deleted by SQL: the Storage API removes them, then they leave this list';
+  'The queue of objects that nothing refers to. SQL cannot delete them: the Storage API removes them, and then they leave the queue';
 comment on column private.storage_removals.version is
-  'The object''s version when it was queued: one that was written since is another';
+  'The object''s version when it was queued; an object with another version was written since';
 comment on column private.storage_removals.asked is
-  'Whether its owner asked for its removal: that a chat lists it as an image does not hold it then';
+  'Whether its owner asked for the removal: then a mention in a list does not keep it';
 comment on column private.storage_removals.due_at is
-  'When it may be handed out: later while somebody is removing it, and after each failure';
+  'When it may be handed out: later while it is being removed, and after each failure';
+comment on column private.storage_removals.attempts is 'How often it was handed out';
 revoke all on private.storage_removals from public, anon, authenticated, service_role;
 create index storage_removals_due_at on private.storage_removals (due_at);
-
 create index storage_removals_name on private.storage_removals (name text_pattern_ops);
 
--- Whether a row refers to an object. Only rows of the user whose folder it is in: else anyone could keep it from removal.
--- with_images: whether the lists of images in chats count.
-create function private.is_referenced(bucket_id text, name text, with_images boolean)
+-- References ----------------------------------------------------------------------------------------
+
+create type private.removal_cause as enum ('asked', 'released', 'orphaned');
+comment on type private.removal_cause is
+  'Why an object may have to go: its owner asked for it; a row that referred to it went; or the cleanup found it without a row';
+
+-- Whether a row of project_files refers to an object.
+create function private.keeps_project_file(owner_id uuid, name text, cause private.removal_cause)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+-- Every kept_by is passed the cause, which this one does not need. @plpgsql_check_options: extra_warnings = false
+begin
+  return exists (
+    select 1 from public.project_files as f where f.storage_path = keeps_project_file.name and f.user_id = owner_id);
+end $$;
+revoke all on function private.keeps_project_file(uuid, text, private.removal_cause)
+  from public, anon, authenticated, service_role;
+
+-- Whether a row refers to an object: of file_uploads, or one that the bucket's kept_by looks for. Only rows of the user in
+-- whose folder the object is count: otherwise anyone could keep it from removal.
+create function private.is_referenced(bucket_id text, name text, cause private.removal_cause)
 returns boolean
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_owner uuid := private.object_owner(name);
+  v_kept_by text;
+  v_kept boolean := false;
 begin
-  return exists (
-      select 1 from public.file_uploads as u
-      where u.bucket_name = is_referenced.bucket_id and u.file_path = is_referenced.name and u.status = 'complete'
-        and u.user_id = v_owner)
-    or is_referenced.bucket_id = 'project-files' and exists (
-      select 1 from public.project_files as f where f.storage_path = is_referenced.name and f.user_id = v_owner)
-    or with_images and is_referenced.bucket_id = 'chat-images' and exists (
-      select 1 from public.encrypted_chats as c
-      where c.image_paths @> array[is_referenced.name] and c.image_paths <> '{}' and c.user_id = v_owner);
+  if exists (
+    select 1 from public.file_uploads as u
+    where u.bucket_name = is_referenced.bucket_id and u.file_path = is_referenced.name and u.status = 'complete'
+      and u.user_id = v_owner) then
+    return true;
+  end if;
+  select r.kept_by into v_kept_by from private.bucket_rules as r where r.bucket_id = is_referenced.bucket_id;
+  if v_kept_by is not null then
+    execute format('select private.%I($1, $2, $3)', v_kept_by) using v_owner, name, cause into v_kept;
+  end if;
+  return v_kept;
 end $$;
-revoke all on function private.is_referenced(text, text, boolean) from public, anon, authenticated, service_role;
+revoke all on function private.is_referenced(text, text, private.removal_cause)
+  from public, anon, authenticated, service_role;
 
 -- Queueing ------------------------------------------------------------------------------------------
 
--- Queues an object of a user that is there and that nothing refers to. Anything else is nothing to remove, so that each
--- entry is one that can be worked off.
+-- Queues an object in a user's folder, if it exists and nothing refers to it. asked: its owner asked for the removal.
 create function private.queue_removal(owner_id uuid, bucket_id text, name text, asked boolean default false)
 returns void
 language plpgsql volatile set search_path = ''
@@ -62,7 +85,8 @@ begin
   from storage.objects as o join private.bucket_rules as r on r.bucket_id = o.bucket_id
   where o.bucket_id = queue_removal.bucket_id and o.name = queue_removal.name
     and private.object_owner(o.name) = queue_removal.owner_id
-    and not private.is_referenced(o.bucket_id, o.name, with_images => not queue_removal.asked)
+    and not private.is_referenced(o.bucket_id, o.name,
+      case when queue_removal.asked then 'asked' else 'released' end::private.removal_cause)
   on conflict on constraint storage_removals_pkey do update
     set version = excluded.version, asked = q.asked or excluded.asked;
 end $$;
@@ -76,28 +100,18 @@ create table private.spent_uploads (
   primary key (bucket_id, name)
 );
 comment on table private.spent_uploads is
-  'Upload URLs that may still be good though their row is gone: what they bring is found when they are not any more';
+  'Upload URLs that may still be valid although their row is gone. When they have ended, the cleanup queues what they brought';
 revoke all on private.spent_uploads from public, anon, authenticated, service_role;
 create index spent_uploads_user_id on private.spent_uploads (user_id);
 create index spent_uploads_expires_at on private.spent_uploads (expires_at);
 
--- An upload that began while its URL was good ends no later than this after.
-create function private.upload_grace()
-returns interval
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  return interval '1 hour';
-end $$;
-revoke all on function private.upload_grace() from public, anon, authenticated, service_role;
-
--- Keeps in mind an upload URL whose row goes, or that is done with.
+-- Remembers the upload URL of an upload whose row goes, or that was completed, for as long as it may bring an object.
 create function private.keep_spent_upload(upload public.file_uploads)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  if upload.upload_path is not null and upload.expires_at + private.upload_grace() > now() then
+  if upload.upload_path is not null and upload.expires_at + private.retention('files.upload_grace') > now() then
     insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
     values (upload.bucket_name, upload.upload_path, upload.user_id, upload.expires_at)
     on conflict do nothing;
@@ -110,7 +124,7 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- While it is pending, only what came by its URL is its own: at file_path is what it was to replace.
+  -- A pending upload owns only the object at upload_path: at file_path is the one that it was to replace.
   perform private.queue_removal(old.user_id, old.bucket_name,
     case when old.status = 'complete' then old.file_path else old.upload_path end);
   if tg_op = 'DELETE' then
@@ -119,7 +133,7 @@ begin
   return null;
 end $$;
 comment on function private.queue_upload() is
-  'Trigger function: queues the object of a record that goes or names another. Definer: the list is nobody''s to write';
+  'Trigger function: queues the object of a record that is deleted or now names another. Definer: no role may write the queue';
 revoke all on function private.queue_upload() from public, anon, authenticated, service_role;
 create trigger queue_upload_deleted after delete on public.file_uploads
   for each row execute function private.queue_upload();
@@ -133,7 +147,7 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- The record of its upload is of the same file, unless it was uploaded to another project, or to none.
+  -- The record of its upload goes too, unless that names another project, or none.
   if not exists (
     select 1 from public.project_files as f where f.storage_path = old.storage_path and f.user_id = old.user_id) then
     delete from public.file_uploads as u
@@ -144,37 +158,12 @@ begin
   return null;
 end $$;
 comment on function private.queue_project_file() is
-  'Trigger function: queues the object of a project''s file that goes or names another. Definer: the list is nobody''s to write';
+  'Trigger function: queues the object of a project file that is deleted or now names another. Definer: no role may write the queue';
 revoke all on function private.queue_project_file() from public, anon, authenticated, service_role;
 create trigger queue_project_file_deleted after delete on public.project_files
   for each row execute function private.queue_project_file();
 create trigger queue_project_file_moved after update on public.project_files
   for each row when (old.storage_path <> new.storage_path) execute function private.queue_project_file();
-
-create function private.queue_chat_images()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_folder text := old.user_id || '/' || old.id;
-  v_name text;
-begin
-  for v_name in
-    select o.name from storage.objects as o
-    where o.bucket_id = 'chat-images' and o.name operator(pg_catalog.~>=~) (v_folder || '/')
-      and o.name operator(pg_catalog.~<~) (v_folder || '0')
-    union
-    select p.name from unnest(old.image_paths) as p (name)
-  loop
-    perform private.queue_removal(old.user_id, 'chat-images', v_name);
-  end loop;
-  return null;
-end $$;
-comment on function private.queue_chat_images() is
-  'Trigger function: queues what is in the folder of a deleted chat, and its images. Definer: the list is nobody''s to write';
-revoke all on function private.queue_chat_images() from public, anon, authenticated, service_role;
-create trigger queue_chat_images after delete on public.encrypted_chats
-  for each row execute function private.queue_chat_images();
 
 create function private.queue_account_objects()
 returns trigger
@@ -189,18 +178,20 @@ begin
   return null;
 end $$;
 comment on function private.queue_account_objects() is
-  'Trigger function: queues all that a deleted account has stored. Definer: it runs for the Auth server''s role too, which has no rights here';
+  'Trigger function: queues all objects of a deleted account. Definer: it also runs for the role of the Auth server, which has no rights here';
 revoke all on function private.queue_account_objects() from public, anon, authenticated, service_role;
 create trigger on_auth_user_deleted_queue_objects after delete on auth.users
   for each row execute function private.queue_account_objects();
 
--- Working the list off ------------------------------------------------------------------------------
+-- Working through the queue -------------------------------------------------------------------------
 
--- The queue as it is due now: what an upload under way is to replace waits for it. is_garbage: the object is there, as it
--- was queued or of an account that is gone, and nothing has come to refer to it; another entry has nothing to remove.
+-- The entries that are due now. An object that a pending upload is about to replace waits for that. is_garbage: the object
+-- exists, in the version that was queued or for an account that is gone, and nothing refers to it. An entry without
+-- is_garbage has nothing to remove.
 create view private.due_storage_removals as
   select r.bucket_id, r.name, r.due_at,
-    not private.is_referenced(r.bucket_id, r.name, with_images => not r.asked)
+    not private.is_referenced(r.bucket_id, r.name,
+        case when r.asked then 'asked' else 'released' end::private.removal_cause)
       and exists (
         select 1 from storage.objects as o
         where o.bucket_id = r.bucket_id and o.name = r.name
@@ -214,11 +205,11 @@ create view private.due_storage_removals as
         and u.user_id = private.object_owner(r.name));
 revoke all on private.due_storage_removals from public, anon, authenticated, service_role;
 
--- Objects whose removal is queued, those due longest first: what the caller removes through the Storage API and then
--- reports with storage_objects_removed or storage_removals_failed. Whoever does not report within five minutes, the
--- longest that a function lives and twice that, leaves them to the next. What is not there any more, has come to be
--- referred to, or was written anew by its user since, leaves the list.
--- Definer: the list is nobody's to read. For the service only.
+-- Hands out 1 to 1000 objects that are due, the longest due first. The caller removes them through the Storage API and
+-- reports with storage_objects_removed or storage_removals_failed. Objects that are not reported within files.lease are
+-- handed out again. Entries with nothing to remove leave the queue: the object is gone, is referred to again, or was
+-- written again since.
+-- Definer: no role may read the queue. For the service only.
 -- Raises: PT422 invalid_batch.
 create function public.next_storage_removals(batch integer default 1000)
 returns table (bucket_id text, name text)
@@ -230,12 +221,12 @@ declare
   v_seen integer;
 begin
   if batch is null or batch not between 1 and 1000 then
-    raise exception 'A batch has 1 to 1000 objects' using errcode = 'PT422', detail = 'invalid_batch';
+    raise exception 'A batch needs 1 to 1000 objects' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
   loop
     v_seen := 0;
     for v_due in
-      -- Of the view, the entries alone are locked: what else it looks at is in subqueries.
+      -- This locks the entries alone: everything else that the view reads is in subqueries.
       select d.bucket_id, d.name, d.is_garbage from private.due_storage_removals as d
       order by d.due_at
       limit batch - v_handed
@@ -245,7 +236,7 @@ begin
       if v_due.is_garbage then
         v_handed := v_handed + 1;
         update private.storage_removals as r
-        set attempts = r.attempts + 1, due_at = now() + interval '5 minutes'
+        set attempts = r.attempts + 1, due_at = now() + private.retention('files.lease')
         where r.bucket_id = v_due.bucket_id and r.name = v_due.name;
         bucket_id := v_due.bucket_id;
         name := v_due.name;
@@ -260,8 +251,8 @@ end $$;
 revoke all on function public.next_storage_removals(integer) from public, anon, authenticated;
 grant execute on function public.next_storage_removals(integer) to service_role;
 
--- Takes objects that the Storage API has removed, or does not have, off the list. Returns how many were on it.
--- Definer: the list is nobody's to write. For the service only.
+-- Takes objects off the queue that the Storage API has removed or does not have. Returns how many were queued.
+-- Definer: no role may write the queue. For the service only.
 create function public.storage_objects_removed(bucket_id text, names text[])
 returns integer
 language plpgsql volatile security definer set search_path = ''
@@ -277,9 +268,9 @@ end $$;
 revoke all on function public.storage_objects_removed(text, text[]) from public, anon, authenticated;
 grant execute on function public.storage_objects_removed(text, text[]) to service_role;
 
--- Keeps objects that the Storage API could not remove on the list, with the reason, to be tried again: after a minute, and
--- each time after twice as long, up to an hour. Returns how many were on it.
--- Definer: the list is nobody's to write. For the service only.
+-- Records that the Storage API could not remove objects, and why. They are tried again after files.first_retry, and after
+-- each further failure twice as late, up to files.longest_retry. Returns how many were queued.
+-- Definer: no role may write the queue. For the service only.
 create function public.storage_removals_failed(bucket_id text, names text[], error text)
 returns integer
 language plpgsql volatile security definer set search_path = ''
@@ -289,7 +280,8 @@ declare
 begin
   update private.storage_removals as r
   set last_error = left(error, 1000),
-    due_at = now() + least(interval '1 hour', interval '1 minute' * 2 ^ least(r.attempts - 1, 10))
+    due_at = now() + least(
+      private.retention('files.longest_retry'), private.retention('files.first_retry') * 2 ^ least(r.attempts - 1, 20))
   where r.bucket_id = storage_removals_failed.bucket_id and r.name = any (names);
   get diagnostics v_failed = row_count;
   return v_failed;

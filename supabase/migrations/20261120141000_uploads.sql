@@ -1,5 +1,5 @@
--- Uploads: a place is reserved, the bytes go to Storage by a signed URL, and what has arrived is checked and
--- completed.
+-- Uploads: a client reserves a place, sends the bytes to Storage with a signed URL, and completes the upload, which checks
+-- what has arrived.
 
 create type public.upload_reservation as (
   id uuid,
@@ -17,7 +17,7 @@ create type public.upload_reservation as (
   replayed boolean
 );
 comment on type public.upload_reservation is
-  'An upload: where its bytes go (upload_path), where the file is once it is complete (path), and until when it is reserved';
+  'An upload: where its bytes go (upload_path), where the file is when it is complete (path), and until when it is reserved';
 
 create function private.upload_reservation(upload public.file_uploads, replayed boolean default false)
 returns public.upload_reservation
@@ -35,7 +35,8 @@ revoke all on function private.upload_reservation(public.file_uploads, boolean)
 
 -- Checks -------------------------------------------------------------------------------------------
 
--- The ending of an object's name: that of its type, else the one that the file's name has, if it is harmless, or bin.
+-- The extension of an object's name: that of its content type; otherwise that of the file's name, if it has one of 1 to
+-- 10 letters and digits; otherwise bin.
 create function private.file_extension(content_type text, name text)
 returns text
 language plpgsql immutable set search_path = ''
@@ -50,7 +51,7 @@ begin
 end $$;
 revoke all on function private.file_extension(text, text) from public, anon, authenticated, service_role;
 
--- Makes sure that a file is one that its bucket takes.
+-- Makes sure that a bucket accepts a file.
 -- Raises: PT413 file_too_large; PT422 invalid_name, invalid_size, invalid_content_type, content_type_not_allowed.
 create function private.check_file(rule private.bucket_rules, name text, size bigint, content_type text)
 returns void
@@ -62,36 +63,37 @@ declare
 begin
   if name is null or char_length(name) not between 1 and 1024 or name ~ '^\s*$' or name ~ '[/\\[:cntrl:]]'
     or name in ('.', '..') then
-    raise exception 'A file''s name has 1 to 1024 characters, and is not a path'
-      using errcode = 'PT422', detail = 'invalid_name', hint = 'Leave out / \ and control characters';
+    raise exception 'A file name needs 1 to 1024 characters, and cannot be a path'
+      using errcode = 'PT422', detail = 'invalid_name', hint = 'Leave out slashes, backslashes and control characters';
   end if;
   if size is null or size < 1 then
-    raise exception 'A file has at least 1 byte' using errcode = 'PT422', detail = 'invalid_size';
+    raise exception 'A file needs at least 1 byte' using errcode = 'PT422', detail = 'invalid_size';
   end if;
   if content_type is null or char_length(content_type) > 255
     or content_type !~ '^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$' then
-    raise exception 'A content type is like image/png, in lower case and without parameters'
-      using errcode = 'PT422', detail = 'invalid_content_type';
+    raise exception 'This is not a content type'
+      using errcode = 'PT422', detail = 'invalid_content_type',
+      hint = 'Send a type like image/png, in lower case and without parameters';
   end if;
   select b.* into v_bucket from storage.buckets as b where b.id = rule.bucket_id;
   if not private.takes_type(v_bucket.allowed_mime_types, content_type) then
-    raise exception 'The bucket "%" does not take %', rule.bucket_id, content_type
+    raise exception 'The bucket "%" does not accept files of type %', rule.bucket_id, content_type
       using errcode = 'PT422', detail = 'content_type_not_allowed '
-        || jsonb_build_object('allowed', v_bucket.allowed_mime_types)::text;
+        || jsonb_build_object('allowed', v_bucket.allowed_mime_types)::text,
+      hint = 'Send a file of one of the allowed types, or use another bucket';
   end if;
   v_largest := least(rule.max_file_size, v_bucket.file_size_limit);
   if size > v_largest then
-    raise exception 'A file in the bucket "%" has at most % bytes', rule.bucket_id, v_largest
+    raise exception 'The bucket "%" accepts files of at most % bytes', rule.bucket_id, v_largest
       using errcode = 'PT413', detail = 'file_too_large ' || jsonb_build_object('maximum', v_largest)::text;
   end if;
 end $$;
 revoke all on function private.check_file(private.bucket_rules, text, bigint, text)
   from public, anon, authenticated, service_role;
 
--- Makes sure that a user may add a file to a project or a chat: to those of their own, as the policies for records say.
--- Locks it, so that it does not go meanwhile.
--- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found, chat_not_found; PT409 project_deleted;
--- PT422 chat_required.
+-- Makes sure that a user may attach a file to a project, which has to be their own, and locks the project so that nobody
+-- deletes it meanwhile. A bucket whose files are in folders of chats needs a chat.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_deleted; PT422 chat_required.
 create function private.lock_upload_target(rule private.bucket_rules, user_id uuid, project_id uuid, chat_id uuid)
 returns void
 language plpgsql volatile set search_path = ''
@@ -100,8 +102,8 @@ declare
   v_project public.projects;
 begin
   if rule.path like '%{chat_id}%' and chat_id is null then
-    raise exception 'A file in the bucket "%" belongs to a chat', rule.bucket_id
-      using errcode = 'PT422', detail = 'chat_required', hint = 'Say which in chat_id';
+    raise exception 'A file in the bucket "%" needs a chat', rule.bucket_id
+      using errcode = 'PT422', detail = 'chat_required', hint = 'Name the chat in chat_id';
   end if;
   if project_id is not null then
     select p.* into v_project from public.projects as p
@@ -111,20 +113,12 @@ begin
       perform private.refuse_project(project_id);
     end if;
     if v_project.user_id <> lock_upload_target.user_id then
-      raise exception 'This is for whose project "%" is', project_id
+      raise exception 'Only the owner of project "%" can attach files to it', project_id
         using errcode = 'PT403', detail = 'not_project_owner';
     end if;
     if v_project.status = 'deleted' then
       raise exception 'Project "%" is deleted', project_id
         using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore it first';
-    end if;
-  end if;
-  if chat_id is not null then
-    perform from public.encrypted_chats as c
-    where c.user_id = lock_upload_target.user_id and c.id = lock_upload_target.chat_id
-    for key share;
-    if not found then
-      raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
     end if;
   end if;
 end $$;
@@ -133,8 +127,8 @@ revoke all on function private.lock_upload_target(private.bucket_rules, uuid, uu
 
 -- reserve_upload ------------------------------------------------------------------------------------
 
--- Whether the file of an upload is where it belongs, with the size that it has: one that replaces another, once that place
--- was written since it was verified.
+-- Whether the file of an upload is at its file_path, with its size. If it replaces another file, the object there must
+-- have been written since the upload was verified.
 create function private.is_in_place(upload public.file_uploads)
 returns boolean
 language plpgsql stable set search_path = ''
@@ -148,7 +142,7 @@ begin
 end $$;
 revoke all on function private.is_in_place(public.file_uploads) from public, anon, authenticated, service_role;
 
--- Makes a pending upload complete: a file that replaces another takes its place, and the other's record goes.
+-- Completes a pending upload. When its file replaces another, the other's record is deleted.
 create function private.finish_upload(upload public.file_uploads)
 returns public.file_uploads
 language plpgsql volatile set search_path = ''
@@ -173,8 +167,8 @@ create view private.expired_uploads as
   where u.status = 'pending' and u.expires_at <= now();
 revoke all on private.expired_uploads from public, anon, authenticated, service_role;
 
--- Gives up reservations that have expired: of one user, or of anyone. One that has taken the place of another file already,
--- when whoever did that was interrupted, is completed instead. Returns how many.
+-- Gives up at most batch reservations that have expired, of one user or of all. One whose file has already replaced
+-- another, because the function that did it was interrupted, is completed instead. Returns how many there were.
 create function private.give_up_uploads(batch integer, owner_id uuid default null)
 returns integer
 language plpgsql volatile set search_path = ''
@@ -203,7 +197,7 @@ begin
 end $$;
 revoke all on function private.give_up_uploads(integer, uuid) from public, anon, authenticated, service_role;
 
--- Makes sure that a user may have an upload URL for so many bytes more, or go on with one whose bytes are counted already.
+-- Makes sure that a user may have an upload URL for so many more bytes, or keep one whose bytes already count.
 -- Raises: PT413 storage_quota_exceeded; PT429 too_many_uploads.
 create function private.check_room(user_id uuid, bucket text, size bigint, is_counted boolean default false)
 returns void
@@ -220,23 +214,23 @@ begin
     + case when is_counted then 0 else 1 end
   into v_open;
   if v_open > private.setting('files.open_uploads') then
-    raise exception 'There are % uploads that have not been completed', private.setting('files.open_uploads')
-      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete them, or wait until they expire';
+    raise exception 'At most % uploads can be open at the same time', private.setting('files.open_uploads')
+      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete the open ones, or wait until they expire';
   end if;
   if size > v_room then
     raise exception 'Cannot store % bytes: there is room for %', size, greatest(v_room, 0)
       using errcode = 'PT413', detail = 'storage_quota_exceeded '
         || jsonb_build_object('available', greatest(v_room, 0), 'required', size)::text,
-        hint = 'Delete files, or ask for more room';
+        hint = 'Delete files first, or ask for a larger quota';
   end if;
 end $$;
 revoke all on function private.check_room(uuid, text, bigint, boolean) from public, anon, authenticated, service_role;
 
--- Reserves an upload: checks the bucket's rules and the user's right to the target, sets the bytes aside, chooses where
--- they go and records it as pending. The reservations of one user come one after the other: what fits is exact however
--- many come at once. actor is user or service.
--- With the key of an earlier one it returns that, and holds it for as long again.
--- Definer: reservations are nobody's to write. For the service only, which answers for user_id.
+-- Reserves an upload: checks the bucket's rules and the user's right to the project, sets the bytes aside, chooses a path
+-- and records the upload as pending. name has 1 to 1024 characters; size is in bytes. The reservations of one user run one
+-- after the other, so exactly those that fit succeed, however many arrive at once. actor is user or service. With the key
+-- of an earlier reservation it returns that one and renews it.
+-- Definer: no role may write reservations. For the service only, which answers for user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 bucket_not_found,
 -- project_not_found, chat_not_found, user_not_found; PT409 project_deleted, upload_already_complete, upload_expired; PT413
 -- file_too_large, storage_quota_exceeded; PT422 invalid_name, invalid_size, invalid_content_type,
@@ -282,11 +276,11 @@ begin
     returning u.* into v_upload;
     if not found then
       select u.* into v_upload from public.file_uploads as u where u.id = (v_first ->> 'id')::uuid;
-      raise exception 'Upload "%" is %', v_first ->> 'id', coalesce(v_upload.status, 'not there any more')
+      raise exception 'Upload "%" is already %', v_first ->> 'id', coalesce(v_upload.status, 'gone')
         using errcode = 'PT409', detail = case v_upload.status when 'complete' then 'upload_already_complete'
-          else 'upload_expired' end, hint = 'Use a new key for a new upload';
+          else 'upload_expired' end, hint = 'Reserve another upload with a new key';
     end if;
-    -- Its URL can bring as much again as it has.
+    -- The new URL can bring as many bytes again as the first one has.
     perform private.check_room(user_id, v_upload.bucket_name, greatest(v_upload.file_size,
       (select (o.metadata ->> 'size')::bigint from storage.objects as o
         where o.bucket_id = v_upload.bucket_name and o.name = v_upload.upload_path)), is_counted => true);
@@ -308,7 +302,7 @@ begin
   insert into public.file_uploads as u (id, user_id, project_id, chat_id, file_name, file_path, upload_path, file_size,
     mime_type, bucket_name, is_public, status, expires_at)
   select v_id, reserve_upload.user_id, reserve_upload.project_id, reserve_upload.chat_id, reserve_upload.name, v_path,
-    -- A file that replaces another is uploaded beside it: what is there stays until the new one is complete.
+    -- A file that replaces another is uploaded beside it: the old one stays until the new one is complete.
     case when v_rule.path like '%{id}%' then v_path
       else user_id || '/' || v_id || '.' || v_extension end,
     size, content_type, bucket, b.public, 'pending', now() + make_interval(secs => v_rule.upload_seconds)
@@ -323,7 +317,7 @@ grant execute on function public.reserve_upload(uuid, text, text, bigint, text, 
 
 -- Completion ----------------------------------------------------------------------------------------
 
--- Locks an upload of a user's: one that is complete, or pending still.
+-- Locks and returns an upload of a user: a complete one, or a pending one that has not expired.
 -- Raises: PT404 upload_not_found; PT409 upload_expired.
 create function private.lock_upload(user_id uuid, upload_id uuid)
 returns public.file_uploads
@@ -340,14 +334,14 @@ begin
   end if;
   if v_upload.status = 'pending' and v_upload.expires_at <= now() then
     raise exception 'Upload "%" has expired', upload_id
-      using errcode = 'PT409', detail = 'upload_expired', hint = 'Reserve another';
+      using errcode = 'PT409', detail = 'upload_expired', hint = 'Reserve another upload';
   end if;
   return v_upload;
 end $$;
 revoke all on function private.lock_upload(uuid, uuid) from public, anon, authenticated, service_role;
 
--- An upload of a user's, pending or complete, to look at what was stored.
--- Definer: as reserve_upload. For the service only, which answers for user_id.
+-- Returns an upload of a user, pending or complete, so that the caller can check what was stored.
+-- Definer: only the owner of the tables can lock the row. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired.
 create function public.get_upload(user_id uuid, upload_id uuid)
 returns public.upload_reservation
@@ -359,11 +353,11 @@ end $$;
 revoke all on function public.get_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.get_upload(uuid, uuid) to service_role;
 
--- Notes that what was uploaded is as declared, before it takes the place of another file: if whoever puts it there is
--- interrupted, the upload is completed by the next who comes by. Until it is complete, nothing in that place is removed;
--- whoever is removing it already ends first. The place is this upload's alone for five minutes, the longest that a
--- function lives and more; then one that comes by completes it, if it was written, or takes its turn.
--- Definer: as reserve_upload. For the service only, which answers for user_id.
+-- Records that an upload was found to be as declared, before its file replaces another. If the function is interrupted
+-- after the replacement, a later call completes the upload. Until then nothing at that path is removed; a removal that has
+-- begun ends first. The path belongs to this upload alone for files.lease. After that, another upload to the same path
+-- completes this one, if its file was written, or takes its turn.
+-- Definer: no role may write reservations. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired; PT503 try_again.
 create function public.verify_upload(user_id uuid, upload_id uuid)
 returns public.upload_reservation
@@ -373,7 +367,7 @@ declare
   v_upload public.file_uploads;
   v_other public.file_uploads;
 begin
-  -- Those of one user come one after the other, and before the lock of an upload, as in reserve_upload.
+  -- The calls for one user run one after the other. As in reserve_upload, this lock comes before that of an upload.
   perform from private.storage_accounts as a where a.user_id = verify_upload.user_id for update;
   v_upload := private.lock_upload(user_id, upload_id);
   if v_upload.status <> 'pending' then
@@ -382,7 +376,7 @@ begin
   if exists (
     select 1 from private.storage_removals as r
     where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path and r.due_at > now() and r.last_error is null) then
-    raise exception 'What was at "%" is being removed', v_upload.file_path
+    raise exception 'The old file at "%" is being removed', v_upload.file_path
       using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
   end if;
   for v_other in
@@ -392,8 +386,8 @@ begin
     order by u.id
     for update
   loop
-    if v_other.verified_at > now() - interval '5 minutes' then
-      raise exception 'Another file is being put at "%"', v_upload.file_path
+    if v_other.verified_at > now() - private.retention('files.lease') then
+      raise exception 'Another upload is replacing the file at "%"', v_upload.file_path
         using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
     end if;
     if private.is_in_place(v_other) then
@@ -404,7 +398,7 @@ begin
   end loop;
   update public.file_uploads as u
   set verified_at = now(),
-    -- Whoever tries again may have written it the first time.
+    -- A repeated call may have written the file the first time.
     replaced_version = case when u.verified_at is null then
       (select o.version from storage.objects as o where o.bucket_id = u.bucket_name and o.name = u.file_path)
       else u.replaced_version end
@@ -415,9 +409,9 @@ end $$;
 revoke all on function public.verify_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.verify_upload(uuid, uuid) to service_role;
 
--- Completes an upload whose object the caller has looked at, and which is where it belongs: its bytes count from here on
--- as what they are. Completing again returns the same.
--- Definer: as reserve_upload. For the service only, which answers for user_id.
+-- Completes an upload whose object the caller has checked and put at its path. From then on its real size counts.
+-- Completing it again returns the same.
+-- Definer: no role may write reservations. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired, upload_missing.
 create function public.complete_upload(user_id uuid, upload_id uuid)
 returns public.upload_reservation
@@ -429,9 +423,9 @@ begin
   if v_upload.status = 'complete' then
     return private.upload_reservation(v_upload, true);
   end if;
-  -- It may have been removed since it was looked at.
+  -- It may have been removed since it was checked.
   if not private.is_in_place(v_upload) then
-    raise exception 'Nothing of upload "%" is stored', upload_id
+    raise exception 'Upload "%" has brought no file yet', upload_id
       using errcode = 'PT409', detail = 'upload_missing', hint = 'Upload the file first';
   end if;
   return private.upload_reservation(private.finish_upload(v_upload));
@@ -439,9 +433,9 @@ end $$;
 revoke all on function public.complete_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.complete_upload(uuid, uuid) to service_role;
 
--- Gives a pending upload up: its bytes are not reserved any more, and what was stored is queued for removal. Returns
--- whether it was pending still.
--- Definer: as reserve_upload. For the service only, which answers for user_id.
+-- Gives up a pending upload: its bytes are free again, and a stored object is queued for removal. Returns whether the
+-- upload was still pending.
+-- Definer: no role may write reservations. For the service only, which answers for user_id.
 create function public.release_upload(user_id uuid, upload_id uuid)
 returns boolean
 language plpgsql volatile security definer set search_path = ''
@@ -456,9 +450,9 @@ grant execute on function public.release_upload(uuid, uuid) to service_role;
 
 -- delete_files --------------------------------------------------------------------------------------
 
--- Deletes files of a user's, by their paths in a bucket: the records that name them, and the objects, which are queued for
--- removal. Returns those that there were, and whether an object is to be removed; other paths are nobody's, or another's.
--- Definer: the list of removals is nobody's to write. For the service only, which answers for user_id.
+-- Deletes 1 to 1000 files of a user, by their paths in a bucket: it deletes the records that name them, and queues the
+-- objects for removal. Returns the paths that were the user's, each with whether an object is queued; others are left out.
+-- Definer: no role may write the queue. For the service only, which answers for user_id.
 -- Raises: PT404 bucket_not_found; PT422 invalid_batch.
 create function public.delete_files(user_id uuid, bucket text, paths text[])
 returns table (path text, stored boolean)
@@ -470,10 +464,10 @@ declare
   v_rows integer;
 begin
   if cardinality(paths) not between 1 and 1000 or paths is null then
-    raise exception 'A batch has 1 to 1000 paths' using errcode = 'PT422', detail = 'invalid_batch';
+    raise exception 'A batch needs 1 to 1000 paths' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
   perform public.get_bucket_terms(bucket);
-  -- In order, so that two who delete the same do not wait for each other.
+  -- In order, so that two calls with the same paths cannot deadlock.
   for v_path in select distinct p.path from unnest(paths) as p (path) where p.path is not null order by 1 loop
     delete from public.file_uploads as u
     where u.bucket_name = bucket and u.file_path = v_path and u.user_id = delete_files.user_id;

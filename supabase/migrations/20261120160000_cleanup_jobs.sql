@@ -215,7 +215,7 @@ revoke all on function private.cleanup_chat_tombstones(private.cleanup_jobs, boo
 -- Upload URLs whose rows are gone, once nothing can arrive by them any more.
 create view private.expired_spent_uploads as
   select s.bucket_id, s.name, s.expires_at from private.spent_uploads as s
-  where s.expires_at <= now() - private.upload_grace();
+  where s.expires_at <= now() - private.retention('files.upload_grace');
 revoke all on private.expired_spent_uploads from public, anon, authenticated, service_role;
 
 create function private.cleanup_expired_uploads(job private.cleanup_jobs, dry_run boolean)
@@ -277,18 +277,13 @@ revoke all on function private.cleanup_storage_removals(private.cleanup_jobs, bo
 -- orphaned_objects ----------------------------------------------------------------------------------
 
 -- Objects in a user's folder that nobody needs: those of a user who is gone, and those without a row in a bucket where
--- every object has one. For the other buckets (avatars, recordings ...) no table says what is needed: a user's objects
--- stay there as long as the user does. An image of a chat is needed as long as its chat exists or another chat of the user
--- names it. Objects that an open upload brings, or that a URL may still bring, are not looked at.
+-- rows say what is needed (kept_by). In the other buckets (avatars, recordings ...) a user's objects stay as long as the
+-- user does. Objects that an open upload brings, or that a URL may still bring, are not looked at.
 create view private.orphaned_objects as
   select o.bucket_id, o.name, o.version, coalesce((o.metadata ->> 'size')::bigint, 0) as bytes
   from storage.objects as o
   join private.bucket_rules as b on b.bucket_id = o.bucket_id
-  cross join lateral (
-    select private.object_owner(o.name) as user_id,
-      case when split_part(o.name, '/', 2) ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
-        then split_part(o.name, '/', 2)::uuid end as chat_id
-  ) as f
+  cross join lateral (select private.object_owner(o.name) as user_id) as f
   -- A subquery: otherwise the function would be called for each object.
   where greatest(o.created_at, o.updated_at) <= now() - (select private.retention('files.orphan_retention'))
     and f.user_id is not null
@@ -300,11 +295,8 @@ create view private.orphaned_objects as
       select 1 from public.file_uploads as u
       where u.user_id = f.user_id and u.status = 'pending' and u.bucket_name = o.bucket_id
         and o.name in (u.file_path, u.upload_path))
-    and (not exists (select 1 from auth.users as u where u.id = f.user_id)
-      or o.bucket_id = 'project-files'
-      or o.bucket_id = 'chat-images'
-        and not exists (select 1 from public.encrypted_chats as c where c.user_id = f.user_id and c.id = f.chat_id))
-    and not private.is_referenced(o.bucket_id, o.name, with_images => true);
+    and (b.kept_by is not null or not exists (select 1 from auth.users as u where u.id = f.user_id))
+    and not private.is_referenced(o.bucket_id, o.name, 'orphaned');
 revoke all on private.orphaned_objects from public, anon, authenticated, service_role;
 
 -- A pass over all objects in the order of their names, batch_size at a time. What it queues is checked once more before it

@@ -167,7 +167,6 @@ test("what Storage does not remove stays queued with the reason, holds up nothin
   await upload(user);
   const bad = `test-${crypto.randomUUID()}`;
   await withDatabase(async (sql) => {
-    await sql`insert into storage.buckets (id, name) values (${bad}, ${bad})`;
     await sql`insert into private.bucket_rules (bucket_id, path, max_file_size)
       values (${bad}, '{user_id}/{id}', 1)`;
     await sql`insert into storage.objects (bucket_id, name) values (${bad}, ${`${user.id}/x`})`;

@@ -8,16 +8,15 @@ select tests.create_user(name) from unnest(array['owner', 'stranger', 'member'])
 
 select results_eq(
   $$ select id, public, file_size_limit, array_to_string(allowed_mime_types, ' ') from storage.buckets
-    where id in ('chat-images', 'user-avatars', 'project-files', 'app_storage', 'avatars',
+    where id in ('user-avatars', 'project-files', 'app_storage', 'avatars',
       'chat_attachments', 'voice_recordings') order by id collate "C" $$,
   $$ values ('app_storage', true, null::bigint, null::text),
     ('avatars', true, 5242880, 'image/jpeg image/png image/webp image/gif'),
-    ('chat-images', false, 52428800, null),
     ('chat_attachments', false, 10485760, 'image/jpeg image/png image/webp image/gif application/pdf text/plain'),
     ('project-files', false, 52428800, null),
     ('user-avatars', true, 5242880, 'image/png image/jpeg image/webp image/gif'),
     ('voice_recordings', false, 52428800, 'audio/mpeg audio/mp4 audio/wav audio/webm audio/ogg') $$,
-  'the seven buckets have their rules');
+  'the buckets have their rules');
 
 insert into storage.objects (bucket_id, name)
 select b.id, tests.user_id('owner') || '/file' from storage.buckets b;
@@ -57,7 +56,7 @@ where b.id <> 'other';
 
 select is(pg_temp.attempt('owner',
   $$ insert into storage.objects (bucket_id, name) values ('other', '{owner}/new') $$, 'other'),
-  '42501', 'no bucket but the seven');
+  '42501', 'no bucket but ours');
 
 -- files of projects -----------------------------------------------------------------------------------
 create function pg_temp.id(name text) returns uuid language sql immutable as $$ select md5('files ' || name)::uuid $$;
@@ -69,7 +68,7 @@ insert into projects (id, user_id, team_id, title, is_public) values
   (pg_temp.id('trap'), tests.user_id('stranger'), null, 'Trap', true);
 insert into storage.objects (bucket_id, name)
 select b.id, tests.user_id('owner') || f.name
-from (values ('project-files'), ('chat_attachments'), ('chat-images')) as b (id)
+from (values ('project-files'), ('chat_attachments'), ('voice_recordings')) as b (id)
 cross join (values ('/team.enc'), ('/public.enc'), ('/none.enc')) as f (name);
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
 select p.id, 'f', tests.user_id('owner') || '/' || p.name || '.enc', 'pdf', 1
@@ -77,7 +76,7 @@ from (values (pg_temp.id('team'), 'team'), (pg_temp.id('public'), 'public')) as 
 insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name)
 select tests.user_id('owner'), p.id, 'f', tests.user_id('owner') || '/' || p.name || '.enc', b.id
 from (values (pg_temp.id('team'), 'team'), (pg_temp.id('public'), 'public')) as p (id, name)
-cross join (values ('chat_attachments'), ('chat-images')) as b (id);
+cross join (values ('chat_attachments'), ('voice_recordings')) as b (id);
 -- A row of one's own that points at somebody else's object.
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
 values (pg_temp.id('trap'), 'f', tests.user_id('owner') || '/none.enc', 'pdf', 1);

@@ -12,17 +12,13 @@ insert into projects (id, user_id, team_id, title, is_public, status) values
   (pg_temp.id('deleted'), tests.user_id('owner'), null, 'D', false, 'deleted'),
   (pg_temp.id('public'), tests.user_id('stranger'), null, 'P', true, 'active'),
   (pg_temp.id('private'), tests.user_id('stranger'), null, 'Q', false, 'active');
-insert into encrypted_chats (id, user_id, encrypted_data) values
-  (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope()),
-  (pg_temp.id('other chat'), tests.user_id('stranger'), tests.envelope());
 
 -- A reservation by the owner, with what differs from a small PNG.
 create function pg_temp.reserve(
   bucket text default 'chat_attachments', size bigint default 100, content_type text default 'image/png',
-  name text default 'a picture.png', project_id uuid default null, chat_id uuid default null, key text default null,
-  actor text default 'owner'
+  name text default 'a picture.png', project_id uuid default null, key text default null, actor text default 'owner'
 ) returns upload_reservation language sql as $$
-  select reserve_upload(tests.user_id(actor), bucket, name, size, content_type, project_id, chat_id, key)
+  select reserve_upload(tests.user_id(actor), bucket, name, size, content_type, project_id, idempotency_key => key)
 $$;
 create function pg_temp.refusal(bucket text, size bigint, content_type text, name text) returns text language sql as $$
   select tests.refusal(format('select pg_temp.reserve(%L, %L, %L, %L)', bucket, size, content_type, name))
@@ -42,9 +38,8 @@ $$;
 -- rules -----------------------------------------------------------------------------------------------
 select bag_eq($$ select bucket_id from private.bucket_rules $$, $$ select id from storage.buckets $$,
   'every bucket has its rules');
-select bag_eq($$ select bucket_id, path, max_file_size, is_opaque from private.bucket_rules $$,
-  $$ values ('chat-images', '{user_id}/{chat_id}/{id}', 14680064::bigint, true),
-    ('project-files', '{user_id}/{id}.enc', 14680064, true),
+select bag_eq($$ select bucket_id, path, max_file_size, is_opaque from private.bucket_rules where bucket_id <> 'chat-images' $$,
+  $$ values ('project-files', '{user_id}/{id}.enc', 14680064::bigint, true),
     ('user-avatars', '{user_id}/avatar.{extension}', 5242880, false),
     ('avatars', '{user_id}/avatar.jpg', 5242880, false),
     ('chat_attachments', '{user_id}/{id}.{extension}', 10485760, false),
@@ -60,7 +55,6 @@ select throws_ok($$ update private.bucket_rules set upload_seconds = 7200 $$, '2
 select is(regexp_replace(r.upload_path, '[0-9a-f-]{36}(?=(\.|$))', 'ID'), tests.user_id('owner') || '/' || c.path,
   format('%s: the path', c.bucket))
 from (values
-  ('chat-images', 'application/octet-stream', pg_temp.id('chat') || '/ID'),
   ('project-files', 'application/octet-stream', 'ID.enc'),
   ('user-avatars', 'image/webp', 'ID.webp'),
   ('avatars', 'image/png', 'ID.png'),
@@ -68,7 +62,7 @@ from (values
   ('voice_recordings', 'audio/mp4', 'ID.m4a'),
   ('app_storage', 'application/x-tar', 'ID.png')
 ) as c (bucket, content_type, path)
-cross join lateral pg_temp.reserve(c.bucket, 1, c.content_type, chat_id => case c.bucket when 'chat-images' then pg_temp.id('chat') end) as r;
+cross join lateral pg_temp.reserve(c.bucket, 1, c.content_type) as r;
 select is((pg_temp.reserve('user-avatars', 1, 'image/png')).path, tests.user_id('owner') || '/avatar.png',
   'an avatar has its place, and is uploaded beside it');
 select is((pg_temp.reserve('app_storage', 1, 'application/x-tar', 'a.tar gz')).path ~ '/[0-9a-f-]{36}\.bin$', true,
@@ -84,7 +78,7 @@ from (values
   ('chat_attachments', -1, 'image/png', 'a', 'PT422 invalid_size', 'less than nothing'),
   ('chat_attachments', null, 'image/png', 'a', 'PT422 invalid_size', 'no size'),
   ('chat_attachments', 10485761, 'image/png', 'a', 'PT413 file_too_large', 'more than the bucket takes'),
-  ('chat-images', 14680065, 'image/png', 'a', 'PT413 file_too_large', 'more than the rule allows where the bucket takes more'),
+  ('project-files', 14680065, 'image/png', 'a', 'PT413 file_too_large', 'more than the rule allows where the bucket takes more'),
   ('chat_attachments', 10485760, 'image/png', 'a', 'no refusal', 'as much as it takes'),
   ('chat_attachments', 1, 'image/svg+xml', 'a', 'PT422 content_type_not_allowed', 'a type that it does not'),
   ('voice_recordings', 1, 'image/png', 'a', 'PT422 content_type_not_allowed', 'a type of another bucket'),
@@ -101,8 +95,7 @@ from (values
   ('chat_attachments', 1, 'image/png', E'a\nb', 'PT422 invalid_name', 'a line break'),
   ('chat_attachments', 1, 'image/png', repeat('x', 1025), 'PT422 invalid_name', 'a name too long'),
   ('chat_attachments', 1, 'image/png', repeat('ü', 1024), 'no refusal', 'one as long as it may be'),
-  ('chat_attachments', 1, 'image/png', 'Grüße 👋 ..%2f..%00 a.png', 'no refusal', 'one that only looks like a path'),
-  ('chat-images', 1, 'image/png', 'a', 'PT422 chat_required', 'an image of no chat')
+  ('chat_attachments', 1, 'image/png', 'Grüße 👋 ..%2f..%00 a.png', 'no refusal', 'one that only looks like a path')
 ) as c (bucket, size, content_type, name, expected, what);
 update storage.buckets set allowed_mime_types = array['image/*'] where id = 'avatars';
 select is(pg_temp.refusal('avatars', 1, 'image/heic', 'a'), 'no refusal', 'a bucket may take a kind of types');
@@ -121,8 +114,6 @@ from (values
   ('owner', 'private', 'PT404 project_not_found', 'another''s private project'),
   ('owner', 'deleted', 'PT409 project_deleted', 'a deleted project')
 ) as c (actor, project, expected, what);
-select is(tests.refusal(format('select pg_temp.reserve(%L, chat_id => %L)', 'chat-images', pg_temp.id('other chat'))),
-  'PT404 chat_not_found', 'another''s chat');
 select is(tests.refusal(format('select reserve_upload(%L, %L, %L, 1, %L)', pg_temp.id('nobody'), 'avatars', 'a', 'image/png')),
   'PT404 user_not_found', 'nobody');
 

@@ -103,7 +103,7 @@ select bag_eq(
     ('encrypted_chats',
       'bury_chat bury_chat, check_chat_envelopes check_chat_envelopes, lock_own_chats lock_own_chats, number_chat number_chat, queue_chat_images queue_chat_images, update_encrypted_chats_updated_at handle_updated_at'),
     ('file_uploads',
-      'keep_reservation keep_reservation, queue_upload_deleted queue_upload, queue_upload_moved queue_upload, update_file_uploads_updated_at update_updated_at_column'),
+      'keep_reservation keep_reservation, lock_upload_chat lock_upload_chat, queue_upload_deleted queue_upload, queue_upload_moved queue_upload, update_file_uploads_updated_at update_updated_at_column'),
     ('fragments', 'update_fragments_updated_at update_updated_at_column'),
     ('journal_entries', 'update_journal_entries_updated_at handle_updated_at'),
     ('messages',

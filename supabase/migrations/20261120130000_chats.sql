@@ -1,4 +1,4 @@
--- Encrypted chats: what only their user can read. The server keeps ciphertext, checks its form and numbers each
+-- Encrypted chats, which only their user can read. The server stores ciphertext, checks its form and numbers each
 -- change.
 
 -- chat_owners ---------------------------------------------------------------------------------------
@@ -15,17 +15,17 @@ create table private.chat_owners (
   constraint chat_owners_key_check check ((key_id is null) = (key_version = 0))
 );
 comment on table private.chat_owners is
-  'One row for each user with chats. Whoever changes one of them holds its lock: changes are numbered in the order of commit';
-comment on column private.chat_owners.sync_sequence is 'Number of the last change';
+  'One row per user with chats. Every change of a chat holds its lock, so changes are numbered in the order of their commits';
+comment on column private.chat_owners.sync_sequence is 'The number of the last change';
 comment on column private.chat_owners.pruned_through is
-  'Up to this change deletions are not all known any more: a cursor from before it is too old';
-comment on column private.chat_owners.key_version is 'How often the keys have changed: compared and set. 0: there are none';
+  'Deletions up to this change may have been forgotten: a cursor from before it is too old';
+comment on column private.chat_owners.key_version is 'How often the keys have changed, which a client states when it changes them; 0 when there are none';
 comment on column private.chat_owners.key_id is 'The epoch in force';
 revoke all on private.chat_owners from public, anon, authenticated, service_role;
 
--- Locks what a user's chats have in common, before anything else of theirs: whoever locked a chat first would wait for
--- who holds this, and the other for the chat. And before it the user, whose row each new one refers to: whoever deletes
--- the account has that first.
+-- Locks and returns what a user's chats have in common. This lock comes before that of any chat: in the other order,
+-- two transactions would wait for each other. The lock of the user's own row comes first of all, because deleting an
+-- account begins with it.
 -- Raises: PT404 user_not_found.
 create function private.lock_chat_owner(user_id uuid)
 returns private.chat_owners
@@ -49,8 +49,9 @@ begin
 end $$;
 revoke all on function private.lock_chat_owner(uuid) from public, anon, authenticated, service_role;
 
--- Numbers a change of a user's chats, which made them larger by some bytes, or smaller by a negative number. Its lock
--- is held until the end of the transaction: who gets the next number commits later.
+-- Numbers a change of a user's chats and returns the number. added_bytes is what it adds to their size, negative when
+-- they become smaller. The row stays locked until the transaction ends, so the change with the next number commits
+-- later.
 -- Raises: PT413 chat_quota_exceeded {used, available, required}.
 create function private.number_chat_change(user_id uuid, added_bytes bigint)
 returns bigint
@@ -66,7 +67,7 @@ begin
   if added_bytes > 0 then
     v_limit := private.setting('chats.max_bytes');
     if v_owner.bytes > v_limit then
-      raise exception 'These chats would take up % bytes: % are allowed', v_owner.bytes, v_limit
+      raise exception 'Your chats would take up % bytes, and may take up %', v_owner.bytes, v_limit
         using errcode = 'PT413', detail = 'chat_quota_exceeded ' || jsonb_build_object(
           'used', v_owner.bytes - added_bytes, 'available', greatest(v_limit - v_owner.bytes + added_bytes, 0),
           'required', added_bytes)::text,
@@ -98,8 +99,8 @@ create table public.encrypted_chats (
   title_key_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  -- Clients choose ids, as they encrypt for one before the chat is first saved. Under a key of all users' ids, who saves one
-  -- that another user has would learn of it by the refusal.
+  -- Clients choose the id, because they encrypt for it before the chat is first saved. It is unique per user only:
+  -- otherwise a refusal would tell a user that another one has the id.
   primary key (user_id, id),
   constraint encrypted_chats_encrypted_data_check check (encrypted_data <> ''),
   constraint encrypted_chats_version_check check (version >= 1 and data_version between 1 and version),
@@ -109,14 +110,14 @@ create table public.encrypted_chats (
 comment on table public.encrypted_chats is 'End-to-end encrypted chats';
 comment on column public.encrypted_chats.id is 'Chosen by the client; unique among the chats of its user';
 comment on column public.encrypted_chats.encrypted_data is 'Ciphertext: an envelope made by the client';
-comment on column public.encrypted_chats.image_paths is 'Object names in the bucket chat-images';
-comment on column public.encrypted_chats.version is 'How often the chat was saved; what a client expects when it saves';
+comment on column public.encrypted_chats.image_paths is 'Names of the objects in Storage that are images of the chat';
+comment on column public.encrypted_chats.version is 'How often the chat was saved; a client states it when it saves';
 comment on column public.encrypted_chats.data_version is 'The version in which encrypted_data was last replaced';
-comment on column public.encrypted_chats.next_segment is 'Number of the next segment; never given twice';
-comment on column public.encrypted_chats.bytes is 'What counts against the quota: the texts of the chat and its segments';
-comment on column public.encrypted_chats.sync_sequence is 'Number of its last change among those of all chats of its user';
+comment on column public.encrypted_chats.next_segment is 'The number of the next segment; no number is used twice';
+comment on column public.encrypted_chats.bytes is 'What counts against the quota: the texts of the chat, and its segments';
+comment on column public.encrypted_chats.sync_sequence is 'The number of its last change, among the changes of all chats of its user';
 comment on column public.encrypted_chats.key_id is
-  'The epoch of encrypted_data, null for format 1.0. No foreign key: checked when written, and keys go with their user only';
+  'The epoch of encrypted_data; null for format 1.0. It needs no foreign key: it is checked when written, and keys stay as long as their user';
 
 create index idx_encrypted_chats_user_id on public.encrypted_chats (user_id);
 create index idx_encrypted_chats_user_updated on public.encrypted_chats (user_id, updated_at);
@@ -128,7 +129,7 @@ grant select on public.encrypted_chats to authenticated;
 grant insert (id, user_id, encrypted_data, encrypted_title, title, custom_name, is_starred,
   image_paths, updated_at)
   on public.encrypted_chats to authenticated;
--- An upsert sets all columns that it has been given; a trigger sees to it that id and user_id stay as they are.
+-- An upsert sets every column that it is given. A trigger makes sure that id and user_id do not change.
 grant update (id, user_id, encrypted_data, encrypted_title, title, custom_name, is_starred, image_paths,
   updated_at)
   on public.encrypted_chats to authenticated;
@@ -162,7 +163,7 @@ create table public.project_chats (
     references public.encrypted_chats (user_id, id) on delete cascade
 );
 comment on table public.project_chats is 'Which chats belong to which project (many to many)';
-comment on column public.project_chats.user_id is 'Whose project it is, set by a trigger: the chat is one of theirs';
+comment on column public.project_chats.user_id is 'The owner of the project, which a trigger sets: the chat has to be theirs';
 
 create index idx_project_chats_project_id on public.project_chats (project_id);
 create index idx_project_chats_chat_id on public.project_chats (chat_id);
@@ -195,7 +196,7 @@ create policy "users unlink the chats of their own projects" on public.project_c
 create trigger take_project_owner before insert or update on public.project_chats
   for each row execute function private.take_project_owner();
 
--- Deletions, for devices that have not heard of them yet.
+-- Deletions, for devices that do not know of them yet.
 create table private.chat_tombstones (
   user_id uuid not null references auth.users (id) on delete cascade,
   chat_id uuid not null,
@@ -204,11 +205,11 @@ create table private.chat_tombstones (
   primary key (user_id, chat_id),
   constraint chat_tombstones_user_sync_key unique (user_id, sync_sequence)
 );
-comment on table private.chat_tombstones is 'Chats that were deleted, kept for chats.tombstone_retention seconds';
+comment on table private.chat_tombstones is 'Deleted chats, kept for chats.tombstone_retention';
 revoke all on private.chat_tombstones from public, anon, authenticated, service_role;
 create index chat_tombstones_deleted_at on private.chat_tombstones (deleted_at);
 
--- AES-GCM is broken by a nonce that is used twice under one key, so they are all remembered as long as the key.
+-- A nonce that is used twice under one key breaks AES-GCM, so all nonces are remembered as long as their key.
 create table private.chat_nonces (
   user_id uuid not null references auth.users (id) on delete cascade,
   key_id uuid not null,
@@ -216,14 +217,14 @@ create table private.chat_nonces (
   primary key (user_id, key_id, nonce),
   constraint chat_nonces_nonce_check check (octet_length(nonce) = 12)
 );
-comment on table private.chat_nonces is 'The nonces that a user''s chats have used under each key';
-comment on column private.chat_nonces.key_id is 'The epoch; for format 1.0, which has none, the id of the user';
+comment on table private.chat_nonces is 'The nonces that were used for the chats of a user, by key';
+comment on column private.chat_nonces.key_id is 'The epoch; for format 1.0, which has no epochs, the id of the user';
 revoke all on private.chat_nonces from public, anon, authenticated, service_role;
 
 -- Envelopes -----------------------------------------------------------------------------------------
 
--- Checks an envelope and remembers its nonce. Returns the epoch that it is encrypted in, null for format 1.0. part is
--- where it goes, which a refusal names. formats are those taken.
+-- Checks an envelope and remembers its nonce. part is the part of the chat that it is for, which an error names;
+-- formats are the accepted ones. Returns the epoch whose key encrypted it, null for format 1.0.
 -- Raises: PT409 key_epoch_old {key_id}, nonce_reused; PT413 envelope_too_large {limit}; PT422 envelope_malformed,
 -- envelope_version_unknown, envelope_base64_invalid {member}, envelope_nonce_invalid, envelope_mac_invalid,
 -- envelope_key_unknown; each with {part}.
@@ -242,9 +243,9 @@ declare
   v_says text;
 begin
   if octet_length(envelope) > v_limit then
-    raise exception 'The % has % bytes: % are allowed', part, octet_length(envelope), v_limit
+    raise exception 'The envelope of the % has % bytes, and may have %', part, octet_length(envelope), v_limit
       using errcode = 'PT413', detail = 'envelope_too_large ' || (v_fields || jsonb_build_object('limit', v_limit))::text,
-      hint = 'Add to the chat by segments, or start another';
+      hint = 'Append segments to the chat instead, or start another chat';
   end if;
   v_json := coalesce(
     private.json_strings(envelope, array['ciphertext', 'key_id', 'mac', 'nonce', 'v']),
@@ -253,56 +254,56 @@ begin
   select o.key_id into v_current from private.chat_owners as o where o.user_id = take_envelope.user_id;
   if v_json is null then
     v_code := 'envelope_malformed';
-    v_says := 'It is not the text of an object of the strings v, key_id, nonce, ciphertext and mac';
+    v_says := 'It has to be the text of a JSON object with the strings v, key_id, nonce, ciphertext and mac';
   elsif v_json ->> 'v' <> all (formats) then
     v_code := 'envelope_version_unknown';
-    v_says := format('Its format is not one of %s', array_to_string(formats, ', '));
+    v_says := format('Its format has to be one of %s', array_to_string(formats, ', '));
   elsif (v_json ->> 'v' = '2') <> (v_json ? 'key_id') then
     v_code := 'envelope_malformed';
-    v_says := 'key_id belongs to format 2, and to no other';
+    v_says := 'Format 2 needs key_id, and no other format has it';
   elsif v_json ->> 'v' = '2' and v_key_id::text is distinct from v_json ->> 'key_id' then
     v_code := 'envelope_key_unknown';
-    v_says := 'Its key_id is not a UUID in lower case';
+    v_says := 'Its key_id has to be a UUID in lower case';
   else
     select m into v_code from unnest(array['nonce', 'ciphertext', 'mac']) as m
     where private.decode_base64(v_json ->> m) is null limit 1;
     if found then
       v_fields := v_fields || jsonb_build_object('member', v_code);
-      v_says := format('Its %s is not base64 with padding', v_code);
+      v_says := format('Its %s has to be base64 with padding', v_code);
       v_code := 'envelope_base64_invalid';
     elsif octet_length(private.decode_base64(v_json ->> 'nonce')) <> 12 then
       v_code := 'envelope_nonce_invalid';
-      v_says := 'Its nonce is not 12 bytes long';
+      v_says := 'Its nonce needs 12 bytes';
     elsif octet_length(private.decode_base64(v_json ->> 'mac')) <> 16 then
       v_code := 'envelope_mac_invalid';
-      v_says := 'Its mac is not 16 bytes long';
+      v_says := 'Its mac needs 16 bytes';
     elsif v_json ->> 'v' = '2' and v_json ->> 'ciphertext' = '' then
       v_code := 'envelope_malformed';
-      v_says := 'Its ciphertext is empty, which not even an empty text is';
+      v_says := 'Its ciphertext is empty; even an empty text has some';
     elsif v_key_id is not null and not exists (select 1 from public.chat_keys as k
       where k.user_id = take_envelope.user_id and k.id = v_key_id) then
       v_code := 'envelope_key_unknown';
-      v_says := 'Its key is none of this user''s';
+      v_says := 'The user has no such key';
     elsif v_key_id is distinct from v_current then
       v_state := 'PT409';
       v_code := 'key_epoch_old';
       v_fields := v_fields || jsonb_build_object('key_id', v_current);
-      v_says := 'Its key is not the one in force';
+      v_says := 'It was encrypted with an old key';
     end if;
   end if;
   if v_code is not null then
-    raise exception 'The % is not an envelope that can be saved: %', part, v_says
+    raise exception 'The envelope of the % cannot be saved. %', part, v_says
       using errcode = v_state, detail = v_code || ' ' || v_fields,
-      hint = case v_code when 'key_epoch_old' then 'Read the keys, and encrypt it anew'
-        else 'docs/encryption.md says what an envelope is' end;
+      hint = case v_code when 'key_epoch_old' then 'Read the keys again, and encrypt it with the one in force'
+        else 'docs/encryption.md describes envelopes' end;
   end if;
 
   insert into private.chat_nonces (user_id, key_id, nonce)
   values (take_envelope.user_id, coalesce(v_key_id, take_envelope.user_id), decode(v_json ->> 'nonce', 'base64'))
   on conflict do nothing;
   if not found then
-    raise exception 'The % has a nonce that was used before', part
-      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt it anew, with a random nonce';
+    raise exception 'The nonce of the % was used before', part
+      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt it again, with a random nonce';
   end if;
   return v_key_id;
 end $$;
@@ -310,7 +311,7 @@ revoke all on function private.take_envelope(uuid, text, text, text[]) from publ
 
 -- Triggers ------------------------------------------------------------------------------------------
 
--- Bytes that a chat has in clear.
+-- The bytes that a chat has in clear text.
 create function private.chat_text_bytes(chat public.encrypted_chats)
 returns bigint
 language plpgsql immutable set search_path = ''
@@ -332,7 +333,7 @@ begin
   return null;
 end $$;
 comment on function private.lock_own_chats() is
-  'Trigger function, before a statement locks any chat: two statements of one user would else wait for each other. Definer: clients have no rights in chat_owners';
+  'Trigger function: takes the lock of the user''s chats before a statement locks any chat, so that two statements of one user cannot deadlock. Definer: clients have no rights in chat_owners';
 revoke all on function private.lock_own_chats() from public, anon, authenticated, service_role;
 
 create function private.check_chat_envelopes()
@@ -340,25 +341,25 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- Nobody else's chat is looked at: a policy refuses this one. And a chat is somebody's, which its column says.
+  -- A policy refuses a chat of another user, and the column refuses null: neither is looked at here.
   if new.user_id is null or new.user_id <> auth.uid() then
     return new;
   end if;
   if tg_op = 'INSERT' then
     perform private.lock_chat_owner(new.user_id);
-    -- An upsert, which comes by here before it becomes an update, or an insert that its key refuses.
+    -- This is an upsert, which comes here before it becomes an update, or an insert that the primary key refuses.
     if exists (select 1 from public.encrypted_chats as c where c.user_id = new.user_id and c.id = new.id) then
       return new;
     end if;
     if exists (select 1 from private.chat_tombstones as t where t.user_id = new.user_id and t.chat_id = new.id) then
       raise exception 'Chat "%" was deleted', new.id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'Save it under a new id';
+        hint = 'Save it with a new id';
     end if;
   end if;
   if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then
-    -- Whoever does not know segments would save a chat without what is in them.
+    -- A client that does not know segments would save the chat without their content.
     if exists (select 1 from public.chat_segments as s where s.user_id = new.user_id and s.chat_id = new.id) then
-      raise exception 'Chat "%" has segments, which this would lose', new.id
+      raise exception 'Chat "%" has segments, which this update would lose', new.id
         using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save it with PUT /chats/:id';
     end if;
     new.key_id := private.take_envelope(new.user_id, 'data', new.encrypted_data);
@@ -371,10 +372,10 @@ begin
   return new;
 end $$;
 comment on function private.check_chat_envelopes() is
-  'Trigger function: checks the envelopes that are saved. Definer: clients have no rights in what they are checked against';
+  'Trigger function: checks the envelopes that are saved. Definer: clients have no rights in the tables it checks them against';
 revoke all on function private.check_chat_envelopes() from public, anon, authenticated, service_role;
 
--- Its trigger comes after the one above, by its name. It reads no ciphertext, however large.
+-- Its trigger fires after the one above, because of its name. It does not read the ciphertext, however large that is.
 create function private.number_chat()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -394,18 +395,19 @@ begin
     new.next_segment := 0;
     new.segment_bytes := 0;
   elsif (new.id, new.user_id) <> (old.id, old.user_id) then
-    raise exception 'A chat keeps its id and its user' using errcode = 'PT422', detail = 'chat_id_changed',
-      hint = 'They are part of what was encrypted';
+    raise exception 'The id and the user of a chat cannot change' using errcode = 'PT422', detail = 'chat_id_changed',
+      hint = 'Save it as a new chat: the id and the user are part of what was encrypted';
   else
     new.version := old.version + 1;
   end if;
   if v_text_bytes > v_limit then
-    raise exception 'title, custom_name and image_paths have % bytes: % are allowed', v_text_bytes, v_limit
-      using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit)::text;
+    raise exception 'title, custom_name and image_paths together have % bytes, and may have %', v_text_bytes, v_limit
+      using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit)::text,
+      hint = 'Move text into the encrypted part';
   end if;
   if (tg_op = 'INSERT' or new.image_paths is distinct from old.image_paths)
     and exists (select 1 from unnest(new.image_paths) as p (path) where octet_length(p.path) > 1024) then
-    raise exception 'A path in image_paths has at most 1024 bytes, as the name of an object'
+    raise exception 'A path in image_paths can have at most 1024 bytes'
       using errcode = 'PT422', detail = 'invalid_image_path {"limit": 1024}';
   end if;
   new.bytes := octet_length(new.encrypted_data) + coalesce(octet_length(new.encrypted_title), 0) + v_text_bytes
@@ -414,7 +416,7 @@ begin
   return new;
 end $$;
 comment on function private.number_chat() is
-  'Trigger function: counts the versions and the bytes of a chat, and numbers the change. Definer: as above';
+  'Trigger function: counts the version and the bytes of a chat, and numbers the change. Definer: clients have no rights in chat_owners';
 revoke all on function private.number_chat() from public, anon, authenticated, service_role;
 
 create function private.bury_chat()
@@ -422,7 +424,7 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  -- Not when the whole account goes, and its tombstones with it.
+  -- When the whole account is deleted, its tombstones go too.
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
     insert into private.chat_tombstones (user_id, chat_id, sync_sequence)
     values (old.user_id, old.id, private.number_chat_change(old.user_id, -old.bytes));
@@ -430,7 +432,7 @@ begin
   return null;
 end $$;
 comment on function private.bury_chat() is
-  'Trigger function: numbers the deletion of a chat and keeps it for the devices. Definer: as above';
+  'Trigger function: numbers the deletion of a chat and remembers it. Definer: clients have no rights in chat_tombstones';
 revoke all on function private.bury_chat() from public, anon, authenticated, service_role;
 
 -- Segments ------------------------------------------------------------------------------------------
@@ -442,14 +444,14 @@ create table public.chat_segments (
   encrypted_data text not null,
   key_id uuid not null,
   created_at timestamptz not null default now(),
-  -- With key_id, which is counted to say how far a new epoch has come.
+  -- get_chat_keys counts segments by key_id, which it then reads from this index alone.
   primary key (user_id, chat_id, number) include (key_id),
   constraint chat_segments_chat_id_fkey foreign key (user_id, chat_id)
     references public.encrypted_chats (user_id, id) on delete cascade,
   constraint chat_segments_number_check check (number >= 0)
 );
 comment on table public.chat_segments is
-  'What was added to a chat since it was last saved as a whole: the chat is encrypted_data and then its segments in order';
+  'What was appended to a chat since it was last saved as a whole. The chat consists of encrypted_data and then its segments in order';
 
 alter table public.chat_segments enable row level security;
 revoke all on public.chat_segments from public, anon, authenticated, service_role;

@@ -1,6 +1,6 @@
--- The keys of encrypted chats, each wrapped so that the server cannot read it: under a password, under a recovery key,
--- under keys that devices keep, and those of older epochs under the next newer one. What is in a wrap:
--- docs/encryption.md.
+-- The keys of encrypted chats. The server has only wraps of them, which it cannot open: a key is wrapped under a
+-- password, under a recovery key and under keys that devices keep; that of an older epoch under the next one.
+-- docs/encryption.md describes wraps.
 
 create table public.chat_keys (
   user_id uuid not null references auth.users (id) on delete cascade,
@@ -11,8 +11,8 @@ create table public.chat_keys (
   constraint chat_keys_user_epoch_key unique (user_id, epoch),
   constraint chat_keys_epoch_check check (epoch >= 1)
 );
-comment on table public.chat_keys is 'Epochs of the data key that encrypts the chats of a user; the last one is in force';
-comment on column public.chat_keys.id is 'key_id in envelopes; chosen by the client, unique among the keys of its user';
+comment on table public.chat_keys is 'The epochs of the data key that encrypts a user''s chats; the last one is in force';
+comment on column public.chat_keys.id is 'The key_id of envelopes; chosen by the client, unique among the keys of its user';
 
 alter table public.chat_keys enable row level security;
 revoke all on public.chat_keys from public, anon, authenticated, service_role;
@@ -40,11 +40,11 @@ create table public.chat_key_wraps (
   constraint chat_key_wraps_password_check check (
     (kind = 'password') = (salt is not null) and (kind = 'password') = (iterations is not null))
 );
-comment on table public.chat_key_wraps is 'Data keys of chats, encrypted: the database has no key that opens one';
+comment on table public.chat_key_wraps is 'Encrypted data keys of chats; the database has no key that opens them';
 comment on column public.chat_key_wraps.kind is
-  'Under what: a password, the recovery key, the key of a device, or the data key of the next newer epoch';
-comment on column public.chat_key_wraps.wrapped_by is 'The newer epoch, for kind epoch';
-comment on column public.chat_key_wraps.salt is 'Of PBKDF2-SHA256, base64, for kind password';
+  'What the data key is encrypted under: a password, the recovery key, the key of a device, or the data key of the next epoch';
+comment on column public.chat_key_wraps.wrapped_by is 'The next epoch, for the kind epoch';
+comment on column public.chat_key_wraps.salt is 'The salt of PBKDF2-SHA256 in base64, for the kind password';
 
 alter table public.chat_key_wraps enable row level security;
 revoke all on public.chat_key_wraps from public, anon, authenticated, service_role;
@@ -52,7 +52,7 @@ grant select on public.chat_key_wraps to authenticated, service_role;
 create policy "users read their own chat key wraps" on public.chat_key_wraps
   for select to authenticated using (user_id = (select auth.uid()));
 
--- Bytes out of base64 as RFC 4648, section 4, has it, or null when it is none: PostgreSQL's own reads more than that.
+-- Decodes base64 as in RFC 4648, section 4; null when it is anything else. PostgreSQL's own function accepts more.
 create function private.decode_base64(value text)
 returns bytea
 language plpgsql immutable set search_path = ''
@@ -67,8 +67,8 @@ exception when data_exception then
 end $$;
 revoke all on function private.decode_base64(text) from public, anon, authenticated, service_role;
 
--- A wrap out of what a client sent: {kind, device_id, salt, iterations, wrap}. index is its place in the list, which a
--- refusal names.
+-- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, wrap}. index is its place in the
+-- list from 0, which an error names.
 -- Raises: PT422 invalid_wrap {index}.
 create function private.read_chat_key_wrap(value jsonb, index integer)
 returns public.chat_key_wraps
@@ -85,24 +85,24 @@ begin
   if jsonb_typeof(value) is distinct from 'object'
     or value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
     or (v_wrap.kind in ('password', 'recovery', 'device', 'epoch')) is not true then
-    v_says := 'A wrap is {kind, wrap}, kind being password, recovery, device or epoch, with salt and iterations or device_id';
+    v_says := 'A wrap needs a kind (password, recovery, device or epoch) and a wrap, and salt and iterations or device_id';
   elsif octet_length(v_wrap.wrap) > 1024 or v_json is null or v_json ->> 'v' <> '2'
     or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
     or octet_length(private.decode_base64(v_json ->> 'ciphertext')) is distinct from 32
     or octet_length(private.decode_base64(v_json ->> 'mac')) is distinct from 16 then
-    v_says := 'The wrap is not the text of {v: "2", nonce, ciphertext, mac} with 12, 32 and 16 bytes in base64';
+    v_says := 'wrap has to be the text of {v: "2", nonce, ciphertext, mac}, with 12, 32 and 16 bytes in base64';
   elsif (v_wrap.kind = 'device') <> (value ? 'device_id')
     or value ? 'device_id' and private.json_uuid(value -> 'device_id') is null then
-    v_says := 'device_id, a UUID, belongs to a device, and to nothing else';
+    v_says := 'The kind device needs a device_id, which is a UUID, and no other kind has it';
   elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (v_wrap.kind = 'password') <> (value ? 'iterations') then
-    v_says := 'salt and iterations belong to a password, and to nothing else';
+    v_says := 'The kind password needs salt and iterations, and no other kind has them';
   elsif v_wrap.kind = 'password' and (jsonb_typeof(value -> 'salt') <> 'string'
     or coalesce(octet_length(private.decode_base64(value ->> 'salt')), 0) not between 16 and 64) then
-    v_says := 'A salt has 16 to 64 bytes, in base64';
+    v_says := 'A salt needs 16 to 64 bytes in base64';
   elsif v_wrap.kind = 'password'
     and coalesce(private.json_integer(value -> 'iterations'), 0)
       not between private.setting('chats.min_iterations') and 10000000 then
-    v_says := format('iterations are %s to 10000000', private.setting('chats.min_iterations'));
+    v_says := format('iterations has to be %s to 10000000', private.setting('chats.min_iterations'));
   end if;
   if v_says is not null then
     raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;
@@ -120,9 +120,10 @@ create type public.chat_key_change as (
   epoch integer,
   replayed boolean
 );
-comment on type public.chat_key_change is 'How often a user''s chat keys have changed, and which epoch is in force';
+comment on type public.chat_key_change is 'The version of a user''s chat keys after a change, and the epoch in force';
 
--- Puts wraps of a key in their places: those of the same kind (and device) are replaced, others stay.
+-- Stores 1 to 10 wraps of a key. They replace those of the same kind and device; others stay. required are the kinds
+-- that must be among them. previous is the older epoch that a wrap of the kind epoch opens; null when there is none.
 -- Raises: PT409 too_many_devices; PT422 invalid_wraps, invalid_wrap {index}, wrap_missing {kind}.
 create function private.put_chat_key_wraps(user_id uuid, key_id uuid, wraps jsonb, required text[], previous uuid)
 returns void
@@ -134,19 +135,19 @@ declare
   v_kind text;
 begin
   if jsonb_typeof(wraps) is distinct from 'array' or jsonb_array_length(wraps) not between 1 and 10 then
-    raise exception 'wraps is a list of 1 to 10' using errcode = 'PT422', detail = 'invalid_wraps';
+    raise exception 'wraps has to be a list of 1 to 10 wraps' using errcode = 'PT422', detail = 'invalid_wraps';
   end if;
   v_wraps := array(select private.read_chat_key_wrap(w.value, w.ordinality::integer - 1)
     from jsonb_array_elements(wraps) with ordinality as w);
   foreach v_kind in array required loop
     if not exists (select 1 from unnest(v_wraps) as w where w.kind = v_kind) then
-      raise exception 'The wrap under the % is missing', v_kind
+      raise exception 'The list needs a wrap of the kind %', v_kind
         using errcode = 'PT422', detail = 'wrap_missing ' || jsonb_build_object('kind', v_kind)::text;
     end if;
   end loop;
   if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1)
     or exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then
-    raise exception 'Each wrap is there once, and one of the epoch before when there is one'
+    raise exception 'A kind and device can be in the list only once, and the kind epoch only in a rotation'
       using errcode = 'PT422', detail = 'invalid_wraps';
   end if;
 
@@ -160,15 +161,15 @@ begin
   end loop;
   if (select count(*) from public.chat_key_wraps as w where w.user_id = put_chat_key_wraps.user_id
       and w.key_id = put_chat_key_wraps.key_id and w.kind = 'device') > private.setting('chats.max_devices') then
-    raise exception 'No more than % devices have a key', private.setting('chats.max_devices')
-      using errcode = 'PT409', detail = 'too_many_devices', hint = 'Revoke one that is not used any more';
+    raise exception 'At most % devices can have a key', private.setting('chats.max_devices')
+      using errcode = 'PT409', detail = 'too_many_devices', hint = 'Revoke a device that is no longer used';
   end if;
 end $$;
 revoke all on function private.put_chat_key_wraps(uuid, uuid, jsonb, text[], uuid)
   from public, anon, authenticated, service_role;
 
--- Begins a change of a user's keys: the answer that the request got before, or null when it is the first and the keys
--- are as it expects.
+-- Begins a change of a user's keys. Returns the answer to the first request with this idempotency key, or null when
+-- this is the first one. Then the keys are at expected_version.
 -- Raises: PT409 version_conflict {version}; PT422 invalid_key_id, idempotency_key_reused.
 create function private.begin_chat_key_change(
   owner private.chat_owners, expected_version integer, key_id uuid, idempotency_key text, request jsonb
@@ -183,19 +184,19 @@ begin
     return v_first;
   end if;
   if begin_chat_key_change.key_id is null then
-    raise exception 'key_id is a UUID' using errcode = 'PT422', detail = 'invalid_key_id';
+    raise exception 'key_id has to be a UUID' using errcode = 'PT422', detail = 'invalid_key_id';
   end if;
   if expected_version is distinct from owner.key_version then
-    raise exception 'The keys were changed meanwhile: they are at version %', owner.key_version
+    raise exception 'The keys were changed meanwhile, and are at version %', owner.key_version
       using errcode = 'PT409', detail = 'version_conflict ' || jsonb_build_object('version', owner.key_version)::text,
-      hint = 'Read them again, and unlock the chats with what is there now';
+      hint = 'Read the keys again, unlock the chats with them, and repeat the change';
   end if;
   return null;
 end $$;
 revoke all on function private.begin_chat_key_change(private.chat_owners, integer, uuid, text, jsonb)
   from public, anon, authenticated, service_role;
 
--- Ends it.
+-- Ends a change of a user's keys: counts their version, sets the epoch in force and keeps the answer for repeats.
 create function private.end_chat_key_change(user_id uuid, key_id uuid, idempotency_key text, request jsonb)
 returns public.chat_key_change
 language plpgsql volatile set search_path = ''
@@ -215,10 +216,10 @@ begin
 end $$;
 revoke all on function private.end_chat_key_change(uuid, uuid, text, jsonb) from public, anon, authenticated, service_role;
 
--- Replaces wraps of the epoch in force, if the keys are at the version that the client has read: a new password, a new
--- recovery key, a device more. With expected_version 0 it makes the first epoch, which needs a password and a recovery
--- key. Returns the new version.
--- Definer: nobody writes keys but by these functions. For the service only, which answers for user_id.
+-- Stores wraps of the epoch in force: for a new password, a new recovery key or another device. expected_version is the
+-- version of the keys that the client has read. With 0 this makes the first epoch, which needs wraps of the kinds
+-- password and recovery. Returns the new version.
+-- Definer: no role may write keys. For the service only, which answers for user_id.
 -- Raises: PT409 version_conflict {version}, key_epoch_old {key_id}, too_many_devices; PT422 invalid_key_id,
 -- invalid_wraps, invalid_wrap {index}, wrap_missing {kind}, idempotency_key_reused.
 create function public.set_chat_keys(
@@ -244,9 +245,9 @@ begin
   if v_owner.key_id is null then
     insert into public.chat_keys (user_id, id, epoch) values (set_chat_keys.user_id, set_chat_keys.key_id, 1);
   elsif v_owner.key_id <> set_chat_keys.key_id then
-    raise exception 'Key "%" is not the one in force', key_id
+    raise exception 'Key "%" is not in force', key_id
       using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id)::text,
-      hint = 'Read the keys again';
+      hint = 'Read the keys again, and wrap the one in force';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps,
     case when v_owner.key_id is null then array['password', 'recovery'] else '{}' end, null);
@@ -255,10 +256,10 @@ end $$;
 revoke all on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
 grant execute on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
 
--- Starts a new epoch: from now on envelopes of older ones are refused. Needs its key under the password and a new
--- recovery key, and the key of the epoch before under the new one. Other wraps of older epochs go: whoever had one of
--- them, a device that was lost, opens nothing that is written from now on.
--- Definer: as above. For the service only, which answers for user_id.
+-- Starts a new epoch: from then on, envelopes of older epochs are refused. It needs the new key wrapped under the
+-- password and under a new recovery key, and the key of the epoch before wrapped under the new key. Other wraps of
+-- older epochs are deleted: a lost device that had one opens nothing that is written from then on.
+-- Definer: no role may write keys. For the service only, which answers for user_id.
 -- Raises: as set_chat_keys, and PT404 keys_not_found; PT409 key_id_used.
 create function public.rotate_chat_keys(
   user_id uuid,
@@ -281,15 +282,15 @@ begin
     return v_result;
   end if;
   if v_owner.key_id is null then
-    raise exception 'There are no keys yet' using errcode = 'PT404', detail = 'keys_not_found',
-      hint = 'Set the first ones';
+    raise exception 'The account has no keys yet' using errcode = 'PT404', detail = 'keys_not_found',
+      hint = 'Set the first keys instead';
   end if;
   insert into public.chat_keys (user_id, id, epoch)
   select rotate_chat_keys.user_id, rotate_chat_keys.key_id, k.epoch + 1
   from public.chat_keys as k where k.user_id = rotate_chat_keys.user_id and k.id = v_owner.key_id
   on conflict on constraint chat_keys_pkey do nothing;
   if not found then
-    raise exception 'Key "%" is there already', key_id using errcode = 'PT409', detail = 'key_id_used',
+    raise exception 'The account already has a key "%"', key_id using errcode = 'PT409', detail = 'key_id_used',
       hint = 'Use a new UUID';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps, array['password', 'recovery', 'epoch'], v_owner.key_id);
@@ -300,9 +301,9 @@ end $$;
 revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
 grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
 
--- Takes the wrap of a device away: it opens the chats no more by what it keeps. What it has opened it may have kept:
--- rotate the keys when it was lost. Repeatable by itself: a second call says that there is none.
--- Definer: as above. For the service only, which answers for user_id.
+-- Deletes the wraps of a device, which can then no longer open the chats with the key that it keeps. It may have kept
+-- the data key: rotate the keys when a device was lost. A second call raises device_not_found.
+-- Definer: no role may write keys. For the service only, which answers for user_id.
 -- Raises: PT404 device_not_found.
 create function public.revoke_chat_device(user_id uuid, device_id uuid)
 returns public.chat_key_change

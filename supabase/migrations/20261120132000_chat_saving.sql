@@ -1,4 +1,5 @@
--- Saving encrypted chats: a whole chat, or a segment added to it, against the version that the client knows.
+-- Saving encrypted chats: a client saves a whole chat or appends a segment to it, and names the version that it
+-- changes.
 
 create type public.saved_chat as (
   id uuid,
@@ -14,9 +15,9 @@ create type public.saved_chat as (
   replayed boolean
 );
 comment on type public.saved_chat is
-  'A chat after it was saved; or, with conflict, as it is: nothing was changed, as the caller had read another version';
+  'A chat after it was saved. With conflict, nothing was changed, because the chat is at another version than the caller named';
 
--- What a caller is told of a chat.
+-- What the functions below return of a chat.
 create function private.saved_chat(chat public.encrypted_chats)
 returns public.saved_chat
 language plpgsql immutable set search_path = ''
@@ -30,7 +31,7 @@ begin
 end $$;
 revoke all on function private.saved_chat(public.encrypted_chats) from public, anon, authenticated, service_role;
 
--- Locks a chat for a change by its user, whose chats are locked.
+-- Locks and returns a chat. The caller has locked the chats of its user before.
 -- Raises: PT404 chat_not_found; PT410 chat_deleted.
 create function private.lock_chat(user_id uuid, chat_id uuid)
 returns public.encrypted_chats
@@ -46,7 +47,7 @@ begin
     if exists (select 1 from private.chat_tombstones as t
       where t.user_id = lock_chat.user_id and t.chat_id = lock_chat.chat_id) then
       raise exception 'Chat "%" was deleted', chat_id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'Save what is left of it under a new id';
+        hint = 'Save it with a new id to keep it';
     end if;
     raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
   end if;
@@ -54,6 +55,7 @@ begin
 end $$;
 revoke all on function private.lock_chat(uuid, uuid) from public, anon, authenticated, service_role;
 
+-- Makes sure that an expected version is 0 or more.
 -- Raises: PT422 invalid_version.
 create function private.check_expected_version(expected_version bigint)
 returns void
@@ -61,17 +63,16 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if (expected_version >= 0) is not true then
-    raise exception 'expected_version is the version that was read, or 0 for a new chat'
+    raise exception 'expected_version has to be the version that you have read, or 0 for a new chat'
       using errcode = 'PT422', detail = 'invalid_version';
   end if;
 end $$;
 revoke all on function private.check_expected_version(bigint) from public, anon, authenticated, service_role;
 
--- Saves a chat for its user if it is at expected_version; with 0 it is a new one. encrypted_data is the whole chat: it
--- takes the place of what there was, segments included. What is null stays as it is. When the chat is at another version
--- nothing is changed and conflict says what is there: its version, star and envelopes (encrypted_data if that is what
--- was to be saved).
--- Definer: it deletes segments, which are nobody's to write. For the service only, which answers for user_id.
+-- Saves a chat for its user if it is at expected_version; 0 makes a new chat. encrypted_data is the whole chat, and
+-- replaces its segments too. A null leaves the column as it is. When the chat is at another version, nothing is
+-- changed, and conflict has its version, star and envelopes (encrypted_data only if the call was to save it).
+-- Definer: no role may write segments. For the service only, which answers for user_id.
 -- Raises: PT404 chat_not_found; PT409 key_epoch_old, nonce_reused; PT410 chat_deleted; PT413 envelope_too_large,
 -- chat_quota_exceeded; PT422 invalid_version, data_missing, envelope_..., idempotency_key_reused.
 create function public.save_chat(
@@ -94,7 +95,7 @@ declare
 begin
   perform private.check_expected_version(expected_version);
   if expected_version = 0 and encrypted_data is null then
-    raise exception 'A new chat has encrypted_data' using errcode = 'PT422', detail = 'data_missing';
+    raise exception 'A new chat needs encrypted_data' using errcode = 'PT422', detail = 'data_missing';
   end if;
   perform private.lock_chat_owner(user_id);
   if idempotency_key is not null then
@@ -146,10 +147,10 @@ end $$;
 revoke all on function public.save_chat(uuid, uuid, bigint, text, text, boolean, text) from public, anon, authenticated;
 grant execute on function public.save_chat(uuid, uuid, bigint, text, text, boolean, text) to service_role;
 
--- Adds a segment to a chat if it is at expected_version: its number, which is part of what was encrypted, is the chat's
--- next_segment. Costs what the segment does, however long the chat is. When the chat is at another version nothing is
--- changed and conflict says its version and next_segment.
--- Definer: segments are nobody's to write. For the service only, which answers for user_id.
+-- Appends a segment to a chat if it is at expected_version. number has to be the chat's next_segment, and is part of
+-- what was encrypted. The cost depends on the segment alone, not on the length of the chat. When the chat is at another
+-- version, nothing is changed, and conflict has its version and next_segment.
+-- Definer: no role may write segments. For the service only, which answers for user_id.
 -- Raises: as save_chat, and PT422 invalid_segment_number {next_segment}.
 create function public.append_chat_segment(
   user_id uuid,
@@ -190,7 +191,8 @@ begin
   if number is distinct from v_chat.next_segment then
     raise exception 'The next segment of this chat is number %', v_chat.next_segment
       using errcode = 'PT422', detail = 'invalid_segment_number '
-        || jsonb_build_object('next_segment', v_chat.next_segment)::text;
+        || jsonb_build_object('next_segment', v_chat.next_segment)::text,
+      hint = 'Encrypt it with that number';
   end if;
   v_key_id := private.take_envelope(user_id, 'segment', encrypted_data, '{2}');
   insert into public.chat_segments (user_id, chat_id, number, encrypted_data, key_id)
@@ -209,9 +211,9 @@ revoke all on function public.append_chat_segment(uuid, uuid, bigint, integer, t
   from public, anon, authenticated;
 grant execute on function public.append_chat_segment(uuid, uuid, bigint, integer, text, text) to service_role;
 
--- Deletes a chat of its user, if it is at expected_version when that is given. A second time it says what the first did:
--- it is repeatable by itself.
--- Definer: it reads the tombstones. For the service only, which answers for user_id.
+-- Deletes a chat of its user. If expected_version is given and the chat is at another version, nothing is changed, and
+-- conflict says where it is. A second call returns the id with replayed.
+-- Definer: no role may read the tombstones. For the service only, which answers for user_id.
 -- Raises: PT404 chat_not_found; PT422 invalid_version.
 create function public.delete_chat(user_id uuid, chat_id uuid, expected_version bigint default null)
 returns public.saved_chat

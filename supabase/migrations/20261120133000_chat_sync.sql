@@ -1,4 +1,4 @@
--- Reading encrypted chats: one in pages, the keys, and what has changed since a cursor.
+-- Reading encrypted chats: one chat in pages, the keys, and the changes since a cursor.
 
 create type public.chat_page as (
   id uuid,
@@ -18,9 +18,9 @@ create type public.chat_page as (
   has_more boolean
 );
 comment on type public.chat_page is
-  'A chat with its segments from a number on, [{number, encrypted_data}]; has_more when there are further ones';
+  'A chat with its segments from a number on, [{number, encrypted_data}]; has_more when more segments follow';
 
--- What public.get_chat answers.
+-- The work of public.get_chat.
 -- Definer: clients have no rights in settings. It acts for the caller alone.
 create function private.get_chat(chat_id uuid, from_segment integer, known_data_version bigint)
 returns public.chat_page
@@ -31,7 +31,7 @@ declare
   v_limit bigint := private.setting('chats.max_page_bytes');
 begin
   if (from_segment >= 0) is not true then
-    raise exception 'from_segment is a whole number from 0' using errcode = 'PT422', detail = 'invalid_segment_number';
+    raise exception 'from_segment has to be a whole number from 0' using errcode = 'PT422', detail = 'invalid_segment_number';
   end if;
   select c.id, c.version, c.data_version, c.next_segment, c.is_starred, c.title, c.custom_name, c.image_paths, c.bytes,
     c.created_at, c.updated_at, c.encrypted_title,
@@ -42,7 +42,7 @@ begin
   if not found then
     raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
   end if;
-  -- As many as fit: the bytes of those before are counted without reading them.
+  -- As many as fit: the size of the earlier ones is known without reading their text.
   select coalesce(jsonb_agg(jsonb_build_object('number', s.number, 'encrypted_data', s.encrypted_data)
       order by s.number), '[]')
   into v_page.segments
@@ -65,9 +65,10 @@ end $$;
 revoke all on function private.get_chat(uuid, integer, bigint) from public, anon, authenticated, service_role;
 grant execute on function private.get_chat(uuid, integer, bigint) to authenticated;
 
--- One chat of the caller, of one moment: all of it, or what a device lacks that has read up to a segment. Segments come
--- in order, as many as make up chats.max_page_bytes, one at least; a device reads on from the number after the last.
--- encrypted_data is left out when data_version is known_data_version, which the caller has.
+-- Returns one chat of the caller as it is at one moment: all of it, or the segments from from_segment on for a device
+-- that has the earlier ones. Segments are in order, as many as fit into chats.max_page_bytes, but at least one; the
+-- device reads on from the number after the last. encrypted_data is left out when the caller has it: its data_version
+-- is known_data_version.
 -- Raises: PT404 chat_not_found; PT422 invalid_segment_number.
 create function public.get_chat(chat_id uuid, from_segment integer default 0, known_data_version bigint default null)
 returns public.chat_page
@@ -88,9 +89,9 @@ create type public.chat_keyring as (
   legacy_envelopes bigint
 );
 comment on type public.chat_keyring is
-  'The caller''s keys: [{id, epoch, created_at, envelopes, wraps: [{kind, device_id, wrapped_by, salt, iterations, wrap, created_at}]}], newest first. envelopes counts what is encrypted in that epoch, legacy_envelopes what is of format 1.0';
+  'The caller''s keys: [{id, epoch, created_at, envelopes, wraps: [{kind, device_id, wrapped_by, salt, iterations, wrap, created_at}]}], newest first. envelopes is the number of envelopes of that epoch, legacy_envelopes that of format 1.0';
 
--- What public.get_chat_keys answers.
+-- The work of public.get_chat_keys.
 -- Definer: clients have no rights in chat_owners. It acts for the caller alone.
 create function private.get_chat_keys()
 returns public.chat_keyring
@@ -132,7 +133,7 @@ end $$;
 revoke all on function private.get_chat_keys() from public, anon, authenticated, service_role;
 grant execute on function private.get_chat_keys() to authenticated;
 
--- The caller's keys, and how much is encrypted in each epoch: how far a rotation has come.
+-- Returns the caller's keys, and how many envelopes each epoch has, which shows how far a rotation has come.
 create function public.get_chat_keys()
 returns public.chat_keyring
 language sql stable set search_path = ''
@@ -151,9 +152,9 @@ create type public.chat_changes as (
   key_version integer
 );
 comment on type public.chat_changes is
-  'What has changed in the caller''s chats since a cursor, in the order of commit, and the cursor to go on from';
+  'The changes of the caller''s chats since a cursor, in the order of their commits, and the cursor to go on from';
 
--- What public.sync_chats answers.
+-- The work of public.sync_chats.
 -- Definer: clients have no rights in chat_owners and chat_tombstones. It acts for the caller alone.
 create function private.sync_chats(after_cursor text, page_size integer, with_titles boolean, with_data boolean)
 returns public.chat_changes
@@ -168,24 +169,24 @@ declare
   v_result public.chat_changes;
 begin
   if (page_size between 1 and 1000) is not true then
-    raise exception 'limit is 1 to 1000' using errcode = 'PT422', detail = 'invalid_limit';
+    raise exception 'limit has to be 1 to 1000' using errcode = 'PT422', detail = 'invalid_limit';
   end if;
   if after_cursor !~ '^[0-9]{1,18}(-[0-9]{1,18})?$' then
-    raise exception 'This is no cursor of a sync' using errcode = 'PT422', detail = 'invalid_cursor',
-      hint = 'Send the one that was answered, or none to start';
+    raise exception 'This is not a cursor' using errcode = 'PT422', detail = 'invalid_cursor',
+      hint = 'Send the cursor of the last answer, or none to start';
   end if;
   select o.* into v_owner from private.chat_owners as o where o.user_id = v_user_id;
   v_owner.sync_sequence := coalesce(v_owner.sync_sequence, 0);
-  -- A device that starts has nothing that could have been deleted before: what it gets is complete as of now. Its cursor
-  -- carries that on (after-complete_at), else it would be too old before it had come that far.
+  -- A device that starts has no chats, so it needs no earlier deletions: its state is complete as of now. Its cursor
+  -- says so (after-complete_at); otherwise it could become too old before the device has read all pages.
   v_after := coalesce(split_part(after_cursor, '-', 1)::bigint, 0);
   v_complete_at := case when after_cursor is null then v_owner.sync_sequence
     else coalesce(nullif(split_part(after_cursor, '-', 2), '')::bigint, v_after) end;
-  -- Also one from the future, of a database that was since restored to an earlier time.
+  -- A cursor can also be from the future, if the database was restored to an earlier time.
   if greatest(v_after, v_complete_at) not between coalesce(v_owner.pruned_through, 0) and v_owner.sync_sequence then
-    raise exception 'Deletions since this cursor are not all known any more'
+    raise exception 'This cursor is too old: some deletions since then have been forgotten'
       using errcode = 'PT410', detail = 'cursor_too_old',
-      hint = 'Start over without a cursor; what is not answered then is gone';
+      hint = 'Start again without a cursor, and drop the chats that are not returned';
   end if;
 
   with changed as (
@@ -229,11 +230,12 @@ end $$;
 revoke all on function private.sync_chats(text, integer, boolean, boolean) from public, anon, authenticated, service_role;
 grant execute on function private.sync_chats(text, integer, boolean, boolean) to authenticated;
 
--- What has changed in the caller's chats since a cursor, which the last call answered (none: everything): the newest
--- state of each chat that was saved, and {id, deleted: true} of each that was deleted; in the order of commit, so that
--- whoever has read the last page (has_more is false) has all that was committed before it was read. limit is 1 to 1000;
--- with_titles adds encrypted_title, with_data encrypted_data: a page then has as much of them as chats.max_page_bytes
--- allows, one chat at least. Segments are read by get_chat, from the number on that the device lacks.
+-- Returns the changes of the caller's chats since a cursor, or everything without one: the newest state of each saved
+-- chat, and {id, deleted: true} for each deleted one. They are in the order of their commits: a device that has read
+-- the last page (has_more is false) has everything that was committed before. cursor is that of the last answer; limit
+-- is 1 to 1000 changes. with_titles adds encrypted_title, and with_data encrypted_data: a page then has as much as
+-- chats.max_page_bytes allows, but at least one chat. get_chat reads the segments, from the first one that the device
+-- lacks.
 -- Raises: PT410 cursor_too_old; PT422 invalid_cursor, invalid_limit.
 create function public.sync_chats(
   cursor text default null,

@@ -118,8 +118,8 @@ begin
 end $$;
 revoke all on function private.object_owner(text) from public, anon, authenticated, service_role;
 
--- The objects that belong to projects which the caller sees: those of their teams, and public ones. A row counts only for
--- an object in the folder of the row's user: otherwise a row in a project of one's own would open anyone's file. It
+-- The objects that belong to projects which the caller sees: those of their teams, and public ones. A row counts only
+-- for an object in the folder of the row's user: otherwise a row in a project of one's own would open anyone's file. It
 -- returns a set, which a query makes once, because listing a bucket asks about every object in it.
 -- Definer: everyone can read the files of a public project, but not their rows.
 create function private.shared_objects()
@@ -145,9 +145,9 @@ revoke all on function private.shared_objects() from public, anon, authenticated
 grant execute on function private.shared_objects() to authenticated, service_role;
 
 -- The bytes that a user has stored and has reserved in each of our buckets. They are added up from the objects, so they
--- are right however the objects were written or removed, and after any interruption. An object that is queued for removal
--- does not count, unless it was written again since. An object of a pending upload counts as reserved, with its real size
--- or the reserved one, whichever is larger.
+-- are right however the objects were written or removed, and after any interruption. An object that is queued for
+-- removal does not count, unless it was written again since. An object of a pending upload counts as reserved, with its
+-- real size or the reserved one, whichever is larger.
 create function private.storage_usage(user_id uuid)
 returns table (bucket_id text, used bigint, reserved bigint)
 language plpgsql stable set search_path = ''
@@ -239,10 +239,10 @@ begin
 end $$;
 revoke all on function private.takes_object(text, jsonb) from public, anon, authenticated, service_role;
 
--- Whether the caller may upload an object: the policy for uploads asks it, and checks the folder itself. The size is the
--- one that the client declared, to which Storage holds the upload; without one, the object counts as the largest that the
--- bucket accepts. The size is not known when an upload URL is signed, so a URL is signed only for a reservation, and only
--- while that is valid for longer than the URL.
+-- Whether the caller may upload an object: the policy for uploads asks it, and checks the folder itself. The size is
+-- the one that the client declared, to which Storage holds the upload; without one, the object counts as the largest
+-- that the bucket accepts. The size is not known when an upload URL is signed, so a URL is signed only for a
+-- reservation, and only while that is valid for longer than the URL.
 -- Definer: the caller may not read what is counted. Stable: a policy runs it in the caller's query.
 create function private.may_upload(bucket_id text, name text, metadata jsonb)
 returns boolean
@@ -287,11 +287,11 @@ end $$;
 revoke all on function private.may_upload(text, text, jsonb) from public, anon, authenticated, service_role;
 grant execute on function private.may_upload(text, text, jsonb) to authenticated;
 
--- Whether an object of the caller may have this name in this bucket: the policy for changes asks it. The object may stay
--- where it is. It may be moved, unless an upload URL that may still be valid leads to it, or it is queued for removal. To
--- another bucket it may be moved only if that bucket accepts it.
--- Definer: the caller may not read what is checked. Stable: a policy runs it in the caller's query, and it has to see the
--- object as it is before the change.
+-- Whether an object of the caller may have this name in this bucket: the policy for changes asks it. The object may
+-- stay where it is. It may be moved, unless an upload URL that may still be valid leads to it, or it is queued for
+-- removal. To another bucket it may be moved only if that bucket accepts it.
+-- Definer: the caller may not read what is checked. Stable: a policy runs it in the caller's query, and it has to see
+-- the object as it is before the change.
 create function private.may_move(id uuid, bucket_id text, name text)
 returns boolean
 language plpgsql stable security definer set search_path = ''
@@ -381,8 +381,8 @@ end $$;
 revoke all on function public.get_storage_usage(uuid) from public, anon, authenticated;
 grant execute on function public.get_storage_usage(uuid) to service_role;
 
--- Sets how many bytes a user may store in all buckets together, 0 or more; null for files.owner_quota. Returns the user's
--- usage. A quota below what is stored removes nothing, but stops uploads.
+-- Sets how many bytes a user may store in all buckets together, 0 or more; null for files.owner_quota. Returns the
+-- user's usage. A quota below what is stored removes nothing, but stops uploads.
 -- Definer: no role may write quotas. For the service only.
 -- Raises: PT404 user_not_found; PT422 invalid_quota.
 create function public.set_storage_quota(user_id uuid, bytes bigint)

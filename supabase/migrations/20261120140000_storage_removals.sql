@@ -1,5 +1,5 @@
--- Removals of objects: when the last reference to an object goes, a trigger queues it in the same transaction. The cleanup
--- removes it through the Storage API.
+-- Removals of objects: when the last reference to an object goes, a trigger queues it in the same transaction. The
+-- cleanup removes it through the Storage API.
 
 -- storage_removals ----------------------------------------------------------------------------------
 
@@ -46,8 +46,8 @@ end $$;
 revoke all on function private.keeps_project_file(uuid, text, private.removal_cause)
   from public, anon, authenticated, service_role;
 
--- Whether a row refers to an object: of file_uploads, or one that the bucket's kept_by looks for. Only rows of the user in
--- whose folder the object is count: otherwise anyone could keep it from removal.
+-- Whether a row refers to an object: of file_uploads, or one that the bucket's kept_by looks for. Only rows of the user
+-- in whose folder the object is count: otherwise anyone could keep it from removal.
 create function private.is_referenced(bucket_id text, name text, cause private.removal_cause)
 returns boolean
 language plpgsql stable set search_path = ''
@@ -185,9 +185,9 @@ create trigger on_auth_user_deleted_queue_objects after delete on auth.users
 
 -- Working through the queue -------------------------------------------------------------------------
 
--- The entries that are due now. An object that a pending upload is about to replace waits for that. is_garbage: the object
--- exists, in the version that was queued or for an account that is gone, and nothing refers to it. An entry without
--- is_garbage has nothing to remove.
+-- The entries that are due now. An object that a pending upload is about to replace waits for that. is_garbage: the
+-- object exists, in the version that was queued or for an account that is gone, and nothing refers to it. An entry
+-- without is_garbage has nothing to remove.
 create view private.due_storage_removals as
   select r.bucket_id, r.name, r.due_at,
     not private.is_referenced(r.bucket_id, r.name,
@@ -268,8 +268,8 @@ end $$;
 revoke all on function public.storage_objects_removed(text, text[]) from public, anon, authenticated;
 grant execute on function public.storage_objects_removed(text, text[]) to service_role;
 
--- Records that the Storage API could not remove objects, and why. They are tried again after files.first_retry, and after
--- each further failure twice as late, up to files.longest_retry. Returns how many were queued.
+-- Records that the Storage API could not remove objects, and why. They are tried again after files.first_retry, and
+-- after each further failure twice as late, up to files.longest_retry. Returns how many were queued.
 -- Definer: no role may write the queue. For the service only.
 create function public.storage_removals_failed(bucket_id text, names text[], error text)
 returns integer

@@ -1,5 +1,5 @@
--- Uploads: a client reserves a place, sends the bytes to Storage with a signed URL, and completes the upload, which checks
--- what has arrived.
+-- Uploads: a client reserves a place, sends the bytes to Storage with a signed URL, and completes the upload, which
+-- checks what has arrived.
 
 create type public.upload_reservation as (
   id uuid,
@@ -91,9 +91,10 @@ end $$;
 revoke all on function private.check_file(private.bucket_rules, text, bigint, text)
   from public, anon, authenticated, service_role;
 
--- Makes sure that a user may attach a file to a project, which has to be their own, and locks the project so that nobody
--- deletes it meanwhile. A bucket whose files are in folders of chats needs a chat.
--- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_deleted; PT422 chat_required.
+-- Makes sure that a user may attach a file to a project, which has to be their own, and locks the project so that
+-- nobody deletes it meanwhile. A bucket whose files are in folders of chats needs a chat.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_deleted; PT422
+-- chat_required.
 create function private.lock_upload_target(rule private.bucket_rules, user_id uuid, project_id uuid, chat_id uuid)
 returns void
 language plpgsql volatile set search_path = ''
@@ -226,14 +227,14 @@ begin
 end $$;
 revoke all on function private.check_room(uuid, text, bigint, boolean) from public, anon, authenticated, service_role;
 
--- Reserves an upload: checks the bucket's rules and the user's right to the project, sets the bytes aside, chooses a path
--- and records the upload as pending. name has 1 to 1024 characters; size is in bytes. The reservations of one user run one
--- after the other, so exactly those that fit succeed, however many arrive at once. actor is user or service. With the key
--- of an earlier reservation it returns that one and renews it.
--- Definer: no role may write reservations. For the service only, which answers for user_id.
+-- Reserves an upload: checks the bucket's rules and the user's right to the project, sets the bytes aside, chooses a
+-- path and records the upload as pending. name has 1 to 1024 characters; size is in bytes. The reservations of one user
+-- run one after the other, so exactly those that fit succeed, however many arrive at once. actor is user or service.
+-- With the key of an earlier reservation it returns that one and renews it.
+-- Definer: no role may read the rules or lock storage_accounts. For the service only, which answers for user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 bucket_not_found,
--- project_not_found, chat_not_found, user_not_found; PT409 project_deleted, upload_already_complete, upload_expired; PT413
--- file_too_large, storage_quota_exceeded; PT422 invalid_name, invalid_size, invalid_content_type,
+-- project_not_found, chat_not_found, user_not_found; PT409 project_deleted, upload_already_complete, upload_expired;
+-- PT413 file_too_large, storage_quota_exceeded; PT422 invalid_name, invalid_size, invalid_content_type,
 -- content_type_not_allowed, chat_required, idempotency_key_reused; PT429 too_many_uploads.
 create function public.reserve_upload(
   user_id uuid,
@@ -341,7 +342,7 @@ end $$;
 revoke all on function private.lock_upload(uuid, uuid) from public, anon, authenticated, service_role;
 
 -- Returns an upload of a user, pending or complete, so that the caller can check what was stored.
--- Definer: only the owner of the tables can lock the row. For the service only, which answers for user_id.
+-- Definer: no role may read the rules. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired.
 create function public.get_upload(user_id uuid, upload_id uuid)
 returns public.upload_reservation
@@ -354,10 +355,10 @@ revoke all on function public.get_upload(uuid, uuid) from public, anon, authenti
 grant execute on function public.get_upload(uuid, uuid) to service_role;
 
 -- Records that an upload was found to be as declared, before its file replaces another. If the function is interrupted
--- after the replacement, a later call completes the upload. Until then nothing at that path is removed; a removal that has
--- begun ends first. The path belongs to this upload alone for files.lease. After that, another upload to the same path
--- completes this one, if its file was written, or takes its turn.
--- Definer: no role may write reservations. For the service only, which answers for user_id.
+-- after the replacement, a later call completes the upload. Until then nothing at that path is removed; a removal that
+-- has begun ends first. The path belongs to this upload alone for files.lease. After that, another upload to the same
+-- path completes this one, if its file was written, or takes its turn.
+-- Definer: no role may read the rules. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired; PT503 try_again.
 create function public.verify_upload(user_id uuid, upload_id uuid)
 returns public.upload_reservation
@@ -411,7 +412,7 @@ grant execute on function public.verify_upload(uuid, uuid) to service_role;
 
 -- Completes an upload whose object the caller has checked and put at its path. From then on its real size counts.
 -- Completing it again returns the same.
--- Definer: no role may write reservations. For the service only, which answers for user_id.
+-- Definer: no role may read the rules. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired, upload_missing.
 create function public.complete_upload(user_id uuid, upload_id uuid)
 returns public.upload_reservation
@@ -435,7 +436,7 @@ grant execute on function public.complete_upload(uuid, uuid) to service_role;
 
 -- Gives up a pending upload: its bytes are free again, and a stored object is queued for removal. Returns whether the
 -- upload was still pending.
--- Definer: no role may write reservations. For the service only, which answers for user_id.
+-- Definer: it does not depend on the grants on file_uploads. For the service only, which answers for user_id.
 create function public.release_upload(user_id uuid, upload_id uuid)
 returns boolean
 language plpgsql volatile security definer set search_path = ''
@@ -451,7 +452,8 @@ grant execute on function public.release_upload(uuid, uuid) to service_role;
 -- delete_files --------------------------------------------------------------------------------------
 
 -- Deletes 1 to 1000 files of a user, by their paths in a bucket: it deletes the records that name them, and queues the
--- objects for removal. Returns the paths that were the user's, each with whether an object is queued; others are left out.
+-- objects for removal. Returns the paths that were the user's, each with whether an object is queued; others are left
+-- out.
 -- Definer: no role may write the queue. For the service only, which answers for user_id.
 -- Raises: PT404 bucket_not_found; PT422 invalid_batch.
 create function public.delete_files(user_id uuid, bucket text, paths text[])

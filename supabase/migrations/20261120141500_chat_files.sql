@@ -1,5 +1,5 @@
--- Files of chats: their bucket, the reference from file_uploads to the chat, and what becomes of the objects when a chat
--- goes. Chats and files work without this file.
+-- Files of chats: their bucket, the reference from file_uploads to the chat, and what becomes of the objects when a
+-- chat goes. Chats and files work without this file.
 
 insert into private.bucket_rules (bucket_id, path, max_file_size, file_size_limit, is_opaque, kept_by) values
   ('chat-images', '{user_id}/{chat_id}/{id}', 14680064, 52428800, true, 'keeps_chat_image');

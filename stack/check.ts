@@ -5,6 +5,7 @@
  */
 
 import { checkCron, type NotRun } from "./cron_check.ts";
+import { checkDomains } from "./domains_check.ts";
 import { checkImports } from "./import_check.ts";
 import { checkMigrations } from "./migration_check.ts";
 import { platformDeno, supabaseCli } from "./npm_tools.ts";
@@ -38,6 +39,7 @@ const CHECKS: Record<string, Check> = {
   database: () => withScratchDatabase(checkDatabase),
   pglite: checkPglite,
   cron: checkCron,
+  domains: checkDomains,
   "platform-runtime": checkPlatformRuntime,
 };
 

@@ -5,9 +5,8 @@
  * @module
  */
 
-import { parse } from "libpg-query";
-
 import { listMigrations, MIGRATIONS_DIR } from "./migrations.ts";
+import { type Node, statementsOf } from "./sql_objects.ts";
 
 /** Lines that a migration may have: one that is longer is about more than one thing. */
 const MOST_LINES = 600;
@@ -24,10 +23,6 @@ const CHANGES: Record<string, string> = {
   TruncateStmt: "truncate",
   UpdateStmt: "update",
 };
-
-/** A node of the parse tree, or a list or value in it. */
-// deno-lint-ignore no-explicit-any -- PostgreSQL has some hundred kinds of nodes; a few of their members are read here
-type Node = any;
 
 /** One migration. */
 export interface MigrationFile {
@@ -59,9 +54,7 @@ export async function findFaults(files: MigrationFile[]): Promise<string[]> {
   for (const { file, text } of files) {
     const lines = text.trimEnd().split("\n").length;
     if (lines > MOST_LINES) faults.push(`${file}: ${lines} lines, at most ${MOST_LINES}`);
-    const { stmts } = await parse(text) as { stmts: { stmt: Node }[] };
-    for (const { stmt } of stmts) {
-      const [kind = "", node] = Object.entries<Node>(stmt)[0] ?? [];
+    for (const { kind, node } of await statementsOf(text)) {
       if (kind in CHANGES) faults.push(`${file}: ${CHANGES[kind]}`);
       const created = createdBy(kind, node);
       if (created && node.replace) faults.push(`${file}: create or replace ${created}`);

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+
 import { PROJECT_DIR } from "./options.ts";
 
 /** A test file. */
@@ -51,6 +53,8 @@ export function select(files: TestFile[], text: string): Selection[] {
 }
 
 function* walk(folder: string): Generator<string> {
+  // A domain that was taken out has left no folder.
+  if (!existsSync(`${PROJECT_DIR}/${folder}`)) return;
   for (const { name, isDirectory } of Deno.readDirSync(`${PROJECT_DIR}/${folder}`)) {
     if (isDirectory && name !== "node_modules") yield* walk(`${folder}/${name}`);
     else if (!isDirectory) yield `${folder}/${name}`;

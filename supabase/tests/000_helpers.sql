@@ -48,6 +48,13 @@ begin
   perform set_config('role', 'none', true);
 end $$;
 
+-- Settles the accounts on which something has come due, and returns how many.
+create function tests.settle_due_credits() returns bigint language sql as $$
+  select count(*) from public.credit_accounts as a
+  cross join lateral private.settle_credit_account(a.id, clock_timestamp())
+  where a.next_due_at <= clock_timestamp()
+$$;
+
 -- Does one batch of a cleanup job, as the cleanup does, and returns how many rows it was.
 create function tests.clean_up(job text, batch integer default 1000) returns bigint language plpgsql as $$
 declare

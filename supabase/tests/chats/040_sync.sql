@@ -73,7 +73,7 @@ from (values
   ('its other half', $$ select sync_chats('1-7') $$, 'PT410 cursor_too_old')
 ) as c (what, statement, code);
 
--- retention -------------------------------------------------------------------------------------------------------
+-- cleanup: retention --------------------------------------------------------------------------------
 select tests.clear_authentication();
 select is(tests.clean_up('chat_tombstones'), 0::bigint, 'deletions are remembered');
 update private.chat_tombstones set deleted_at = now() - interval '90 days' where chat_id = pg_temp.id('b');

@@ -178,9 +178,9 @@ select results_eq(
   $$ values ('repay', 0::numeric, 2), ('grant', 10, 1) $$, 'in an entry of its own');
 select tests.pass_time(tests.account_of('fresh'), '2 days');
 select is(pg_temp.credits(), '0 0 20', 'only the rest of it expires');
-select is(tests.clean_up('credit_settlement', 10000) > 0, true, 'the cleanup settles what is due');
+select is(tests.settle_due_credits() > 0, true, 'what is due is settled');
 select is(pg_temp.credits(), '0 0 20', 'and changes nothing that is read');
-select is(tests.clean_up('credit_settlement'), 0::bigint, 'after which nothing is due');
+select is(tests.settle_due_credits(), 0::bigint, 'after which nothing is due');
 -- what comes free of a grant without an end pays the overdraft when it is read too -----------------------------
 select tests.create_user('reader');
 select grant_credits(tests.user_id('reader'), 10);
@@ -190,7 +190,7 @@ select grant_credits(tests.user_id('reader'), 20, effective_at => now() + interv
 select deduct_credits(tests.user_id('reader'), amount => 15);
 select tests.pass_time(tests.account_of('reader'), '3 hours');
 create temp table as_read as select balance, held, available from user_credits where user_id = tests.user_id('reader');
-select tests.clean_up('credit_settlement');
+select tests.settle_due_credits();
 select results_eq($$ select balance, held, available from user_credits where user_id = tests.user_id('reader') $$,
   $$ select * from as_read $$, 'what is read before it is posted is what is posted');
 

@@ -127,7 +127,7 @@ select is(tests.refusal($$ select set_credit_overdraft(6.9999, tests.user_id('ow
 select is((public.deduct_credits(tests.user_id('owner'), amount => 3)).balance_after, 2::numeric, 'the rest of it is spent');
 select tests.pass_time(tests.account_of('owner'), '1 hour');
 select is(pg_temp.credits(), '2 0 12', 'when the hold expires');
-select tests.clean_up('credit_settlement');
+select tests.settle_due_credits();
 select is(pg_temp.credits(), '2 0 12', 'what comes free pays the overdraft');
 select is((select overdraft_used from credit_accounts where id = tests.account_of('owner')), 0::numeric, 'all of it');
 

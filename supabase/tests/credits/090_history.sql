@@ -22,7 +22,7 @@ select is(pg_temp.at('36 hours'), 90::numeric, 'after the second what it left');
 select is(pg_temp.at('23.5 hours'), 75::numeric, 'after the fourth what that left');
 select is(pg_temp.at('22 hours'), 70::numeric, 'a grant has ended, though it is not posted');
 select is(pg_temp.at('-1 day'), 70::numeric, 'and will have tomorrow');
-select tests.clean_up('credit_settlement');
+select tests.settle_due_credits();
 select is(pg_temp.at('23.5 hours'), 75::numeric, 'posting it');
 select is(pg_temp.at('22 hours'), 70::numeric, 'changes nothing of that');
 -- Two may have one moment, where the clock is coarse.

@@ -182,19 +182,21 @@ select pg_temp.store(r.bucket, r.path, 100) from r;
 update file_uploads u set expires_at = now() from r where u.id = r.id;
 select is(tests.refusal(format('select %s(%L, %L)', f, tests.user_id('owner'), r.id)), 'PT409 upload_expired',
   f || ' when the time is up, to the instant') from r cross join unnest(array['complete_upload', 'get_upload', 'verify_upload']) as f;
-select is(tests.clean_up('expired_uploads'), 1::bigint, 'what has expired is given up');
-select is(tests.clean_up('expired_uploads'), 0::bigint, 'once');
+select is(private.give_up_uploads(1000), 1, 'what has expired is given up');
+select is(private.give_up_uploads(1000), 0, 'once');
 select is_empty($$ select 1 from file_uploads u join r using (id) $$, 'its record goes');
 select is((select count(*) from private.storage_removals q join r on q.name = r.path), 1::bigint, 'its object is queued');
 select is(pg_temp.usage(), '0 used, 0 reserved', 'and nothing of it counts');
 select is(s.expires_at, now(), 'its URL is looked after') from private.spent_uploads s join r on s.name = r.path;
--- The bytes came late.
+-- cleanup: bytes that come late ---------------------------------------------------------------------
 delete from private.storage_removals q using r where q.name = r.path;
 update private.spent_uploads s set expires_at = now() - interval '59 minutes' from r where s.name = r.path;
 select is(tests.clean_up('expired_uploads'), 0::bigint, 'while an upload may be under way');
 update private.spent_uploads s set expires_at = now() - interval '1 hour' from r where s.name = r.path;
 select is(tests.clean_up('expired_uploads'), 1::bigint, 'and not after');
 select is((select count(*) from private.storage_removals q join r on q.name = r.path), 1::bigint, 'what came late is queued');
+
+-- expired, and not given up yet ---------------------------------------------------------------------
 truncate r;
 insert into r select * from pg_temp.reserve(size => 100);
 update file_uploads u set expires_at = now() - interval '1 second' from r where u.id = r.id;
@@ -275,7 +277,7 @@ insert into r select * from pg_temp.reserve('user-avatars', 40, 'image/png');
 select pg_temp.store(r.bucket, r.upload_path, 40) from r;
 select is(pg_temp.usage('user-avatars'), '100 used, 40 reserved', 'a new one is beside it');
 update file_uploads u set expires_at = now() from r where u.id = r.id;
-select tests.clean_up('expired_uploads');
+select private.give_up_uploads(1000);
 select bag_eq($$ select name from private.storage_removals $$, $$ select upload_path from first union all select upload_path from r $$,
   'given up, it takes nothing along but what it brought');
 select is(pg_temp.usage('user-avatars'), '100 used, 0 reserved', 'the old one stays');
@@ -312,7 +314,7 @@ insert into r select * from pg_temp.reserve('avatars', 30, 'image/png');
 select pg_temp.store(r.bucket, r.upload_path, 30) from r;
 select verify_upload(tests.user_id('owner'), r.id) from r;
 update file_uploads u set expires_at = now() from r where u.id = r.id;
-select tests.clean_up('expired_uploads');
+select private.give_up_uploads(1000);
 select is_empty($$ select 1 from file_uploads u join r using (id) $$, 'interrupted before it took the place, it is given up');
 select is(u.file_size, 40::bigint, 'and the old one stays') from file_uploads u where bucket_name = 'avatars';
 truncate r;
@@ -321,7 +323,7 @@ select pg_temp.store(r.bucket, r.upload_path, 30) from r;
 select verify_upload(tests.user_id('owner'), r.id) from r;
 select pg_temp.store(r.bucket, r.path, 30) from r;
 update file_uploads u set expires_at = now() from r where u.id = r.id;
-select tests.clean_up('expired_uploads');
+select private.give_up_uploads(1000);
 select results_eq($$ select u.id, u.status from file_uploads u where bucket_name = 'avatars' $$, $$ select id, 'complete' from r $$,
   'interrupted after, it is completed');
 select is(pg_temp.usage('avatars'), '30 used, 0 reserved', 'and counts');
@@ -341,7 +343,7 @@ select pg_temp.store(r.bucket, r.upload_path, 30) from r;
 select is(pg_temp.verify(), 'no refusal', 'a new one may be as large as the old one');
 select is(pg_temp.complete_or_not(), 'PT409 upload_missing', 'and is not complete before it is written');
 update file_uploads u set expires_at = now() from r where u.id = r.id;
-select tests.clean_up('expired_uploads');
+select private.give_up_uploads(1000);
 select results_eq($$ select id from file_uploads where bucket_name = 'avatars' $$, $$ table old $$,
   'interrupted before, it is given up, and the old one stays');
 truncate r;
@@ -351,7 +353,7 @@ select pg_temp.verify();
 select pg_temp.store(r.bucket, r.path, 30) from r;
 select pg_temp.verify();
 update file_uploads u set expires_at = now() from r where u.id = r.id;
-select tests.clean_up('expired_uploads');
+select private.give_up_uploads(1000);
 select results_eq($$ select id, status from file_uploads where bucket_name = 'avatars' $$, $$ select id, 'complete' from r $$,
   'interrupted after, when it was tried again, it is completed');
 

@@ -209,7 +209,7 @@ from (values ('[]', 'PT422 invalid_settlement'), ('{}', 'PT422 invalid_settlemen
   ('{"hold_id": "00000000-0000-0000-0000-000000000000", "amount": "1"}', 'PT422 invalid_settlement'),
   ('{"hold_id": "00000000-0000-0000-0000-000000000000", "price": 1}', 'PT422 invalid_settlement')) as t (settle, code);
 
--- Left alone.
+-- cleanup: a draft that is left alone ---------------------------------------------------------------
 select pg_temp.draft('left');
 select is(pg_temp.update('left', '"Until here"'), 'Until here', 'a draft that is left alone');
 select is(tests.clean_up('stale_drafts'), 0::bigint, 'is not aborted at once');
@@ -219,6 +219,8 @@ alter table messages enable trigger update_messages_updated_at;
 select is(tests.clean_up('stale_drafts'), 1::bigint, 'but after its time');
 select results_eq($$ select status, content from messages where id = pg_temp.id('left') $$, $$ values ('aborted', '"Until here"'::jsonb) $$, 'with what it has');
 select is(tests.refusal($$ select pg_temp.finish('left', content => '"Late"') $$), 'PT409 message_finished', 'a finish comes too late');
+
+-- in the end ----------------------------------------------------------------------------------------
 select is_empty($$ select * from credit_reconciliation() $$, 'the books agree');
 
 select * from finish();

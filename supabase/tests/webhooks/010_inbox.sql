@@ -113,7 +113,7 @@ from unnest(array['', $$'a'$$, $$'a', 'stripe', received_from => now()$$, $$'a',
   $$received_from => now(), batch => 501$$, $$received_from => now(), after => null$$]) as v;
 select is(tests.refusal($$ select public.replay_webhook_events('zz', 'stripe') $$), 'PT404 webhook_event_not_found', 'no such event');
 
--- retention ------------------------------------------------------------------------------------------
+-- cleanup: retention --------------------------------------------------------------------------------
 select is(tests.clean_up('webhook_payloads'), 0::bigint, 'nothing is old');
 select public.receive_webhook_event('auth', 'u', 'before-user-created', '{}');
 update webhook_events set received_at = now() - interval '91 days' where event_id in ('a', 'f', 'u');

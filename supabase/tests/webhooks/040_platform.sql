@@ -49,7 +49,7 @@ select is(tests.refusal($$ select public.receive_database_webhook(null) $$), 'PT
 select is((public.receive_database_webhook('{"type": "INSERT", "schema": "a\"; drop table orders; --", "table": "b", "record": {}}')).outcome,
   'ignored', 'a name is only a name');
 
--- before a user is created ---------------------------------------------------------------------------
+-- auth_hook: before a user is created ---------------------------------------------------------------
 create function pg_temp.sign_up(email text) returns jsonb language sql as $$
   select (public.receive_webhook_event('auth', gen_random_uuid()::text, 'before-user-created',
     jsonb_build_object('user', jsonb_build_object('email', sign_up.email)))).result

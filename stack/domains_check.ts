@@ -1,0 +1,91 @@
+/**
+ * The check that each domain can be taken out: in a copy, does what `docs/domains.md` says, row by row, and sees whether
+ * what remains works.
+ *
+ * @module
+ */
+
+import { readDomains } from "./domains.ts";
+import { PROJECT_DIR } from "./options.ts";
+import { say } from "./progress.ts";
+
+/** Rows that are tried at the same time. */
+const AT_ONCE = 2;
+
+/** What is done with each copy, in this order. */
+const STEPS: { name: string; args: (domain: string, copy: string) => string[] }[] = [
+  { name: "take it out", args: (domain) => ["task", "take-out", domain] },
+  { name: "apply the migrations", args: () => ["task", "types"] },
+  { name: "compile the functions", args: (_, copy) => ["check", "--quiet", ...entries(copy)] },
+  { name: "run the pgTAP tests", args: () => ["task", "test", "--sql", "--lanes=1"] },
+];
+
+/** What does not work without a domain, or nothing. */
+export async function checkDomains(): Promise<string | undefined> {
+  const pending = readDomains().map(({ name }) => name);
+  const faults: string[] = [];
+  const lane = async () => {
+    for (let domain = pending.shift(); domain; domain = pending.shift()) {
+      const start = performance.now();
+      const fault = await tryWithout(domain);
+      const time = `${((performance.now() - start) / 1000).toFixed(0)} s`;
+      say(`    ${fault ? "failed" : "ok"}  without ${domain} (${time})`);
+      if (fault) faults.push(fault);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+  if (faults.length === 0) return undefined;
+  return `${faults.join("\n")}\nCorrect the row in docs/domains.md, or remove the dependency.`;
+}
+
+async function tryWithout(domain: string): Promise<string | undefined> {
+  const copy = await Deno.makeTempDir({ prefix: "strongroom-domains-" });
+  try {
+    // PostgreSQL's user has to reach what is in it.
+    await Deno.chmod(copy, 0o755);
+    await copyProject(copy);
+    for (const { name, args } of STEPS) {
+      const { code, output } = await deno(args(domain, copy), copy);
+      if (code !== 0) return `Without ${domain}, cannot ${name}:\n${tail(output)}`;
+    }
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+}
+
+/** The modules that the platform starts. */
+function entries(copy: string): string[] {
+  return [...Deno.readDirSync(`${copy}/supabase/functions`)]
+    .filter(({ name }) => !name.startsWith("_"))
+    .map(({ name }) => `supabase/functions/${name}/index.ts`);
+}
+
+async function copyProject(copy: string): Promise<void> {
+  const { stdout } = await new Deno.Command("git", {
+    args: ["ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+    cwd: PROJECT_DIR,
+  }).output();
+  for (const file of new TextDecoder().decode(stdout).split("\0").filter(Boolean)) {
+    const folder = file.slice(0, file.lastIndexOf("/") + 1);
+    await Deno.mkdir(`${copy}/${folder}`, { recursive: true });
+    await Deno.copyFile(`${PROJECT_DIR}/${file}`, `${copy}/${file}`);
+  }
+  await Deno.symlink(`${PROJECT_DIR}/node_modules`, `${copy}/node_modules`);
+}
+
+async function deno(args: string[], cwd: string): Promise<{ code: number; output: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** The lines that say what is wrong. */
+function tail(output: string): string {
+  const lines = output.split("\n").filter((line) => !/^ok /.test(line));
+  return lines.slice(-40).join("\n");
+}

@@ -40,7 +40,10 @@ export async function takeOut(domains: Domain[]): Promise<void> {
     });
   }
   const prefixes = domains.flatMap((domain) => domain.settings);
-  editMigration("settings", (text) => removeRows(text, prefixes.map((name) => `'${name}\\.`)));
+  editMigration(
+    "foundation_and_settings",
+    (text) => removeRows(text, prefixes.map((name) => `'${name}\\.`)),
+  );
   editMigration("cleanup_jobs", (text) => {
     const rows = removeRows(text, jobs.map((job) => `'${job}'`));
     return jobs.reduce(removeSection, rows);

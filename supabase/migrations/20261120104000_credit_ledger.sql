@@ -534,3 +534,62 @@ begin
   return jsonb_build_object('grant_id', grant_id, 'amount', amount);
 end $$;
 revoke all on function private.credit_allocation(uuid, numeric) from public, anon, authenticated, service_role;
+
+-- Pays an overdraft with the free credits of the grants, in an entry of its own. Called whenever credits become free,
+-- so that an overdrawn account never has free credits.
+create function private.repay_credit_overdraft(account_id uuid, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_used numeric;
+  v_debt numeric;
+  v_drawn record;
+  v_entry public.credit_transactions;
+begin
+  select a.overdraft_used, a.debt into v_used, v_debt
+  from public.credit_accounts as a where a.id = repay_credit_overdraft.account_id;
+  if v_used > 0 then
+    v_drawn := private.draw_credits(account_id, v_used, false);
+    if v_drawn.uncovered < v_used then
+      v_entry.account_id := repay_credit_overdraft.account_id;
+      v_entry.kind := 'repay';
+      v_entry.amount := 0;
+      v_entry.allocations := v_drawn.allocations || private.credit_allocation(null, v_used - v_drawn.uncovered);
+      v_entry.actor := 'system';
+      v_entry.created_at := at;
+      perform private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered - v_used);
+    end if;
+  end if;
+  if v_debt > 0 then
+    update public.credit_accounts as a
+    set debt = least(a.debt, greatest(0, a.overdraft_used + a.overdraft_held - a.overdraft_limit))
+    where a.id = repay_credit_overdraft.account_id;
+  end if;
+end $$;
+revoke all on function private.repay_credit_overdraft(uuid, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Removes credits of an ended grant from the account: those that were free when it ended, or that a hold has given back
+-- since. The grant's status says whether the entry is of kind expire or void.
+create function private.lapse_credits(credit_grant public.credit_grants, amount numeric, at timestamptz)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_entry public.credit_transactions;
+begin
+  if amount = 0 then
+    return;
+  end if;
+  v_entry.account_id := credit_grant.account_id;
+  v_entry.kind := case credit_grant.status when 'voided' then 'void' else 'expire' end;
+  v_entry.amount := -lapse_credits.amount;
+  v_entry.allocations := jsonb_build_array(private.credit_allocation(credit_grant.id, -lapse_credits.amount));
+  v_entry.description := credit_grant.void_reason;
+  v_entry.actor := case credit_grant.status when 'voided' then 'service' else 'system' end;
+  v_entry.created_at := at;
+  perform private.post_credit_entry(v_entry);
+end $$;
+revoke all on function private.lapse_credits(public.credit_grants, numeric, timestamptz)
+  from public, anon, authenticated, service_role;

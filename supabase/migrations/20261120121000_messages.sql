@@ -1,4 +1,5 @@
--- Messages of projects and conversations: who reads and writes them, their sequence numbers and their size.
+-- Messages of projects and conversations: who reads and writes them, their numbers and their size, and how they are saved:
+-- in order, all or none, and paid for in the same transaction.
 
 create type public.message_role_enum as enum ('user', 'assistant', 'system');
 
@@ -171,3 +172,388 @@ revoke all on function private.enter_project() from public, anon, authenticated,
 
 create trigger enter_project before insert on public.messages
   for each row when (new.project_id is not null) execute function private.enter_project();
+
+-- Saving -------------------------------------------------------------------------------------------
+
+-- Locks the project or the conversation that a user wants to write into. Exactly one of the two is given.
+-- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found; PT409 project_deleted.
+create function private.lock_message_parent(user_id uuid, project_id uuid, conversation_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_project public.projects;
+begin
+  if lock_message_parent.conversation_id is not null then
+    perform 1 from public.conversations as c
+    where c.id = lock_message_parent.conversation_id and c.user_id = lock_message_parent.user_id
+    for no key update;
+    if not found then
+      raise exception 'There is no conversation "%"', conversation_id
+        using errcode = 'PT404', detail = 'conversation_not_found';
+    end if;
+    return;
+  end if;
+  select p.* into v_project from public.projects as p
+  where p.id = lock_message_parent.project_id and private.writes_project(p, lock_message_parent.user_id)
+  for no key update;
+  if not found then
+    perform private.refuse_project(project_id);
+  end if;
+  if v_project.status = 'deleted' then
+    raise exception 'Project "%" is deleted', project_id
+      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
+  end if;
+end $$;
+revoke all on function private.lock_message_parent(uuid, uuid, uuid) from public, anon, authenticated, service_role;
+
+-- Reads a message from JSON: {id, role, content, object_data, result_data, metadata, sequence_number, status}. index is
+-- its position in the batch, from 0, which an error names. Only the actor service writes as system.
+-- Raises: PT422 invalid_message, invalid_role, content_missing, invalid_message_id, invalid_sequence_number,
+-- invalid_status, each with {index}.
+create function private.read_message(message jsonb, index integer, actor text)
+returns public.messages
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_message public.messages;
+  v_code text;
+  v_says text;
+begin
+  if jsonb_typeof(message) is distinct from 'object' or message - array['id', 'role', 'content', 'object_data',
+      'result_data', 'metadata', 'sequence_number', 'status'] <> '{}'
+    or coalesce(jsonb_typeof(message -> 'metadata'), 'object') not in ('object', 'null') then
+    v_code := 'invalid_message';
+    v_says := 'A message is an object that may have id, role, content, object_data, result_data, metadata (an object), '
+      'sequence_number and status';
+  elsif (message ->> 'role' in ('user', 'assistant') or message ->> 'role' = 'system' and actor = 'service') is not true then
+    v_code := 'invalid_role';
+    v_says := format('A message cannot have the role "%s"', message ->> 'role');
+  elsif coalesce(jsonb_typeof(message -> 'content'), 'null') = 'null' then
+    v_code := 'content_missing';
+    v_says := 'A message needs content';
+  elsif message -> 'id' <> 'null' and private.json_uuid(message -> 'id') is null then
+    v_code := 'invalid_message_id';
+    v_says := 'The id of a message must be a UUID';
+  elsif message -> 'sequence_number' <> 'null' and private.json_integer(message -> 'sequence_number') is null then
+    v_code := 'invalid_sequence_number';
+    v_says := 'A sequence number must be a whole number from 0 to 2147483647';
+  elsif coalesce(message ->> 'status', 'complete') not in ('complete', 'streaming') then
+    v_code := 'invalid_status';
+    v_says := 'The status of a new message must be complete or streaming';
+  end if;
+  if v_code is not null then
+    raise exception '%', v_says
+      using errcode = 'PT422', detail = format('%s %s', v_code, jsonb_build_object('index', index));
+  end if;
+  v_message.id := private.json_uuid(message -> 'id');
+  v_message.role := (message ->> 'role')::public.message_role_enum;
+  v_message.content := message -> 'content';
+  v_message.object_data := nullif(message -> 'object_data', 'null');
+  v_message.result_data := nullif(message -> 'result_data', 'null');
+  v_message.metadata := nullif(message -> 'metadata', 'null');
+  v_message.sequence_number := private.json_integer(message -> 'sequence_number');
+  v_message.status := coalesce(message ->> 'status', 'complete');
+  return v_message;
+end $$;
+revoke all on function private.read_message(jsonb, integer, text) from public, anon, authenticated, service_role;
+
+-- Saves one message into its parent, which the caller has locked, and returns the row. A message with the id and
+-- content of a saved one is a repeat and returns that one. In a project, a message with the sequence number of another
+-- replaces it; without replace it is refused.
+-- Raises: PT409 message_id_used, system_message; PT412 sequence_number_taken, each with {index}; PT413
+-- content_too_large; PT422 invalid_sequence_number, too_many_messages.
+create function private.save_message(message public.messages, replace boolean, actor text, index integer)
+returns public.messages
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_there public.messages;
+begin
+  if message.id is not null then
+    select m.* into v_there from public.messages as m where m.id = message.id;
+    if found then
+      if (v_there.project_id, v_there.conversation_id) is distinct from (message.project_id, message.conversation_id)
+        or v_there.sequence_number is distinct from coalesce(message.sequence_number, v_there.sequence_number) then
+        raise exception 'Another message already has the id "%"', message.id
+          using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
+            hint = 'Use a new id for a new message';
+      end if;
+      if (v_there.role, v_there.content, v_there.object_data, v_there.result_data)
+          is not distinct from (message.role, message.content, message.object_data, message.result_data)
+          and v_there.metadata = coalesce(message.metadata, v_there.metadata)
+        -- A repeat of the request that reserved a draft, which may have changed since.
+        or message.status = 'streaming' and v_there.role = message.role then
+        return v_there;
+      end if;
+      if message.sequence_number is null then
+        raise exception 'The saved message "%" differs from this one', message.id
+          using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
+            hint = 'Use a new id for a new message, or give the sequence_number of the saved one to replace it';
+      end if;
+    end if;
+  end if;
+
+  if message.project_id is not null then
+    v_there := null;
+    if message.sequence_number is not null then
+      select m.* into v_there from public.messages as m
+      where m.project_id = message.project_id and m.sequence_number = message.sequence_number;
+    end if;
+    if v_there.id is not null then
+      if not replace or message.id <> v_there.id then
+        raise exception 'The project already has a message %', message.sequence_number
+          using errcode = 'PT412', detail = format('sequence_number_taken %s',
+            jsonb_build_object('index', index, 'sequence_number', message.sequence_number)),
+            hint = 'Leave sequence_number out to take the next number';
+      end if;
+      if v_there.role = 'system' and actor <> 'service' then
+        raise exception 'Only the service can replace message % of the project: its role is system',
+          message.sequence_number
+          using errcode = 'PT409', detail = format('system_message %s', jsonb_build_object('index', index)),
+            hint = 'Use another sequence number';
+      end if;
+      update public.messages as m
+      set role = message.role, content = message.content, object_data = message.object_data,
+        result_data = message.result_data, metadata = coalesce(message.metadata, m.metadata), status = message.status
+      where m.id = v_there.id
+      returning m.* into v_there;
+      update public.projects as p set updated_at = now() where p.id = message.project_id and p.updated_at <> now();
+      return v_there;
+    end if;
+    if message.sequence_number is null then
+      select coalesce(max(m.sequence_number) + 1, 0) into message.sequence_number
+      from public.messages as m where m.project_id = message.project_id;
+    end if;
+  elsif message.sequence_number is not null then
+    raise exception 'A message of a conversation cannot have a sequence number'
+      using errcode = 'PT422', detail = format('invalid_sequence_number %s', jsonb_build_object('index', index)),
+        hint = 'Leave sequence_number out';
+  end if;
+
+  insert into public.messages as m
+    (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, status,
+      -- Each message of a batch is a little later than the one before it: conversations are sorted by this.
+      created_at)
+  values (coalesce(message.id, gen_random_uuid()), message.project_id, message.conversation_id, message.role,
+    message.content, message.object_data, message.result_data, coalesce(message.metadata, '{}'), message.sequence_number,
+    message.status,
+    clock_timestamp() + index * interval '1 microsecond')
+  returning m.* into v_there;
+  return v_there;
+end $$;
+revoke all on function private.save_message(public.messages, boolean, text, integer)
+  from public, anon, authenticated, service_role;
+
+-- Paying --------------------------------------------------------------------------------------------
+
+-- Captures a hold to pay for a message, and returns the entry: settle is {hold_id, amount or items, allow_overage}. The
+-- same hold again returns the same entry.
+-- Raises: PT404 hold_not_found; PT409 message_settled; PT422 invalid_settlement; and what capture_credit_hold raises.
+create function private.settle_message(message public.messages, user_id uuid, settle jsonb)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_hold public.credit_holds;
+  v_entry public.credit_entry;
+begin
+  if jsonb_typeof(settle) is distinct from 'object' or settle - array['hold_id', 'amount', 'items', 'allow_overage'] <> '{}'
+    or private.json_uuid(settle -> 'hold_id') is null
+    or coalesce(jsonb_typeof(settle -> 'amount'), 'number') <> 'number'
+    or coalesce(jsonb_typeof(settle -> 'allow_overage'), 'boolean') <> 'boolean' then
+    raise exception 'A settlement needs a hold_id, and an amount or items; allow_overage is true or false'
+      using errcode = 'PT422', detail = 'invalid_settlement';
+  end if;
+  select h.* into v_hold from public.credit_holds as h
+  join public.credit_accounts as a on a.id = h.account_id
+  where h.id = private.json_uuid(settle -> 'hold_id')
+    and (h.actor_id = settle_message.user_id or a.user_id = settle_message.user_id);
+  if not found then
+    raise exception 'The user has no hold "%"', settle ->> 'hold_id'
+      using errcode = 'PT404', detail = 'hold_not_found';
+  end if;
+  if message.hold_id = v_hold.id then
+    return (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from public.credit_transactions as t
+      where t.account_id = v_hold.account_id and t.entry_no = v_hold.entry_no);
+  end if;
+  if message.hold_id is not null then
+    raise exception 'Another hold has already paid for the message "%"', message.id
+      using errcode = 'PT409', detail = 'message_settled';
+  end if;
+  v_entry := public.capture_credit_hold(v_hold.id, (settle ->> 'amount')::numeric, settle -> 'items',
+    (settle ->> 'allow_overage')::boolean);
+  update public.messages as m set hold_id = v_hold.id where m.id = message.id;
+  return to_jsonb(v_entry) - 'replayed';
+end $$;
+revoke all on function private.settle_message(public.messages, uuid, jsonb)
+  from public, anon, authenticated, service_role;
+
+-- save_messages -------------------------------------------------------------------------------------
+
+create type public.saved_messages as (
+  messages jsonb,
+  entry jsonb,
+  replayed boolean
+);
+comment on type public.saved_messages is
+  'Messages as they are now, in the order of the request, and the entry that charged for them, if there is one';
+
+-- Returns the messages with the given ids, in this order, and the entry of the hold that paid for them.
+create function private.to_saved_messages(ids uuid[], replayed boolean)
+returns public.saved_messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_saved public.saved_messages;
+  v_hold_id uuid;
+begin
+  select jsonb_agg(to_jsonb(m) order by i.place), (array_agg(m.hold_id) filter (where m.hold_id is not null))[1]
+  into v_saved.messages, v_hold_id
+  from unnest(ids) with ordinality as i (id, place)
+  join public.messages as m on m.id = i.id;
+  if v_hold_id is not null then
+    select to_jsonb(private.to_credit_entry(t)) - 'replayed' into v_saved.entry
+    from public.credit_holds as h
+    join public.credit_transactions as t on t.account_id = h.account_id and t.entry_no = h.entry_no
+    where h.id = v_hold_id;
+  end if;
+  v_saved.replayed := to_saved_messages.replayed;
+  return v_saved;
+end $$;
+revoke all on function private.to_saved_messages(uuid[], boolean) from public, anon, authenticated, service_role;
+
+-- Saves messages for a user, in order and all or none, into either a project or a conversation: [{id, role, content,
+-- object_data, result_data, metadata, sequence_number, status}]. In a project, a message without sequence_number takes
+-- the next number, and one whose number is taken replaces that message, unless replace is false. A message that has
+-- already been saved under its id is a repeat. settle, {hold_id, amount or items, allow_overage}, pays for a single
+-- message by capturing the hold: both happen or neither. actor, user or service, is who makes the request: only the
+-- service settles and writes as system.
+-- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
+-- user_id.
+-- Raises: PT400 invalid_idempotency_key; PT403 project_read_only; PT404 project_not_found, conversation_not_found,
+-- hold_not_found; PT409 project_deleted, message_id_used, system_message, message_settled; PT412
+-- sequence_number_taken; PT413 content_too_large; PT422 invalid_batch {most}, invalid_message, invalid_role,
+-- content_missing, invalid_message_id, invalid_sequence_number, invalid_status, too_many_messages, invalid_settlement,
+-- idempotency_key_reused; and what capture_credit_hold raises.
+create function public.save_messages(
+  user_id uuid,
+  messages jsonb,
+  project_id uuid default null,
+  conversation_id uuid default null,
+  replace boolean default true,
+  settle jsonb default null,
+  idempotency_key text default null,
+  actor text default 'service'
+)
+returns public.saved_messages
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_request jsonb;
+  v_first jsonb;
+  v_item record;
+  v_message public.messages;
+  v_rows public.messages[] := array[]::public.messages[];
+  v_saved public.saved_messages;
+  v_most integer := private.setting('messages.batch_size');
+begin
+  if save_messages.actor is null or save_messages.actor not in ('user', 'service')
+    or num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1 or replace is null then
+    raise exception 'Messages are saved into either a project or a conversation'
+      using errcode = 'PT422', detail = 'invalid_message',
+        hint = 'Give project_id or conversation_id; replace is true or false, actor is user or service';
+  end if;
+  if jsonb_typeof(save_messages.messages) is distinct from 'array'
+    or jsonb_array_length(save_messages.messages) not between 1 and v_most
+    or settle is not null and (save_messages.actor <> 'service' or jsonb_array_length(save_messages.messages) <> 1) then
+    raise exception 'A request saves 1 to % messages, and only the service can settle, for a single message', v_most
+      using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
+  end if;
+  perform private.lock_message_parent(save_messages.user_id, save_messages.project_id, save_messages.conversation_id);
+  if idempotency_key is not null then
+    v_request := jsonb_build_array('messages', save_messages.project_id, save_messages.conversation_id,
+      save_messages.messages, replace, settle);
+    v_first := private.first_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request);
+    if v_first is not null then
+      return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true);
+    end if;
+  end if;
+
+  for v_item in
+    select m.value, m.ordinality::integer - 1 as index
+    from jsonb_array_elements(save_messages.messages) with ordinality as m order by m.ordinality
+  loop
+    v_message := private.read_message(v_item.value, v_item.index, save_messages.actor);
+    v_message.project_id := save_messages.project_id;
+    v_message.conversation_id := save_messages.conversation_id;
+    v_message := private.save_message(v_message, replace, save_messages.actor, v_item.index);
+    v_rows := v_rows || v_message;
+  end loop;
+  if settle is not null then
+    v_saved.entry := private.settle_message(v_message, save_messages.user_id, settle);
+    v_rows := array(select m from public.messages as m where m.id = v_message.id);
+  end if;
+  if idempotency_key is not null then
+    -- Only the ids: a batch can be large.
+    perform private.keep_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request,
+      to_jsonb(array(select r.id from unnest(v_rows) as r)));
+  end if;
+  v_saved.messages := to_jsonb(v_rows);
+  v_saved.replayed := false;
+  return v_saved;
+end $$;
+revoke all on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text)
+  from public, anon, authenticated;
+grant execute on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text) to service_role;
+
+-- save_message_and_update_project -------------------------------------------------------------------
+
+-- Does the work of its namesake in public.
+-- Definer: a member of the team may write into a project that they may not update, and replace a message by its
+-- sequence number, which no grant allows.
+create function private.save_message_and_update_project(
+  project_id uuid, role text, content jsonb, object_data jsonb, result_data jsonb, sequence_number integer
+)
+returns public.messages
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  -- A call without claims does not come through PostgREST: only the service can make it.
+  v_actor text := case coalesce((select auth.role()), 'service_role') when 'service_role' then 'service' else 'user' end;
+  v_user_id uuid := (select auth.uid());
+  v_message public.messages;
+begin
+  if v_actor = 'service' then
+    -- The service acts for the owner of the project.
+    select p.user_id into v_user_id from public.projects as p where p.id = save_message_and_update_project.project_id;
+  end if;
+  perform private.lock_message_parent(v_user_id, save_message_and_update_project.project_id, null);
+  v_message := private.read_message(jsonb_build_object('role', role, 'content', content, 'object_data', object_data,
+    'result_data', result_data, 'sequence_number', sequence_number), 0, v_actor);
+  v_message.project_id := save_message_and_update_project.project_id;
+  return private.save_message(v_message, true, v_actor, 0);
+end $$;
+revoke all on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  to authenticated, service_role;
+
+-- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
+-- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
+-- Raises: PT403 project_read_only; PT404 project_not_found; PT409 project_deleted, system_message; PT413
+-- content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
+create function public.save_message_and_update_project(
+  project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,
+  result_data_param jsonb default null, sequence_number_param integer default null
+)
+returns public.messages
+language sql volatile set search_path = ''
+as $$
+  select private.save_message_and_update_project(project_id_param, role_param, content_param,
+    object_data_param, result_data_param, sequence_number_param)
+$$;
+revoke all on function public.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  to authenticated, service_role;

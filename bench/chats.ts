@@ -1,9 +1,9 @@
 /**
- * What encrypted chats cost by what changed, against what Chuk Chat does: a message by a segment against the whole chat
- * uploaded again, a sync against the list of ids and dates, a new password against encrypting everything anew.
+ * What changes of encrypted chats cost, compared with what Chuk Chat does: a message as a segment with uploading the
+ * whole chat again, a sync with the list of ids and dates, a new password with encrypting all chats again.
  *
- * The time is that of the client's cryptography and the database together, over a local connection: the bytes, which a
- * network would add, are beside it.
+ * The time is that of the client's cryptography and the database over a local connection. The bytes, whose transfer a
+ * network would add, are listed separately.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const CHATS = Math.round(10_000 * SCALE);
 const LENGTHS = [10, 1_000, 10_000].map((length) => Math.max(1, Math.round(length * SCALE)));
 const CHANGES = [0, 1, 100];
 
-/** Times that each is done; the median counts. */
+/** Runs of each piece of work. The median counts. */
 const RUNS = 15;
 
 const MESSAGE = JSON.stringify({
@@ -40,7 +40,7 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-/** Median milliseconds of something that is done again and again, and the bytes it says it moved. */
+/** The median milliseconds of repeated work, and the bytes that it reports. */
 async function time(work: () => Promise<number>): Promise<{ ms: number; bytes: number }> {
   const times: number[] = [];
   let bytes = 0;
@@ -63,7 +63,7 @@ function print(name: string, ours: Figures, reference: Figures): void {
 
 type Figures = { ms: number; bytes: number };
 
-/** A chat of so many messages: one more by a segment, and by the whole of it. */
+/** Adds a message to a chat of a given length, as a segment and by saving the whole chat. */
 async function addMessage(sql: Sql, key: DataKey, length: number): Promise<void> {
   const chat_id = crypto.randomUUID();
   const place = { key, user_id, chat_id };
@@ -86,10 +86,10 @@ async function addMessage(sql: Sql, key: DataKey, length: number): Promise<void>
     await sql`update encrypted_chats set encrypted_data = ${all} where user_id = ${user_id} and id = ${chat_id}`;
     return all.length;
   });
-  print(`(a) one message more than ${length}`, segments, whole);
+  print(`(a) a message more than ${length}`, segments, whole);
 }
 
-/** Runs a query as PostgREST does for the user; answers the bytes of its JSON. */
+/** Runs a query as PostgREST does for the user, and returns the bytes of its JSON. */
 async function asUser(sql: Sql, query: string, args: string[]): Promise<number> {
   const [row] = await sql.begin(async (transaction) => {
     await transaction`select set_config('role', 'authenticated', true), set_config('request.jwt.claims',
@@ -148,7 +148,7 @@ async function changePassword(sql: Sql): Promise<void> {
     return JSON.stringify(entry).length;
   });
 
-  // One chat of a usual length is read, encrypted anew and written; all of them are as many times that.
+  // Reads, encrypts and writes one chat of a usual length. The result is multiplied by the number of chats.
   const chat_id = crypto.randomUUID();
   const place = { user_id, chat_id, part: "data" } as const;
   const content = Array.from({ length: 20 }, () => MESSAGE).join("\n");
@@ -173,7 +173,9 @@ await withDatabase(async (access) => {
   await admin`insert into auth.users (id, email) values (${user_id}, 'ada@example.com')`;
   await admin.end();
   const sql = connect(access, "postgres");
-  console.log(`Median of ${RUNS}; ours, the reference, how many times as much that is\n`);
+  console.log(
+    `Median of ${RUNS} runs: ours, the reference, and how many times as much the reference is\n`,
+  );
   await sync(sql);
   await changePassword(sql);
   const [keys] = await sql`select key_id from private.chat_owners where user_id = ${user_id}`;

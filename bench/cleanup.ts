@@ -1,9 +1,9 @@
 /**
- * What cleanups cost: how many rows a second each heavy job does at a million due, batch by batch, and how much longer
- * charges on 16 connections take meanwhile; against all of it in one statement.
+ * What cleanup jobs cost: how many rows a second each heavy job processes in batches with a million rows due, and how
+ * much slower charges on 16 connections are meanwhile. Compared with doing everything in one statement.
  *
- * PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without. ONLY=idempotency_keys,... takes some
- * of the jobs.
+ * PostgreSQL is durable, as in production; with DURABLE=0 it is not. ONLY=idempotency_keys,... runs only
+ * some of the jobs.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { CONNECTIONS, DURABLE, SCALE, withDatabase } from "./throughput.ts";
 
 const ROWS = Math.round(1_000_000 * SCALE);
 
-/** Who is charged meanwhile. */
+/** Users who are charged meanwhile. */
 const PAYERS = 1_000;
 
-/** How long charges are measured by themselves. */
+/** Seconds that charges are measured without cleanup. */
 const CALM_SECONDS = Math.max(1, 8 * Math.min(1, SCALE));
 
-/** The aim: how many times as long the slowest twentieth of charges may take. */
+/** The aim: largest slowdown of the slowest twentieth of charges. */
 const AIM = 1.3;
 
-/** A job, what makes rows due for it, and what does the same at once. */
+/** A job, statements that make rows due for it, and a statement that does the same at once. */
 interface Heavy {
   job: string;
   fill: string;
@@ -174,7 +174,7 @@ const HEAVY: Heavy[] = [
   },
 ];
 
-/** Makes rows due as they are, quickly, and the statistics right. */
+/** Inserts due rows quickly, and updates the statistics. */
 async function fill(admin: Sql, statements: string): Promise<void> {
   await admin.begin((transaction) =>
     transaction.unsafe(
@@ -186,7 +186,7 @@ async function fill(admin: Sql, statements: string): Promise<void> {
   await admin.unsafe("checkpoint").simple();
 }
 
-/** Runs a job to its end, with a pause after each batch as the function has it. Returns how many rows a second. */
+/** Runs a job to its end, with the function's pause after each batch. Returns rows per second. */
 async function runJob(sql: Sql, job: string): Promise<number> {
   const lease = crypto.randomUUID();
   const start = performance.now();
@@ -206,7 +206,7 @@ async function runAtOnce(sql: Sql, statement: string): Promise<number> {
   return ROWS / (performance.now() - start) * 1000;
 }
 
-/** Charges on all connections while work goes on; how long the slowest twentieth took at least, in milliseconds. */
+/** Charges on all connections during the work. Returns the 95th percentile of their times in milliseconds. */
 async function charge(connections: Sql[], work: Promise<unknown>): Promise<number> {
   let over = false;
   work.finally(() => over = true).catch(() => {});

@@ -1,13 +1,13 @@
 /**
- * What each function weighs at a cold start: the size of its bundle, and the time to import that in a
- * fresh process, as ratios to supabase-js alone.
+ * What each function costs at a cold start: the size of its bundle and the time to import it in a fresh
+ * process, as ratios to supabase-js alone.
  *
  * @module
  */
 
 import { fileURLToPath } from "node:url";
 
-/** Fresh processes per bundle; their median counts. */
+/** Fresh processes per bundle. The median counts. */
 const RUNS = 21;
 
 /** The aim for both ratios. */
@@ -15,7 +15,7 @@ const AIM = 1.5;
 
 const FUNCTIONS = fileURLToPath(new URL("../supabase/functions/", import.meta.url));
 
-/** The least that a function which talks to the database carries. */
+/** The least that a function with database access imports. */
 const REFERENCE = `import { createClient } from "@supabase/supabase-js";
 const client = createClient("http://127.0.0.1", "key");
 export default { fetch: () => new Response(String(client)) };
@@ -44,7 +44,7 @@ async function bundle(name: string, entry: string, dir: string): Promise<Bundle>
   }).output();
   if (!success) throw new Error(`Cannot bundle ${name}: ${new TextDecoder().decode(stderr)}`);
   const path = `${outdir}/${entry.split("/").at(-1)?.replace(".ts", ".js")}`;
-  // What is imported when it is asked for is not part of a cold start.
+  // Dynamic imports are not part of a cold start.
   const source = await Deno.readTextFile(path);
   let bytes = 0;
   for (const file of Deno.readDirSync(outdir)) {
@@ -95,13 +95,13 @@ try {
       bundles.push(await bundle(name, `${FUNCTIONS}${name}/index.ts`, dir));
     }
   }
-  // In turns, so that whatever else the machine does falls on all alike.
+  // In turns, so that other load on the machine affects all alike.
   for (let run = 0; run < RUNS; run++) {
     for (const each of bundles) each.milliseconds.push(await importCold(each));
   }
 
   const [base] = bundles;
-  if (!base) throw new Error("There is no reference");
+  if (!base) throw new Error("The reference was not measured");
   console.log(
     `Cold start, median of ${RUNS} fresh processes; aim: at most ${AIM} times the reference\n`,
   );

@@ -1,9 +1,9 @@
 /**
- * What the ledger of credits costs: charges and holds as the functions of the database do them, on 16
- * connections, against the least that could do the job, one statement that changes a balance and writes a
- * line about it; and against the three statements in a transaction that are written instead of a function.
+ * What the credit ledger costs: charges and holds through the database's functions on 16 connections. Compared
+ * with the minimum, one statement that changes a balance and inserts a line about it, and with the three
+ * statements in a transaction that a client would send without a function.
  *
- * PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without.
+ * PostgreSQL is durable, as in production; with DURABLE=0 it is not.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import {
 const ACCOUNTS = Math.round(10_000 * SCALE);
 const ENTRIES = Math.round(10_000_000 * SCALE);
 
-/** Users with an account of 100 credits each, as a sign-up makes them, and their like without a ledger. */
+/** Creates users with 100 credits each, like a sign-up does, and equivalent accounts without a ledger. */
 async function fill(sql: Sql): Promise<string[]> {
   await sql.unsafe(`
     insert into auth.users (id, email)
@@ -56,8 +56,8 @@ async function fill(sql: Sql): Promise<string[]> {
 }
 
 /**
- * Adds entries to the history of every account, and idempotency keys for half of them, as if they had been charged one
- * after another: the books agree.
+ * Adds entries to the history of every account and idempotency keys for half of them, as if they had been charged one
+ * after another. The books still agree.
  */
 async function fillHistory(sql: Sql): Promise<void> {
   const each = Math.round(ENTRIES / ACCOUNTS);
@@ -133,7 +133,7 @@ await withDatabase(async (access) => {
     await least(sql);
   };
 
-  // Statistics of tables that have rows: plans made for empty ones read them whole until autovacuum comes by.
+  // Updates statistics: plans made for empty tables read all rows until autovacuum runs.
   await warmUp(connections, [charge, least, holdAndCapture]);
   await admin`analyze`;
 
@@ -147,7 +147,7 @@ await withDatabase(async (access) => {
     least,
     threeTrips,
   ]);
-  print("a charge; the least", ours, reference, 0.6);
+  print("a charge; the minimum", ours, reference, 0.6);
   print("a charge; three statements in a transaction", ours, trips, 1.5);
   const [oursHot = [], referenceHot = []] = await compare(connections, [chargeHot, updateHot]);
   print("charges to one account; bare updates of one row", oursHot, referenceHot, 0.6);
@@ -155,7 +155,7 @@ await withDatabase(async (access) => {
     holdAndCapture,
     leastTwice,
   ]);
-  print("a hold and its capture; the least, twice", oursTwo, referenceTwo);
+  print("a hold and its capture; the minimum, twice", oursTwo, referenceTwo);
 
   const problems = await admin`select * from credit_reconciliation() limit 3`;
   if (problems.length > 0) throw new Error(`The books do not agree: ${JSON.stringify(problems)}`);
@@ -165,7 +165,7 @@ await withDatabase(async (access) => {
     charge,
     least,
   ]);
-  print(`a charge after ${ENTRIES} more entries; the least`, oursLater, referenceLater);
+  print(`a charge after ${ENTRIES} more entries; the minimum`, oursLater, referenceLater);
   const kept = ratio(oursLater, referenceLater) / ratio(ours, reference);
   console.log(
     `\nWith the longer history a charge has x${kept.toFixed(2)} of its speed${judge(kept, 0.85)}`,

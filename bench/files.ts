@@ -1,9 +1,9 @@
 /**
- * What files cost: signing one upload with its reservation against a bare signature, signing 1000 downloads in one call
- * against calling Storage once per path, and reserving for users who have more and more stored.
+ * What files cost: signing an upload with its reservation compared with signing alone, signing 1000 downloads in one
+ * call compared with one call per path, and reserving for users with more and more stored objects.
  *
- * Round trips are those that the client makes. The stack's Storage is `@supabase/lite`, whose adapter signs a list path by
- * path: what that takes is Storage's time, here, and the reference beside it takes the same.
+ * Round trips are those of the client. The stack's Storage is `@supabase/lite`, whose adapter signs a list path by
+ * path. That time is Storage's, and the reference takes the same.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import { startStack } from "../stack/stack.ts";
 import { DURABLE, judge, SCALE } from "./throughput.ts";
 
 const PATHS = Math.max(10, Math.round(1_000 * SCALE));
-/** Objects that the users have whose reservations are measured. */
+/** Stored objects of the users whose reservations are measured. */
 const STORED = [0, 1_000, 10_000, 100_000].map((count) => Math.round(count * SCALE));
-/** Times that each piece of work is done; the median counts. */
+/** Runs of each piece of work. The median counts. */
 const RUNS = Math.max(5, Math.round(51 * SCALE));
-/** Calls that a client has under way at once when it makes one per path. */
+/** Concurrent calls of a client that makes one call per path. */
 const AT_ONCE = 16;
 
 interface Cost {
@@ -86,11 +86,11 @@ try {
   };
   const declared = { bucket: "app_storage", name: "a.png", size: 1, content_type: "image/png" };
 
-  say(`Median of ${RUNS}; ours, and the reference\n`);
+  say(`Median of ${RUNS} runs: ours and the reference\n`);
   const reserved = await invoke("files/uploads", declared);
   const sign = await measure(() => invoke("files/uploads", declared));
   const bare = await measure(() => bucket.createSignedUploadUrl(reserved.upload_path));
-  report("an upload, reserved and signed; a bare signature", sign, bare);
+  report("an upload, reserved and signed; signed only", sign, bare);
 
   await sql`insert into storage.objects (bucket_id, name, metadata)
     select 'app_storage', ${user} || '/f' || n, '{"size": 100}' from generate_series(1, ${PATHS}) as n`;
@@ -115,7 +115,7 @@ try {
   );
   report("one download; one call of Storage", one, single);
 
-  say("\nReserving in SQL, by what the user has stored; each as a ratio to none\n");
+  say("\nReserving in SQL, by the user's stored objects, as a ratio to no objects\n");
   let first: number | undefined;
   for (const count of STORED) {
     const id = crypto.randomUUID();

@@ -1,9 +1,9 @@
 /**
- * What messages cost: saving one by the database's function against a bare insert that also dates the project,
- * a batch against as many requests, the newest page of small and large projects, and full-text search with its index
- * and without.
+ * What messages cost: saving one through the database's function compared with a plain insert that also updates the
+ * project's time, a batch compared with single requests, the newest page of small and large projects, and full-text
+ * search with and without its index.
  *
- * PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without.
+ * PostgreSQL is durable, as in production; with DURABLE=0 it is not.
  *
  * @module
  */
@@ -23,18 +23,18 @@ import {
   type Work,
 } from "./throughput.ts";
 
-/** Each with a project of its own. */
+/** Users, each with their own project. */
 const USERS = Math.max(32, Math.round(1_000 * SCALE));
-/** In each of their projects, once it is filled. */
+/** Messages in each of these projects once they are filled. */
 const MESSAGES = 1_000;
-/** In the largest project there is. */
+/** Messages in the largest project. */
 const MOST = Math.round(1_000_000 * SCALE);
-/** One message in so many has the words that are searched for. */
+/** One in this many messages has the words of the search. */
 const FOUND = 200;
 
 const BATCH = 100;
 
-/** Times that each query runs; the median counts. */
+/** Runs of each query. The median counts. */
 const RUNS = 101;
 
 const CONTENT = {
@@ -42,7 +42,7 @@ const CONTENT = {
   text: "How do I fix the login form? It reloads the page as it is.",
 };
 
-/** Users with a project each, and tables with the least that keeps a project's messages in order. */
+/** Creates users with a project each, and minimal tables that keep a project's messages in order. */
 async function fill(sql: Sql): Promise<void> {
   await sql.unsafe(`
     insert into auth.users (id, email)
@@ -70,7 +70,7 @@ async function fill(sql: Sql): Promise<void> {
   await sql.unsafe("vacuum analyze").simple();
 }
 
-/** Fills up the projects, and adds one of 10 messages and the largest, of two further users. */
+/** Fills the projects, and adds a project of 10 messages and the largest project for two more users. */
 async function fillMessages(sql: Sql): Promise<void> {
   const [index] = await sql`select pg_get_indexdef('messages_search'::regclass) as text`;
   await sql.unsafe(`
@@ -101,8 +101,8 @@ function median(values: number[]): number {
 }
 
 /**
- * The median time of a query in milliseconds, and how many rows it has: in a transaction that is undone, as PostgREST
- * runs it, with a user's claims and as a role.
+ * The median time of a query in milliseconds and its number of rows. It runs like in PostgREST, in a transaction with a
+ * user's claims and role, which is then rolled back.
  */
 async function time(sql: Sql, role: Role, user: string, text: string, before = "") {
   const times: number[] = [];
@@ -114,7 +114,7 @@ async function time(sql: Sql, role: Role, user: string, text: string, before = "
       set local role ${role};`).simple();
     for (let run = 0; run < RUNS; run++) {
       const start = performance.now();
-      // Prepared, as PostgREST has it: planned once.
+      // Prepared and planned once, like in PostgREST.
       rows = (await transaction.unsafe(text, [], { prepare: true })).length;
       times.push(performance.now() - start);
     }
@@ -146,7 +146,7 @@ await withDatabase(async (access) => {
   await fill(admin);
   const connections = Array.from({ length: CONNECTIONS }, () => connect(access, "postgres"));
 
-  // Each connection has projects of its own: two would wait for each other, or take the same number.
+  // Each connection has its own projects: on the same one, two would wait or take the same number.
   const anyone = (sql: Sql) => {
     const own = Math.floor(Math.random() * Math.floor(USERS / CONNECTIONS));
     return String(own * CONNECTIONS + connections.indexOf(sql) + 1);
@@ -180,7 +180,7 @@ await withDatabase(async (access) => {
       }. Beside the speeds: what each takes of the client's processor\n`,
   );
   const [saved = [], least = []] = await compare(connections, [single, bare]);
-  print("one message; a bare insert and update", saved, least, 0.6);
+  print("one message; a plain insert and update", saved, least, 0.6);
   const [batches = [], requests = []] = await compare(connections.slice(0, 1), [
     save(BATCH),
     singles,
@@ -189,7 +189,7 @@ await withDatabase(async (access) => {
 
   await fillMessages(admin);
   const [sql] = connections as [Sql];
-  console.log(`\nMedian of ${RUNS}. The newest 50 messages; aim: the same for each\n`);
+  console.log(`\nMedian of ${RUNS} runs. The newest 50 messages; aim: the same time for each\n`);
   let smallest: number | undefined;
   for (const [name, size] of [["small", 10], ["1", MESSAGES], ["large", MOST]] as const) {
     const text = `select * from messages where project_id = md5('project${name}')::uuid

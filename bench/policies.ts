@@ -1,7 +1,7 @@
 /**
- * What the policies cost: hot queries under row level security as a signed-in user, against the same query
- * by a role that none applies to, with the filter written out; and beside it the same under policies as
- * the products' documents print them (bare `auth.uid()`, a sub-query per row).
+ * What the policies cost: frequent queries under row level security as a signed-in user. Compared with the same query
+ * as a role that bypasses the policies, with the filter written out. The last column is the query under the policies
+ * that the products' documents print (bare `auth.uid()`, a sub-query per row).
  *
  * @module
  */
@@ -13,14 +13,14 @@ import { connect } from "../stack/postgres.ts";
 import { noReport } from "../stack/progress.ts";
 import { withScratchDatabase } from "../stack/scratch_database.ts";
 
-/** Rows: users in teams of 20, and what they have. SCALE=0.01 tries the benchmark itself. */
+/** Scales the number of rows: users in teams of 20, and their data. Use SCALE=0.01 to test the benchmark itself. */
 const SCALE = Number(Deno.env.get("SCALE") ?? "1");
 const TEAMS = Math.round(1_000 * SCALE);
 const USERS = TEAMS * 20;
 const MESSAGES = Math.round(1_000_000 * SCALE);
 const TASKS = Math.round(100_000 * SCALE);
 
-/** Times that each query runs; the median counts. */
+/** Runs of each query. The median counts. */
 const RUNS = 301;
 
 /** The aim for a query under row level security. */
@@ -28,9 +28,9 @@ const AIM = 1.2;
 
 interface Query {
   name: string;
-  /** As a client sends it. */
+  /** The query as a client sends it. */
   text: string;
-  /** The same with the filter that the policies add, for a role without policies. */
+  /** The same query with the policies' filter, for a role that bypasses them. */
   bare: string;
 }
 
@@ -80,7 +80,7 @@ const QUERIES: Query[] = [
   },
 ];
 
-/** Policies as the documents print them. */
+/** The policies that the products' documents print. */
 const LITERAL_POLICIES = `
   create policy literal on messages for select using (
     conversation_id in (select id from conversations where user_id = auth.uid())
@@ -140,7 +140,7 @@ const BOUND: Record<string, string> = {
   $conversation: "md5('conversation2')::uuid",
 };
 
-/** Statements with the values in place, as constants. */
+/** Replaces placeholders with constants. */
 function bind(text: string): string {
   return text.replace(/\$\w+/g, (name) => BOUND[name] ?? name);
 }
@@ -158,7 +158,7 @@ async function measure(
   const times: number[] = [];
   for (let run = 0; run < RUNS; run++) {
     const start = performance.now();
-    // Prepared, as PostgREST has it: planned once.
+    // Prepared and planned once, like in PostgREST.
     await sql.unsafe(text, [], { prepare: true });
     times.push(performance.now() - start);
   }
@@ -197,7 +197,7 @@ await withScratchDatabase(async (access) => {
     for (const { policyname, tablename } of policies) {
       await transaction.unsafe(`drop policy "${policyname}" on ${tablename}`);
     }
-    // As printed, the policies of team_members would ask themselves for ever: a table without any stands in.
+    // As printed, the policies of team_members recurse without end, so a table without policies replaces it.
     await transaction.unsafe(`
       create table literal_team_members as select team_id, user_id from team_members;
       create index on literal_team_members (user_id);
@@ -214,7 +214,7 @@ await withScratchDatabase(async (access) => {
   await sql.end();
 
   console.log(
-    `\nMedian of ${RUNS}; aim: at most ${AIM} times the bare query, and no sequential scan\n`,
+    `\nMedian of ${RUNS} runs; aim: at most ${AIM} times the bare query, and no sequential scan\n`,
   );
   console.log(
     "query                                     bare      policies          as documented",

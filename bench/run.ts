@@ -1,6 +1,6 @@
 /**
- * `deno task bench`: runs the benchmarks, all or those named. Each prints ratios against a reference that it
- * measures in the same run.
+ * `deno task bench`: runs all benchmarks or only the named ones. Each prints ratios to a reference that it measures in
+ * the same run.
  *
  * @module
  */
@@ -16,7 +16,8 @@ const BENCHMARKS = [
   "webhooks",
 ];
 
-const HELP = `Runs the benchmarks. Each prints a ratio against its reference in the same run.
+const HELP =
+  `Runs all benchmarks, or only the named ones. Each prints ratios to a reference from the same run.
 
   deno task bench [NAME ...]
 

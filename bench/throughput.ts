@@ -1,5 +1,5 @@
 /**
- * Compares how fast pieces of work are done on several connections at once, as ratios from one run on one database.
+ * Compares the speed of pieces of work on several connections, as ratios from one run on one database.
  *
  * @module
  */
@@ -15,37 +15,37 @@ import { freePort } from "../stack/ports.ts";
 import { connect, type DatabaseAccess, startPostgres } from "../stack/postgres.ts";
 import { noReport } from "../stack/progress.ts";
 
-/** SCALE=0.01 tries the benchmark itself. */
+/** Scales the benchmarks. Use SCALE=0.01 to test a benchmark itself. */
 export const SCALE = Number(Deno.env.get("SCALE") ?? "1");
 
-/** Whether PostgreSQL keeps what it has committed, as in production; DURABLE=0 tries it without. */
+/** Whether PostgreSQL is durable, as in production. DURABLE=0 turns it off. */
 export const DURABLE = Deno.env.get("DURABLE") !== "0";
 
-/** As many do their work at once. */
+/** Connections that work at the same time. */
 export const CONNECTIONS = 16;
 
-/** Rounds in which what is compared takes turns, so that whatever else the machine does falls on all alike. */
+/** Rounds. The compared works take turns, so that other load on the machine affects all alike. */
 export const ROUNDS = 5;
-/** How long one turn lasts. */
+/** Seconds of one turn. */
 export const ROUND_SECONDS = Math.max(0.2, Math.min(3, 3 * SCALE));
 
-/** One piece of work on a connection, a round trip or several; done again and again. */
+/** A piece of work on a connection, of one or more round trips. It is repeated. */
 export type Work = (sql: Sql) => Promise<unknown>;
 
-/** What a piece of work did in one round. */
+/** The speed of a piece of work in one round. */
 export interface Speed {
   perSecond: number;
-  /** Processor time that the client, not the database, took for each, in microseconds. */
+  /** CPU time of the client for each piece, in microseconds, without the database. */
   client: number;
 }
 
 /**
- * Starts PostgreSQL in a folder of its own with the project's migrations, and removes it afterwards. Not the scratch
- * database of the tests: that one may lose what it has committed, and does not wait for the disk.
+ * Starts PostgreSQL with the project's migrations in a temporary folder, and removes it afterwards. The scratch
+ * database of the tests will not do: it is not durable, and does not wait for the disk.
  */
 export async function withDatabase(run: (access: DatabaseAccess) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
-  // PostgreSQL's user has to reach its data below.
+  // PostgreSQL's user needs access to its data below.
   await Deno.chmod(dir, 0o755);
   const access = { port: freePort(), password: crypto.randomUUID() };
   const server = await startPostgres({ ...access, dir, durable: DURABLE });
@@ -79,12 +79,12 @@ async function measure(connections: Sql[], work: Work, seconds: number): Promise
   return { perSecond: count / elapsed * 1000, client: (user + system) / count };
 }
 
-/** Has pieces of work done for a while, unmeasured. */
+/** Repeats pieces of work for a while without measuring. */
 export async function warmUp(connections: Sql[], works: Work[]): Promise<void> {
   for (const work of works) await measure(connections, work, ROUND_SECONDS / 3);
 }
 
-/** The speeds of several pieces of work which take turns: for each, those of its rounds. */
+/** Measures pieces of work in turns. Returns the speeds of each by round. */
 export async function compare(connections: Sql[], works: Work[]): Promise<Speed[][]> {
   const speeds: Speed[][] = works.map(() => []);
   await warmUp(connections, works);
@@ -100,14 +100,14 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-/** The median over the rounds of how much faster one is than the other. */
+/** The median over the rounds of the ratio of two speeds. */
 export function ratio(ours: Speed[], reference: Speed[]): number {
   return median(
     ours.map(({ perSecond }, round) => perSecond / (reference[round]?.perSecond ?? NaN)),
   );
 }
 
-/** One line of the table. The aim is for the ratio, where there is one. */
+/** Prints one line of the table. The aim, if any, is for the ratio. */
 export function print(name: string, ours: Speed[], reference: Speed[], aim?: number): void {
   const [a, b] = [ours, reference].map((speeds) => {
     const perSecond = median(speeds.map((speed) => speed.perSecond)).toFixed(0);
@@ -120,7 +120,7 @@ export function print(name: string, ours: Speed[], reference: Speed[], aim?: num
   );
 }
 
-/** The aim beside what was reached, and whether it was missed. */
+/** The aim of a ratio, and whether it was missed. */
 export function judge(reached: number, aim?: number): string {
   if (aim === undefined) return "";
   return `, aim x${aim.toFixed(2)}${reached < aim ? " MISSED" : ""}`;

@@ -1,6 +1,6 @@
 /**
- * What a webhook costs in the database: an event that grants credits, against the grant alone, which is the least that could
- * do the job without an inbox; and a repeat of an event, against the least that could know it, a look at a unique key.
+ * What a webhook costs in the database: an event that grants credits compared with the grant alone, the minimum without
+ * an inbox, and a repeated event compared with looking up a unique key, the minimum to recognize it.
  *
  * @module
  */

@@ -16,26 +16,28 @@ import { say } from "./progress.ts";
 import { withScratchDatabase } from "./scratch_database.ts";
 import { generateTypes, TYPES_FILE } from "./types.ts";
 
-const HELP = `Checks the project, all of it or the checks named.
+const HELP = `Checks the project: everything, or only the named checks.
 
   deno task check [NAME ...]
 
-  --all   what cannot be checked on this machine counts as failed
+  --all   count a check that this machine cannot run as failed
 
 `;
 
-/** A check answers what is wrong and what to do about it, or nothing; or what keeps it from being made. */
+/** A check returns what is wrong and what to do, nothing if all is well, or why it could not run. */
 type Check = () => Promise<string | NotRun | undefined>;
 
 const CHECKS: Record<string, Check> = {
   format: () => run(["fmt", "--check", "--quiet"], "Format with: deno task fmt"),
-  lint: () => run(["lint", "--quiet"], "See above."),
-  types: () => run(["check", "--quiet", "supabase", "client", "stack", "bench"], "See above."),
+  lint: () => run(["lint", "--quiet"], "Fix the problems above."),
+  types: () =>
+    run(["check", "--quiet", "supabase", "client", "stack", "bench"], "Fix the errors above."),
   imports: checkImports,
   migrations: checkMigrations,
-  lockfile: () => run(["install", "--frozen", "--quiet"], "Commit deno.lock as deno writes it."),
+  lockfile: () =>
+    run(["install", "--frozen", "--quiet"], "Run deno install, then commit deno.lock."),
   openapi: () =>
-    run(["task", "--quiet", "openapi", "--check"], "Write them with: deno task openapi"),
+    run(["task", "--quiet", "openapi", "--check"], "Update them with: deno task openapi"),
   database: () => withScratchDatabase(checkDatabase),
   pglite: checkPglite,
   cron: checkCron,
@@ -43,24 +45,24 @@ const CHECKS: Record<string, Check> = {
   "platform-runtime": checkPlatformRuntime,
 };
 
-/** The migrations on an empty platform database, by the official CLI. */
+/** Applies the migrations to an empty platform database with the official CLI. */
 async function checkDatabase(access: DatabaseAccess): Promise<string | undefined> {
   const remote = `--remote=${databaseUrl(access, "postgres")}`;
   const push = await supabaseCli("db", "push", remote, "--yes");
   if (push.code !== 0) return `supabase db push failed:\n${push.output}`;
   const again = await supabaseCli("db", "push", remote, "--yes");
   if (again.code !== 0 || !/up to date/i.test(again.output)) {
-    return `A second supabase db push found something to do:\n${again.output}`;
+    return `A second supabase db push still had migrations to apply:\n${again.output}`;
   }
   const findings = await adviseOn(remote);
   if (findings) return findings;
 
   if (await generateTypes(access) !== await Deno.readTextFile(TYPES_FILE)) {
-    return "The generated types are out of date. Write them with: deno task types";
+    return "The generated types are out of date. Update them with: deno task types";
   }
 }
 
-/** On a database that nobody has queried, no index has been used yet. */
+/** In a database without queries, no index has been used yet. */
 const EXPECTED_ADVICE = "unused_index";
 
 async function adviseOn(remote: string): Promise<string | undefined> {
@@ -70,10 +72,10 @@ async function adviseOn(remote: string): Promise<string | undefined> {
   try {
     findings = JSON.parse(json || "[]");
   } catch {
-    return `supabase db advisors answered something else:\n${output}`;
+    return `supabase db advisors printed unexpected output:\n${output}`;
   }
   if (findings.length === 0) {
-    return `supabase db advisors found not even unused indexes:\n${output}`;
+    return `supabase db advisors checked nothing: it did not even report unused indexes:\n${output}`;
   }
   const unexpected = findings.filter((finding) => finding.name !== EXPECTED_ADVICE);
   if (unexpected.length === 0) return undefined;
@@ -81,18 +83,20 @@ async function adviseOn(remote: string): Promise<string | undefined> {
   return `supabase db advisors found:\n${lines.join("\n")}`;
 }
 
-/** The migrations and the pgTAP tests on a second engine, which has pgvector. */
+/** Runs the migrations and the pgTAP tests on a second engine, which has pgvector. */
 async function checkPglite(): Promise<string | undefined> {
   const { passed, failed, skipped } = await runPgtapOnPglite();
   if (failed > 0 || passed === 0) return `${failed} pgTAP tests failed on PGlite: see above.`;
-  if (skipped > 0) return `${skipped} pgTAP tests were skipped: PGlite has all that they need.`;
+  if (skipped > 0) {
+    return `${skipped} pgTAP tests were skipped, although PGlite has everything that they need.`;
+  }
 }
 
-/** The tests of the functions, with the functions under the Deno of the platform's runtime. */
+/** Runs the tests of the functions with the Deno version of the platform's runtime. */
 async function checkPlatformRuntime(): Promise<string | undefined> {
   return await run(
     ["task", "--quiet", "test", "--deno", "supabase/functions"],
-    "They pass under a newer Deno: look for what the platform's runtime has not.",
+    "If they pass with the newer Deno, a function uses something that the platform's runtime does not have.",
     { STACK_DENO: await platformDeno() },
   );
 }

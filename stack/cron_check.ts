@@ -1,6 +1,7 @@
 /**
- * Whether cleanups run on a schedule where a database has pg_cron: on PostgreSQL 15 from Debian's packages, with the real
- * pg_cron, and pg_net played by a table of the calls. There, too: the pgTAP tests, and `supabase db lint`.
+ * Checks that cleanup jobs run on a schedule in a database with pg_cron: on PostgreSQL 15 from Debian's packages, with
+ * the real pg_cron and a stand-in for pg_net that records the calls. Also runs the pgTAP tests and `supabase db lint`
+ * there.
  *
  * @module
  */
@@ -18,17 +19,17 @@ import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { noReport } from "./progress.ts";
 import { sum } from "./test_outcome.ts";
 
-/** What a check that could not be made answers. */
+/** The result of a check that could not run. */
 export interface NotRun {
   notRun: string;
 }
 
-/** pg_cron starts what is due at the full minute. */
+/** pg_cron starts jobs at the full minute. */
 const PATIENCE_MS = 90_000;
 
 const EVERY_MINUTE = "* * * * *";
 
-/** Makes the check. */
+/** Runs the check. */
 export async function checkCron(): Promise<string | NotRun | undefined> {
   const missing = await installPackages();
   if (missing) return { notRun: missing };
@@ -38,7 +39,7 @@ export async function checkCron(): Promise<string | NotRun | undefined> {
       await applyMigrations(sql, noReport);
       await checkSchedules(sql);
       await setSecrets(sql);
-      // All at once, and looked at below: meanwhile the minute passes.
+      // Registered now and checked at the end, so that the minute passes meanwhile.
       const jobs = await registerForNextMinute(sql);
       const findings = await lint(access) ?? await runTests(access);
       if (findings) return findings;
@@ -52,7 +53,7 @@ export async function checkCron(): Promise<string | NotRun | undefined> {
   });
 }
 
-/** Registered by the migration, once each, and again without doubling; what is switched off is taken away. */
+/** Checks that the migration registers each job once, and that disabled jobs are unregistered. */
 async function checkSchedules(sql: Sql): Promise<void> {
   const wanted = async () => {
     const jobs = await sql`select name, schedule from private.cleanup_jobs where enabled`;
@@ -67,7 +68,7 @@ async function checkSchedules(sql: Sql): Promise<void> {
     assert.equal(row?.count, (await wanted()).length);
     assert.deepEqual(await registered(), await wanted());
   };
-  assert.deepEqual(await registered(), await wanted(), "The migration registers all schedules");
+  assert.deepEqual(await registered(), await wanted(), "The migration must register all schedules");
   await again();
   await again();
   await sql`select cron.schedule('another', '0 0 1 1 *', 'select 1')`;
@@ -75,18 +76,18 @@ async function checkSchedules(sql: Sql): Promise<void> {
   await sql`update private.cleanup_jobs set enabled = false where name = 'stale_drafts'`;
   await sql`select private.schedule_cleanups()`;
   const others = await sql`select cron.unschedule('another') as removed`;
-  assert.equal(others[0]?.removed, true, "Schedules of somebody else stay");
+  assert.equal(others[0]?.removed, true, "Schedules of others must stay");
   await again();
   await sql`update private.cleanup_jobs set enabled = true where name = 'stale_drafts'`;
   await again();
 }
 
-/** As the documentation says. */
+/** Sets the secrets as the documentation says. */
 async function setSecrets(sql: Sql): Promise<void> {
   await assert.rejects(sql`select private.call_cleanup('{}')`, { code: "P0002" });
   const page = await Deno.readTextFile(`${PROJECT_DIR}/docs/cleanup.md`);
   const statements = page.match(/```sql\n\s*(select vault\.create_secret[\s\S]*?)```/)?.[1];
-  assert.ok(statements, "docs/cleanup.md says how to set the secrets");
+  assert.ok(statements, "docs/cleanup.md must say how to set the secrets");
   await sql.unsafe(statements).simple();
 }
 
@@ -101,9 +102,11 @@ async function lint(access: DatabaseAccess): Promise<string | undefined> {
   const { code, stdout, output } = await supabaseCli(
     ...["db", "lint", remote, "--level", "warning", "--schema", "public,private"],
   );
-  // With findings, it answers them as JSON.
+  // It prints findings as JSON.
   if (code !== 0 || /^\[/m.test(stdout)) return `supabase db lint found:\n${output}`;
-  if (!/Linting schema: private/.test(output)) return `supabase db lint did nothing:\n${output}`;
+  if (!/Linting schema: private/.test(output)) {
+    return `supabase db lint checked nothing:\n${output}`;
+  }
 }
 
 async function runTests(access: DatabaseAccess): Promise<string | undefined> {
@@ -113,13 +116,13 @@ async function runTests(access: DatabaseAccess): Promise<string | undefined> {
   }
 }
 
-/** pg_cron has fired, and each job has been asked for: with the key, at the address, and time to answer. */
+/** Checks that pg_cron has called each job at the right address, with the key and enough time to respond. */
 async function checkCalls(sql: Sql, jobs: string[]): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   const called = async () =>
     new Set((await sql`select body from net.calls`).flatMap(({ body }) => body.jobs ?? []));
   while ((await called()).size < jobs.length) {
-    assert.ok(Date.now() < deadline, `pg_cron has asked for no more than ${[...await called()]}`);
+    assert.ok(Date.now() < deadline, `pg_cron has called only these jobs: ${[...await called()]}`);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   await sql`select cron.unschedule(jobname) from cron.job`;

@@ -1,6 +1,7 @@
 /**
- * PostgreSQL with the extensions that npm has not (pg_cron, plpgsql_check), from the packages of Debian, and what else a
- * hosted project has for schedules: pg_net and the Vault, played by tables that keep what they are told.
+ * PostgreSQL from the packages of Debian, with the extensions that npm does not have (pg_cron, plpgsql_check), and
+ * stand-ins for what else a hosted project needs for schedules: pg_net and the Vault, as tables that record their
+ * calls.
  *
  * @module
  */
@@ -25,9 +26,9 @@ const LIB = `/usr/lib/postgresql/${VERSION}/lib`;
 const SHARE = `/usr/share/postgresql/${VERSION}`;
 
 /**
- * Makes sure that the packages are there; as root, installs them.
+ * Makes sure that the packages are installed. Installs them if run as root.
  *
- * @returns Why they are not to be had on this machine, when they are not.
+ * @returns Why they are not available; undefined if they are.
  */
 export async function installPackages(): Promise<string | undefined> {
   const present = await Promise.all(
@@ -38,9 +39,9 @@ export async function installPackages(): Promise<string | undefined> {
   if (present.every(Boolean)) return undefined;
   const packages = PACKAGES.join(" ");
   if (!await run("apt-get", ["--version"]).then(({ success }) => success, () => false)) {
-    return `It needs Debian 12's packages ${packages}`;
+    return `needs the Debian 12 packages ${packages}`;
   }
-  if (Deno.uid() !== 0) return `As root: apt-get install ${packages}`;
+  if (Deno.uid() !== 0) return `run as root: apt-get install ${packages}`;
   await run("apt-get", ["update"]);
   const { success, output } = await run("apt-get", [
     "install",
@@ -52,15 +53,15 @@ export async function installPackages(): Promise<string | undefined> {
 }
 
 /**
- * Starts such a PostgreSQL in a folder of its own, makes it a platform database, and removes it afterwards.
+ * Starts such a PostgreSQL as a platform database in a temporary folder, and removes it afterwards.
  *
- * @param work Gets what it takes to connect.
+ * @param work Uses the database. Receives what it needs to connect.
  */
 export async function withDebianPostgres<T>(
   work: (access: DatabaseAccess) => Promise<T>,
 ): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "strongroom-debian-" });
-  // PostgreSQL's user has to reach its programs and data below.
+  // PostgreSQL's user needs access to the programs and data below.
   await Deno.chmod(dir, 0o755);
   const access = { port: freePort(), password: crypto.randomUUID() };
   try {
@@ -83,7 +84,7 @@ export async function withDebianPostgres<T>(
   }
 }
 
-/** PostgreSQL finds its files from where its program is: what is copied can be given extensions of its own. */
+/** Copies the programs. PostgreSQL finds its files relative to them, so a copy can have its own extensions. */
 async function copyPrograms(root: string): Promise<PostgresBinaries> {
   const bin = `${root}${BIN}`;
   await Deno.mkdir(bin, { recursive: true });
@@ -115,16 +116,16 @@ async function copyPrograms(root: string): Promise<PostgresBinaries> {
 const SETTINGS = {
   shared_preload_libraries: "pg_cron",
   "cron.database_name": "postgres",
-  // Without a connection of its own, which would need a password.
+  // Background workers need no password, unlike connections.
   "cron.use_background_workers": "on",
-  // One for each schedule that is due in the same minute.
+  // One worker for each schedule that is due in the same minute.
   max_worker_processes: "40",
 };
 
 async function prepare(access: DatabaseAccess): Promise<void> {
   const sql = connect(access, "supabase_admin");
   try {
-    // Of a grant this version can say less.
+    // This version does not know these options of a grant.
     const inherit = / with inherit (true|false), set (true|false)/g;
     await applyPlatformText(sql, (await platformSql()).replaceAll(inherit, ""), access.password);
     const played = await Deno.readTextFile(new URL("played_platform.sql", import.meta.url));

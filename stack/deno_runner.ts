@@ -96,7 +96,7 @@ function toOutcome(file: Selection, xml: string, code: number, output: string): 
   if (failed === 0 && unknown.length + missing.length > 0) {
     return count(
       1,
-      `The names of tests must be written out where they are registered: ${
+      `These names of tests are not string literals in their call of test(): ${
         [...unknown.map(({ name }) => name), ...missing].join(", ")
       }`,
     );

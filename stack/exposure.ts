@@ -1,6 +1,6 @@
 /**
- * `deno task exposure`: writes what each role of the API may do, as one sorted text that a review can read
- * and the tests compare: a grant that changes by accident fails them.
+ * `deno task exposure`: writes what each role of the API may do as a sorted text. Reviews can read it, and a test
+ * compares it with the database, so that a grant that changes by accident is noticed.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { connect } from "./postgres.ts";
 import { noReport, say } from "./progress.ts";
 import { withScratchDatabase } from "./scratch_database.ts";
 
-/** Where the text is. */
+/** Path of the text. */
 export const EXPOSURE_FILE = `${PROJECT_DIR}/supabase/exposure.txt`;
 
 const HEADER =
@@ -22,9 +22,9 @@ const HEADER =
 `;
 
 /**
- * The exposure of a database.
+ * Reads the exposure of a database.
  *
- * @param sql A connection of postgres.
+ * @param sql A connection as postgres.
  */
 export async function readExposure(sql: Sql | TransactionSql): Promise<string> {
   const rows = await sql`
@@ -82,5 +82,5 @@ if (import.meta.main) {
     await Deno.writeTextFile(EXPOSURE_FILE, await readExposure(sql));
     await sql.end();
   });
-  say("Written: supabase/exposure.txt. Read what has changed: git diff supabase/exposure.txt");
+  say("Wrote supabase/exposure.txt. Review the changes with: git diff supabase/exposure.txt");
 }

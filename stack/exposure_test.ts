@@ -3,13 +3,17 @@ import assert from "node:assert/strict";
 import { test, withDatabase } from "../supabase/functions/_testing/testing.ts";
 import { EXPOSURE_FILE, readExposure } from "./exposure.ts";
 
-test("the roles of the API may do what supabase/exposure.txt says, no more and no less", async () => {
+test("the roles of the API may do exactly what supabase/exposure.txt says", async () => {
   const written = await Deno.readTextFile(EXPOSURE_FILE);
   const actual = await withDatabase(readExposure);
-  assert.equal(actual, written, "Meant? Then write it with: deno task exposure");
+  assert.equal(
+    actual,
+    written,
+    "If this change is intended, update the file with: deno task exposure",
+  );
 });
 
-test("a grant on one column, or one function, is seen in the exposure", async () => {
+test("a grant on one column or one function shows in the exposure", async () => {
   const before = await withDatabase(readExposure);
   const changes = [
     "grant update (balance) on public.credit_accounts to authenticated",

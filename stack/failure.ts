@@ -1,5 +1,5 @@
 /**
- * A failure that is the user's to mend, not ours to debug.
+ * A failure that the user can fix.
  *
  * @module
  */

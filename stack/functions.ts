@@ -1,6 +1,6 @@
 /**
- * Runs the edge functions in a process of their own, with the permissions and the environment that
- * the platform gives them.
+ * Runs the Edge Functions in a separate process, with the permissions and the environment that the platform
+ * gives them.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import { PROJECT_DIR } from "./options.ts";
 import { type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { LOCAL_WEBHOOK_SECRETS } from "./webhook_secrets.ts";
 
-/** Where the project's edge functions are. */
+/** Folder of the project's Edge Functions. */
 export const FUNCTIONS_DIR: string = `${PROJECT_DIR}/supabase/functions`;
 
-/** The import map, and no other configuration. */
+/** Only the import map, without other configuration. */
 const AS_ON_THE_PLATFORM = [
   "--quiet",
   "--no-config",
@@ -31,33 +31,33 @@ const AS_ON_THE_PLATFORM = [
 
 /** How to run the functions. */
 export interface FunctionsOptions {
-  /** Folder of the edge functions, one folder each. */
+  /** Folder with a folder for each Edge Function. */
   dir: string;
   apiUrl: string;
   access: DatabaseAccess;
   keys: StackKeys;
-  /** Path of the Deno executable to run them with. */
+  /** Path of the Deno executable that runs them. */
   deno: string;
-  /** Takes each line that a function writes. */
+  /** Receives each line that a function logs. */
   log: (line: string) => void;
-  /** Whether a changed source file starts them anew. */
+  /** Whether to restart them when a source file changes. */
   watch: boolean;
 }
 
 /** The running functions. */
 export interface Functions {
-  /** Whether there is an edge function of this name. */
+  /** Whether an Edge Function with this name exists. */
   exists(name: string): Promise<boolean>;
-  /** Passes a request on; its path begins with the function's name. */
+  /** Passes on a request whose path begins with the function's name. */
   fetch(request: Request): Promise<Response>;
-  /** Kills the process without warning; the next request starts another. */
+  /** Kills the process without warning. The next request starts another one. */
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
 interface Host {
   child: Deno.ChildProcess;
-  /** Port it listens on, once it does. */
+  /** The port, once the process listens on it. */
   port: Promise<number>;
 }
 
@@ -120,8 +120,8 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
           redirect: "manual",
         });
       } catch (error) {
-        // The process died under the request, as a worker does on the platform when it is over its
-        // limits; whether the request had an effect is not known here.
+        // The process died during the request, as a worker on the platform does when it exceeds its
+        // limits. Whether the request had an effect is unknown.
         return unavailable(`The functions' process ended: ${error}`);
       }
     },
@@ -135,8 +135,8 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
 }
 
 /**
- * Has Deno fetch what the functions import, so that the first request does not. A function that cannot
- * be loaded says so when it is called; the others go on.
+ * Makes Deno fetch what the functions import, so that the first request does not have to. A function that cannot
+ * be loaded reports that when it is called. The others still work.
  */
 async function downloadPackages(options: FunctionsOptions): Promise<void> {
   const entries = [...Deno.readDirSync(options.dir)]
@@ -185,7 +185,7 @@ function spawnHost(options: FunctionsOptions, environment: Record<string, string
     });
     child.status.then(() => reject(new Error("it could not be started")));
   });
-  // Whoever waits for the port learns of it; nobody may.
+  // A caller that waits for the port gets the error. Without one, it must not be unhandled.
   port.catch(() => {});
   readLines(child.stderr, options.log);
   return { child, port };
@@ -205,7 +205,7 @@ function platformEnvironment(options: FunctionsOptions): Record<string, string> 
   return {
     ...denoEnvironment(/^(HOME|PATH|DENO_DIR|XDG_CACHE_HOME|.*CERT.*)$/),
     SUPABASE_URL: options.apiUrl,
-    // What these were called before; the platform still sets them.
+    // Former names, which the platform still sets.
     SUPABASE_ANON_KEY: keys.publishableKey,
     SUPABASE_SERVICE_ROLE_KEY: keys.secretKeys.default,
     SUPABASE_DB_URL: databaseUrl(options.access, "postgres"),
@@ -226,9 +226,10 @@ function denoEnvironment(wanted: RegExp): Record<string, string> {
 }
 
 /**
- * The secrets of local functions: those of webhooks, and the project's own, from the file that the Supabase CLI reads too.
+ * Reads the secrets of local functions: those of webhooks, and those in the `.env` file that the Supabase CLI reads
+ * too.
  *
- * @param dir Folder of the edge functions.
+ * @param dir Folder of the Edge Functions.
  */
 export async function readSecrets(dir: string): Promise<Record<string, string>> {
   const text = await Deno.readTextFile(`${dir}/.env`).catch(() => "");
@@ -247,7 +248,7 @@ function watchSources(
       const source = paths.some((path) => /\.(ts|json)$/.test(path) && !/_test\.ts$/.test(path));
       if (kind === "access" || !source) continue;
       clearTimeout(pending);
-      // Editors write a file in several steps.
+      // Waits, because editors write a file in several steps.
       pending = setTimeout(async () => {
         await restart();
         log("Functions reloaded");

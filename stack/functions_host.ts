@@ -1,7 +1,7 @@
 /**
- * The process that runs the edge functions, as the platform's runtime does: each is imported from
- * its `index.ts` on its first request, and its default export answers. Started by `functions.ts` with
- * the folder of the functions as its argument; works in any Deno from 2.1 on and imports nothing but what Deno ships.
+ * The process that runs the Edge Functions like the platform's runtime: it imports each function from its
+ * `index.ts` on the first request, and passes requests to the default export. Started by `functions.ts` with the folder
+ * of the functions as argument. Works in any Deno from 2.1 on and imports only what Deno includes.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 const [folder = ""] = Deno.args;
 
-/** What an edge function exports by default. */
+/** The default export of an Edge Function. */
 interface EdgeFunction {
   fetch(request: Request): Response | Promise<Response>;
 }
@@ -36,7 +36,7 @@ function load(name: string): Promise<EdgeFunction> {
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
-  // The first line of output, and the only one that is not the functions' own.
+  // The first line of output, and the only one that is not from a function.
   onListen: ({ port }) => console.log(JSON.stringify({ listening: port })),
 }, async (request) => {
   const name = new URL(request.url).pathname.split("/")[1] ?? "";
@@ -53,11 +53,11 @@ Deno.serve({
   return await edgeFunction.fetch(request);
 });
 
-// A function that served by itself would listen beside the gateway, for everyone.
+// A function that calls this would listen on its own port and bypass the gateway.
 Deno.serve = () => {
-  throw new TypeError("Deno.serve is not for functions here: export default { fetch } instead");
+  throw new TypeError("Deno.serve is not supported: use export default { fetch } instead");
 };
 
-// Ends with the process that started it: its end of the pipe closes then.
-for await (const _ of Deno.stdin.readable) { /* nothing is ever sent */ }
+// Ends with the process that started it, because its end of the pipe then closes.
+for await (const _ of Deno.stdin.readable) { /* nothing is sent */ }
 Deno.exit(0);

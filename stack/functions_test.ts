@@ -23,7 +23,7 @@ interface Fixture {
   ask(path: string): Promise<Response>;
 }
 
-/** Runs functions of the test's own, each given as the body of its handler. */
+/** Runs functions that the test defines, each by the body of its handler. */
 async function withFunctions(
   handlers: Record<string, string>,
   run: (fixture: Fixture) => Promise<void>,
@@ -62,7 +62,7 @@ async function writeFunction(dir: string, name: string, body: string): Promise<v
   );
 }
 
-test("a function has the environment that the platform sets, and its own secrets", async () => {
+test("a function has the environment variables of the platform and its own secrets", async () => {
   await withFunctions({ env: "return Response.json(Deno.env.toObject());" }, async ({ ask }) => {
     const env = await (await ask("env")).json();
     assert.equal(env.SUPABASE_URL, "http://127.0.0.1:1");
@@ -95,7 +95,7 @@ test("a function may use the network and its own files, and nothing else", async
   });
 });
 
-test("a function that does not load answers 503 and leaves the others alone", async () => {
+test("a function that does not load returns 503 and does not affect the others", async () => {
   await withFunctions({ good: `return new Response("good");` }, async ({ dir, ask, log }) => {
     await Deno.mkdir(`${dir}/bad`);
     await Deno.writeTextFile(`${dir}/bad/index.ts`, `throw new Error("does not load");`);
@@ -107,7 +107,7 @@ test("a function that does not load answers 503 and leaves the others alone", as
   });
 });
 
-test("a function in another form than a default export is refused, and listens nowhere", async () => {
+test("a function without a default export is refused and listens on no port", async () => {
   await withFunctions({}, async ({ dir, ask, log }) => {
     const sources = {
       serves: `Deno.serve(() => new Response("x"));`,
@@ -148,7 +148,7 @@ test("functions reload when their source changes", async () => {
   });
 });
 
-test("the gateway passes method, path, query, headers and body on, and knows what is no function", async () => {
+test("the gateway passes on method, path, query, headers and body, and refuses names that are not functions", async () => {
   await withFunctions({
     echo: `return Response.json({ method: request.method, url: new URL(request.url).pathname +
       new URL(request.url).search, header: request.headers.get("x-test"), body: await request.text() });`,
@@ -175,7 +175,7 @@ test("the gateway passes method, path, query, headers and body on, and knows wha
   });
 });
 
-test("the gateway asks for a session token where verify_jwt is not turned off", async () => {
+test("the gateway requires a session token unless verify_jwt is off", async () => {
   await withFunctions({ closed: `return new Response("open");` }, async ({ functions }) => {
     const config = { functions: {} } as unknown as ProjectConfig;
     await withGateway(functions, config, async (url) => {

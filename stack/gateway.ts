@@ -1,6 +1,6 @@
 /**
- * The one port that clients talk to, as the platform has it: `/functions/v1/NAME/...` goes to the edge
- * function, the rest to REST, Auth and Storage.
+ * The one port that clients talk to, as on the platform: `/functions/v1/NAME/...` goes to the Edge Function,
+ * the rest to REST, Auth and Storage.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { within } from "./within.ts";
 import type { Lite } from "./lite.ts";
 import type { ProjectConfig } from "./options.ts";
 
-/** What the gateway stands in front of. */
+/** The services behind the gateway. */
 export interface Backends {
   lite: Lite;
   functions: Functions;
@@ -28,7 +28,7 @@ export interface Backends {
 
 /** The running gateway. */
 export interface Gateway {
-  /** Takes no more requests, and waits a second for those under way. */
+  /** Accepts no more requests, and waits a second for pending ones. */
   stop(): Promise<void>;
 }
 
@@ -36,10 +36,10 @@ const FUNCTIONS_PREFIX = "/functions/v1";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Milliseconds that requests under way have to end in. */
+/** Milliseconds that pending requests have to end. */
 const PATIENCE_MS = 1_000;
 
-/** The platform's own answers are for browsers too. */
+/** Browsers must be able to read the gateway's own responses. */
 const CORS = { "access-control-allow-origin": "*" };
 
 /**
@@ -108,7 +108,7 @@ async function toFunction(incoming: Request, backends: Backends): Promise<Respon
   );
 }
 
-/** What the platform checks before a function whose `verify_jwt` is on. */
+/** The platform's check before it calls a function whose `verify_jwt` is on. */
 async function hasSessionToken(headers: Headers, keys: StackKeys): Promise<boolean> {
   const token = headers.get("authorization")?.replace(/^Bearer /, "") ?? "";
   const secret = new TextEncoder().encode(keys.jwtSecret);

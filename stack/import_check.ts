@@ -1,5 +1,5 @@
 /**
- * Makes sure that what is deployed stands alone: nothing in `supabase/` imports from the rest of the project.
+ * Checks that nothing in `supabase/`, which is deployed alone, imports from the rest of the project.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { pathToFileURL } from "node:url";
 
 import { PROJECT_DIR } from "./options.ts";
 
-/** Where a module imports or exports from, also when it does so later (`import(...)`) or only for types. */
+/** Matches the specifier of an import or export, including `import(...)` and imports of types. */
 const SPECIFIER = /(?:\bfrom|\bimport)\s*\(?\s*["']([^"']+)["']/g;
 
 /**
- * The imports in a folder that lead out of it.
+ * Finds the imports in a folder that lead out of it.
  *
  * @param folder The folder, ending in a slash.
- * @returns File and import of each, as they are to be shown.
+ * @returns The file and specifier of each, as text.
  */
 export async function findImportsOutOf(folder: URL): Promise<string[]> {
   const found: string[] = [];
@@ -31,13 +31,13 @@ export async function findImportsOutOf(folder: URL): Promise<string[]> {
   return found.sort();
 }
 
-/** What is wrong with the imports of `supabase/` and what to do; undefined when nothing is. */
+/** Returns what is wrong with the imports of `supabase/` and what to do; undefined if nothing is wrong. */
 export async function checkImports(): Promise<string | undefined> {
   const found = await findImportsOutOf(pathToFileURL(`${PROJECT_DIR}/supabase/`));
   if (found.length === 0) return undefined;
   return `${found.join("\n")}\n` +
     "supabase/ is deployed without the rest of the project: move what it needs into it, " +
-    "or reach it by a command or the environment.";
+    "or use a command or the environment instead.";
 }
 
 async function* sourcesIn(folder: URL): AsyncGenerator<URL> {

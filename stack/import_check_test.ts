@@ -3,7 +3,7 @@ import { pathToFileURL } from "node:url";
 
 import { findImportsOutOf } from "./import_check.ts";
 
-Deno.test("imports that lead out of a folder are found, in whatever form, and no others", async () => {
+Deno.test("imports that lead out of a folder are found in every form, and no others", async () => {
   const dir = await Deno.makeTempDir();
   try {
     await Deno.mkdir(`${dir}/in/deep`, { recursive: true });

@@ -1,5 +1,5 @@
 /**
- * Makes the data folder of a PostgreSQL.
+ * Creates PostgreSQL's data folder.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { StackFailure } from "./failure.ts";
 import type { PostgresBinaries } from "./postgres_binaries.ts";
 
 /**
- * Initialises a data folder where there is none.
+ * Initializes the data folder if it does not exist.
  *
- * @param binaries Which PostgreSQL.
+ * @param binaries The PostgreSQL to use.
  * @param data The data folder.
- * @param password That of the superuser.
- * @throws {StackFailure} when the folder is another version's or cannot be made.
+ * @param password Password of the superuser.
+ * @throws {StackFailure} if the folder belongs to another version or cannot be created.
  */
 export async function initialise(
   binaries: PostgresBinaries,
@@ -24,11 +24,11 @@ export async function initialise(
   if (version !== undefined) {
     if (version.trim() === binaries.version) return;
     throw new StackFailure(
-      `The data folder was made by PostgreSQL ${version.trim()}, this is ${binaries.version}`,
-      "Empty it: deno task reset",
+      `The data folder was created by PostgreSQL ${version.trim()}, but this is version ${binaries.version}`,
+      "Delete the data with: deno task reset",
     );
   }
-  // Under another name until it is whole: an interrupted initdb is done again, not found half made.
+  // Created under another name, so that an interrupted initdb is repeated.
   const partial = `${data}.partial`;
   const passwordFile = `${data}.password`;
   await Deno.remove(partial, { recursive: true }).catch(() => {});
@@ -55,7 +55,7 @@ export async function initialise(
     if (!success) {
       throw new StackFailure(
         `initdb failed: ${new TextDecoder().decode(stderr).trim()}`,
-        "Check that the folder can be written, or set STACK_DIR to one that can.",
+        "Make the folder writable, or set STACK_DIR to a folder that is.",
       );
     }
     await Deno.rename(partial, data);

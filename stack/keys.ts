@@ -1,12 +1,12 @@
 /**
- * The keys of one stack: made on its first start, kept in its folder, never in git.
+ * The keys of a stack. They are created on its first start and kept in its folder, never in git.
  *
  * @module
  */
 
 import { generateApiKey } from "./supabase_lite.ts";
 
-/** The keys a Supabase project has, as far as the stack needs them. */
+/** The keys of a Supabase project that the stack needs. */
 export interface StackKeys {
   /** Secret that session tokens are signed with (HS256). */
   jwtSecret: string;
@@ -21,7 +21,7 @@ export interface StackKeys {
 }
 
 /**
- * Reads the keys of the stack in `dir`, making them when there are none.
+ * Reads the keys of the stack in `dir`, or creates them if there are none.
  *
  * @param dir The stack's folder.
  */
@@ -39,7 +39,7 @@ export async function readKeys(dir: string): Promise<StackKeys> {
     },
     databasePassword: crypto.randomUUID(),
   };
-  // Under another name until they are whole.
+  // Written under another name first, so that the file is never incomplete.
   await Deno.writeTextFile(`${path}.partial`, JSON.stringify(keys, null, 2) + "\n", {
     mode: 0o600,
   });

@@ -15,21 +15,21 @@ async function signUp(checkout: Checkout): Promise<string> {
   return (await testing.signUp(await checkout.stack())).email;
 }
 
-/** Signs in who has signed up. */
+/** Signs in a user who has signed up. */
 async function signIn(checkout: Checkout, email: string): Promise<void> {
   const { error } = await testing.anonymousClient(await checkout.stack()).auth
     .signInWithPassword({ email, password: testing.PASSWORD });
   if (error) throw error;
 }
 
-/** How many prices the seed has left. */
+/** Counts the prices from the seed. */
 async function countPrices(checkout: Checkout): Promise<number> {
   const { count } = await testing.serviceClient(await checkout.stack())
     .from("credit_prices").select("*", { count: "exact", head: true });
   return count ?? 0;
 }
 
-test("Ctrl-C stops the stack, leaves no process and no lock, and the data is there again", async () => {
+test("Ctrl-C stops the stack, leaves no process and no lock, and keeps the data", async () => {
   await withCheckout(async (checkout) => {
     const first = await checkout.start();
     assert.match(first.output, /Strongroom is running/);
@@ -74,7 +74,7 @@ test("Ctrl-C does not wait for a request that does not end, however often it arr
   });
 });
 
-test("a stack that is killed takes its processes along, loses nothing and starts again", async () => {
+test("a stack that is killed ends with its processes, loses nothing and starts again", async () => {
   await withCheckout(async (checkout) => {
     const first = await checkout.start();
     const email = await signUp(checkout);
@@ -89,13 +89,13 @@ test("a stack that is killed takes its processes along, loses nothing and starts
   });
 });
 
-test("a start waits for what is left of a PostgreSQL that was killed alone", async () => {
+test("a start waits for the remaining processes of a PostgreSQL that was killed", async () => {
   await withCheckout(async (checkout) => {
     const first = await checkout.start();
     const env = await Deno.readTextFile(`${checkout.dir}/env`);
     const url = env.match(/^SUPABASE_DB_URL=(.*)$/m)?.[1] ?? "";
     const sql = postgres(url, { max: 1 });
-    // One that is busy does not notice that its parent is gone.
+    // A busy process does not notice that its parent is gone.
     const busy = sql`do $$ declare until timestamptz := clock_timestamp() + interval '3 s'; begin
       while clock_timestamp() < until loop end loop; end $$`.catch(() => {});
     const watcher = postgres(url, { max: 1 });
@@ -119,7 +119,7 @@ test("a start waits for what is left of a PostgreSQL that was killed alone", asy
   });
 });
 
-test("a stack runs in a folder that is closed to other users, also as root", async () => {
+test("a stack runs in a folder that is closed to other users, even as root", async () => {
   await withCheckout(async (checkout) => {
     const { child } = await checkout.start();
     const email = await signUp(checkout);
@@ -127,11 +127,11 @@ test("a stack runs in a folder that is closed to other users, also as root", asy
     await child.status;
     await checkout.start();
     await signIn(checkout, email);
-    assert.match((await checkout.command("reset")).output, /Emptied/);
+    assert.match((await checkout.command("reset")).output, /The data is deleted/);
   }, 0o700);
 });
 
-test("a stack that is started cleans up by itself, unless it is told not to", async () => {
+test("a stack runs cleanup jobs on schedule, unless STACK_SCHEDULER is off", async () => {
   await withCheckout(async (checkout) => {
     const runs = async () => {
       const env = await Deno.readTextFile(`${checkout.dir}/env`);
@@ -152,19 +152,19 @@ test("a stack that is started cleans up by itself, unless it is told not to", as
   });
 });
 
-test("reset empties the data and keeps the keys", async () => {
+test("reset deletes the data and keeps the keys", async () => {
   await withCheckout(async (checkout) => {
     await checkout.start();
     const email = await signUp(checkout);
     const keys = await Deno.readTextFile(`${checkout.dir}/keys.json`);
-    assert.match((await checkout.command("reset")).output, /Emptied/);
+    assert.match((await checkout.command("reset")).output, /The data is deleted/);
     await checkout.start();
     await assert.rejects(signIn(checkout, email));
     assert.equal(await Deno.readTextFile(`${checkout.dir}/keys.json`), keys);
   });
 });
 
-test("what is in the way ends with one sentence and what to do, and nothing left running", async () => {
+test("a start that fails says in one sentence what is wrong and what to do, and leaves nothing running", async () => {
   await withCheckout(async (checkout) => {
     const { environment, project, root } = checkout;
     const migrations = `${project}/supabase/migrations`;
@@ -180,7 +180,7 @@ test("what is in the way ends with one sentence and what to do, and nothing left
 
     for (const name of ["STACK_API_PORT", "STACK_DB_PORT"]) {
       const taken = Deno.listen({ hostname: "127.0.0.1", port: Number(environment[name]) });
-      await refused(/^Port \d+ is taken/, new RegExp(name));
+      await refused(/^Port \d+ is in use/, new RegExp(name));
       taken.close();
     }
     await refused(/STACK_API_PORT is "x"/, /1 to 65535/, { STACK_API_PORT: "x" });
@@ -197,37 +197,40 @@ test("what is in the way ends with one sentence and what to do, and nothing left
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
     const whole = await checkout.start();
     await signUp(checkout);
-    assert.ok(await countPrices(checkout) > 0, "the seed is there, though the first start failed");
+    assert.ok(
+      await countPrices(checkout) > 0,
+      "the seed is complete although the first start failed",
+    );
     const again = await checkout.command("start");
     assert.equal(again.code, 1);
-    assert.match(again.output, /A stack is running here already \(process \d+\)/);
+    assert.match(again.output, /A stack is already running here \(process \d+\)/);
     whole.child.kill("SIGINT");
     await whole.child.status;
 
     await Deno.remove(`${migrations}/29990101000000_broken.sql`);
-    await refused(/^The data folder has had migrations .*: 29990101000000/, /deno task reset/);
+    await refused(/^The database has migrations .*: 29990101000000/, /deno task reset/);
 
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
     await Deno.writeTextFile(`${project}/stack/platform.sql`, "-- changed\n", { append: true });
-    await refused(/^The data folder was made by another version/, /deno task reset/);
+    await refused(/^The data folder was created by another version/, /deno task reset/);
 
     await Deno.writeTextFile(`${project}/supabase/config.toml`, "[");
-    await refused(/^Cannot read supabase\/config\.toml/, /Mend the file/);
+    await refused(/^Cannot read supabase\/config\.toml/, /Fix the file/);
   });
 });
 
-test("a data folder of another PostgreSQL is told apart", async () => {
+test("a data folder of another PostgreSQL version is refused", async () => {
   await withCheckout(async (checkout) => {
     const data = `${checkout.dir}/postgres/data`;
     await Deno.mkdir(data, { recursive: true });
     await Deno.writeTextFile(`${data}/PG_VERSION`, "16\n");
     const { code, output } = await checkout.command("start");
     assert.equal(code, 1);
-    assert.match(output, /made by PostgreSQL 16, this is 17\.\nEmpty it: deno task reset/);
+    assert.match(output, /created by PostgreSQL 16, but this is version 17\.\nDelete the data/);
   });
 });
 
-test("the commands answer --help, and an unknown one with it", async () => {
+test("the commands print help for --help and for an unknown command", async () => {
   await withCheckout(async (checkout) => {
     const help = await checkout.command("--help");
     assert.equal(help.code, 0);

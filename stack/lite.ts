@@ -19,14 +19,14 @@ import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { createApi, createPostgresConnection } from "./supabase_lite.ts";
 import { within } from "./within.ts";
 
-/** What `@supabase/lite` is made of. */
+/** What `@supabase/lite` needs to start. */
 export interface LiteOptions {
   access: DatabaseAccess;
   keys: StackKeys;
   config: ProjectConfig;
-  /** Folder below which Storage keeps its files. */
+  /** Folder that contains Storage's files. */
   dir: string;
-  /** False leaves the differences from the platform in place, for the adapters' own tests. */
+  /** Whether to use the adapters. False only in the adapters' own tests. */
   adapted?: boolean;
 }
 
@@ -37,8 +37,8 @@ export interface Lite {
 }
 
 /**
- * Builds the app on the database. Its role, `stack_api`, owns the tables of Auth and Storage and nothing
- * in `public`.
+ * Starts `@supabase/lite` on the database. Its role, `stack_api`, owns the tables of Auth and Storage and
+ * nothing in `public`.
  */
 export async function startLite(options: LiteOptions): Promise<Lite> {
   const adapted = options.adapted ?? true;
@@ -56,8 +56,8 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     answerDatabaseErrors(connection);
   }
 
-  // The file-system storage is wired by the package's own command-line API, relative to the working
-  // folder; it takes its configuration from a file, which is replaced here by the project's.
+  // The package's command-line API sets up the file-system storage, relative to the working folder. It
+  // takes its configuration from a file, which the project's configuration replaces here.
   const api = await createApi({
     root: options.dir,
     withSupabaseClient: false,
@@ -87,7 +87,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     fetch: async (request) =>
       app.fetch(adapted ? await markJsonArguments(request, listener) : request),
     async close() {
-      // Queries under way end with their server, which stops next.
+      // Pending queries end with the server, which stops next.
       await within(1_000, Promise.all([listener.end(), connection.close()]));
     },
   };
@@ -95,7 +95,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
 
 type AuthStorage = NonNullable<NonNullable<Parameters<typeof createApi>[0]>["authStorage"]>;
 
-/** Its own would make a folder in the user's home for a login to its cloud, which nothing here uses. */
+/** Replaces its login to a cloud service, which would create a folder in the user's home. */
 const NO_LOGIN = {
   getItem: () => Promise.resolve(null),
   setItem: () => Promise.resolve(),

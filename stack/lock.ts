@@ -1,5 +1,5 @@
 /**
- * Sees to it that one stack runs in a folder at a time.
+ * Makes sure that only one stack runs in a folder at a time.
  *
  * @module
  */
@@ -10,7 +10,7 @@ const PAUSE_MS = 50;
 
 const ATTEMPTS = 20;
 
-/** PostgreSQL writes all it has in memory before it ends, which can take a while. */
+/** PostgreSQL writes its memory to disk before it ends, which can take a while. */
 const STOP_PATIENCE_MS = 60_000;
 
 /** Held while a stack runs. */
@@ -19,10 +19,10 @@ export interface Lock {
 }
 
 /**
- * Takes the lock of the folder `dir`. The operating system drops it with the process, so that a stack
- * that was killed leaves none behind; the file stays and means nothing.
+ * Takes the lock of the folder `dir`. The operating system releases it when the process ends, even if it is
+ * killed. The file itself stays and means nothing.
  *
- * @throws {StackFailure} when the folder cannot be written or a stack is running there.
+ * @throws {StackFailure} if the folder is not writable or a stack is already running there.
  */
 export async function acquireLock(dir: string): Promise<Lock> {
   const file = await open(dir);
@@ -35,7 +35,7 @@ export async function acquireLock(dir: string): Promise<Lock> {
     }
     file.close();
     throw new StackFailure(
-      `A stack is running here already (process ${pid ?? "unknown"})`,
+      `A stack is already running here (process ${pid ?? "unknown"})`,
       "Use it, or stop it with: deno task stop",
     );
   }
@@ -49,7 +49,7 @@ export async function acquireLock(dir: string): Promise<Lock> {
   };
 }
 
-/** The process id of the stack that runs in `dir`; undefined when none does. */
+/** The process id of the stack that runs in `dir`; undefined if none does. */
 export async function lockHolder(dir: string): Promise<number | undefined> {
   const path = `${dir}/lock`;
   let file: Deno.FsFile;
@@ -70,8 +70,8 @@ export async function lockHolder(dir: string): Promise<number | undefined> {
 /**
  * Stops the stack that runs in `dir`, and waits until it has.
  *
- * @returns Whether one ran.
- * @throws {StackFailure} when it does not stop.
+ * @returns Whether one was running.
+ * @throws {StackFailure} if it does not stop.
  */
 export async function stopHolder(dir: string): Promise<boolean> {
   const pid = await lockHolder(dir);
@@ -80,7 +80,10 @@ export async function stopHolder(dir: string): Promise<boolean> {
   const deadline = performance.now() + STOP_PATIENCE_MS;
   while (await lockHolder(dir) !== undefined) {
     if (performance.now() > deadline) {
-      throw new StackFailure(`Process ${pid} does not stop`, `End it with: kill -9 ${pid}`);
+      throw new StackFailure(
+        `Process ${pid} did not stop within a minute`,
+        `End it with: kill -9 ${pid}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }

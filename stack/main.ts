@@ -13,19 +13,19 @@ import { nextSignal } from "./signals.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 const HELP =
-  `The local stack: PostgreSQL, REST, Auth, Storage and the edge functions, without Docker.
+  `The local stack: PostgreSQL, REST, Auth, Storage and the Edge Functions, without Docker.
 
-  deno task start     start it and show what the functions log; Ctrl-C stops it
-  deno task stop      stop one that runs elsewhere
-  deno task reset     stop it and empty its data: users, rows, files; the keys stay
-  deno task status    say whether it runs, and where
+  deno task start     start the stack and show the logs of the functions; Ctrl-C stops it
+  deno task stop      stop a stack that runs in another terminal
+  deno task reset     stop the stack and delete its data: users, rows and files; the keys stay
+  deno task status    show whether the stack runs, and its addresses and keys
 
 Environment
   STACK_DIR        folder for data, keys and logs       (default .stack)
   STACK_API_PORT   port of the API on 127.0.0.1         (default 54321)
   STACK_DB_PORT    port of PostgreSQL on 127.0.0.1      (default 54322)
-  STACK_DENO       Deno executable for the functions    (default the one that runs this)
-  STACK_SCHEDULER  off: cleanups run when they are called for (default on)
+  STACK_DENO       Deno executable for the functions    (default this one)
+  STACK_SCHEDULER  off: do not run cleanup jobs on a schedule  (default on)
 `;
 
 const COMMANDS: Record<string, (options: StackOptions) => Promise<void>> = {
@@ -52,7 +52,7 @@ async function start(options: StackOptions): Promise<void> {
   printSummary(stack, options);
   const signal = await end;
   if (signal === "PostgreSQL's end") {
-    say(`\nPostgreSQL has ended by itself. Its log: ${stack.postgres.dir}/postgres.log`);
+    say(`\nPostgreSQL ended unexpectedly. Its log: ${stack.postgres.dir}/postgres.log`);
   }
   say(`\nStopping (${signal})`);
   await stack.stop();
@@ -61,15 +61,15 @@ async function start(options: StackOptions): Promise<void> {
 }
 
 /**
- * An error that nothing caught. The driver throws one outside of any call when a backend of PostgreSQL dies in the midst of
- * a write (https://github.com/porsager/postgres/issues/1154): the stack ends in order, not with the process.
+ * Waits for an uncaught error. The database driver throws one outside of any call when a PostgreSQL backend dies during
+ * a write (https://github.com/porsager/postgres/issues/1154). The stack then stops in order.
  */
 function nextFault(): Promise<"a fault"> {
   return new Promise((resolve) => {
     const end = (event: ErrorEvent | PromiseRejectionEvent) => {
       event.preventDefault();
       const error = "reason" in event ? event.reason : event.error;
-      say(`\nSomething failed that should not have: ${error?.stack ?? error}`);
+      say(`\nUnexpected error: ${error?.stack ?? error}`);
       resolve("a fault");
     };
     globalThis.addEventListener("error", end);
@@ -80,7 +80,7 @@ function nextFault(): Promise<"a fault"> {
 function printSummary(stack: Stack, options: StackOptions): void {
   const { environment } = stack;
   say(`
-Strongroom is running. Ctrl-C stops it; its data stays.
+Strongroom is running. Press Ctrl-C to stop it. The data is kept.
 
   API              ${environment.SUPABASE_URL}
   Functions        ${environment.SUPABASE_URL}/functions/v1/
@@ -88,11 +88,11 @@ Strongroom is running. Ctrl-C stops it; its data stays.
   Publishable key  ${environment.SUPABASE_PUBLISHABLE_KEY}
   Secret key       ${environment.SUPABASE_SECRET_KEY}
 
-These are in ${options.dir}/env; errors of REST, Auth and Storage, and e-mails, in services.log beside it. Try:
+These are in ${options.dir}/env. Errors of REST, Auth and Storage, and all e-mails, are in services.log next to it. Try:
 
   curl ${environment.SUPABASE_URL}/functions/v1/credits/openapi.json
 
-What the functions log follows.
+The logs of the functions follow.
 `);
 }
 
@@ -107,7 +107,7 @@ async function reset(options: StackOptions): Promise<void> {
   await Deno.remove(`${options.dir}/supabase`, { recursive: true }).catch(() => {});
   await Deno.remove(`${options.dir}/env`).catch(() => {});
   await lock.release();
-  say("Emptied. The next start makes it anew.");
+  say("The data is deleted. The next start creates an empty database.");
 }
 
 async function status(options: StackOptions): Promise<void> {
@@ -116,7 +116,7 @@ async function status(options: StackOptions): Promise<void> {
     say("No stack is running here. Start one with: deno task start");
     Deno.exit(3);
   }
-  say(`Running (process ${pid}). ${options.dir}/env has:\n`);
+  say(`Running (process ${pid}). Contents of ${options.dir}/env:\n`);
   say(await Deno.readTextFile(`${options.dir}/env`));
 }
 

@@ -1,5 +1,5 @@
 /**
- * The check that each object of the database is defined once, in the file that bears its name: until the first release
+ * Checks that each database object is defined once, in the file that bears its name. Until the first release,
  * migrations are edited in place.
  *
  * @module
@@ -8,10 +8,10 @@
 import { listMigrations, MIGRATIONS_DIR } from "./migrations.ts";
 import { type Node, statementsOf } from "./sql_objects.ts";
 
-/** Lines that a migration may have: one that is longer is about more than one thing. */
+/** Most lines of a migration. A longer one covers more than one subject. */
 const MOST_LINES = 600;
 
-/** Statements that change what an earlier one has defined, by the name of their node in PostgreSQL's parse tree. */
+/** Statements that change an earlier definition, by the name of their node in PostgreSQL's parse tree. */
 const CHANGES: Record<string, string> = {
   AlterFunctionStmt: "alter function",
   AlterPolicyStmt: "alter policy",
@@ -31,7 +31,7 @@ export interface MigrationFile {
 }
 
 /**
- * What is wrong with the project's migrations, or nothing.
+ * Returns what is wrong with the project's migrations; undefined if nothing is wrong.
  */
 export async function checkMigrations(): Promise<string | undefined> {
   const files = listMigrations().map(({ file }) => ({
@@ -44,9 +44,9 @@ export async function checkMigrations(): Promise<string | undefined> {
 }
 
 /**
- * What is not defined once and in one file, a line each.
+ * Finds objects that are not defined once and in one file. Returns a line for each.
  *
- * @param files The migrations in the order they apply.
+ * @param files The migrations in the order in which they are applied.
  */
 export async function findFaults(files: MigrationFile[]): Promise<string[]> {
   const faults: string[] = [];
@@ -73,7 +73,7 @@ export async function findFaults(files: MigrationFile[]): Promise<string[]> {
   return faults;
 }
 
-/** The object that a statement creates, or undefined when it creates none that has to be unique. */
+/** The object that a statement creates; undefined if it creates none that must be unique. */
 function createdBy(kind: string, node: Node): string | undefined {
   switch (kind) {
     case "CreateStmt":
@@ -107,7 +107,7 @@ const VERBS: Record<string, string> = {
   GrantStmt: "grants or revokes on",
 };
 
-/** The objects that a statement says more about, which has to be said where they are defined. */
+/** The objects that a statement adds to, which must be defined in the same file. */
 function subjectsOf(kind: string, node: Node): string[] {
   if (kind === "AlterTableStmt") return [`table ${relation(node.relation)}`];
   if (kind === "GrantStmt" && node.targtype === "ACL_TARGET_OBJECT") {
@@ -131,7 +131,7 @@ function subjectsOf(kind: string, node: Node): string[] {
   return kindOf ? [`${kindOf} ${words.join(".")}`] : [];
 }
 
-/** Whether an alter table only adds foreign keys, with their columns: a reference that could not be made earlier. */
+/** Whether an alter table only adds foreign keys and their columns, for a reference that was impossible earlier. */
 function addsReference(node: Node): boolean {
   const commands = (node.cmds as Node[]).map((cmd) => cmd.AlterTableCmd);
   const isForeignKey = (command: Node) =>
@@ -145,7 +145,7 @@ function functionWithArgs(node: Node): string {
   return `function ${name(node.objname)}(${types.join(", ")})`;
 }
 
-/** The types of a function's arguments, which are part of its identity; results are not. */
+/** The types of a function's arguments. Unlike results, they are part of its identity. */
 function argumentsOf(parameters: Node[] = []): string {
   return parameters
     .map((parameter) => parameter.FunctionParameter)

@@ -1,5 +1,5 @@
 /**
- * Applies the project's migrations and seed as the Supabase CLI does, without the CLI.
+ * Applies the project's migrations and seed like the Supabase CLI, without the CLI.
  *
  * @module
  */
@@ -18,10 +18,10 @@ export interface Migration {
   file: string;
 }
 
-/** Where the migrations are. */
+/** Folder of the migrations. */
 export const MIGRATIONS_DIR = `${PROJECT_DIR}/supabase/migrations`;
 
-/** The project's migrations in the order they apply. */
+/** Lists the project's migrations in the order in which they are applied. */
 export function listMigrations(): Migration[] {
   return [...Deno.readDirSync(MIGRATIONS_DIR)]
     .flatMap(({ name: file }) => {
@@ -32,12 +32,12 @@ export function listMigrations(): Migration[] {
 }
 
 /**
- * Applies the migrations that the database has not had, each in a transaction of its own together
- * with its row in the CLI's history table, so that `supabase db push` finds nothing left to do.
+ * Applies the migrations that the database does not have yet. Each runs in its own transaction, together with its row
+ * in the CLI's history table, so that `supabase db push` finds nothing left to do.
  *
- * @param sql A connection of postgres, the role the CLI uses.
- * @param report Told of each migration applied.
- * @throws {StackFailure} when one fails, or the history has one that the folder has not.
+ * @param sql A connection as postgres, the role that the CLI uses.
+ * @param report Receives each applied migration.
+ * @throws {StackFailure} if a migration fails, or one of the history is missing in the folder.
  */
 export async function applyMigrations(sql: Sql, report: Report): Promise<void> {
   await sql.unsafe(`
@@ -53,8 +53,8 @@ export async function applyMigrations(sql: Sql, report: Report): Promise<void> {
   const unknown = [...applied].filter((version) => !migrations.some((m) => m.version === version));
   if (unknown.length > 0) {
     throw new StackFailure(
-      `The data folder has had migrations that supabase/migrations has not: ${unknown.join(", ")}`,
-      "Empty it: deno task reset",
+      `The database has migrations that are not in supabase/migrations: ${unknown.join(", ")}`,
+      "Delete the data with: deno task reset",
     );
   }
   for (const migration of migrations.filter((m) => !applied.has(m.version))) {
@@ -77,10 +77,10 @@ async function applyOne(sql: Sql, migration: Migration): Promise<void> {
 }
 
 /**
- * Runs the seed files that `config.toml` names, once, each in a transaction together with its row in the
+ * Runs the seed files that `config.toml` names, once. Each runs in a transaction together with its row in the
  * CLI's table of seeds.
  *
- * @param sql A connection of postgres.
+ * @param sql A connection as postgres.
  * @param paths Paths relative to `supabase/`.
  */
 export async function applySeed(sql: Sql, paths: string[]): Promise<void> {
@@ -110,7 +110,7 @@ function sqlFailure(file: string, text: string, error: unknown): StackFailure {
   const line = position ? `:${text.slice(0, Number(position)).split("\n").length}` : "";
   return new StackFailure(
     `${file}${line} failed: ${message}`,
-    "Mend the file and start again; nothing of it was applied.",
+    "Fix the file and start again. No part of it was applied.",
     { cause: error },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Programs that come as npm packages and are run by `npx`, each with its version, pinned here.
+ * Programs from npm that run with `npx`. Their versions are pinned here.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import { PROJECT_DIR } from "./options.ts";
 /** The official CLI. */
 const SUPABASE_CLI = "supabase@3.1.0";
 
-/** The level of Supabase Edge Runtime: V8 13.0. */
+/** The Deno version that matches Supabase Edge Runtime: V8 13.0. */
 const PLATFORM_DENO = "deno@2.1.4";
 
-/** What a program answered. */
+/** The output of a program. */
 export interface Answer {
   code: number;
   stdout: string;
-  /** All that it wrote, for people. */
+  /** Everything that it printed, for people. */
   output: string;
 }
 
@@ -30,9 +30,9 @@ export async function supabaseCli(...args: string[]): Promise<Answer> {
   return await npx([SUPABASE_CLI, ...args], PROJECT_DIR);
 }
 
-/** Path of the Deno that is at the level of the platform's runtime. */
+/** Path of the Deno that matches the platform's runtime. */
 export async function platformDeno(): Promise<string> {
-  // Not in the project: that Deno cannot read its lockfile.
+  // Runs outside the project, because that Deno cannot read its lockfile.
   const { code, stdout, output } = await npx(
     [PLATFORM_DENO, "eval", "console.log(Deno.execPath())"],
     "/",
@@ -41,7 +41,7 @@ export async function platformDeno(): Promise<string> {
   return stdout.trim();
 }
 
-const NPM_CURE = "Install Node.js with npm: https://nodejs.org";
+const NPM_CURE = "Install Node.js with npm from https://nodejs.org";
 
 async function npx(args: string[], cwd: string): Promise<Answer> {
   try {
@@ -52,7 +52,7 @@ async function npx(args: string[], cwd: string): Promise<Answer> {
         DO_NOT_TRACK: "1",
         SUPABASE_TELEMETRY_DISABLED: "1",
         NO_COLOR: "1",
-        // The stack's PostgreSQL has no certificate; the CLI would say so in the midst of its answer.
+        // The stack's PostgreSQL has no certificate. Without this, the CLI would print a warning into its output.
         PGSSLMODE: "disable",
       },
       stdin: "null",

@@ -1,5 +1,5 @@
 /**
- * Where a stack lives and on which ports: from the environment and `supabase/config.toml`.
+ * The folder and ports of a stack, from the environment and `supabase/config.toml`.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { parse } from "smol-toml";
 
 import { StackFailure } from "./failure.ts";
 
-/** The checkout this file is in. */
+/** Root of the checkout. */
 export const PROJECT_DIR: string = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
-/** What the local stack reads of `supabase/config.toml`; the file has more for the CLI. */
+/** The parts of `supabase/config.toml` that the local stack reads. */
 export interface ProjectConfig {
   api: { port: number; schemas: string[]; max_rows: number };
   db: { port: number; seed?: { enabled?: boolean; sql_paths?: string[] } };
@@ -32,7 +32,7 @@ export interface StackOptions {
   dbPort: number;
   /** Path of the Deno executable for the functions' process. */
   functionsDeno: string;
-  /** Whether `deno task start` calls for cleanups when they are due. */
+  /** Whether `deno task start` runs cleanup jobs on their schedule. */
   schedule: boolean;
   config: ProjectConfig;
 }
@@ -40,11 +40,11 @@ export interface StackOptions {
 /**
  * Reads the options of a stack.
  *
- * `STACK_DIR` (default `.stack` in the checkout), `STACK_API_PORT` and `STACK_DB_PORT` (default: the
- * ports of `config.toml`), `STACK_DENO` (default: the Deno that runs this) and `STACK_SCHEDULER` (`off` or `on`, the default)
- * override.
+ * `STACK_DIR` (default `.stack` in the checkout), `STACK_API_PORT` and `STACK_DB_PORT` (default: the ports in
+ * `config.toml`), `STACK_DENO` (default: the Deno that runs this) and `STACK_SCHEDULER` (`off`, or `on` by default)
+ * override the defaults.
  *
- * @throws {StackFailure} when a port is no port or `config.toml` cannot be read.
+ * @throws {StackFailure} if a port is not valid or `config.toml` cannot be read.
  */
 export async function readOptions(): Promise<StackOptions> {
   const config = await readConfig();
@@ -58,8 +58,8 @@ export async function readOptions(): Promise<StackOptions> {
   };
   if (options.apiPort === options.dbPort) {
     throw new StackFailure(
-      `The API and the database cannot both have port ${options.apiPort}`,
-      "Set STACK_API_PORT and STACK_DB_PORT to two ports.",
+      `The API and the database cannot both use port ${options.apiPort}`,
+      "Set STACK_API_PORT and STACK_DB_PORT to different ports.",
     );
   }
   return options;
@@ -72,7 +72,7 @@ async function readConfig(): Promise<ProjectConfig> {
   } catch (cause) {
     throw new StackFailure(
       `Cannot read supabase/config.toml: ${String(cause).split("\n")[0]}`,
-      "Mend the file, or take it from git again.",
+      "Fix the file, or restore it with: git restore supabase/config.toml",
       { cause },
     );
   }
@@ -84,7 +84,7 @@ function portFromEnv(name: string): number | undefined {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
     throw new StackFailure(
-      `${name} is "${text}", which is no port`,
+      `${name} is "${text}", which is not a port`,
       "Set it to a number from 1 to 65535.",
     );
   }
@@ -94,7 +94,10 @@ function portFromEnv(name: string): number | undefined {
 function switchFromEnv(name: string): boolean {
   const text = Deno.env.get(name) || "on";
   if (text !== "on" && text !== "off") {
-    throw new StackFailure(`${name} is "${text}", which is neither on nor off`, "Set it to off.");
+    throw new StackFailure(
+      `${name} is "${text}", which is neither on nor off`,
+      "Set it to on or off.",
+    );
   }
   return text === "on";
 }

@@ -1,6 +1,6 @@
 /**
- * The migrations and the pgTAP tests on PGlite: a second PostgreSQL, of another major version, which has
- * pgvector, so that the vector parts are tried too.
+ * Runs the migrations and the pgTAP tests on PGlite. It is a second PostgreSQL of another major version, and has
+ * pgvector, so that the vector parts are tested too.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { sum } from "./test_outcome.ts";
 export async function runPgtapOnPglite(): Promise<ReturnType<typeof sum>> {
   const db = await PGlite.create({ extensions: { pgcrypto, pgtap, uuid_ossp, vector } });
   try {
-    // Its one user is called postgres and is the superuser: here postgres cannot be less.
+    // PGlite's only user is postgres, which is always a superuser.
     const platform = (await platformSql()).replace("create role postgres ", "alter role postgres ");
     await db.exec("create role supabase_admin superuser");
     await db.exec(platform);
@@ -33,7 +33,7 @@ export async function runPgtapOnPglite(): Promise<ReturnType<typeof sum>> {
       try {
         for (const { rows } of await db.exec(text)) for (const row of rows) takeRow(row, take);
       } finally {
-        // One connection serves all files: what a broken one left open is closed.
+        // All files share one connection, so what a failed file left open is closed.
         await db.exec("rollback");
         await db.exec("reset role");
         await db.exec("discard temp");

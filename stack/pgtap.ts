@@ -1,5 +1,5 @@
 /**
- * Makes pgTAP available to the embedded PostgreSQL, which comes without it.
+ * Installs pgTAP for the embedded PostgreSQL, which does not include it.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { pgtap } from "@electric-sql/pglite-pgtap";
 
 /**
- * Puts pgTAP's files, which npm has packed for PGlite and are plain SQL, among the extensions, so that
- * `create extension pgtap` works. Does nothing when they are there.
+ * Copies pgTAP's files to the extensions, so that `create extension pgtap` works. npm has them in a package for PGlite,
+ * as plain SQL. Does nothing if they are already there.
  *
  * @param extensionDir Folder of the extensions' control files.
  */
@@ -21,7 +21,7 @@ export async function installPgtap(extensionDir: string): Promise<void> {
     await extract(await archivePath(), temporary);
     const from = `${temporary}/share/postgresql/extension`;
     const files = [...Deno.readDirSync(from)].map((entry) => entry.name);
-    // The control file goes last: it is what says that pgTAP is whole.
+    // The control file goes last, because its presence means that pgTAP is complete.
     const last = (file: string) => Number(file === "pgtap.control");
     for (const file of files.sort((a, b) => last(a) - last(b))) {
       // Another stack may do the same at this moment, or read the file: it must appear as a whole.
@@ -35,7 +35,7 @@ export async function installPgtap(extensionDir: string): Promise<void> {
 }
 
 async function archivePath(): Promise<string> {
-  // The package tells PGlite, and only PGlite, where its archive is.
+  // Only this function, which is meant for PGlite, returns the path of the archive.
   const setup = pgtap.setup as unknown as () => Promise<{ bundlePath: URL }>;
   return fileURLToPath((await setup()).bundlePath);
 }

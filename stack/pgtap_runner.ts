@@ -83,7 +83,7 @@ async function runFile(execute: Execute, path: string): Promise<Outcome> {
     broken = `${message}${line ? ` (line ${line})` : ""}${where ? `\n${where}` : ""}`;
   }
   const result = await parse(`${lines.filter((line) => line !== "").join("\n")}\n`);
-  // To the parser, what is skipped has passed too.
+  // The parser also counts skipped tests as passed.
   const skipped = result?.skip ?? 0;
   const passed = (result?.pass ?? 0) - skipped;
   const failed = (result?.fail ?? 0) || (broken || !result?.ok ? 1 : 0);

@@ -1,5 +1,5 @@
 /**
- * Makes an empty PostgreSQL into what a hosted project has before its first migration.
+ * Turns an empty PostgreSQL into what a hosted project has before its first migration.
  *
  * @module
  */
@@ -11,21 +11,21 @@ import { StackFailure } from "./failure.ts";
 import { getAuthSchemaSql, getStorageSchemaSql } from "./supabase_lite.ts";
 
 /**
- * Applies `platform.sql`, with the tables of Auth and Storage where it asks for them, unless it has been.
+ * Applies `platform.sql` with the tables of Auth and Storage, unless it was applied before.
  *
- * @param sql A connection of supabase_admin.
+ * @param sql A connection as supabase_admin.
  * @param password The password of the services' roles.
- * @throws {StackFailure} when the database was made by another `platform.sql`.
+ * @throws {StackFailure} if another version of `platform.sql` was applied before.
  */
 export async function applyPlatform(sql: Sql, password: string): Promise<void> {
   await applyPlatformText(sql, await platformSql(), password);
 }
 
 /**
- * As {@link applyPlatform}, from a text of one's own.
+ * Like {@link applyPlatform}, with another text.
  *
- * @param sql A connection of supabase_admin.
- * @param text What {@link platformSql} returns, or made of it.
+ * @param sql A connection as supabase_admin.
+ * @param text The text of {@link platformSql}, possibly changed.
  * @param password The password of the services' roles.
  */
 export async function applyPlatformText(sql: Sql, text: string, password: string): Promise<void> {
@@ -44,13 +44,13 @@ export async function applyPlatformText(sql: Sql, text: string, password: string
   const [row] = await sql`select sha256 from _stack.platform`;
   if (row?.sha256 !== digest) {
     throw new StackFailure(
-      "The data folder was made by another version of the local stack",
-      "Empty it: deno task reset",
+      "The data folder was created by another version of the local stack",
+      "Delete the data with: deno task reset",
     );
   }
 }
 
-/** The text of the platform, with a place for the password of the services' roles. */
+/** The text of the platform, with a placeholder for the password of the services' roles. */
 export async function platformSql(): Promise<string> {
   const template = await Deno.readTextFile(new URL("platform.sql", import.meta.url));
   return template
@@ -59,7 +59,7 @@ export async function platformSql(): Promise<string> {
     .concat(UNWRAP_JSON_COLUMNS_SQL);
 }
 
-// The schemas exist already, and the services' roles may not create any.
+// The schemas already exist, and the services' roles may not create any.
 function withoutSchema(sql: string): string {
   return sql.replace(/^CREATE SCHEMA .*;$/gm, "");
 }

@@ -3,7 +3,7 @@ import type { PostgresError } from "postgres";
 
 import { test, withDatabase } from "../supabase/functions/_testing/testing.ts";
 
-/** The SQLSTATE that a statement of postgres ends with, or nothing. What it did is undone. */
+/** Runs a statement as postgres, undoes it and returns its SQLSTATE; undefined if it succeeds. */
 async function refusal(statement: string): Promise<string | undefined> {
   return await withDatabase(async (sql) => {
     try {
@@ -17,14 +17,14 @@ async function refusal(statement: string): Promise<string | undefined> {
   });
 }
 
-test("postgres, which migrations run as, is no superuser", async () => {
+test("postgres, the role that runs migrations, is not a superuser", async () => {
   const [role] = await withDatabase((sql) =>
     sql`select rolsuper, rolcreaterole, rolbypassrls from pg_roles where rolname = current_user`
   );
   assert.deepEqual({ ...role }, { rolsuper: false, rolcreaterole: true, rolbypassrls: true });
 });
 
-test("nothing but triggers and policies can be added to auth and storage, or taken away", async () => {
+test("only triggers and policies can be added to auth and storage, or removed", async () => {
   const trigger = `create function public.test_trigger() returns trigger language plpgsql
       as $$ begin return new; end $$;
     create trigger test_trigger after insert on auth.users
@@ -54,7 +54,7 @@ test("nothing but triggers and policies can be added to auth and storage, or tak
   for (const statement of refused) assert.equal(await refusal(statement), "42501", statement);
 });
 
-test("rows of storage.objects are not deleted by SQL", async () => {
+test("rows of storage.objects cannot be deleted by SQL", async () => {
   assert.equal(await refusal("delete from storage.objects;"), "42501");
   assert.equal(await refusal("delete from storage.buckets;"), "42501");
 });

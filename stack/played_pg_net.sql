@@ -1,4 +1,4 @@
--- Plays pg_net: the signature of its http_post, which keeps what would be sent.
+-- A stand-in for pg_net: its http_post has the same signature, and records what would be sent.
 create schema net;
 create table net.calls (
   id bigint generated always as identity primary key,

@@ -1,5 +1,5 @@
--- What a hosted project has beyond platform.sql where schedules are concerned: pg_cron, with the rights that the platform
--- gives postgres on it, the Vault (played: it keeps secrets as they are), and the table of multipart uploads.
+-- What a hosted project has beyond platform.sql for schedules: pg_cron with the rights that the platform gives postgres,
+-- a stand-in for the Vault that stores secrets as plain text, and the table of multipart uploads.
 
 create extension pg_cron;
 create extension plpgsql_check with schema extensions;

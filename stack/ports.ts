@@ -1,5 +1,5 @@
 /**
- * Ports on loopback.
+ * Free ports on 127.0.0.1.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { StackFailure } from "./failure.ts";
 
 /**
- * Makes sure that ports can be had.
+ * Makes sure that ports are free.
  *
- * @param ports Ports on 127.0.0.1, by the environment variables that move them.
- * @throws {StackFailure} naming all on which something listens.
+ * @param ports Ports on 127.0.0.1, by the environment variables that change them.
+ * @throws {StackFailure} that names all ports in use.
  */
 export function requireFreePorts(ports: Record<string, number>): void {
   const taken = Object.entries(ports).filter(([, port]) => !isFree(port));
@@ -18,8 +18,8 @@ export function requireFreePorts(ports: Record<string, number>): void {
   const numbers = taken.map(([, port]) => port).join(" and ");
   const moved = taken.map(([name]) => `${name}=${freePort()}`).join(" ");
   throw new StackFailure(
-    `Port ${numbers} ${taken.length > 1 ? "are" : "is"} taken by another program`,
-    "Stop it (another stack, or that of the Supabase CLI, uses the same ports), " +
+    `Port ${numbers} ${taken.length > 1 ? "are" : "is"} in use by another program`,
+    "Stop that program (another stack and the Supabase CLI use the same ports), " +
       `or start on other ports: ${moved}`,
   );
 }
@@ -34,7 +34,7 @@ const BLOCK_SIZE = 100;
 
 const BLOCKS = 220;
 
-/** The ports of this process. */
+/** A range of ports that belongs to this process. */
 interface Block {
   /** Listens on the first port of the block, so that no other process claims the block. */
   claim: Deno.Listener;
@@ -72,8 +72,8 @@ function claimBlock(): Block {
 
 function noPorts(): StackFailure {
   return new StackFailure(
-    `No port from ${FIRST_PORT} to ${FIRST_PORT + BLOCKS * BLOCK_SIZE - 1} is free`,
-    "Stop what listens on them.",
+    `None of the ports ${FIRST_PORT} to ${FIRST_PORT + BLOCKS * BLOCK_SIZE - 1} is free`,
+    "Stop the programs that use them.",
   );
 }
 

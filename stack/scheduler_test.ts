@@ -24,7 +24,7 @@ async function withScheduler(
   }
 }
 
-/** A pattern that does not come round while the tests run. */
+/** A pattern that does not occur while the tests run. */
 const NEVER = "0 0 29 2 1";
 
 async function runsOf(job: string): Promise<number> {
@@ -49,7 +49,7 @@ async function withSchedule(schedule: string, run: () => Promise<void>): Promise
   });
 }
 
-test("the scheduler calls for a job in the minutes that its schedule names, in UTC, and no others", async () => {
+test("the scheduler calls a job only in the minutes of its schedule, in UTC", async () => {
   await withSchedule("17 5 * * *", async () => {
     await withScheduler(NEVER, async (scheduler, log) => {
       const health = () =>
@@ -70,7 +70,7 @@ test("the scheduler calls for a job in the minutes that its schedule names, in U
   });
 });
 
-test("the scheduler begins with what came due while nothing ran", async () => {
+test("the scheduler first calls jobs that became due while it was not running", async () => {
   await withDatabase((sql) =>
     sql`update private.cleanup_jobs set next_run_at = now() - interval '1 day' where name = 'finished_tasks'`
   );
@@ -78,7 +78,7 @@ test("the scheduler begins with what came due while nothing ran", async () => {
   await withScheduler(NEVER, () => until(async () => await runsOf("finished_tasks") > before));
 });
 
-test("the scheduler's clock goes on by itself", async () => {
+test("the scheduler calls jobs again each minute", async () => {
   await withSchedule("* * * * *", async () => {
     await withScheduler("* * * * * *", async () => {
       const before = await runsOf("finished_tasks");
@@ -87,7 +87,7 @@ test("the scheduler's clock goes on by itself", async () => {
   });
 });
 
-test("the scheduler says what was refused, and goes on", async () => {
+test("the scheduler logs a refused call and continues", async () => {
   const log: string[] = [];
   const { databasePassword } = await readKeys(stack.dir);
   const scheduler = startScheduler({

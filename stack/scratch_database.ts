@@ -1,5 +1,5 @@
 /**
- * An empty platform database for the time of one command: what a hosted project is before its first
+ * An empty platform database for the duration of one command: what a hosted project is before its first
  * migration.
  *
  * @module
@@ -11,15 +11,15 @@ import { freePort } from "./ports.ts";
 import { connect, type DatabaseAccess, startPostgres } from "./postgres.ts";
 
 /**
- * Starts PostgreSQL in a folder of its own, makes it a platform database, and removes it afterwards.
+ * Starts PostgreSQL as a platform database in a temporary folder, and removes it afterwards.
  *
- * @param run Gets what it takes to connect.
+ * @param run Uses the database. Receives what it needs to connect.
  */
 export async function withScratchDatabase<T>(
   run: (access: DatabaseAccess) => Promise<T>,
 ): Promise<T> {
   const dir = await Deno.makeTempDir({ prefix: "strongroom-scratch-" });
-  // PostgreSQL's user has to reach its data below.
+  // PostgreSQL's user needs access to its data below.
   await Deno.chmod(dir, 0o755);
   const access = { port: freePort(), password: crypto.randomUUID() };
   const server = await startPostgres({ ...access, dir, durable: false });

@@ -1,5 +1,5 @@
 /**
- * A whole stack: PostgreSQL, REST, Auth, Storage and the edge functions, started and stopped as one.
+ * A whole stack: PostgreSQL, REST, Auth, Storage and the Edge Functions, started and stopped together.
  *
  * @module
  */
@@ -32,29 +32,29 @@ export interface Stack {
   readonly keys: StackKeys;
   readonly postgres: Postgres;
   readonly functions: Functions;
-  /** What a client needs, as in the env file, and the secrets of the functions. */
+  /** The variables of the env file, and the secrets of the functions. */
   readonly environment: Record<string, string>;
-  /** Stops all of it, last started first. */
+  /** Stops all parts in reverse order of their start. */
   stop(): Promise<void>;
 }
 
-/** How to start a stack, beyond where. */
+/** How to start a stack. */
 export interface StartOptions {
   report: Report;
-  /** Takes each line the functions write. */
+  /** Receives each line that the functions log. */
   log: (line: string) => void;
-  /** Start the functions anew when their source changes. */
+  /** Restart the functions when their source changes. */
   watch: boolean;
-  /** Keep data through a sudden death of the machine. */
+  /** Keep data if the machine crashes. */
   durable: boolean;
-  /** Call for cleanups when they are due. */
+  /** Run cleanup jobs on their schedule. */
   schedule: boolean;
 }
 
 /**
  * Starts a stack in `options.dir`.
  *
- * @throws {StackFailure} when something is in the way; nothing is left running then.
+ * @throws {StackFailure} if it cannot start. Nothing is left running then.
  */
 export async function startStack(options: StackOptions, start: StartOptions): Promise<Stack> {
   const { report } = start;

@@ -1,6 +1,6 @@
 /**
- * The way to `@supabase/lite`: it reads two settings from the environment when it is loaded, so nothing
- * imports it but through here.
+ * The only import of `@supabase/lite`. It reads two settings from the environment when it is loaded, and this module
+ * sets them first.
  *
  * @module
  */

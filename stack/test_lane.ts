@@ -62,7 +62,7 @@ export async function startLane(dir: string): Promise<Lane> {
   const environment = await readEnvironment(child);
   if (!environment) {
     await stop();
-    throw new StackFailure("A stack for the tests did not start", "See above.");
+    throw new StackFailure("A stack for the tests did not start", "The output above says why.");
   }
   let ended = false;
   child.status.then(() => ended = true);

@@ -1,5 +1,5 @@
 /**
- * `deno task types`: writes the TypeScript types of the database that the migrations make.
+ * `deno task types`: generates the TypeScript types of the database from the migrations.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { connect, type DatabaseAccess, databaseUrl } from "./postgres.ts";
 import { noReport, say } from "./progress.ts";
 import { withScratchDatabase } from "./scratch_database.ts";
 
-/** Where the types are. */
+/** Path of the types. */
 export const TYPES_FILE = `${PROJECT_DIR}/supabase/functions/_shared/database.types.ts`;
 
 /**
- * The types of a database, as `supabase gen types` makes them and `deno fmt` writes them.
+ * Generates the types of a database with `supabase gen types` and formats them with `deno fmt`.
  *
- * @param access The database.
+ * @param access What is needed to connect.
  */
 export async function generateTypes(access: DatabaseAccess): Promise<string> {
   const url = databaseUrl(access, "postgres");
@@ -29,7 +29,12 @@ export async function generateTypes(access: DatabaseAccess): Promise<string> {
     `--remote=${url}`,
     "--schema=public",
   );
-  if (code !== 0) throw new StackFailure(`supabase gen types failed: ${output}`, "See above.");
+  if (code !== 0) {
+    throw new StackFailure(
+      `supabase gen types failed: ${output}`,
+      "Check that the migrations apply with: deno task check database",
+    );
+  }
   return await format(stdout);
 }
 
@@ -55,5 +60,5 @@ if (import.meta.main) {
     await sql.end();
     await Deno.writeTextFile(TYPES_FILE, await generateTypes(access));
   });
-  say("Written: supabase/functions/_shared/database.types.ts");
+  say("Wrote supabase/functions/_shared/database.types.ts");
 }

@@ -1,11 +1,11 @@
 /**
- * The secrets of webhooks in a local stack, so that signed events can be sent to it as it is: no secrets at all, and the same
- * everywhere. `supabase/functions/.env` replaces them.
+ * The secrets of webhooks in a local stack, so that signed events can be sent to it without setup. They are the same on
+ * every machine, and not secret at all. `supabase/functions/.env` replaces them.
  *
  * @module
  */
 
-/** By the variable that the function reads; two of each, as while one is being replaced. */
+/** By the variable that the function reads. Each has two secrets, as during a rotation. */
 export const LOCAL_WEBHOOK_SECRETS: Record<string, string> = {
   STRIPE_WEBHOOK_SECRETS: "whsec_local_development_only,whsec_local_development_next",
   AUTH_HOOK_SECRETS: `v1,whsec_${btoa("local development, auth")}|v1,whsec_${

@@ -1,14 +1,14 @@
 /**
- * Waiting that ends.
+ * Waiting with a time limit.
  *
  * @module
  */
 
 /**
- * Waits for something, but not for ever.
+ * Waits for work to finish, but not longer than a limit.
  *
- * @param milliseconds How long at most.
- * @param work What is waited for; it goes on by itself when it is late.
+ * @param milliseconds Longest time to wait.
+ * @param work The work. It continues after the limit.
  */
 export async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;

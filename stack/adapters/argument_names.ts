@@ -1,6 +1,6 @@
 /**
- * PostgREST quotes the names of a function's arguments; `@supabase/lite` does not (seen in 0.10.0), so that an argument
- * whose name is a word of SQL (`limit`) cannot be given.
+ * PostgREST quotes the names of a function's arguments. `@supabase/lite` does not (seen in 0.10.0), so an argument
+ * whose name is an SQL keyword (`limit`) cannot be passed.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { Connection } from "@supabase/lite";
 import type { ReservedSql, Sql } from "postgres";
 
 /**
- * Has the connection quote the names in its calls.
+ * Makes the connection quote argument names in its calls.
  *
- * @param connection A connection that has served no request yet.
+ * @param connection A connection that has not served a request yet.
  */
 export function quoteArgumentNames(connection: Connection): void {
   const { driver } = connection as unknown as { driver: Sql };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { serviceClient, test, withDatabase } from "../../supabase/functions/_testing/testing.ts";
 import { withRawLite } from "./testing.ts";
 
-/** Who besides the owner may do what to the history of credits. */
+/** The grants on the history of credits, without the owner's. */
 async function readGrants(): Promise<string[]> {
   return await withDatabase(async (sql) => {
     const rows = await sql`
@@ -16,13 +16,13 @@ async function readGrants(): Promise<string[]> {
 
 const GRANTED = ["authenticated SELECT", "service_role SELECT"];
 
-test("REST grants nothing: roles have what the migrations gave them", async () => {
+test("REST grants nothing: roles have only what the migrations granted", async () => {
   const { error } = await serviceClient().from("credit_transactions").select("entry_no").limit(1);
   assert.equal(error, null);
   assert.deepEqual(await readGrants(), GRANTED);
 });
 
-test("@supabase/lite by itself still tries to grant everything, and its role cannot", async () => {
+test("@supabase/lite alone still tries to grant everything, and its role cannot", async () => {
   const firstError = await withRawLite((_lite, error) => Promise.resolve(error));
   assert.equal(firstError, "42501", "it did not try: the adapter can go");
   assert.deepEqual(await readGrants(), GRANTED);

@@ -1,9 +1,9 @@
 /**
- * PostgREST answers each SQLSTATE with its own status, and always with the SQLSTATE as `code`; a plain `raise
- * exception` (P0001) is 400. `@supabase/lite` knows some, and answers the others, check violations
- * and P0001 among them, with 500 and the code `SUP` (seen in 0.10.0).
+ * PostgREST maps each SQLSTATE to a status, and always returns the SQLSTATE as `code`. A plain `raise
+ * exception` (P0001) is 400. `@supabase/lite` knows some SQLSTATEs and returns 500 with the code `SUP` for the
+ * others, among them check violations and P0001 (seen in 0.10.0).
  *
- * The statuses are those of PostgREST's documentation: https://docs.postgrest.org/en/stable/references/errors.html
+ * The statuses come from PostgREST's documentation: https://docs.postgrest.org/en/stable/references/errors.html
  *
  * @module
  */
@@ -11,7 +11,7 @@
 import type { Connection } from "@supabase/lite";
 import type { PostgresError } from "postgres";
 
-/** By SQLSTATE or by its class (first two characters); what is in neither is 400. */
+/** Statuses by SQLSTATE or by its class (first two characters). All others are 400. */
 const STATUSES: Record<string, number> = {
   "08": 503,
   "09": 500,
@@ -37,14 +37,14 @@ const STATUSES: Record<string, number> = {
   XX: 500,
 };
 
-/** What `@supabase/lite` answers as PostgREST does by itself. */
+/** SQLSTATEs for which `@supabase/lite` behaves like PostgREST. */
 const ALREADY_RIGHT = /^(PT...|PGRST.*|42...|22...|21...|23502|23503|23505|25006)$/;
 
 /**
- * Has the connection hand over the errors that `@supabase/lite` does not know in the form it passes on
- * unchanged: PostgREST's own for an answer made in SQL (`raise sqlstate 'PGRST'`).
+ * Makes the connection pass on the errors that `@supabase/lite` does not know in a form that it returns
+ * unchanged: PostgREST's own format for a response made in SQL (`raise sqlstate 'PGRST'`).
  *
- * @param connection The connection, whose `normalizeDbError` is there to be replaced.
+ * @param connection The connection. Its `normalizeDbError` is replaced.
  */
 export function answerDatabaseErrors(connection: Connection): void {
   const normalize = connection.normalizeDbError.bind(connection);

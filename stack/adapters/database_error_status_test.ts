@@ -11,13 +11,13 @@ import { withRawLite } from "./testing.ts";
 
 const BAD_PRICE = { sku: "test.bad", unit: "one", price: -1 };
 
-test("a check violation is 400 with its SQLSTATE", async () => {
+test("a check violation returns 400 with its SQLSTATE", async () => {
   const { status, error } = await serviceClient().from("credit_prices").insert(BAD_PRICE);
   assert.deepEqual([status, error?.code], [400, "23514"]);
   assert.match(error?.message ?? "", /credit_prices_price_check/);
 });
 
-test("a plain raise exception is 400 with its message, detail and hint", async () => {
+test("a plain raise exception returns 400 with its message, detail and hint", async () => {
   const name = `test_${crypto.randomUUID().replaceAll("-", "_")}`;
   await withDatabase((sql) =>
     sql.unsafe(`create function public.${name}() returns int language plpgsql as $$
@@ -38,7 +38,7 @@ test("a plain raise exception is 400 with its message, detail and hint", async (
   }
 });
 
-test("@supabase/lite by itself still answers 500 to what it does not know", async () => {
+test("@supabase/lite alone still returns 500 for errors that it does not know", async () => {
   const { status, error } = await withRawLite(async (lite) =>
     await lite.client(stack.secretKey).from("credit_prices").insert(BAD_PRICE)
   );

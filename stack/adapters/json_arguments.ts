@@ -1,13 +1,13 @@
 /**
- * PostgREST hands a JSON argument of a function on as it is; `@supabase/lite` hands on a string that holds it
- * (seen in 0.10.0): it writes the argument as JSON text, and its driver then writes that text as JSON.
+ * PostgREST passes a JSON argument of a function on unchanged. `@supabase/lite` passes on a JSON string that contains
+ * it (seen in 0.10.0): it writes the argument as JSON text, and its driver encodes that text as JSON again.
  *
  * @module
  */
 
 import type { Sql } from "postgres";
 
-/** Begins a text that is JSON already. A control character, as no JSON begins with one. */
+/** Marks a text that is already JSON. It begins with a control character because no JSON does. */
 const MARK = "\u0001json:";
 
 function serialize(value: unknown): string {
@@ -20,17 +20,17 @@ function parse(text: string): unknown {
   return JSON.parse(text);
 }
 
-/** The type handlers for `postgresOptions.types` of the connection: marked text is written as it stands. */
+/** The type handlers for `postgresOptions.types` of the connection: marked text is written unchanged. */
 export const markedJson = {
   json: { to: 114, from: [114], serialize, parse },
   jsonb: { to: 3802, from: [3802], serialize, parse },
 };
 
 /**
- * The request with the JSON arguments of the function that it calls marked; any other as it is.
+ * Marks the JSON arguments in a request that calls a function. Other requests stay unchanged.
  *
  * @param request A request to `@supabase/lite`.
- * @param sql Tells which arguments of a function are JSON.
+ * @param sql Connection to look up which arguments of a function are JSON.
  */
 export async function markJsonArguments(request: Request, sql: Sql): Promise<Request> {
   const name = new URL(request.url).pathname.match(/^\/rest\/v1\/rpc\/([^/]+)$/)?.[1];

@@ -9,10 +9,10 @@ import {
 } from "../../supabase/functions/_testing/testing.ts";
 import { withRawLite } from "./testing.ts";
 
-/** JSON of every kind, and strings that look like it. */
+/** JSON of every type, and strings that look like JSON. */
 const VALUES = [{ a: [1, { b: null }] }, [true, 1], [], "text", "5", "[1]", "null", 5, false];
 
-/** Runs with a function that answers what kind of JSON it was given, and the JSON. */
+/** Creates a function that returns its JSON argument and the argument's type. */
 async function withProbe(run: (name: string) => Promise<void>): Promise<void> {
   const name = `test_${crypto.randomUUID().replaceAll("-", "_")}`;
   await withDatabase(async (sql) => {
@@ -44,7 +44,7 @@ test("a JSON argument of a function arrives as it was sent", async () => {
   });
 });
 
-test("@supabase/lite by itself still hands a JSON argument on as a string", async () => {
+test("@supabase/lite alone still passes a JSON argument on as a string", async () => {
   await withProbe(async (name) => {
     const { data } = await withRawLite(async (lite) =>
       await call(lite.client(stack.secretKey) as ReturnType<typeof serviceClient>, name, [1])

@@ -1,12 +1,12 @@
 /**
- * `@supabase/lite` writes the JSON columns of Auth and Storage encoded twice: a JSON string that holds
- * the object (seen in 0.10.0). The services write the object, and triggers on `auth.users` and policies
+ * `@supabase/lite` encodes the JSON columns of Auth and Storage twice: they contain a JSON string instead of
+ * the object (seen in 0.10.0). The real services write the object, and triggers on `auth.users` and policies
  * on `storage.objects` read its members.
  *
  * @module
  */
 
-/** Triggers that take the outer encoding off, to run after the tables have been made. */
+/** Creates triggers that remove the outer encoding. Run it after the tables have been created. */
 export const UNWRAP_JSON_COLUMNS_SQL = `
 create function _stack.unwrap_json_columns() returns trigger
 language plpgsql set search_path = '' as $$

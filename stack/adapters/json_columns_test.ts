@@ -9,7 +9,7 @@ import {
 } from "../../supabase/functions/_testing/testing.ts";
 import { createBucket } from "./storage_testing.ts";
 
-test("what a user says at sign-up is an object that triggers read", async () => {
+test("a user's sign-up data is an object that triggers can read", async () => {
   const email = `${crypto.randomUUID()}@example.com`;
   const client = anonymousClient();
   const { data, error } = await client.auth.signUp({
@@ -29,7 +29,7 @@ test("what a user says at sign-up is an object that triggers read", async () => 
   assert.deepEqual({ ...row }, { age: 8, app: "object", email });
 });
 
-test("an object's metadata is an object that policies read", async () => {
+test("an object's metadata is an object that policies can read", async () => {
   const name = await createBucket();
   await serviceClient().storage.from(name).upload("x.txt", new TextEncoder().encode("four"));
   const [row] = await withDatabase((sql) =>
@@ -38,7 +38,7 @@ test("an object's metadata is an object that policies read", async () => {
   assert.equal(row?.size, 4);
 });
 
-test("JSON columns of the product stay as clients write them", async () => {
+test("JSON columns of the product stay unchanged", async () => {
   const { id, client } = await signUp();
   for (const preferences of [{ a: [1, "x"] }, "a string", 7, [1, { b: null }], null]) {
     const written = await client.from("profiles").update({ preferences: preferences ?? {} }).eq(

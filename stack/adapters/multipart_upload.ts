@@ -14,7 +14,7 @@ import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 const OBJECT_PATH = /^\/storage\/v1\/object\//;
 
 /**
- * Turns a multipart upload to Storage into one with a raw body; other requests pass as they are.
+ * Turns a multipart upload to Storage into one with a raw body. Other requests pass unchanged.
  *
  * @param request An incoming request.
  */
@@ -27,7 +27,7 @@ export async function unwrapMultipart(request: Request): Promise<Request> {
 
   const { file, fields } = await readForm(request.body, type);
   const headers = new Headers(request.headers);
-  // By it the size limits are checked.
+  // The size limits are checked against this header.
   headers.set("content-length", String(file?.bytes.length ?? 0));
   headers.set("content-type", fields.contentType ?? file?.type ?? "application/octet-stream");
   if (fields.cacheControl) headers.set("cache-control", `max-age=${fields.cacheControl}`);

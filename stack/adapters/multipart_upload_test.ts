@@ -34,7 +34,7 @@ test("supabase-js uploads a Blob or File with its type and cache time", async ()
   assert.equal(await (await bucket.download("b.txt")).data?.text(), "other");
 });
 
-test("a Blob larger than its bucket takes is refused", async () => {
+test("a Blob that is too large for its bucket is refused", async () => {
   const name = `test-${crypto.randomUUID()}`;
   await serviceClient().storage.createBucket(name, { public: false, fileSizeLimit: 10 });
   const bucket = serviceClient().storage.from(name);
@@ -43,7 +43,7 @@ test("a Blob larger than its bucket takes is refused", async () => {
   assert.match(error?.message ?? "", /exceeded the maximum allowed size/);
 });
 
-test("a broken multipart body is the sender's fault", async () => {
+test("a broken multipart body returns 400", async () => {
   const name = await createBucket();
   const response = await fetch(`${stack.url}/storage/v1/object/${name}/x`, {
     method: "POST",
@@ -54,7 +54,7 @@ test("a broken multipart body is the sender's fault", async () => {
   await response.body?.cancel();
 });
 
-test("an upload that ends too soon is the sender's fault, and harms nobody else", async () => {
+test("an upload that ends too soon returns 400 and does not affect others", async () => {
   const type = "multipart/form-data; boundary=b";
   const part = '--b\r\ncontent-disposition: form-data; name=""; filename="x"\r\n\r\nabc';
   const response = await fetch(`${stack.url}/storage/v1/object/x/y`, {
@@ -65,7 +65,7 @@ test("an upload that ends too soon is the sender's fault, and harms nobody else"
   assert.equal(response.status, 400);
   await response.body?.cancel();
 
-  // A client that goes away in the midst of it.
+  // A client that disconnects during the upload.
   const { hostname, port } = new URL(stack.url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
   const head = `POST /storage/v1/object/x/y HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\n` +
@@ -75,7 +75,7 @@ test("an upload that ends too soon is the sender's fault, and harms nobody else"
   assert.equal((await serviceClient().storage.listBuckets()).error, null);
 });
 
-test("a multipart body to anything but Storage passes as it is", async () => {
+test("a multipart body to anything but Storage passes unchanged", async () => {
   const form = new FormData();
   form.set("x", "y");
   const response = await fetch(`${functionsUrl}/credits`, { method: "POST", body: form });
@@ -83,7 +83,7 @@ test("a multipart body to anything but Storage passes as it is", async () => {
   await response.body?.cancel();
 });
 
-test("@supabase/lite by itself still loses what storage-js sends", async () => {
+test("@supabase/lite alone still loses what storage-js sends", async () => {
   const name = await createBucket();
   const error = await withRawLite(async (lite) =>
     (await lite.client(stack.secretKey).storage.from(name).upload("a.txt", new Blob(["x"]))).error

@@ -1,6 +1,6 @@
 /**
- * PostgREST writes `numeric` columns as JSON numbers; `@supabase/lite` as strings, unless the digits
- * are those JavaScript would print (`20` is, `20.0000` is not; seen in 0.10.0).
+ * PostgREST returns `numeric` columns as JSON numbers. `@supabase/lite` returns strings, unless JavaScript would print
+ * the same digits (it would print `20` but not `20.0000`; seen in 0.10.0).
  *
  * @module
  */

@@ -14,7 +14,7 @@ test("numeric columns are JSON numbers", async () => {
   assert.deepEqual(data, [{ price: 2.5 }]);
 });
 
-test("@supabase/lite by itself still answers numeric columns as strings", async () => {
+test("@supabase/lite alone still returns numeric columns as strings", async () => {
   const sku = await createPrice(2.5);
   const data = await withRawLite(async (lite) =>
     (await lite.client(stack.secretKey).from("credit_prices").select("price").eq("sku", sku)).data

@@ -1,6 +1,6 @@
 /**
- * PostgREST reads the schema anew on `notify pgrst, 'reload schema'`, which the platform sends after each
- * change of it; `@supabase/lite` keeps what it has read (seen in 0.10.0).
+ * PostgREST reloads the schema on `notify pgrst, 'reload schema'`, which the platform sends after each
+ * change. `@supabase/lite` keeps the schema that it read first (seen in 0.10.0).
  *
  * @module
  */
@@ -9,10 +9,10 @@ import type { Connection } from "@supabase/lite";
 import type { Sql } from "postgres";
 
 /**
- * Has the connection forget the schema at each notification.
+ * Makes the connection reload the schema after each notification.
  *
  * @param connection The connection of `@supabase/lite`.
- * @param listener A connection of its own, to be closed by the caller.
+ * @param listener A separate connection, which the caller closes.
  */
 export async function reloadSchemaOnNotify(connection: Connection, listener: Sql): Promise<void> {
   let notifications = 0;
@@ -20,7 +20,7 @@ export async function reloadSchemaOnNotify(connection: Connection, listener: Sql
   connection.introspect = async (options) => {
     const before = notifications;
     const result = await introspect(options);
-    // What was read while the schema changed was kept after it had been forgotten.
+    // A read that was in progress during the change could have filled the cache again.
     if (notifications !== before) await connection.clearSchemaCache();
     return result;
   };

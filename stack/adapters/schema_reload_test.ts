@@ -7,7 +7,7 @@ import {
   withDatabase,
 } from "../../supabase/functions/_testing/testing.ts";
 
-test("REST learns of functions that are made while it reads the schema", async () => {
+test("REST finds functions that are created while it reads the schema", async () => {
   const names = Array.from(
     { length: 15 },
     () => `test_${crypto.randomUUID().replaceAll("-", "_")}`,
@@ -16,7 +16,7 @@ test("REST learns of functions that are made while it reads the schema", async (
   await withDatabase(async (sql) => {
     for (const name of names) {
       await sql.unsafe(`create function public.${name}() returns int language sql as 'select 7'`);
-      // Each call reads the schema, and the next function is made meanwhile.
+      // Each call reads the schema while the next function is created.
       service.rpc(name as never).then(() => {});
     }
     for (const name of names) {

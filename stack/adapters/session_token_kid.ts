@@ -1,6 +1,6 @@
 /**
- * Session tokens of Supabase Auth name their signing key (`kid`), and `@supabase/server` insists on it;
- * those of `@supabase/lite` name none (seen in 0.10.0).
+ * Session tokens of Supabase Auth name their signing key (`kid`), and `@supabase/server` requires it. Those
+ * of `@supabase/lite` do not (seen in 0.10.0).
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { CompactSign, compactVerify, decodeProtectedHeader } from "jose";
 import type { StackKeys } from "../keys.ts";
 
 /**
- * Signs the bearer token of a request again with its `kid`, claims unchanged. A token that is not the
- * stack's own passes as it is, for the function to refuse.
+ * Signs the bearer token of a request again with its `kid` and unchanged claims. A token that the stack did not
+ * issue passes unchanged, and the function refuses it.
  *
  * @param headers Headers of the request, changed in place.
  * @param keys The keys of the stack.
@@ -22,7 +22,7 @@ export async function nameSigningKey(headers: Headers, keys: StackKeys): Promise
   try {
     if (decodeProtectedHeader(token).kid) return;
     const secret = new TextEncoder().encode(keys.jwtSecret);
-    // The signature alone: whether the token has expired is for the function to say.
+    // Only the signature is checked here. The function checks whether the token has expired.
     const { payload } = await compactVerify(token, secret, { algorithms: ["HS256"] });
     const signed = await new CompactSign(payload)
       .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: keys.jwtKid })

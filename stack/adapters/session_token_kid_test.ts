@@ -20,7 +20,7 @@ test("a session token reaches a function with its key's id and the same claims",
   assert.equal((await invoke(user.client, "credits")).status, 200);
 });
 
-test("what is no token of this stack reaches a function unchanged", async () => {
+test("a token that the stack did not issue reaches a function unchanged", async () => {
   const { token } = await signUp();
   const forged = await new SignJWT(decodeJwt(token)).setProtectedHeader({ alg: "HS256" })
     .sign(new TextEncoder().encode("a secret that is not this stack's at all, but long"));

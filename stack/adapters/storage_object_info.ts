@@ -1,18 +1,18 @@
 /**
- * What is known of an object, which Supabase Storage answers with its `size` and `content_type`; `@supabase/lite` has them
- * within `metadata` only (seen in 0.10.0).
+ * Supabase Storage returns the `size` and `content_type` of an object as members of its information. `@supabase/lite`
+ * only has them inside `metadata` (seen in 0.10.0).
  *
  * @module
  */
 
-/** `/object/info/BUCKET/PATH`, and the same for public ones. */
+/** `/object/info/BUCKET/PATH`, and the same for public objects. */
 const INFO_PATH = /^\/storage\/v1\/object\/info\//;
 
 /**
- * Answers a request to Storage, with size and type beside the rest when it is one for an object's information.
+ * Answers a request to Storage. If it asks for an object's information, adds size and type.
  *
  * @param request The request.
- * @param answer Asks `@supabase/lite`.
+ * @param answer Passes a request to `@supabase/lite`.
  */
 export async function mendObjectInfo(
   request: Request,

@@ -15,7 +15,7 @@ test("supabase-js reads an object's size and type", async () => {
   assert.match(missing.error?.message ?? "", /not found/i);
 });
 
-test("@supabase/lite by itself still says neither", async () => {
+test("@supabase/lite alone still returns neither size nor type", async () => {
   const name = await createBucket();
   await serviceClient().storage.from(name).upload("a.txt", new Blob(["x"]));
   const info = await withRawLite(async (lite) =>

@@ -1,9 +1,9 @@
 /**
  * Two differences in signing Storage URLs (seen in 0.10.0).
  *
- * Supabase Storage answers with `signedURL` (downloads) or `url` (uploads), both relative to `/storage/v1`;
- * `@supabase/lite` with `signedUrl`, relative to the root, which storage-js does not read. And the route
- * that signs many downloads is hidden there behind the one that signs one, and answers 404.
+ * Supabase Storage returns `signedURL` (downloads) or `url` (uploads), both relative to `/storage/v1`. `@supabase/lite`
+ * returns `signedUrl`, relative to the root, which storage-js does not read. Its route that signs many downloads is
+ * hidden behind the route that signs one, and returns 404.
  *
  * @module
  */
@@ -11,14 +11,14 @@
 /** `/object/sign/BUCKET`, `/object/sign/BUCKET/PATH` or `/object/upload/sign/BUCKET/PATH` */
 const SIGN_PATH = /^\/storage\/v1\/object\/(upload\/)?sign\/[^/]+(\/.+)?$/;
 
-/** What the real service says of a path that it does not sign. */
+/** The real service's message for a path that it does not sign. */
 const NOT_SIGNED = "Either the object does not exist or you do not have access to it";
 
 /**
- * Answers a request to Storage, with these differences mended when it is one for signing.
+ * Answers a request to Storage. If it asks for signed URLs, corrects these differences.
  *
  * @param request The request.
- * @param answer Asks `@supabase/lite`.
+ * @param answer Passes a request to `@supabase/lite`.
  */
 export async function mendSigning(
   request: Request,
@@ -51,7 +51,7 @@ async function signMany(
     );
   }
   const signed = await Promise.all(paths.map(async (path) => {
-    // In a URL they would lead out of the bucket.
+    // In a URL, these would lead out of the bucket.
     if (/(^|\/)\.{1,2}(\/|$)/.test(String(path))) {
       return { error: NOT_SIGNED, path, signedURL: null };
     }

@@ -9,7 +9,7 @@ import {
 import { createBucket } from "./storage_testing.ts";
 import { withRawLite } from "./testing.ts";
 
-test("a signed download URL from supabase-js opens the object, and only that one", async () => {
+test("a signed download URL from supabase-js opens its object and no other", async () => {
   const bucket = serviceClient().storage.from(await createBucket());
   for (const name of ["a/one file.txt", "a/two.txt"]) {
     assert.equal((await bucket.upload(name, new TextEncoder().encode(name))).error, null);
@@ -33,7 +33,7 @@ test("a signed download URL from supabase-js opens the object, and only that one
   assert.equal(many.data?.length, 2);
 });
 
-test("a signed upload URL from supabase-js takes the object without a key", async () => {
+test("a signed upload URL from supabase-js accepts the object without a key", async () => {
   const name = await createBucket();
   const bucket = serviceClient().storage.from(name);
   const { data, error } = await bucket.createSignedUploadUrl("up/load.txt");
@@ -45,7 +45,7 @@ test("a signed upload URL from supabase-js takes the object without a key", asyn
   assert.equal(await (await bucket.download("up/load.txt")).data?.text(), "signed");
 });
 
-test("@supabase/lite by itself still signs no list, and calls the field signedUrl", async () => {
+test("@supabase/lite alone still cannot sign a list, and calls the field signedUrl", async () => {
   const name = await createBucket();
   const bucket = serviceClient().storage.from(name);
   await bucket.upload("x.txt", new TextEncoder().encode("x"));

@@ -1,5 +1,5 @@
 /**
- * A signed URL whose token has expired or is forged: Supabase Storage refuses it with 400, `@supabase/lite` answers 500
+ * Supabase Storage refuses a signed URL whose token has expired or is forged with 400. `@supabase/lite` returns 500
  * (seen in 0.10.0).
  *
  * @module
@@ -7,15 +7,15 @@
 
 import { errors, jwtVerify } from "jose";
 
-/** Downloads and uploads by a signed URL. */
+/** Downloads and uploads with a signed URL. */
 const SIGNED_PATH = /^\/storage\/v1\/object\/(upload\/)?sign\//;
 
 /**
- * The refusal of a request that comes by a signed URL whose token does not hold.
+ * Refuses a request with a signed URL whose token is not valid.
  *
  * @param request An incoming request.
- * @param secret What tokens are signed with.
- * @returns Nothing for any other request.
+ * @param secret The secret that tokens are signed with.
+ * @returns The refusal; undefined for all other requests.
  */
 export async function refuseToken(request: Request, secret: string): Promise<Response | undefined> {
   const url = new URL(request.url);

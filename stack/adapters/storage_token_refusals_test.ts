@@ -6,7 +6,7 @@ import { readKeys } from "../keys.ts";
 import { createBucket } from "./storage_testing.ts";
 import { withRawLite } from "./testing.ts";
 
-/** Tokens that do not hold: expired a second ago, and signed by somebody else. */
+/** Invalid tokens: expired a second ago, and signed with another key. */
 async function badTokens(bucket: string): Promise<string[]> {
   const { jwtSecret } = await readKeys(stack.dir);
   const sign = (secret: string, exp: number) =>
@@ -16,7 +16,7 @@ async function badTokens(bucket: string): Promise<string[]> {
   return [await sign(jwtSecret, now - 1), await sign("x".repeat(32), now + 60)];
 }
 
-test("a token that has expired or is forged is refused as the sender's fault", async () => {
+test("an expired or forged token of a signed URL returns 400", async () => {
   const name = await createBucket();
   const bucket = serviceClient().storage.from(name);
   for (const token of await badTokens(name)) {
@@ -31,7 +31,7 @@ test("a token that has expired or is forged is refused as the sender's fault", a
   assert.equal((await bucket.info("x.txt")).data, null);
 });
 
-test("@supabase/lite by itself still answers 500", async () => {
+test("@supabase/lite alone still returns 500 for such a token", async () => {
   const name = await createBucket();
   const [token = ""] = await badTokens(name);
   const status = await withRawLite(async (lite) => {

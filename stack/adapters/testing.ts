@@ -1,7 +1,7 @@
 /**
- * For the adapters' tests: `@supabase/lite` without them, on the database of the run. Each test shows that
- * the stack answers as the platform does, and that `@supabase/lite` by itself still does not; when
- * that second part fails, the adapter can go.
+ * For the adapters' tests: `@supabase/lite` without adapters, on the database of the run. Each test shows that
+ * the stack behaves like the platform, and that `@supabase/lite` alone still does not. When that second part
+ * fails, the adapter is no longer needed.
  *
  * @module
  */
@@ -13,17 +13,17 @@ import { readKeys } from "../keys.ts";
 import { startLite } from "../lite.ts";
 import { readOptions } from "../options.ts";
 
-/** Without the adapters. */
+/** `@supabase/lite` without adapters. */
 export interface RawLite {
   fetch(request: Request): Promise<Response>;
-  /** A supabase-js client that reaches it directly. */
+  /** Creates a supabase-js client that calls it directly. */
   client(key: string): SupabaseClient;
 }
 
 /**
- * Starts `@supabase/lite` without adapters for the time of `run`.
+ * Starts `@supabase/lite` without adapters for the duration of `run`.
  *
- * @param run What to do with it; gets the SQLSTATE that its first request ended with, if any.
+ * @param run Uses it. Receives the SQLSTATE with which its first request failed, if any.
  */
 export async function withRawLite<T>(
   run: (lite: RawLite, firstError?: string) => Promise<T>,
@@ -40,7 +40,7 @@ export async function withRawLite<T>(
   const fetchLite = (input: RequestInfo | URL, init?: RequestInit) =>
     lite.fetch(new Request(input, init));
   const { error } = console;
-  // It prints the errors that it answers.
+  // It prints the errors that it returns.
   console.error = () => {};
   const raw: RawLite = {
     fetch: (request) => lite.fetch(request),
@@ -51,7 +51,7 @@ export async function withRawLite<T>(
       }),
   };
   try {
-    // Its first request makes its grants, and fails with them: see blanket_grants.ts.
+    // Its first request tries to make its grants and fails: see blanket_grants.ts.
     const { error } = await raw.client(stack.secretKey).from("profiles").select("id").limit(1);
     return await run(raw, error?.code);
   } finally {

@@ -1,7 +1,7 @@
 /**
- * PostgREST writes times as ISO 8601 (`2026-11-20T10:33:26.5+00:00`, as PostgreSQL's `to_json` does);
- * `@supabase/lite` as PostgreSQL's own text (`2026-11-20 10:33:26.5+00`; seen in 0.10.0), which not every
- * parser of dates reads.
+ * PostgREST returns times as ISO 8601 (`2026-11-20T10:33:26.5+00:00`, like PostgreSQL's `to_json`).
+ * `@supabase/lite` returns PostgreSQL's own text (`2026-11-20 10:33:26.5+00`; seen in 0.10.0), which not every
+ * date parser reads.
  *
  * @module
  */

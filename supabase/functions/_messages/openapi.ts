@@ -37,15 +37,16 @@ z.globalRegistry.add(Message, { id: "Message" });
 z.globalRegistry.add(Saved, { id: "SavedMessages" });
 
 const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
-  id: "UUID that the caller may choose: the same message with the same id is a repeat",
+  id:
+    "UUID that the caller may choose. Sending the same message with the same id again is a repeat",
   role: "user or assistant; a service can also use system",
   content:
     "Any JSON except null: for example a string, an object with text or value, or a list of such parts",
   object_data: "Any JSON",
   result_data: "Any JSON",
   metadata: "An object",
-  sequence_number: "Position in the project, from 0; the next when it is left out",
-  status: "complete, or streaming for a draft",
+  sequence_number: "Position in the project or conversation, from 0. Default: the next one",
+  status: "complete (the default), or streaming for a draft",
 };
 for (const [name, description] of Object.entries(DESCRIPTIONS)) {
   z.globalRegistry.add(schema.message[name as keyof typeof schema.message], { description });

@@ -29,24 +29,24 @@ const settle = z.optional(z.strictObject({
   allow_overage: z.optional(z.boolean()),
 }));
 
-/** One message, by a signed-in user. */
+/** One message, from a signed-in user. */
 export const UserMessage = z.strictObject(message);
 
-/** One message, by a service for a user. */
+/** One message, from a service for a user. */
 export const ServiceMessage = z.strictObject({ ...message, user_id: id, settle });
 
 const messages = z.array(json);
 
-/** Several messages, by a signed-in user. */
+/** Several messages, from a signed-in user. */
 export const UserBatch = z.strictObject({ messages });
 
-/** Several messages, by a service for a user. */
+/** Several messages, from a service for a user. */
 export const ServiceBatch = z.strictObject({ messages, user_id: id });
 
-/** The new content of a draft, by a signed-in user. */
+/** The new content of a draft, from a signed-in user. */
 export const UserDraft = z.strictObject({ content: message.content });
 
-/** The new content of a draft, by a service for a user. */
+/** The new content of a draft, from a service for a user. */
 export const ServiceDraft = z.strictObject({ content: message.content, user_id: id });
 
 const ending = {
@@ -55,10 +55,10 @@ const ending = {
   result_data: message.result_data,
 };
 
-/** Finishing or aborting a draft, by a signed-in user. */
+/** Finishing or aborting a draft, from a signed-in user. */
 export const UserEnding = z.strictObject(ending);
 
-/** Finishing or aborting a draft, by a service for a user. */
+/** Finishing or aborting a draft, from a service for a user. */
 export const ServiceEnding = z.strictObject({ ...ending, user_id: id, settle });
 
 /** The path parameters of the messages of a project or a conversation. */

@@ -1,5 +1,5 @@
 /**
- * An entry of the credit ledger: what the routes of credits answer, and those of messages that charge for one.
+ * An entry of the credit ledger, as the credit routes and the message routes that charge return it.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 
 import { id, time } from "../_shared/schema.ts";
 
-/** An item of a charge, at the price that it had. */
+/** An item of a charge, at the price when it was charged. */
 export const PricedItem = z.object({
   sku: z.string(),
   unit: z.string(),
@@ -17,7 +17,7 @@ export const PricedItem = z.object({
   amount: z.number(),
 });
 
-/** What an entry has, whatever says of which account it is. */
+/** The members of an entry, without its account. */
 export const entry = {
   entry_no: z.int(),
   kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay"]),
@@ -33,7 +33,7 @@ export const entry = {
   created_at: time,
 };
 
-/** A line of the statement, of the account that it names. */
+/** An entry with its account. */
 export const Entry = z.object({ account_id: id, ...entry });
 
 z.globalRegistry.add(PricedItem, { id: "PricedItem" });

@@ -1,6 +1,6 @@
 /**
- * Makes the OpenAPI document of a function from the schemas that its routes check requests with. Runs
- * when the document is generated; no function carries it.
+ * Builds the OpenAPI document of a function from the schemas that its routes check requests with. This runs
+ * only when the document is generated; it is not part of any function.
  *
  * @module
  */
@@ -15,61 +15,61 @@ import {
 import { IDEMPOTENCY_KEY } from "../_shared/request.ts";
 import { id, time } from "../_shared/schema.ts";
 
-/** A route of a function, described. */
+/** The description of a route. */
 export interface RouteDescription {
   method: "get" | "post" | "put" | "patch" | "delete";
-  /** Below the function's name: `/deduct`, or empty. */
+  /** Path below the function's name: `/deduct`, or empty. */
   path: string;
   summary: string;
   description: string;
-  /** Who may call it; empty when the route verifies that for itself. */
+  /** Who may call it; empty if the route authenticates its callers itself. */
   auth: ("user" | "secret")[];
-  /** Whether it takes an `Idempotency-Key`. */
+  /** Whether it accepts an `Idempotency-Key`. */
   idempotent?: boolean;
-  /** Whether it calls Storage, and answers what that refuses. */
+  /** Whether it calls Storage, and so may return Storage's errors. */
   storage?: boolean;
   /** Parameters in the path: `{id}`. */
   params?: z.ZodMiniObject;
   query?: z.ZodMiniObject;
   body?: z.ZodMiniType;
-  /** Status, or one of several, and shape of success; other content types beside JSON. */
+  /** The status or statuses of success and the shape of the body; other content types besides JSON. */
   response: {
     status: number | number[];
     description: string;
     schema: z.ZodMiniType;
     alsoAs?: Record<string, z.ZodMiniType>;
   };
-  /** The codes of its own problems, by status. */
+  /** The codes that only this route returns, by status. */
   problems: Record<number, string[]>;
 }
 
-/** A function, described. */
+/** The description of a function. */
 export interface FunctionDescription {
   name: string;
   summary: string;
   routes: RouteDescription[];
 }
 
-/** What a route with a credential may answer. */
+/** Problems of every route that needs a credential. */
 const CREDENTIAL_PROBLEMS: Record<number, string[]> = {
   401: ["credentials_missing", "invalid_api_key", "token_expired", "invalid_token"],
 };
 
-/** What any route may answer. */
+/** Problems of every route. */
 const COMMON_PROBLEMS: Record<number, string[]> = {
   500: ["internal_error"],
   503: ["try_again"],
   504: ["database_timeout"],
 };
 
-/** What a route that reads a body may answer. */
+/** Problems of every route that reads a body. */
 const BODY_PROBLEMS: Record<number, string[]> = {
   400: ["invalid_json", "body_incomplete"],
   413: ["body_too_large"],
   422: ["invalid_request", "invalid_value"],
 };
 
-/** What a route that calls Storage may answer. */
+/** Problems of every route that calls Storage. */
 const STORAGE_PROBLEMS: Record<number, string[]> = {
   403: ["storage_forbidden"],
   404: ["object_not_found"],
@@ -79,7 +79,7 @@ const STORAGE_PROBLEMS: Record<number, string[]> = {
   503: ["storage_unavailable"],
 };
 
-// Written once, among the components: a function carries its document.
+// Shared components keep the document small: each function loads its own.
 z.globalRegistry.add(id, { id: "Id" });
 z.globalRegistry.add(time, { id: "Time" });
 
@@ -89,7 +89,7 @@ const IdempotencyKey = z.object({
   "Idempotency-Key": z.optional(z.string().check(z.regex(IDEMPOTENCY_KEY))),
 });
 
-/** The OpenAPI 3.1 document of a function. */
+/** Builds the OpenAPI 3.1 document of a function. */
 export function describeFunction(description: FunctionDescription): unknown {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
   for (const route of description.routes) {
@@ -177,7 +177,7 @@ function merge(...all: Record<number, string[]>[]): Record<number, string[]> {
   return merged;
 }
 
-// One schema for all: a function carries its document. Each response adds only its codes.
+// One schema for all problems keeps the document small. Each response adds only its codes.
 const ProblemDocument = z.looseObject({
   type: z.literal("about:blank"),
   title: z.string(),
@@ -188,7 +188,7 @@ const ProblemDocument = z.looseObject({
   hint: z.optional(z.string()),
 });
 
-/** Responses by their codes: the same codes are one response, written once, among the components. */
+/** Responses by their codes, so that routes with the same codes share one component. */
 const problemResponses = new Map<string, ZodOpenApiResponseObject>();
 
 function problemResponse(codes: string[]): ZodOpenApiResponseObject {

@@ -1,5 +1,5 @@
 /**
- * `deno task openapi`: writes `openapi.json` of each function from its `openapi.ts`.
+ * `deno task openapi`: writes the `openapi.json` of each function from its `openapi.ts`.
  *
  * @module
  */

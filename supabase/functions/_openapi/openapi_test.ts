@@ -10,10 +10,10 @@ import { app as files } from "../files/app.ts";
 import { app as projects } from "../projects/app.ts";
 import { app as webhooks } from "../webhooks/app.ts";
 
-/** Every function and its app. */
+/** Every function with its app. */
 const APPS = { chats, cleanup, conversations, credits, files, projects, webhooks };
 
-test("every function answers its OpenAPI document, which is a valid one", async () => {
+test("every function serves its OpenAPI document, and the document is valid", async () => {
   const names = [...Deno.readDirSync(new URL("..", import.meta.url))]
     .filter((entry) => entry.isDirectory && !entry.name.startsWith("_"))
     .map((entry) => entry.name);
@@ -29,7 +29,7 @@ test("every function answers its OpenAPI document, which is a valid one", async 
   }
 });
 
-test("the documents describe the routes that there are, no more and no fewer", async () => {
+test("the OpenAPI documents describe exactly the existing routes", async () => {
   for (const [name, app] of Object.entries(APPS)) {
     const { paths } = await (await fetch(`${functionsUrl}/${name}/openapi.json`)).json();
     const described = Object.entries(paths).flatMap(([path, operations]) =>

@@ -1,5 +1,5 @@
 /**
- * Answers with what a call returned.
+ * Responds with the result of a call.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import type { Context } from "hono";
 
 /**
- * The response to a call that changed something; a header says when it is the work of an earlier request.
+ * Responds with the result of a change. A header says when the result is that of an earlier request.
  *
  * @param c The request's context.
  * @param result What the call returned.
- * @param status Status of success.
+ * @param status Status of the response.
  */
 export function answer(
   c: Context,

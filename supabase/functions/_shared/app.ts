@@ -18,25 +18,25 @@ import { requireEnvironment } from "./env.ts";
 import { logRequests } from "./log.ts";
 import { Problem, renderProblem } from "./problem.ts";
 
-/** How an app differs from the others. */
+/** Options of one app. */
 export interface AppOptions {
-  /** Bytes that a body may have; default 1 MiB. */
+  /** Largest body in bytes. Default: 1 MiB. */
   maxBodyBytes?: number;
 }
 
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 
-/** A day: browsers ask again after their own, shorter, limit. */
+/** One day. Browsers have shorter limits of their own and use those. */
 const PREFLIGHT_MAX_AGE_S = 86_400;
 
 /**
- * Makes the app of one edge function. Its routes are relative to the function's name.
+ * Creates the app of one Edge Function. Its routes are relative to the function's name.
  *
- * @param name Name of the edge function: the first segment of its paths.
- * @param openapi Loads the function's OpenAPI document, answered at `GET /NAME/openapi.json`: when it is asked for,
- *   not at every cold start.
- * @param options Limits of its own.
- * @throws {Error} naming the variable when the environment lacks one.
+ * @param name Name of the Edge Function: the first segment of its paths.
+ * @param openapi Loads the function's OpenAPI document for `GET /NAME/openapi.json`, on request rather than at every
+ *   cold start.
+ * @param options Options of this app.
+ * @throws {Error} that names the missing environment variable.
  */
 export function createApp(
   name: string,
@@ -50,13 +50,13 @@ export function createApp(
   app.onError(renderProblem);
   app.notFound((c) =>
     renderProblem(
-      new Problem(404, "route_not_found", `The function "${name}" has no such route`),
+      new Problem(404, "route_not_found", `The function "${name}" has no route at this path`),
       c,
     )
   );
   app.use(requestId());
   app.use(logRequests(name));
-  // Any origin: a caller is known by its token, which no browser sends by itself.
+  // Any origin is safe: callers are identified by a token, which browsers never send on their own.
   app.use(cors({
     origin: "*",
     exposeHeaders: ["x-request-id", "idempotent-replayed", "retry-after"],
@@ -74,7 +74,7 @@ export function createApp(
 
 function refuseMethod(c: Context, methods: string[]): Response {
   const allow = methods.join(", ");
-  const problem = new Problem(405, "method_not_allowed", `This route takes ${allow}`, {
+  const problem = new Problem(405, "method_not_allowed", `This route only accepts ${allow}`, {
     headers: { allow },
   });
   return renderProblem(problem, c);

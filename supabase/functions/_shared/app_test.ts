@@ -5,7 +5,7 @@ import { createPrice, functionsUrl, signUp, stack, test, until } from "../_testi
 
 const url = `${functionsUrl}/credits`;
 
-test("a browser of any origin may call a function with every header that supabase-js sends", async () => {
+test("CORS lets a browser from any origin call a function with every header that supabase-js sends", async () => {
   const response = await fetchChecked(`${url}/deduct`, {
     method: "OPTIONS",
     headers: {
@@ -24,7 +24,7 @@ test("a browser of any origin may call a function with every header that supabas
   await response.body?.cancel();
 });
 
-test("a browser reads answers and refusals alike, and the headers that matter", async () => {
+test("CORS lets a browser read successes, errors and the exposed headers", async () => {
   for (const path of ["/openapi.json", "", "/nope"]) {
     const response = await fetchChecked(url + path, {
       headers: { origin: "https://app.example.com" },
@@ -38,7 +38,7 @@ test("a browser reads answers and refusals alike, and the headers that matter", 
   }
 });
 
-test("every answer has a request id: the caller's when it is one, else a new one", async () => {
+test("every response has a request id: the caller's if it is valid, else a new one", async () => {
   const send = async (id?: string) => {
     const response = await fetchChecked(url, { headers: id ? { "x-request-id": id } : {} });
     const { request_id } = await response.json();
@@ -51,7 +51,7 @@ test("every answer has a request id: the caller's when it is one, else a new one
   assert.notEqual(await send("x".repeat(300)), "x".repeat(300));
 });
 
-test("no answer may be cached", async () => {
+test("no response may be cached", async () => {
   for (const path of ["", "/openapi.json", "/nope"]) {
     const response = await fetchChecked(url + path);
     assert.equal(response.headers.get("cache-control"), "no-store", path);
@@ -59,7 +59,7 @@ test("no answer may be cached", async () => {
   }
 });
 
-test("each request is one line of JSON in the log, without token, query or body", async () => {
+test("each request is logged as one line of JSON, without token, query or body", async () => {
   const user = await signUp();
   const sku = await createPrice(1);
   const id = crypto.randomUUID();
@@ -90,7 +90,7 @@ test("each request is one line of JSON in the log, without token, query or body"
   for (const secret of [user.token, user.id, sku, "private"]) assert.ok(!line.includes(secret));
 });
 
-/** The log is written by another process: the line is awaited, not expected at once. */
+/** Another process writes the log, so the line can appear later. */
 async function findLogLine(requestId: string): Promise<string> {
   let line: string | undefined;
   await until(async () => {

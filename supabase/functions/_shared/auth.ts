@@ -1,9 +1,9 @@
 /**
- * Who may call a route, said on the route.
+ * Who may call a route.
  *
  * `@supabase/server` checks the credentials: a session token of Supabase Auth in `Authorization`, or a
- * secret key in `apikey`. Here its refusals become problem documents, and a token is held to be one of
- * a signed-in user, which its signature alone does not say.
+ * secret key in `apikey`. This module turns its errors into problem documents, and makes sure that a token
+ * belongs to a signed-in user: a valid signature alone does not prove that.
  *
  * @module
  */
@@ -17,21 +17,21 @@ import type { Database } from "./database.types.ts";
 import { Problem } from "./problem.ts";
 import { DATABASE_TIMEOUT_MS } from "./rpc.ts";
 
-/** Variables of a request that has been authenticated. */
+/** Context variables of an authenticated request. */
 export interface AuthenticatedEnv {
   Variables: { supabaseContext: SupabaseContext<Database> };
 }
 
-/** Supabase Auth puts this audience and this role in the tokens of signed-in users. */
+/** Audience and role of the tokens that Supabase Auth issues to signed-in users. */
 const SIGNED_IN = "authenticated";
 
 /** The form of the ids of Supabase Auth. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Middleware that lets a request pass when it carries one of the given credentials.
+ * Middleware that only lets a request pass if it has one of the given credentials.
  *
- * @param auth `user`, `secret`, `secret:NAME`, or several.
+ * @param auth `user`, `secret`, `secret:NAME`, or a list of these.
  * @throws {Problem} 401 `credentials_missing`, `invalid_api_key`, `token_expired` or `invalid_token`.
  */
 export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedEnv> {
@@ -53,21 +53,21 @@ export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedE
       jwtClaims &&
       (jwtClaims.role !== SIGNED_IN || jwtClaims.exp === undefined || !UUID.test(jwtClaims.sub))
     ) {
-      throw unauthorized("invalid_token", "The token is not one of a signed-in user");
+      throw unauthorized("invalid_token", "The token does not belong to a signed-in user");
     }
     await next();
   };
 }
 
-/** The id of the signed-in user; for routes that only `user` reaches. */
+/** The id of the signed-in user. Only for requests that were authenticated as `user`. */
 export function userId(context: SupabaseContext<Database>): string {
   const id = context.userClaims?.id;
-  if (id === undefined) throw new TypeError("The route is not one for users");
+  if (id === undefined) throw new TypeError("The request was not authenticated as a user");
   return id;
 }
 
 function toProblem(error: AuthError): Problem {
-  // A server without keys, not a caller without rights.
+  // The server has no keys. The caller did nothing wrong.
   if (error.status >= 500) {
     return new Problem(500, "internal_error", "Something went wrong on the server", {
       cause: error,
@@ -76,17 +76,21 @@ function toProblem(error: AuthError): Problem {
   switch (error.code) {
     case "INVALID_JWT":
       return isExpiry(error.cause)
-        ? unauthorized("token_expired", "The session token has expired", "Refresh the session")
+        ? unauthorized(
+          "token_expired",
+          "The session token has expired",
+          "Refresh the session and send the request again",
+        )
         : unauthorized("invalid_token", "The session token is not valid", "Sign in again");
     case "INVALID_API_KEY":
-      // supabase-js sends the publishable key when nobody is signed in: it is not the wrong key.
+      // supabase-js sends the publishable key when nobody is signed in. The credential is missing, not wrong.
       if (receivedKey(error) === "publishable") break;
-      return unauthorized("invalid_api_key", "The API key does not open this route");
+      return unauthorized("invalid_api_key", "The API key is not valid for this route");
   }
   return unauthorized(
     "credentials_missing",
-    "The request carries no credential that opens this route",
-    "Sign in, or on a server send a secret key as apikey",
+    "This route needs a credential, and the request has none",
+    "Sign in, or send a secret key in the apikey header if you call from a server",
   );
 }
 

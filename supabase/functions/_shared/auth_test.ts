@@ -7,7 +7,7 @@ import { functionsUrl, signUp, stack, test } from "../_testing/testing.ts";
 const keys = JSON.parse(await Deno.readTextFile(`${stack.dir}/keys.json`));
 const secret = new TextEncoder().encode(keys.jwtSecret);
 
-/** Claims that Supabase Auth gives a signed-in user, an hour long. */
+/** Claims of a signed-in user's token that is valid for an hour. */
 function claims(id: string): JWTPayload {
   const now = Math.floor(Date.now() / 1000);
   return { sub: id, aud: "authenticated", role: "authenticated", iat: now, exp: now + 3600 };
@@ -25,13 +25,13 @@ async function ask(token: string): Promise<{ status: number; code?: string }> {
   return response.ok ? { status: 200 } : { status: response.status, code: body.code };
 }
 
-test("a token that Auth issued opens a route for users", async () => {
+test("a token that Auth issued is accepted by a route for users", async () => {
   const user = await signUp();
   assert.deepEqual(await ask(user.token), { status: 200 });
   assert.deepEqual(await ask(await sign(claims(user.id))), { status: 200 });
 });
 
-test("a token is refused when it is not Auth's, not a user's or not valid any more", async () => {
+test("a token is refused if Auth did not sign it, it is not a user's, or it is no longer valid", async () => {
   const { id, token } = await signUp();
   const wrongKey = new TextEncoder().encode("another secret of the same length as the first one");
   const now = Math.floor(Date.now() / 1000);
@@ -50,21 +50,21 @@ test("a token is refused when it is not Auth's, not a user's or not valid any mo
     ],
     ["expired", await sign({ ...claims(id), exp: now - 60 }), "token_expired"],
     ["not valid yet", await sign({ ...claims(id), nbf: now + 600 }), "invalid_token"],
-    ["for another audience", await sign({ ...claims(id), aud: "elsewhere" }), "invalid_token"],
+    ["with another audience", await sign({ ...claims(id), aud: "elsewhere" }), "invalid_token"],
     [
       "without audience",
       await sign({ sub: id, role: "authenticated", exp: now + 60 }),
       "invalid_token",
     ],
-    ["of no user", await sign(withoutSubject), "invalid_token"],
-    ["of the role anon", await sign({ ...claims(id), role: "anon" }), "invalid_token"],
+    ["without a subject", await sign(withoutSubject), "invalid_token"],
+    ["with the role anon", await sign({ ...claims(id), role: "anon" }), "invalid_token"],
     [
-      "of the role service_role",
+      "with the role service_role",
       await sign({ ...claims(id), role: "service_role" }),
       "invalid_token",
     ],
-    ["of a user without an id", await sign({ ...claims(id), sub: "" }), "invalid_token"],
-    ["of an id that is none", await sign({ ...claims(id), sub: "me" }), "invalid_token"],
+    ["with an empty subject", await sign({ ...claims(id), sub: "" }), "invalid_token"],
+    ["with a subject that is not an id", await sign({ ...claims(id), sub: "me" }), "invalid_token"],
     ["that never expires", await sign(everlasting), "invalid_token"],
     ["garbage", "eyJ.eyJ.eyJ", "invalid_token"],
   ];
@@ -81,9 +81,9 @@ test("a bad token is refused even beside the secret key", async () => {
   assert.equal((await response.json()).code, "invalid_token");
 });
 
-test("an expired token of Auth itself is told apart, so that the client refreshes", async () => {
+test("an expired token of Auth has its own code, so that the client refreshes it", async () => {
   const { token } = await signUp();
-  // As the stack's Auth writes them, without a kid.
+  // The stack's Auth issues tokens without a kid.
   const expired = await new SignJWT({ ...decodeJwt(token), exp: 1 })
     .setProtectedHeader({ alg: "HS256", typ: "JWT" }).sign(secret);
   assert.deepEqual(await ask(expired), { status: 401, code: "token_expired" });

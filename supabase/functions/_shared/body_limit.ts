@@ -1,7 +1,7 @@
 /**
- * Limits what a request may carry. Unlike Hono's middleware of this name it reads what it refuses: a
- * server that answers before it has read the body closes the connection under a client that still
- * writes, which then sees a broken connection instead of the 413.
+ * Limits the size of a request. Unlike Hono's middleware of the same name, it reads the body even when it refuses it: a
+ * server that responds before it has read the body closes the connection while the client is still writing, and the
+ * client then sees a broken connection instead of the 413.
  *
  * @module
  */
@@ -10,23 +10,32 @@ import type { MiddlewareHandler } from "hono";
 
 import { Problem } from "./problem.ts";
 
-/** How much more than the limit is read and thrown away, as a multiple of it. */
+/** How much of a body that is too large is read and thrown away, as a multiple of the limit. */
 const PATIENCE = 16;
 
 /**
- * Middleware that reads the body, so that the routes have it whole.
+ * Middleware that reads the whole body before the route runs.
  *
- * @param maxBytes Bytes that a body may have.
- * @throws {Problem} 413 `body_too_large`; 400 `body_incomplete` when the client goes away.
+ * @param maxBytes Largest body in bytes.
+ * @throws {Problem} 413 `body_too_large`; 400 `body_incomplete` if the client disconnects.
  */
 export function limitBody(maxBytes: number): MiddlewareHandler {
   return async function readLimitedBody(c, next) {
     if (c.req.raw.body) {
       const body = await readAtMost(c.req.raw.body, maxBytes).catch((cause: unknown) => {
-        throw new Problem(400, "body_incomplete", "The body ended before its end", { cause });
+        throw new Problem(
+          400,
+          "body_incomplete",
+          "The connection closed before the whole body arrived",
+          { cause },
+        );
       });
       if (!body) {
-        throw new Problem(413, "body_too_large", `A body may have ${maxBytes} bytes here`);
+        throw new Problem(
+          413,
+          "body_too_large",
+          `The body is larger than ${maxBytes} bytes, the limit of this route`,
+        );
       }
       c.req.raw = new Request(c.req.raw, { body });
     }

@@ -1,6 +1,6 @@
 /**
- * The environment that the platform gives a function. `@supabase/server` reads it at each request; here
- * it is checked once, before the first, so that a function without keys does not start.
+ * The environment that the platform gives a function. `@supabase/server` reads it on each request; here it
+ * is checked once, before the first request, so that a function without keys does not start.
  *
  * @module
  */
@@ -8,9 +8,9 @@
 import { resolveEnv } from "@supabase/server/core";
 
 /**
- * Makes sure that the function can tell its callers apart.
+ * Makes sure that the function has what it needs to authenticate its callers.
  *
- * @throws {Error} naming the variable that is missing and where it comes from.
+ * @throws {Error} that names the missing variable and where to find its value.
  */
 export function requireEnvironment(): void {
   const { data: env, error } = resolveEnv();
@@ -19,7 +19,7 @@ export function requireEnvironment(): void {
   const missing = [
     Object.keys(env.publishableKeys).length === 0 && "SUPABASE_PUBLISHABLE_KEYS",
     !env.secretKeys.default && "SUPABASE_SECRET_KEYS",
-    // Without it a forged token would pass where signing in is optional.
+    // Without it, routes with optional sign-in would accept forged tokens.
     !env.jwks && "SUPABASE_JWKS",
   ].filter(Boolean);
   if (missing.length > 0) {

@@ -10,9 +10,9 @@ const NAMES = [
   "SUPABASE_JWKS",
 ];
 
-/** Runs `requireEnvironment` with these variables and no others of its own. */
+/** Runs `requireEnvironment` with only these of its variables set. */
 function requireWith(environment: Record<string, string>): void {
-  // The singular forms are for servers outside the platform; the test run has them.
+  // The singular forms are for servers outside the platform. The test run sets them.
   const names = [...NAMES, "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY"];
   const before = names.map((name) => [name, Deno.env.get(name)] as const);
   try {
@@ -38,10 +38,10 @@ test("a function starts with the environment that the platform gives it", () => 
   requireWith(WHOLE);
 });
 
-test("a function does not start without its keys, and says which is missing", () => {
+test("a function does not start without its keys, and says which one is missing", () => {
   for (const name of NAMES) {
     const { [name as keyof typeof WHOLE]: _, ...rest } = WHOLE;
-    // Without a key set of its own, the project's is fetched from its URL.
+    // Without SUPABASE_JWKS, the key set is fetched from the project's URL.
     if (name === "SUPABASE_JWKS") requireWith(rest);
     else assert.throws(() => requireWith(rest), new RegExp(`Cannot start: .*${name}`), name);
     if (name !== "SUPABASE_URL") {

@@ -1,6 +1,6 @@
 /**
- * One line of JSON per request: what was asked, what came of it and how long it took. Never a token,
- * a header, a query or a body.
+ * Logs each request as one line of JSON: route, result and duration. Never logs a token, a header, a query or a
+ * body.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { routePath } from "hono/route";
 import { Problem } from "./problem.ts";
 
 /**
- * Middleware that logs each request when it has been answered; a fault of ours with the whole error.
+ * Middleware that logs each request after its response. Internal errors are logged in full.
  *
- * @param functionName Name of the edge function.
+ * @param functionName Name of the Edge Function.
  */
 export function logRequests(functionName: string): MiddlewareHandler {
   return async function logRequest(c, next) {
@@ -34,10 +34,10 @@ export function logRequests(functionName: string): MiddlewareHandler {
 }
 
 /**
- * Logs something: one line of JSON.
+ * Logs one line of JSON.
  *
- * @param level How bad it is.
- * @param members What it is. Never a token or what a user wrote.
+ * @param level Severity.
+ * @param members What to log. Never a token or something that a user wrote.
  */
 export function logLine(level: "info" | "error", members: Record<string, unknown>): void {
   console.log(JSON.stringify({ level, time: new Date().toISOString(), ...members }));

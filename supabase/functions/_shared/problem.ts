@@ -1,5 +1,5 @@
 /**
- * Errors as the clients see them: problem documents (RFC 9457) with a stable `code`.
+ * Errors as clients see them: problem documents (RFC 9457) with a stable `code`.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 
-/** What every problem document has; a code may add members of its own, such as `available`. */
+/** The members of every problem document. Some codes add members, such as `available`. */
 export interface ProblemDocument {
-  /** Always `about:blank`: the status says what kind of problem, `code` which one. */
+  /** Always `about:blank`: `status` and `code` identify the problem. */
   type: string;
   /** The status in words. */
   title: string;
   /** HTTP status. */
   status: number;
-  /** What happened, in a sentence for people. */
+  /** What went wrong, as a sentence for people. */
   detail: string;
-  /** What happened, in a snake_case word for programs. Does not change. */
+  /** What went wrong, as a snake_case word for programs. It never changes. */
   code: string;
   /** Identifies the request in the logs. */
   request_id: string;
@@ -26,11 +26,11 @@ export interface ProblemDocument {
   hint?: string;
 }
 
-/** What a problem is made of beside its status and code. */
+/** Optional parts of a problem. */
 export interface ProblemOptions {
   /** What to do about it, as a sentence. */
   hint?: string | undefined;
-  /** Members of its own. */
+  /** Additional members of the document. */
   fields?: Record<string, unknown> | undefined;
   /** Headers that belong to the status, such as `Allow`. */
   headers?: Record<string, string> | undefined;
@@ -56,7 +56,7 @@ const TITLES: Record<number, string> = {
   504: "Gateway Timeout",
 };
 
-/** An expected failure: throw it anywhere in a route and it is answered as a problem document. */
+/** An expected failure. Throw it anywhere in a route to respond with a problem document. */
 export class Problem extends Error {
   readonly status: number;
   readonly code: string;
@@ -68,7 +68,7 @@ export class Problem extends Error {
    * @param status HTTP status, 400 to 599.
    * @param code Stable snake_case word.
    * @param detail Sentence for people, without a full stop.
-   * @param options Hint, members and headers of its own, and cause.
+   * @param options Hint, additional members, headers and cause.
    */
   constructor(status: number, code: string, detail: string, options: ProblemOptions = {}) {
     super(detail, { cause: options.cause });
@@ -82,8 +82,8 @@ export class Problem extends Error {
 }
 
 /**
- * Answers an error that a route threw. What is not a {@link Problem} is a fault of ours: it is logged
- * whole by {@link logRequests} and answered without a word of it.
+ * Responds to an error that a route threw. An error that is not a {@link Problem} is internal: {@link logRequests} logs
+ * all of it, and the response says nothing about it.
  *
  * @param error What was thrown.
  * @param c The request's context.

@@ -1,5 +1,5 @@
 /**
- * Reads what a request carries, once, at the rim: inside, only typed values.
+ * Reads and checks requests, so that the rest of a route has typed values only.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import { type AuthenticatedEnv, userId } from "./auth.ts";
 import { Problem } from "./problem.ts";
 
 /**
- * What a request asks for, and who asks: a signed-in user for themselves, or a service.
+ * A request and who sent it: a signed-in user, or a service.
  *
- * @template Input What a service may send; a user sends the same without `user_id`, or less.
+ * @template Input What a service may send. A user may send the same without `user_id`, or less.
  */
 export type RequestFor<Input> = Input & {
-  /** Of a signed-in user the token says it; a service names the user, where the route is for one. */
+  /** A signed-in user's id comes from the token. A service names the user, if the route acts for one. */
   user_id?: string | undefined;
   actor: "user" | "service";
 };
 
 /**
- * The body of a request by a signed-in user, or by a service for a user.
+ * Reads the body of a request from a signed-in user, or from a service for a user.
  *
  * @param c The request's context.
  * @param user Shape of a user's body.
@@ -38,7 +38,7 @@ export async function readFor<Body>(
 }
 
 /**
- * The query of a request by a signed-in user, or by a service for a user.
+ * Reads the query of a request from a signed-in user, or from a service for a user.
  *
  * @param c The request's context.
  * @param user Shape of a user's query.
@@ -54,31 +54,31 @@ export function readQueryFor<Query>(
 }
 
 /**
- * The body of a request, parsed as JSON and held against a schema.
+ * Reads the body of a request as JSON and checks it against a schema.
  *
  * @param c The request's context.
  * @param schema Shape of the body.
- * @throws {Problem} 400 `invalid_json`; 422 `invalid_request` with `errors`: path and message of each.
+ * @throws {Problem} 400 `invalid_json`; 422 `invalid_request` with `errors`, the path and message of each fault.
  */
 export async function readJson<T extends z.ZodMiniType>(
   c: Context,
   schema: T,
 ): Promise<z.infer<T>> {
   const text = await readText(c);
-  // A byte order mark is not JSON, but a client's library may write one (RFC 8259, 8.1).
+  // JSON has no byte order mark, but some clients write one (RFC 8259, 8.1).
   return check(schema, parseJson(text.replace(/^\uFEFF/, "")));
 }
 
 /**
- * The body of a request as text, byte for byte.
+ * Reads the body of a request as text, without changing a byte.
  *
  * @param c The request's context.
- * @throws {Problem} 400 `invalid_json` when it is not UTF-8, which is no JSON either.
+ * @throws {Problem} 400 `invalid_json` if it is not UTF-8, and so cannot be JSON.
  */
 export async function readText(c: Context): Promise<string> {
   const bytes = await c.req.arrayBuffer();
   try {
-    // With its byte order mark, if it has one: a signature is of that too.
+    // Keeps a byte order mark: signatures cover it too.
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
     throw invalidJson(cause);
@@ -86,7 +86,7 @@ export async function readText(c: Context): Promise<string> {
 }
 
 /**
- * A text as JSON.
+ * Parses JSON.
  *
  * @throws {Problem} 400 `invalid_json`.
  */
@@ -99,7 +99,7 @@ export function parseJson(text: string): unknown {
 }
 
 /**
- * The query of a request, held against a schema. A name given twice counts once, the first time.
+ * Reads the query of a request and checks it against a schema. If a name appears twice, its first value is used.
  *
  * @param c The request's context.
  * @param schema Shape of the query: an object of strings.
@@ -110,7 +110,7 @@ export function readQuery<T extends z.ZodMiniType>(c: Context, schema: T): z.inf
 }
 
 /**
- * The parameters in the path of a request, held against a schema.
+ * Reads the path parameters of a request and checks them against a schema.
  *
  * @param c The request's context.
  * @param schema Shape of the parameters: an object of strings.
@@ -121,25 +121,25 @@ export function readPath<T extends z.ZodMiniType>(c: Context, schema: T): z.infe
 }
 
 /**
- * Whether a request may replace what is there: not with `If-None-Match: *` (RFC 9110, 13.1.2).
+ * Whether a request may replace existing data: not with `If-None-Match: *` (RFC 9110, 13.1.2).
  *
  * @param c The request's context.
- * @throws {Problem} 400 `invalid_if_none_match` for a list of entity tags, of which there are none here.
+ * @throws {Problem} 400 `invalid_if_none_match` for entity tags, which are not supported.
  */
 export function mayReplace(c: Context): boolean {
   const value = c.req.header("if-none-match");
   if (value === undefined || value.trim() === "*") return value === undefined;
-  throw new Problem(400, "invalid_if_none_match", "If-None-Match is * or left out");
+  throw new Problem(400, "invalid_if_none_match", "If-None-Match must be * or absent");
 }
 
-/** The form of an idempotency key: 1 to 255 visible ASCII characters. */
+/** Format of an idempotency key: 1 to 255 visible ASCII characters. */
 export const IDEMPOTENCY_KEY: RegExp = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * The key that makes a request harmless to repeat, from the `Idempotency-Key` header.
+ * Reads the `Idempotency-Key` header, which makes a request safe to repeat.
  *
  * @param c The request's context.
- * @returns The key; undefined when the request has none.
+ * @returns The key; undefined if the request has none.
  * @throws {Problem} 400 `invalid_idempotency_key` unless it is 1 to 255 visible ASCII characters.
  */
 export function readIdempotencyKey(c: Context): string | undefined {
@@ -148,7 +148,7 @@ export function readIdempotencyKey(c: Context): string | undefined {
   throw new Problem(
     400,
     "invalid_idempotency_key",
-    "An idempotency key is 1 to 255 visible ASCII characters",
+    "The Idempotency-Key header must be 1 to 255 visible ASCII characters",
     { hint: "Use a UUID" },
   );
 }
@@ -164,18 +164,18 @@ function checkFor<Input>(
   const { supabaseContext } = c.var;
   if (supabaseContext.authMode !== "user") return { ...check(service, value), actor: "service" };
   const request = { ...check(user, value), user_id: userId(supabaseContext), actor: "user" };
-  // TypeScript does not put an omitted member back: without user_id, and with it, it is a request again.
+  // TypeScript does not see that adding user_id to Omit<Input, "user_id"> gives an Input again.
   return request as RequestFor<Input>;
 }
 
 function invalidJson(cause: unknown): Problem {
-  return new Problem(400, "invalid_json", "The body is not JSON in UTF-8", { cause });
+  return new Problem(400, "invalid_json", "The body is not valid JSON in UTF-8", { cause });
 }
 
 function check<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
-  throw new Problem(422, "invalid_request", "The request does not have the shape it must have", {
+  throw new Problem(422, "invalid_request", "The request is not valid: see errors", {
     fields: {
       errors: result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
     },

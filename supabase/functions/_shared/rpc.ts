@@ -1,9 +1,9 @@
 /**
- * Takes the result out of an answer of the database, or throws what it refused as a problem.
+ * Takes the result out of a response of the database, or throws its error as a problem.
  *
- * SQL raises an expected failure with its HTTP status as SQLSTATE (`PT402`), a sentence as MESSAGE, a
- * machine code as DETAIL and what to do as HINT. DETAIL may go on, after the code, with a JSON
- * object of the problem's own members: `insufficient_credits {"available": 3}`.
+ * SQL raises an expected failure with its HTTP status as SQLSTATE (`PT402`), a sentence as MESSAGE, a code
+ * as DETAIL and what to do as HINT. After the code, DETAIL may have a JSON object with additional members of
+ * the problem: `insufficient_credits {"available": 3}`.
  *
  * @module
  */
@@ -12,10 +12,12 @@ import type { PostgrestError } from "@supabase/supabase-js";
 
 import { Problem } from "./problem.ts";
 
-/** Milliseconds that a call to the database may take: above PostgreSQL's own limit of 8 s, which answers better. */
+/**
+ * Milliseconds that a call to the database may take. Longer than PostgreSQL's own limit of 8 s, whose error says more.
+ */
 export const DATABASE_TIMEOUT_MS = 10_000;
 
-/** What supabase-js answers to a query or a call. */
+/** What supabase-js returns for a query or a call. */
 export interface DatabaseAnswer<T> {
   data: T;
   error: PostgrestError | null;
@@ -23,31 +25,31 @@ export interface DatabaseAnswer<T> {
 }
 
 /**
- * The data of an answer.
+ * Takes the data out of a response.
  *
- * @param answer What supabase-js answered.
- * @returns Its data; not null when the query always has a result.
- * @throws {Problem} what SQL raised, or the code in the table in docs/errors.md.
+ * @param answer What supabase-js returned.
+ * @returns Its data, for queries that always have a result.
+ * @throws {Problem} with the code that SQL raised, or one of the table in docs/errors.md.
  */
 export function unwrap<T>(answer: DatabaseAnswer<T>): NonNullable<T> {
   if (answer.error) throw fromPostgres(answer.error, answer.status);
   if (answer.data === null || answer.data === undefined) {
-    throw new TypeError("The database answered nothing");
+    throw new TypeError("The database returned no data");
   }
   return answer.data;
 }
 
-/** How often a call is made that the database gave up in favour of others. */
+/** Attempts at a call that the database aborted because of concurrent transactions. */
 const ATTEMPTS = 5;
 
-/** Milliseconds before the second attempt, at most; each further one waits up to twice as long. */
+/** Longest pause before the second attempt, in milliseconds. It doubles with each further attempt. */
 const FIRST_PAUSE_MS = 20;
 
 /**
- * Makes a call that changes something, and again when the database ended it in favour of others (a deadlock or a
- * serialisation failure, of which nothing stays).
+ * Makes a call that changes something. If the database aborted it because of concurrent transactions (a deadlock or a
+ * serialization failure, which leaves no changes), makes it again.
  *
- * @param make Makes the call, anew each time.
+ * @param make Makes the call. It runs once for each attempt.
  * @returns Its data.
  * @throws {Problem} as {@link unwrap}.
  */
@@ -57,14 +59,14 @@ export async function call<T>(make: () => PromiseLike<DatabaseAnswer<T>>): Promi
     if (attempt === ATTEMPTS || !["40001", "40P01"].includes(answer.error?.code ?? "")) {
       return unwrap(answer);
     }
-    // By chance, so that two that met do not meet again.
+    // Random, so that two calls that collided do not collide again.
     const pause = Math.random() * FIRST_PAUSE_MS * 2 ** (attempt - 1);
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
 /**
- * The arguments of a call without those that are undefined, so that SQL's defaults apply.
+ * Leaves out undefined arguments of a call, so that SQL's defaults apply.
  *
  * @param args Arguments by name.
  */
@@ -74,13 +76,13 @@ export function defined<T extends Record<string, unknown>>(args: T): Defined<T> 
   ) as Defined<T>;
 }
 
-/** An object whose members are there or not, and never undefined. */
+/** An object whose optional members are absent rather than undefined. */
 export type Defined<T> =
   & { [K in keyof T as undefined extends T[K] ? never : K]: T[K] }
   & { [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined> };
 
 /**
- * An argument that SQL takes as null too. The generated types say of no argument that it can be null.
+ * Passes an argument that may be null. The generated types do not allow null for any argument.
  *
  * @param value The argument.
  */
@@ -90,29 +92,29 @@ export function nullable<T>(value: T): NonNullable<T> {
 
 /** SQLSTATEs that a caller's input or timing can cause, by code or by class (first two characters). */
 const KNOWN_STATES: Record<string, [status: number, code: string, detail: string]> = {
-  "22": [422, "invalid_value", "A value is not one that the database can store"],
-  "23502": [422, "invalid_value", "A value that must be there is missing"],
-  "23503": [409, "reference_missing", "Something that this refers to does not exist (any more)"],
-  "23505": [409, "already_exists", "Something with the same key exists already"],
-  "23514": [422, "invalid_value", "A value is outside of its limits"],
-  "40": [503, "try_again", "Others changed the same at the same time"],
-  "42501": [403, "forbidden", "This is not allowed"],
-  "53": [503, "try_again", "The database is at its limit"],
-  "55P03": [503, "try_again", "Others hold what this would change"],
+  "22": [422, "invalid_value", "A value is invalid or out of range"],
+  "23502": [422, "invalid_value", "A required value is missing"],
+  "23503": [409, "reference_missing", "The request refers to something that does not exist"],
+  "23505": [409, "already_exists", "Something with the same key already exists"],
+  "23514": [422, "invalid_value", "A value is outside its limits"],
+  "40": [503, "try_again", "Another request changed the same data at the same time"],
+  "42501": [403, "forbidden", "You do not have permission to do this"],
+  "53": [503, "try_again", "The database is overloaded"],
+  "55P03": [503, "try_again", "Another request is changing the same data"],
   "57": [503, "try_again", "The database was interrupted"],
   "57014": [504, "database_timeout", "The database took too long"],
   "08": [503, "try_again", "The database cannot be reached"],
   PGRST000: [503, "try_again", "The database cannot be reached"],
   PGRST001: [503, "try_again", "The database cannot be reached"],
   PGRST002: [503, "try_again", "The database cannot be reached"],
-  PGRST003: [504, "database_timeout", "No connection to the database came free in time"],
-  PGRST116: [404, "not_found", "There is no such thing"],
+  PGRST003: [504, "database_timeout", "No database connection became free in time"],
+  PGRST116: [404, "not_found", "The requested item does not exist"],
 };
 
-/** What an answer without a known code says by its status: of a proxy in front of PostgREST, or of PostgREST. */
+/** Problems for responses without a known code, by status: from PostgREST, or from a proxy in front of it. */
 const KNOWN_STATUSES: Record<number, [status: number, code: string, detail: string]> = {
   401: [401, "token_expired", "The session token has expired"],
-  429: [503, "try_again", "The database takes no more requests for now"],
+  429: [503, "try_again", "The database is receiving too many requests"],
   502: [503, "try_again", "The database cannot be reached"],
   503: [503, "try_again", "The database cannot be reached"],
   504: [504, "database_timeout", "The database took too long"],
@@ -132,7 +134,7 @@ function fromPostgres(error: PostgrestError, status: number): Problem {
       ...(status === 401 && { headers: { "www-authenticate": "Bearer" } }),
     });
   }
-  // supabase-js has no status for an answer that never came.
+  // Status 0: supabase-js received no response.
   if (status === 0) return unreachable(error);
   return new Problem(500, "internal_error", "Something went wrong on the server", { cause: error });
 }

@@ -5,7 +5,7 @@ import { callNewFunction, serviceClient, test, withDatabase } from "../_testing/
 import { Problem } from "./problem.ts";
 import { call, defined, unwrap } from "./rpc.ts";
 
-/** Has the database raise, and returns the problem that comes of it. */
+/** Makes the database raise an error, and returns the problem for it. */
 async function problemOf(statement: string): Promise<Problem> {
   const name = `test_${crypto.randomUUID().replaceAll("-", "_")}`;
   await withDatabase((sql) =>
@@ -25,7 +25,7 @@ async function problemOf(statement: string): Promise<Problem> {
   throw new Error("The database did not raise");
 }
 
-test("what SQL raises with a status becomes a problem with its code, hint and members", async () => {
+test("an error that SQL raises with a status becomes a problem with its code, hint and members", async () => {
   const problem = await problemOf(`raise exception 'Too few' using errcode = 'PT402',
     detail = 'too_few {"available": 1.5, "more": {"x": [1]}}', hint = 'Get more'`);
   assert.equal(problem.status, 402);
@@ -35,9 +35,9 @@ test("what SQL raises with a status becomes a problem with its code, hint and me
   assert.deepEqual(problem.fields, { available: 1.5, more: { x: [1] } });
 });
 
-test("a call that the database gave up for others is made again, and any other is not", async () => {
+test("a call is repeated after a deadlock or a serialization failure, and after no other error", async () => {
   const name = `test_${crypto.randomUUID().replaceAll("-", "_")}`;
-  // A sequence counts the calls, as it is not undone with them.
+  // A sequence counts the calls because a rollback does not undo it.
   const make = (state: string, failures: number) =>
     withDatabase((sql) =>
       sql.unsafe(`
@@ -74,7 +74,7 @@ test("a call that the database gave up for others is made again, and any other i
   }
 });
 
-test("a status without a machine code is a fault of ours, and nothing of it goes out", async () => {
+test("an error with a status but no code is internal, and the response says nothing about it", async () => {
   const problem = await problemOf(
     `raise exception 'Secret' using errcode = 'PT409', detail = 'A sentence.'`,
   );
@@ -83,7 +83,7 @@ test("a status without a machine code is a fault of ours, and nothing of it goes
   assert.ok(!problem.message.includes("Secret"));
 });
 
-test("what the database refuses by itself has a status and a code, and never its own words", async () => {
+test("an error of the database itself has a status and a code, and never the database's own text", async () => {
   const cases: [statement: string, status: number, code: string][] = [
     ["perform 'x'::int", 422, "invalid_value"],
     ["perform 1 / 0", 422, "invalid_value"],
@@ -121,17 +121,17 @@ test("what the database refuses by itself has a status and a code, and never its
       [status, code],
       `${statement}: ${JSON.stringify(problem.cause)}`,
     );
-    assert.ok(problem.cause, "the cause is kept for the log");
+    assert.ok(problem.cause, "the problem keeps the cause for the log");
     assert.ok(!/Secret|function|credit_|relation/.test(problem.message), problem.message);
   }
 });
 
-test("a database that cannot be reached is told apart from one that refuses", async () => {
+test("an unreachable database has its own code", async () => {
   const answer = await createClient("http://127.0.0.1:9", "key").rpc("anything");
   assert.throws(() => unwrap(answer), { status: 503, code: "try_again" });
 });
 
-test("what stands in front of the database is told apart by its status", async () => {
+test("an error of a proxy in front of the database gets its code from its status", async () => {
   const answers: [status: number, body: string, expected: number, code: string][] = [
     [502, "<html>Bad Gateway</html>", 503, "try_again"],
     [503, "upstream", 503, "try_again"],
@@ -154,7 +154,7 @@ test("what stands in front of the database is told apart by its status", async (
   }
 });
 
-test("defined leaves out what is undefined, and only that", () => {
+test("defined leaves out undefined members and no others", () => {
   assert.deepEqual(defined({ a: 1, b: undefined, c: null, d: 0, e: "" }), {
     a: 1,
     c: null,

@@ -1,23 +1,23 @@
 /**
- * What Storage refuses, as a problem with its reason.
+ * Turns Storage's errors into problems.
  *
  * @module
  */
 
 import { Problem } from "../_shared/problem.ts";
 
-/** An error of storage-js: an answer of Storage, or none at all. */
+/** An error of storage-js: Storage refused the request, or did not respond at all. */
 interface StorageRefusal {
   message: string;
-  /** Status of the answer; Storage sends many refusals as 400. */
+  /** Status of the response; Storage sends many errors as 400. */
   status?: number | undefined;
-  /** The status that the refusal stands for, or its code. */
+  /** The status that Storage means, or a code. */
   statusCode?: string | undefined;
-  /** The refusal's code, in newer versions of Storage. */
+  /** The error's code, in newer versions of Storage. */
   code?: string | undefined;
 }
 
-/** What each status that Storage refuses with is here. */
+/** Our status and code for each status of Storage. */
 const KNOWN: Record<number, [status: number, code: string]> = {
   400: [422, "storage_refused"],
   401: [403, "storage_forbidden"],
@@ -32,16 +32,16 @@ const KNOWN: Record<number, [status: number, code: string]> = {
 };
 
 /**
- * What Storage said, to be thrown in a route: a refusal with its reason, and anything else as something to try again.
+ * The problem to throw for an error of Storage. Errors that are not the caller's become "try again".
  *
- * @param error What storage-js answered as error.
+ * @param error The error that storage-js returned.
  */
 export function fromStorage(error: StorageRefusal): Problem {
   const status = storageStatus(error);
   const [known, code] = KNOWN[status] ?? (status >= 400 && status < 500 ? KNOWN[400] : undefined) ??
     [503, "storage_unavailable"];
   if (known === 503) {
-    return new Problem(503, code, "Storage cannot do this now", {
+    return new Problem(503, code, "Storage is not available at the moment", {
       hint: "Try again in a moment",
       headers: { "retry-after": "1" },
       cause: error,
@@ -54,9 +54,9 @@ export function fromStorage(error: StorageRefusal): Problem {
 }
 
 /**
- * The status that a refusal stands for: in its body where it says so, else that of the answer, or 0 without one.
+ * The status that an error stands for: the one in its body, else that of the response, or 0 if there was no response.
  *
- * @param error What storage-js answered as error.
+ * @param error The error that storage-js returned.
  */
 export function storageStatus(error: StorageRefusal): number {
   const said = Number(error.statusCode);

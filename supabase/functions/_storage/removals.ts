@@ -1,6 +1,6 @@
 /**
- * Removes from Storage what nothing refers to any more. The list is kept in SQL, so that an interruption loses nothing:
- * what was not removed stays on it.
+ * Removes objects from Storage that no record refers to. The queue is a table, so an interruption loses nothing: an
+ * object stays queued until it is removed.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { logLine } from "../_shared/log.ts";
 import { unwrap } from "../_shared/rpc.ts";
 import { storageStatus } from "./errors.ts";
 
-/** What came of a removal. */
+/** The result of a removal. */
 export interface Removed {
-  /** How many objects left the list. */
+  /** How many objects left the queue. */
   rows: number;
-  /** Of those that were there. */
+  /** Bytes of the objects that still existed. */
   bytes: number;
-  /** How many Storage did not remove. */
+  /** How many objects Storage failed to remove. */
   failed: number;
 }
 
@@ -31,12 +31,12 @@ const add = (a: Removed, b: Removed): Removed => ({
 });
 
 /**
- * Removes one batch of queued objects. What Storage does not remove stays queued with the reason, to be tried again later,
- * and does not hold up the rest.
+ * Removes one batch of queued objects. An object that Storage fails to remove stays queued with the reason and is tried
+ * again later. It does not hold up the others.
  *
- * @param client Calls as the service.
- * @param batch How many, 1 to 1000.
- * @throws {Problem} when the database refuses.
+ * @param client Client with the secret key.
+ * @param batch How many objects, 1 to 1000.
+ * @throws {Problem} if the database refuses.
  */
 export async function removeQueuedObjects(
   client: SupabaseClient<Database>,
@@ -51,13 +51,13 @@ export async function removeQueuedObjects(
 }
 
 /**
- * Removes objects that are queued, and takes them off the list.
+ * Removes queued objects from Storage and from the queue.
  *
- * @param client Calls as the service.
+ * @param client Client with the secret key.
  * @param bucket_id Their bucket.
  * @param names Their names, at most 1000.
- * @returns What was removed; the rest is tried again later.
- * @throws {Problem} when the database refuses.
+ * @returns What was removed. The rest is tried again later.
+ * @throws {Problem} if the database refuses.
  */
 export async function removeObjects(
   client: SupabaseClient<Database>,
@@ -66,13 +66,13 @@ export async function removeObjects(
 ): Promise<Removed> {
   if (names.length === 0) return NOTHING;
   const { data, error } = await client.storage.from(bucket_id).remove(names);
-  // With its bucket, an object is gone too.
+  // 404 means that the bucket is gone, and its objects with it.
   if (!error || storageStatus(error) === 404) {
     const rows = unwrap(await client.rpc("storage_objects_removed", { bucket_id, names }));
     const sizes = (data ?? []).map(({ metadata }) => Number(metadata?.size ?? 0));
     return { rows, bytes: sizes.reduce((sum, size) => sum + size, 0), failed: 0 };
   }
-  // One name that Storage does not take does not keep the others.
+  // One name that Storage rejects must not block the others.
   if ([400, 422].includes(storageStatus(error)) && names.length > 1) {
     const half = Math.ceil(names.length / 2);
     const first = await removeObjects(client, bucket_id, names.slice(0, half));
@@ -80,7 +80,8 @@ export async function removeObjects(
     return add(first, second);
   }
   logLine("error", {
-    message: `Storage did not remove ${names.length} objects of "${bucket_id}": ${error.message}`,
+    message:
+      `Storage failed to remove ${names.length} objects from "${bucket_id}": ${error.message}`,
   });
   unwrap(
     await client.rpc("storage_removals_failed", { bucket_id, names, error: error.message }),

@@ -1,5 +1,5 @@
 /**
- * Uploads that are reserved: the database sets the bytes aside and chooses where they go, Storage signs the URL.
+ * Reserves uploads: the database reserves the bytes and chooses the path, and Storage signs the URL.
  *
  * @module
  */
@@ -10,14 +10,14 @@ import type { Database } from "../_shared/database.types.ts";
 import { call, defined } from "../_shared/rpc.ts";
 import { fromStorage } from "./errors.ts";
 
-/** What is to be uploaded, by whom. */
+/** What will be uploaded, and by whom. */
 export interface UploadRequest {
   user_id: string;
   actor: "user" | "service";
   bucket: string;
-  /** What the file is called: 1 to 1024 characters. */
+  /** Name of the file: 1 to 1024 characters. */
   name: string;
-  /** Bytes. */
+  /** Size in bytes. */
   size: number;
   content_type: string;
   project_id?: string | undefined;
@@ -25,29 +25,29 @@ export interface UploadRequest {
   idempotency_key?: string | undefined;
 }
 
-/** An upload that has been reserved, and the URL that takes its bytes. */
+/** A reserved upload, with the URL to upload to. */
 export interface SignedUpload {
   id: string;
   bucket: string;
-  /** Where the file is once it is complete. */
+  /** Path of the file once the upload is complete. */
   path: string;
-  /** Where the bytes go: for `uploadToSignedUrl(upload_path, token, file)`. */
+  /** Path to upload to, for `uploadToSignedUrl(upload_path, token, file)`. */
   upload_path: string;
   token: string;
-  /** Takes the bytes by PUT. */
+  /** URL to PUT the bytes to. */
   url: string;
-  /** When the URL ends. */
+  /** When the URL expires. */
   expires_at: string;
   replayed: boolean;
 }
 
 /**
- * Reserves an upload and signs its URL. For a user it is signed as that user, so that Storage's own policies have their
- * say and the object is the user's. What Storage does not sign is not reserved either.
+ * Reserves an upload and signs its URL. A user's URL is signed as that user, so that Storage's policies apply and the
+ * user owns the object. If Storage does not sign the URL, the reservation is released.
  *
- * @param context Of the request: whose route is for `user` or `secret`.
- * @param request What is to be uploaded.
- * @throws {Problem} as `reserve_upload` says; what Storage refuses.
+ * @param context Context of a request that was authenticated as `user` or `secret`.
+ * @param request What will be uploaded.
+ * @throws {Problem} if `reserve_upload` or Storage refuses.
  */
 export async function startUpload(
   context: SupabaseContext<Database>,
@@ -59,7 +59,7 @@ export async function startUpload(
   const signer = request.actor === "user" ? supabase : supabaseAdmin;
   const { data, error } = await signer.storage.from(bucket).createSignedUploadUrl(upload_path);
   if (error) {
-    // A repeat leaves what the first one reserved, whose URL may be in use.
+    // A repeated request keeps the first request's reservation: its URL may be in use.
     if (!replayed) {
       await supabaseAdmin.rpc("release_upload", { user_id: request.user_id, upload_id: id });
     }
@@ -69,7 +69,7 @@ export async function startUpload(
   return { id, bucket, path, upload_path, token, url, expires_at: expiryOf(token), replayed };
 }
 
-/** What the database always fills in. */
+/** Columns that are never null here. */
 interface Reserved {
   id: string;
   bucket: string;
@@ -78,7 +78,7 @@ interface Reserved {
   replayed: boolean;
 }
 
-/** When a token ends, as it says itself. */
+/** When a token expires, according to its own claims. */
 function expiryOf(token: string): string {
   const payload = token.split(".")[1] ?? "";
   const { exp } = JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/")));

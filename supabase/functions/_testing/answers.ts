@@ -1,5 +1,5 @@
 /**
- * Holds the answers of functions against their OpenAPI documents, so that neither changes without the other.
+ * Checks the responses of functions against their OpenAPI documents, so that neither changes without the other.
  *
  * @module
  */
@@ -7,18 +7,18 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 
-/** A request, and what a function answered. */
+/** A request and the response of a function. */
 export interface FunctionAnswer {
   method: string;
   /** Function and route: `/credits/deduct`. */
   path: string;
   status: number;
   contentType: string | null;
-  /** The parsed body, if it is JSON. */
+  /** The parsed body if it is JSON. */
   body: unknown;
 }
 
-/** An OpenAPI document, as far as it is read here. */
+/** The parts of an OpenAPI document that are used here. */
 interface OpenApiDocument {
   paths: Record<string, Record<string, { responses: Responses }>>;
   components: { responses: Record<string, DocumentedResponse> };
@@ -30,15 +30,15 @@ interface DocumentedResponse {
   content: Record<string, { schema: Record<string, unknown> }>;
 }
 
-/** Where the platform serves functions; without it when a function is asked directly. */
+/** Path where the platform serves functions. A function that is called directly has no prefix. */
 const PREFIX = /^\/functions\/v1(?=\/)/;
 
 const FUNCTIONS = new URL("../", import.meta.url);
 
-/** As many faults as a message names: one difference can cause many. */
+/** Faults that one message lists: a single difference can cause many. */
 const MOST_FAULTS = 3;
 
-/** Not strict: an OpenAPI document has keywords of its own. */
+/** Not strict, because OpenAPI documents have keywords that JSON Schema does not know. */
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 formats.default(ajv);
 
@@ -47,8 +47,8 @@ const validators = new WeakMap<object, ValidateFunction>();
 let mismatches: string[] = [];
 
 /**
- * `fetch` that also checks each answer of a function. An answer that differs from its document does not disturb the
- * caller; it fails the test, see {@link takeMismatches}.
+ * `fetch` that also checks each response of a function. A response that differs from its document does not affect the
+ * caller. It makes the test fail: see {@link takeMismatches}.
  *
  * @param input As `fetch` takes it.
  * @param init As `fetch` takes it.
@@ -67,7 +67,7 @@ export async function fetchChecked(
   let body: unknown;
   if (mediaType(contentType).endsWith("json")) {
     const text = await response.clone().text().catch(() => undefined);
-    // The caller gets the same failure when it reads the body.
+    // The caller gets the same error when it reads the body.
     if (text === undefined) return response;
     body = parse(text);
   }
@@ -77,7 +77,7 @@ export async function fetchChecked(
   return response;
 }
 
-/** How the answers since the last call differ from their documents. */
+/** Returns how the responses since the last call differ from their documents. */
 export function takeMismatches(): string[] {
   const taken = mismatches;
   mismatches = [];
@@ -85,10 +85,10 @@ export function takeMismatches(): string[] {
 }
 
 /**
- * Compares an answer with what the function's document says of its route, status and content type.
+ * Compares a response with the function's document: route, status, content type and body.
  *
- * @param answer The answer.
- * @returns How they differ; undefined when they do not.
+ * @param answer The request and its response.
+ * @returns How they differ; undefined if they agree.
  */
 export function findMismatch(answer: FunctionAnswer): string | undefined {
   const { method, path, status, contentType, body } = answer;
@@ -97,7 +97,7 @@ export function findMismatch(answer: FunctionAnswer): string | undefined {
   if (!isFunction(name)) return `${what} there is no such function`;
   // A preflight belongs to no route, and the document does not describe itself.
   if (method === "OPTIONS" || path === `/${name}/openapi.json`) return undefined;
-  // Not the function's: the runtime answers when a worker ends during a request.
+  // Not the function's own: the runtime sends it when a worker ends during a request.
   if (status === 502) return undefined;
 
   const document = documentOf(name);
@@ -144,7 +144,7 @@ function documentOf(name: string): OpenApiDocument {
   return document as OpenApiDocument;
 }
 
-/** The responses of the route that a path leads to: `/chats/keys` is one of its own, and not a chat's. */
+/** The responses of the route that a path matches. `/chats/keys` is its own route, not a chat's. */
 function responsesTo(document: OpenApiDocument, method: string, path: string): Responses {
   const templates = Object.keys(document.paths).filter((template) => matches(template, path))
     .sort((a, b) => a.split("{").length - b.split("{").length);
@@ -152,7 +152,7 @@ function responsesTo(document: OpenApiDocument, method: string, path: string): R
     const operation = document.paths[template]?.[method.toLowerCase()];
     if (operation) return operation.responses;
   }
-  // A document describes routes; what every function answers where there is none is described in docs/errors.md.
+  // Documents only describe routes. docs/errors.md describes the responses of paths without a route.
   return templates.length > 0 ? METHOD_NOT_ALLOWED : ROUTE_NOT_FOUND;
 }
 
@@ -181,7 +181,7 @@ function resolve(document: OpenApiDocument, ref: string): DocumentedResponse {
 function validatorOf(schema: object, { components }: OpenApiDocument): ValidateFunction {
   let validate = validators.get(schema);
   if (!validate) {
-    // With the components, which its references lead to.
+    // Includes the components, which the schema refers to.
     validate = ajv.compile({ ...schema, components });
     validators.set(schema, validate);
   }
@@ -192,7 +192,7 @@ function mediaType(contentType: string | null): string {
   return contentType?.split(";")[0]?.trim().toLowerCase() ?? "";
 }
 
-/** Undefined for what is no JSON, which no schema takes. */
+/** Returns undefined for a body that is not JSON, which no schema accepts. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

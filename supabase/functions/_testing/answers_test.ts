@@ -22,7 +22,7 @@ const PROBLEM = {
   request_id: "3b241101-e2bb-4255-8caf-4136c566a964",
 };
 
-/** The answer of `GET /credits`, unless said otherwise. */
+/** A response of `GET /credits`, with changes. */
 function answer(changes: Partial<FunctionAnswer> = {}): FunctionAnswer {
   return {
     method: "GET",
@@ -34,7 +34,7 @@ function answer(changes: Partial<FunctionAnswer> = {}): FunctionAnswer {
   };
 }
 
-/** A problem document of `GET /credits`, unless said otherwise. */
+/** A problem document of `GET /credits`, with changes. */
 function problem(
   changes: Partial<typeof PROBLEM> & { available?: number } = {},
   more: Partial<FunctionAnswer> = {},
@@ -43,7 +43,7 @@ function problem(
   return answer({ status: body.status, contentType: "application/problem+json", body, ...more });
 }
 
-test("an answer that its document describes passes", () => {
+test("a response that its document describes passes", () => {
   const statement = { path: "/credits/statement", body: undefined };
   for (
     const good of [
@@ -61,7 +61,7 @@ test("an answer that its document describes passes", () => {
   ) assert.equal(findMismatch(good), undefined);
 });
 
-test("an answer that its document does not describe is refused, with function, route, status and fault", () => {
+test("a response that its document does not describe is reported with function, route, status and fault", () => {
   const { held: _, ...incomplete } = BALANCE;
   for (
     const [bad, fault] of [
@@ -93,7 +93,7 @@ test("an answer that its document does not describe is refused, with function, r
   }
 });
 
-test("a path of its own is not mistaken for the parameter of another", () => {
+test("a literal path is not mistaken for the parameter of another route", () => {
   const deleted = { id: BALANCE.user_id, deleted: true };
   const chat = answer({ method: "DELETE", path: `/chats/${deleted.id}`, body: deleted });
   assert.equal(findMismatch(chat), undefined);
@@ -101,7 +101,7 @@ test("a path of its own is not mistaken for the parameter of another", () => {
   assert.match(findMismatch(keys) ?? "", /required property 'key_id'/);
 });
 
-test("every way to a function is checked, and the caller still reads the answer", async () => {
+test("every way to call a function is checked, and the caller can still read the response", async () => {
   const user = await signUp();
   const headers = { authorization: `Bearer ${user.token}` };
   const { status, body } = await invoke(user.client, "credits");

@@ -1,5 +1,5 @@
 /**
- * For tests of whole stacks: a checkout of the test's own, started and stopped as a person does it.
+ * For tests of the whole stack: a separate checkout, started and stopped with the usual commands.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import { parseEnv } from "node:util";
 
 import { stackOf, type TestStack, until } from "./testing.ts";
 
-/** A checkout of the test's own, and a place and ports for its stack. */
+/** A separate checkout, with a folder and ports for its stack. */
 export interface Checkout {
-  /** Where all of it is. */
+  /** Folder of everything. */
   root: string;
   project: string;
   dir: string;
   environment: Record<string, string>;
-  /** Runs a command of the stack to its end. */
+  /** Runs a command of the stack until it ends. */
   command(name: string, environment?: Record<string, string>): Promise<Ended>;
   /** Starts the stack and waits until it runs. */
   start(): Promise<Started>;
-  /** The stack that runs. */
+  /** The running stack. */
   stack(): Promise<TestStack>;
 }
 
@@ -37,11 +37,11 @@ export interface Started {
 
 const PROJECT_DIR = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 
-/** What the stack needs of the project. */
+/** The parts of the project that the stack needs. */
 const PARTS = ["deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
 
 /**
- * Makes a checkout in a folder of a name with a space, and removes it with all that runs in it.
+ * Makes a checkout in a folder whose name has a space. Afterwards, ends everything that runs in it and removes it.
  *
  * @param run What to do with it.
  * @param mode Mode of the folder around it.
@@ -62,7 +62,7 @@ export async function withCheckout(
     STACK_DIR: dir,
     STACK_API_PORT: String(freePort()),
     STACK_DB_PORT: String(freePort()),
-    // What a test does not ask for must not happen in its midst.
+    // Scheduled jobs must not run in the middle of a test.
     STACK_SCHEDULER: "off",
   };
   const spawn = (name: string, more: Record<string, string> = {}) =>
@@ -90,7 +90,7 @@ export async function withCheckout(
         const child = spawn("start").spawn();
         children.push(child);
         child.stderr.cancel();
-        return { child, output: await readUntil(child.stdout, "What the functions log follows") };
+        return { child, output: await readUntil(child.stdout, "The logs of the functions follow") };
       },
       async stack() {
         return stackOf(parseEnv(await Deno.readTextFile(`${dir}/env`)), dir);
@@ -109,11 +109,11 @@ export async function withCheckout(
 }
 
 /**
- * Has a stack note the functions' processes that it starts.
+ * Makes a stack record the processes of functions that it starts.
  *
- * @param checkout Whose stack has not been started yet.
- * @param variables Variables that the processes get in place of the stack's.
- * @returns Reads their ids, the newest last.
+ * @param checkout A checkout whose stack has not been started yet.
+ * @param variables Environment variables that override the stack's for these processes.
+ * @returns A function that reads their ids, newest last.
  */
 export async function noteProcesses(
   { root, environment }: Checkout,
@@ -129,7 +129,7 @@ export async function noteProcesses(
   return () => Deno.readTextFileSync(`${root}/processes`).trim().split("\n").map(Number);
 }
 
-/** Ids of the processes that have a path in their arguments; none where there is no /proc. */
+/** Ids of the processes that have a path in their arguments. Empty on systems without /proc. */
 export function processesOf(path: string): string[] {
   try {
     return [...Deno.readDirSync("/proc")].map((entry) => entry.name).filter((pid) => {
@@ -145,19 +145,19 @@ export function processesOf(path: string): string[] {
   }
 }
 
-/** Kills PostgreSQL with all its processes: nothing that it has only in memory can still be written. */
+/** Kills all processes of PostgreSQL, so that nothing that is only in its memory is still written. */
 export async function killPostgres({ dir }: Checkout): Promise<void> {
   const [pid = ""] = (await Deno.readTextFile(`${dir}/postgres/data/postmaster.pid`)).split("\n");
-  // Where there is no /proc they end by themselves when they miss the server.
+  // On systems without /proc, the children end by themselves once the server is gone.
   const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`).catch(() => "");
-  // The server first: it would start anew whatever it misses.
+  // The server first: it restarts children that end.
   const processes = [pid, ...children.trim().split(" ")].filter(Boolean);
   for (const process of processes) {
     try {
       Deno.kill(Number(process), "SIGKILL");
     } catch { /* it has ended */ }
   }
-  // No other server starts while one of them has its memory.
+  // A new server cannot start while one of them still has the shared memory.
   await until(async () => {
     const commands = processes.map((id) =>
       Deno.readTextFile(`/proc/${id}/cmdline`).catch(() => "")
@@ -180,7 +180,7 @@ function freePort(): number {
       return port;
     } catch { /* it is taken */ }
   }
-  throw new Error(`No port from ${first} to ${last} is free`);
+  throw new Error(`None of the ports ${first} to ${last} is free`);
 }
 
 async function copy(from: string, to: string): Promise<void> {
@@ -194,10 +194,10 @@ async function readUntil(stream: ReadableStream<Uint8Array>, text: string): Prom
   let output = "";
   while (!output.includes(text)) {
     const { done, value } = await reader.read();
-    if (done) throw new Error(`The stack ended before it ran:\n${output}`);
+    if (done) throw new Error(`The stack ended before it was ready:\n${output}`);
     output += decoder.decode(value, { stream: true });
   }
-  // What follows is of no interest, but must not fill the pipe.
+  // Reads the rest too, so that the pipe does not fill up.
   (async () => {
     while (!(await reader.read()).done);
   })();

@@ -1,10 +1,10 @@
 /**
- * Envelopes of chats around random bytes: what is in them is the client's to test.
+ * Chat envelopes with random bytes. Tests of the client check real contents.
  *
  * @module
  */
 
-/** The text of an envelope: of format 2 with a key, of format 1.0 without. */
+/** The text of an envelope: format 2 with a key, format 1.0 without. */
 export function envelope(key_id?: string, bytes = 16): string {
   return JSON.stringify({
     v: key_id ? "2" : "1.0",
@@ -15,7 +15,7 @@ export function envelope(key_id?: string, bytes = 16): string {
   });
 }
 
-/** So many random bytes, in base64. */
+/** Random bytes in base64. */
 export function random(bytes: number): string {
   let text = "";
   for (let left = bytes; left > 0; left -= 65_536) {

@@ -1,6 +1,6 @@
 /**
- * What the tests of functions and of the stack share: the running stack, users and a database
- * connection. Only `deno task test` sets its environment.
+ * Helpers for the tests of functions and of the stack: the running stack, users and a database
+ * connection. Only `deno task test` sets the environment that they need.
  *
  * @module
  */
@@ -23,13 +23,13 @@ export interface TestStack {
   publishableKey: string;
   secretKey: string;
   cronKey: string;
-  /** The database as `postgres`, as migrations run. */
+  /** URL of the database as `postgres`, the role that runs migrations. */
   dbUrl: string;
-  /** The database as its superuser. */
+  /** URL of the database as superuser. */
   adminDbUrl: string;
-  /** What session tokens are signed with. */
+  /** The secret that session tokens are signed with. */
   jwtSecret: string;
-  /** Folder of the stack: keys, logs. */
+  /** Folder of the stack, with keys and logs. */
   dir: string;
 }
 
@@ -42,9 +42,9 @@ export interface TestUser {
 }
 
 /**
- * A stack, from what it says of itself.
+ * Describes a stack from its environment variables.
  *
- * @param environment The variables of its env file.
+ * @param environment The variables in its env file.
  * @param dir Its folder.
  */
 export function stackOf(environment: Record<string, string | undefined>, dir: string): TestStack {
@@ -64,18 +64,18 @@ export function stackOf(environment: Record<string, string | undefined>, dir: st
 /** The stack of this run. */
 export const stack: TestStack = stackOf(Deno.env.toObject(), required("STACK_TEST_DIR"));
 
-/** Where the edge functions are. */
+/** Base URL of the Edge Functions. */
 export const functionsUrl = `${stack.url}/functions/v1`;
 
 /**
- * How many times its default length a long run has: property tests take more sequences, load tests last longer. From
- * `SOAK`, default 1.
+ * Multiplies the length of tests that can run longer: property tests run more sequences, load tests take more time.
+ * From `SOAK`; default 1.
  */
 export const soak: number = Number(Deno.env.get("SOAK") ?? "1");
 
 /**
- * Registers a test. It also fails when an answer of a function is not as its OpenAPI document says. When it fails, what
- * the functions logged meanwhile is printed with it.
+ * Registers a test. It also fails if a response of a function differs from its OpenAPI document. If it fails, the
+ * message includes what the functions logged during the test.
  *
  * @param name Subject, then criterion: `POST /credits/deduct charges the price in force`.
  * @param run The test.
@@ -89,11 +89,11 @@ export function test(name: string, run: () => Promise<void> | void): void {
     try {
       await run();
       mismatches = takeMismatches();
-      if (mismatches.length > 0) throw new Error("Answers differ from their documents");
+      if (mismatches.length > 0) throw new Error("Responses differ from their OpenAPI documents");
     } catch (error) {
       mismatches.push(...takeMismatches());
       const lines = new TextDecoder().decode((await Deno.readFile(log)).subarray(before));
-      // In the message: what a test prints is not shown.
+      // In the message, because the runner hides what a test prints.
       if (error instanceof Error) {
         error.message += [...new Set(mismatches)].map((mismatch) => `\n${mismatch}`).join("");
         if (lines) error.message += `\nThe functions logged:\n${lines}`;
@@ -103,7 +103,7 @@ export function test(name: string, run: () => Promise<void> | void): void {
   });
 }
 
-/** A supabase-js client with the publishable key and no user, as in a browser before signing in. */
+/** A supabase-js client with the publishable key and no user, as in a browser before sign-in. */
 export function anonymousClient(of: TestStack = stack): SupabaseClient<Database> {
   return createClient<Database>(of.url, of.publishableKey, clientOptions);
 }
@@ -113,7 +113,7 @@ export function serviceClient(of: TestStack = stack): SupabaseClient<Database> {
   return createClient<Database>(of.url, of.secretKey, clientOptions);
 }
 
-/** A supabase-js client with the secret key named `cron`, as the scheduler has it. */
+/** A supabase-js client with the secret key named `cron`, as the scheduler uses it. */
 export function cronClient(): SupabaseClient<Database> {
   return createClient<Database>(stack.url, stack.cronKey, clientOptions);
 }
@@ -121,31 +121,31 @@ export function cronClient(): SupabaseClient<Database> {
 /** The password of every user. */
 export const PASSWORD = "correct horse battery";
 
-/** Signs a new user up through the Auth API. */
+/** Signs up a new user through the Auth API. */
 export async function signUp(of: TestStack = stack): Promise<TestUser> {
   const client = anonymousClient(of);
   const email = `${crypto.randomUUID()}@example.com`;
   const { data, error } = await client.auth.signUp({ email, password: PASSWORD });
   if (error) throw error;
   const { user, session } = data;
-  if (!user || !session) throw new Error("Sign-up gave no session");
+  if (!user || !session) throw new Error("Sign-up returned no session");
   return { id: user.id, email, token: session.access_token, client };
 }
 
-/** An answer of a function, whatever its status. */
+/** A response of a function, whatever its status. */
 export interface Answer {
   status: number;
   headers: Headers;
-  // deno-lint-ignore no-explicit-any -- what a test expects of it is what the test asserts
+  // deno-lint-ignore no-explicit-any -- each test asserts what it expects
   body: any;
 }
 
 /**
  * Calls a function through supabase-js, as an app does.
  *
- * @param client Who calls.
+ * @param client Client of the caller.
  * @param path Function and route: `credits/deduct`.
- * @param options As `functions.invoke()` takes them; a body makes it a POST.
+ * @param options Options of `functions.invoke()`. With a body, the method is POST.
  */
 export async function invoke(
   client: SupabaseClient<Database>,
@@ -161,7 +161,7 @@ export async function invoke(
   return { status: response.status, headers: response.headers, body };
 }
 
-/** A new sku with a price, made by the service; each test has its own. */
+/** Creates a new sku with a price, as the service. Each test uses its own. */
 export async function createPrice(price: number, quantity_scale = 0): Promise<string> {
   const sku = `test.${crypto.randomUUID()}`;
   const { error } = await serviceClient().from("credit_prices")
@@ -171,9 +171,9 @@ export async function createPrice(price: number, quantity_scale = 0): Promise<st
 }
 
 /**
- * Runs statements on the database itself, as its owner, for what no client may do.
+ * Runs statements on the database directly, as its owner, for what no client may do.
  *
- * @param run Gets the connection, which is closed afterwards.
+ * @param run Receives the connection, which is closed afterwards.
  */
 export async function withDatabase<T>(run: (sql: postgres.Sql) => Promise<T>): Promise<T> {
   const sql = postgres(stack.dbUrl, { max: 1, onnotice: () => {} });
@@ -188,22 +188,24 @@ export async function withDatabase<T>(run: (sql: postgres.Sql) => Promise<T>): P
 const PATIENCE_MS = 120_000;
 
 /**
- * Waits until something is so, asking again and again.
+ * Waits until a condition is true, checking it repeatedly.
  *
- * @param condition What is waited for.
- * @throws when it has not come to pass in two minutes.
+ * @param condition The condition.
+ * @throws if it is not true within two minutes.
  */
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!await condition()) {
-    if (performance.now() > deadline) throw new Error(`It did not come to pass: ${condition}`);
+    if (performance.now() > deadline) {
+      throw new Error(`Still not true after two minutes: ${condition}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
 /**
- * Calls a function that the test has just made in the database, as the service; PostgREST hears of it a
- * moment later.
+ * Calls, as the service, a function that the test has just created in the database. PostgREST learns of it a moment
+ * later.
  *
  * @param name Name of a function in public without parameters.
  */
@@ -213,7 +215,7 @@ export async function callNewFunction(name: string): Promise<PostgrestSingleResp
     answer = await serviceClient().rpc(name as never) as PostgrestSingleResponse<unknown>;
     return answer.error?.code !== "PGRST202";
   });
-  if (!answer) throw new Error("There was no answer");
+  if (!answer) throw new Error("PostgREST did not respond");
   return answer;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Encrypted chats: saved whole or by segments, read, and the keys that open them. All of it for the signed-in user
- * alone: a server has no key, and nothing to do with a chat. Changes are read by `rpc("sync_chats")`.
+ * Encrypted chats: saves them whole or by segments, reads them, and stores the keys that open them. Only the signed-in
+ * user has access: servers have no key. Clients read changes with `rpc("sync_chats")`.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
-/** An envelope may have 8 MiB; as much again is left for its quotes, the title and the rest. */
+/** An envelope may have 8 MiB. The other 8 MiB are for escaped quotes, the title and the rest. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 /** The routes of `chats`; `openapi.ts` describes them. */
@@ -84,7 +84,7 @@ app.post("/:id/segments", authenticate("user"), async (c) => {
   return answer(c, withoutConflict(saved), 201);
 });
 
-// What a file is called is the user's to know: it is in the chat, encrypted.
+// The request has no file name: the name is in the chat, encrypted.
 app.post("/:id/attachments", authenticate("user"), async (c) => {
   const { id: chat_id } = readPath(c, schema.ChatPath);
   const idempotency_key = readIdempotencyKey(c);
@@ -115,14 +115,14 @@ app.delete("/:id", authenticate("user"), async (c) => {
 type SavedChat = Database["public"]["CompositeTypes"]["saved_chat"];
 
 /**
- * The result of a change that was made.
+ * The result of a change, without the members of a conflict.
  *
- * @throws {Problem} 409 `version_conflict` with what is there, when it was not.
+ * @throws {Problem} 409 `version_conflict` with the stored chat, if the change was not made.
  */
 function withoutConflict({ conflict, ...saved }: SavedChat): Omit<SavedChat, "conflict"> {
   if (conflict === null) return saved;
   throw new Problem(409, "version_conflict", `The chat is at version ${saved.version}`, {
-    hint: "Read what is there, and make the change anew",
+    hint: "Read the chat, apply your change to that version and send it again",
     fields: { version: saved.version, chat: conflict },
   });
 }

@@ -31,7 +31,7 @@ async function upload(user: TestUser, reserved: Answer, bytes: string): Promise<
   if (error) throw error;
 }
 
-test("an attachment is reserved in its chat's folder, uploaded, completed, and goes with the chat", async () => {
+test("an attachment is reserved in its chat's folder, uploaded, completed, and deleted with the chat", async () => {
   const user = await signUp();
   const chat = await chatOf(user);
   const bytes = envelope(chat.key, 5000);
@@ -54,7 +54,7 @@ test("an attachment is reserved in its chat's folder, uploaded, completed, and g
   assert.deepEqual([usage.body.used, usage.body.reserved], [0, 0]);
 });
 
-test("an attachment under way goes with its chat too", async () => {
+test("a pending attachment is deleted with its chat too", async () => {
   const user = await signUp();
   const chat = await chatOf(user);
   const bytes = envelope(chat.key);
@@ -70,7 +70,7 @@ test("an attachment under way goes with its chat too", async () => {
   assert.deepEqual([late.status, late.body.code], [404, "upload_not_found"]);
 });
 
-test("attachments of others' chats, of none, and of bad sizes are refused, and nothing is reserved", async () => {
+test("an attachment to another user's chat, to no chat or of a bad size is refused and reserves nothing", async () => {
   const user = await signUp();
   const chat = await chatOf(user);
   const stranger = await signUp();

@@ -4,7 +4,7 @@ import { envelope } from "../_testing/envelope.ts";
 import { invoke, signUp, test, until, withDatabase } from "../_testing/testing.ts";
 import { save, setKeys } from "./chats_testing.ts";
 
-test("Chuk Chat's own way of writing keeps working, and is counted and synchronised", async () => {
+test("direct writes, as Chuk Chat makes them, keep working and are counted and synced", async () => {
   const { client, id: user_id } = await signUp();
   const first = envelope();
   const made = await client.from("encrypted_chats")
@@ -41,11 +41,11 @@ test("Chuk Chat's own way of writing keeps working, and is counted and synchroni
   ]]);
 });
 
-test("what is missing or too long in a direct write has its code", async () => {
+test("a direct write with a missing or too long value has its code", async () => {
   const { client, id: user_id } = await signUp();
   const nobodys = await client.from("encrypted_chats")
     .insert({ encrypted_data: envelope() } as { user_id: string; encrypted_data: string });
-  // Its policy comes first: it is not the caller's.
+  // The policy is checked first, and the row is not the caller's.
   assert.equal(nobodys.error?.code, "42501");
   const empty = await client.from("encrypted_chats")
     .insert({ user_id } as { user_id: string; encrypted_data: string });
@@ -56,7 +56,7 @@ test("what is missing or too long in a direct write has its code", async () => {
   assert.match(long.error?.details ?? "", /^invalid_image_path /);
 });
 
-test("a page of a sync has no more titles than fit, and the next one the rest", async () => {
+test("a page of a sync has as many titles as fit, and the next page has the rest", async () => {
   const { client, id: user_id } = await signUp();
   const titles = Array.from({ length: 5 }, () => envelope(undefined, 3 * 1024 * 1024));
   for (const encrypted_title of titles) {
@@ -75,11 +75,11 @@ test("a page of a sync has no more titles than fit, and the next one the rest", 
     cursor = data?.cursor ?? "";
     more = data?.has_more ?? false;
   }
-  // Of 4 MiB each in base64; what begins within 8 MiB is on the page.
+  // Each has 4 MiB in base64. A page includes every title that begins within 8 MiB.
   assert.deepEqual(pages, [2, 2, 1]);
 });
 
-test("an account that is deleted while its devices write leaves nothing, and nobody waits in a ring", async () => {
+test("an account that is deleted while its devices write leaves no rows, and nothing deadlocks", async () => {
   const user = await signUp();
   const key = await setKeys(user);
   await withDatabase(async (sql) => {
@@ -110,7 +110,7 @@ test("an account that is deleted while its devices write leaves nothing, and nob
   assert.deepEqual([late.status, late.body.code], [404, "user_not_found"]);
 });
 
-test("an update by the version that was read overwrites nothing newer", async () => {
+test("an update with the version that was read does not overwrite a newer one", async () => {
   const { client, id: user_id } = await signUp();
   const { data } = await client.from("encrypted_chats")
     .insert({ user_id, encrypted_data: envelope() }).select("id").single();
@@ -123,7 +123,7 @@ test("an update by the version that was read overwrites nothing newer", async ()
   assert.ok(answers.every((answer) => answer.error === null));
 });
 
-test("what is written directly is checked as by the function", async () => {
+test("a direct write is checked as the function checks it", async () => {
   const user = await signUp();
   const { client, id: user_id } = user;
   const key = await setKeys(user);
@@ -144,7 +144,7 @@ test("what is written directly is checked as by the function", async () => {
   assert.equal(other.error?.details, "chat_id_changed");
 });
 
-test("a chat written directly waits for its user's other changes before it is locked itself", async () => {
+test("a direct write waits for the user's other changes before it locks the chat", async () => {
   const user = await signUp();
   const { client, id: user_id } = user;
   const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
@@ -163,7 +163,7 @@ test("a chat written directly waits for its user's other changes before it is lo
           await transaction`select count(*)::int as waiting from pg_locks where not granted`;
         return row?.waiting > 0;
       });
-      // It would wait in a ring if the other had the chat and waited for what this has.
+      // If the direct write had locked the chat first, the two would deadlock here.
       await star(second);
       return { direct };
     })

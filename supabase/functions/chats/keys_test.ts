@@ -7,7 +7,7 @@ import { save, setKeys, wrap, wraps } from "./chats_testing.ts";
 const put = (user: TestUser, body: Record<string, unknown>): Promise<Answer> =>
   invoke(user.client, "chats/keys", { method: "PUT", body });
 
-test("two devices that change the password at once: one does, the other is told", async () => {
+test("of two devices that change the password at once, one succeeds and the other gets a conflict", async () => {
   const user = await signUp();
   const key_id = await setKeys(user);
   const answers = await Promise.all(
@@ -20,7 +20,7 @@ test("two devices that change the password at once: one does, the other is told"
   assert.deepEqual([body.version, body.key_id, body.keys[0].wraps.length], [2, key_id, 2]);
 });
 
-test("a rotation refuses envelopes of the old epoch and counts those that are left", async () => {
+test("after a rotation, envelopes of the old epoch are refused and the remaining ones counted", async () => {
   const user = await signUp();
   const old = await setKeys(user);
   const chats = Array.from({ length: 3 }, () => crypto.randomUUID());
@@ -48,7 +48,7 @@ test("a rotation refuses envelopes of the old epoch and counts those that are le
   assert.equal(data?.key_version, 2);
 });
 
-test("a device is added and revoked; nobody else's can be", async () => {
+test("a device is added and revoked, and only by its own user", async () => {
   const user = await signUp();
   const key_id = await setKeys(user);
   const device_id = crypto.randomUUID();
@@ -68,7 +68,7 @@ test("a device is added and revoked; nobody else's can be", async () => {
   assert.deepEqual(data, []);
 });
 
-test("bad keys get their codes, and none are set", async () => {
+test("bad keys get their codes, and no keys are set", async () => {
   const user = await signUp();
   const good = { expected_version: 0, key_id: crypto.randomUUID(), wraps: wraps() };
   for (

@@ -110,9 +110,9 @@ export const document: unknown = describeFunction({
     {
       method: "get",
       path: "/keys",
-      summary: "The keys, wrapped",
+      summary: "Read the wrapped keys",
       description:
-        "And how many envelopes are encrypted in each epoch: how far a rotation has come.",
+        "Includes the number of envelopes in each epoch, which shows the progress of a rotation.",
       auth: ["user"],
       response: { status: 200, description: "The keys, newest epoch first", schema: Keyring },
       problems: {},
@@ -122,12 +122,12 @@ export const document: unknown = describeFunction({
       path: "/keys",
       summary: "Replace wraps",
       description:
-        "Of the epoch in force: a new password, a new recovery key, one more device; others stay. With " +
-        "`expected_version` 0 it makes the first epoch.",
+        "Adds or replaces wraps of the current epoch, for a new password, a new recovery key or another device. Other " +
+        "wraps stay. With `expected_version` 0, it creates the first epoch.",
       auth: ["user"],
       idempotent: true,
       body: Keys,
-      response: { status: 200, description: "The keys' version", schema: KeyChange },
+      response: { status: 200, description: "The new version of the keys", schema: KeyChange },
       problems: { ...keyProblems, 409: [...keyProblems[409], "key_epoch_old"] },
     },
     {
@@ -135,12 +135,12 @@ export const document: unknown = describeFunction({
       path: "/keys/rotate",
       summary: "Start a new epoch",
       description:
-        "With its key under the password and a new recovery key, and the key before it under the new one. " +
-        "Devices need the password once. Chats are encrypted anew when they are next saved.",
+        "Send the new key wrapped under the password and a new recovery key, and the previous key wrapped under the " +
+        "new one. Each device needs the password once. A chat is encrypted with the new key when it is next saved.",
       auth: ["user"],
       idempotent: true,
       body: Keys,
-      response: { status: 200, description: "The keys' version", schema: KeyChange },
+      response: { status: 200, description: "The new version of the keys", schema: KeyChange },
       problems: {
         404: ["keys_not_found", ...keyProblems[404]],
         409: [...keyProblems[409], "key_id_used"],
@@ -151,10 +151,11 @@ export const document: unknown = describeFunction({
       method: "delete",
       path: "/keys/devices/{device_id}",
       summary: "Revoke a device",
-      description: "Its wrap goes. What it has read it may have kept: rotate when it was lost.",
+      description:
+        "Deletes its wrap. If the device was lost, rotate the keys too: it may have kept what it has read.",
       auth: ["user"],
       params: schema.DevicePath,
-      response: { status: 200, description: "The keys' version", schema: KeyChange },
+      response: { status: 200, description: "The new version of the keys", schema: KeyChange },
       problems: { 404: ["device_not_found", "user_not_found"], 422: ["invalid_request"] },
     },
     {
@@ -162,8 +163,8 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Read a chat",
       description:
-        "All of it, or segments from `from_segment` on and `encrypted_data` unless it is of " +
-        "`known_data_version`; read on while `has_more`.",
+        "Returns all of the chat, or only the segments from `from_segment` on. `encrypted_data` is left out if its version " +
+        "is still `known_data_version`. Read on while `has_more` is true.",
       auth: ["user"],
       params: schema.ChatPath,
       query: schema.ReadQuery,
@@ -175,20 +176,20 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Save a chat as a whole",
       description:
-        "In place of what there was, its segments included. `expected_version` 0 is a new one (201). At another " +
-        "version: 409, with what is there in `chat`.",
+        "Replaces the chat, including its segments. `expected_version` 0 creates a chat (201). If the chat is at another " +
+        "version, the response is a 409 with the stored chat in `chat`.",
       auth: ["user"],
       idempotent: true,
       params: schema.ChatPath,
       body: schema.Save,
-      response: { status: [200, 201], description: "Saved; 201 when it is new", schema: Saved },
+      response: { status: [200, 201], description: "Saved. 201 if the chat is new", schema: Saved },
       problems: saving,
     },
     {
       method: "patch",
       path: "/{id}",
       summary: "Star or rename a chat",
-      description: "What is left out stays as it is.",
+      description: "Members that are left out stay unchanged.",
       auth: ["user"],
       idempotent: true,
       params: schema.ChatPath,
@@ -199,8 +200,9 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/{id}/segments",
-      summary: "Add a segment to a chat",
-      description: "Its `number` is the chat's `next_segment`. Costs what the segment does.",
+      summary: "Append a segment to a chat",
+      description:
+        "Its `number` must be the chat's `next_segment`. Only the segment is sent, not the whole chat.",
       auth: ["user"],
       idempotent: true,
       params: schema.ChatPath,
@@ -213,14 +215,18 @@ export const document: unknown = describeFunction({
       path: "/{id}/attachments",
       summary: "Reserve the upload of an attachment",
       description:
-        "At `{user}/{chat}/{id}` in `chat-images`, for an envelope of the part `attachment/{id}`. Upload it to `url`, " +
-        "then `POST /files/uploads/{id}/complete`. It goes with its chat.",
+        "Reserves `{user}/{chat}/{id}` in `chat-images`, for an envelope of the part `attachment/{id}`. Upload it to `url`, " +
+        "then call `POST /files/uploads/{id}/complete`. The attachment is deleted with its chat.",
       auth: ["user"],
       idempotent: true,
       storage: true,
       params: schema.ChatPath,
       body: schema.Attachment,
-      response: { status: 201, description: "Where the bytes go", schema: Upload },
+      response: {
+        status: 201,
+        description: "The reservation and the URL to upload to",
+        schema: Upload,
+      },
       problems: {
         404: ["chat_not_found", "user_not_found"],
         409: ["upload_already_complete", "upload_expired"],
@@ -233,7 +239,8 @@ export const document: unknown = describeFunction({
       method: "delete",
       path: "/{id}",
       summary: "Delete a chat",
-      description: "With `expected_version` only if it is at that one. Repeatable.",
+      description:
+        "With `expected_version`, deletes the chat only if it is at that version. Safe to repeat.",
       auth: ["user"],
       params: schema.ChatPath,
       query: schema.DeleteQuery,

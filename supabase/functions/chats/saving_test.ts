@@ -11,7 +11,7 @@ import {
 } from "../_testing/testing.ts";
 import { save, setKeys } from "./chats_testing.ts";
 
-test("PUT /chats/:id makes a chat, saves the version that was read and refuses another", async () => {
+test("PUT /chats/:id creates a chat, saves over the version that was read and refuses any other", async () => {
   const user = await signUp();
   const key = await setKeys(user);
   const id = crypto.randomUUID();
@@ -50,7 +50,7 @@ test("PUT /chats/:id makes a chat, saves the version that was read and refuses a
   assert.equal(read.body.version, 2);
 });
 
-test("two devices that save at once: one is saved, one is told", async () => {
+test("of two devices that save at once, one succeeds and the other gets a conflict", async () => {
   const user = await signUp();
   const key = await setKeys(user);
   const id = crypto.randomUUID();
@@ -73,7 +73,7 @@ test("two devices that save at once: one is saved, one is told", async () => {
   assert.deepEqual(made.map((answer) => answer.status).sort(), [201, 409, 409, 409, 409]);
 });
 
-test("POST /chats/:id/segments adds, and a whole save takes the segments' place", async () => {
+test("POST /chats/:id/segments appends a segment, and saving the whole chat replaces the segments", async () => {
   const user = await signUp();
   const key = await setKeys(user);
   const id = crypto.randomUUID();
@@ -111,7 +111,7 @@ test("POST /chats/:id/segments adds, and a whole save takes the segments' place"
   assert.deepEqual([after.body.encrypted_data, after.body.segments], [whole, []]);
 });
 
-test("PATCH /chats/:id stars and renames; DELETE deletes, repeatably", async () => {
+test("PATCH /chats/:id stars and renames; DELETE deletes and is safe to repeat", async () => {
   const user = await signUp();
   const key = await setKeys(user);
   const id = crypto.randomUUID();
@@ -137,7 +137,7 @@ test("PATCH /chats/:id stars and renames; DELETE deletes, repeatably", async () 
   assert.deepEqual([again.status, again.body.code], [410, "chat_deleted"]);
 });
 
-test("a save is repeated by its Idempotency-Key, and no other request by it", async () => {
+test("an Idempotency-Key repeats its own save and refuses another request", async () => {
   const user = await signUp();
   const key = await setKeys(user);
   const id = crypto.randomUUID();
@@ -157,7 +157,7 @@ test("a save is repeated by its Idempotency-Key, and no other request by it", as
   assert.deepEqual([other.status, other.body.code], [422, "idempotency_key_reused"]);
 });
 
-test("an envelope of 8 MiB is saved and read, one of a byte more is refused", async () => {
+test("an envelope of 8 MiB is saved and read, and one byte more is refused", async () => {
   const user = await signUp();
   const id = crypto.randomUUID();
   const largest = JSON.stringify({ ...JSON.parse(envelope()), ciphertext: "" });
@@ -221,7 +221,7 @@ test("bad requests get their codes, and nothing is saved", async () => {
   assert.deepEqual(data, []);
 });
 
-test("whoever is not its user is told the same of a chat that exists and of one that does not", async () => {
+test("a stranger gets the same response for a chat that exists and for one that does not", async () => {
   const owner = await signUp();
   const ownersKey = await setKeys(owner);
   const stranger = await signUp();
@@ -241,7 +241,7 @@ test("whoever is not its user is told the same of a chat that exists and of one 
       await invoke(stranger.client, `chats/${id}`, { method: "PATCH", body: change }),
       await invoke(stranger.client, `chats/${id}/segments`, { body: segment }),
       await invoke(stranger.client, `chats/${id}`, { method: "DELETE" }),
-      // Last: it makes one of the stranger's own.
+      // Last, because it creates a chat of the stranger's own.
       await save(stranger, id, { expected_version: 0, encrypted_data: envelope(key) }),
     ];
     return all.map((answer) => [answer.status, answer.body.code]);
@@ -260,7 +260,7 @@ test("whoever is not its user is told the same of a chat that exists and of one 
   assert.equal(mine.body.version, 1);
 });
 
-test("anon and the service get nothing of chats", async () => {
+test("anon and the service have no access to chats", async () => {
   const id = crypto.randomUUID();
   for (const client of [anonymousClient(), serviceClient()]) {
     for (
@@ -284,7 +284,7 @@ test("anon and the service get nothing of chats", async () => {
   }
 });
 
-test("chats beyond what all of a user's may take up are refused, with what is left", async () => {
+test("a chat that exceeds the user's quota is refused, with the bytes that are left", async () => {
   const user = await signUp();
   const id = crypto.randomUUID();
   await save(user, id, { expected_version: 0, encrypted_data: envelope() });

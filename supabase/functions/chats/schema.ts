@@ -1,6 +1,6 @@
 /**
- * What the routes of `chats` take. What is encrypted goes through as text: SQL says what is wrong with an envelope, each
- * fault by its own code.
+ * The requests of `chats`. Encrypted values pass through as text: SQL checks the envelopes, and reports each fault with
+ * its own code.
  *
  * @module
  */
@@ -9,10 +9,10 @@ import * as z from "zod/mini";
 
 import { id, json } from "../_shared/schema.ts";
 
-/** How often something was saved; 0 is before the first time. */
+/** A version: how often something was saved. 0 if it does not exist yet. */
 const version = z.int().check(z.minimum(0));
 
-/** What SQL counts in an `integer`. */
+/** A count that fits into an `integer` of SQL. */
 const count = version.check(z.maximum(2_147_483_647));
 
 /** An envelope: the text of a JSON object. */
@@ -26,14 +26,14 @@ export const Save = z.strictObject({
   is_starred: z.optional(z.boolean()),
 });
 
-/** `PATCH /chats/:id`: what is beside its content. */
+/** `PATCH /chats/:id`: the title and the star. */
 export const Change = z.strictObject({
   expected_version: version.check(z.minimum(1)),
   encrypted_title: z.optional(envelope),
   is_starred: z.optional(z.boolean()),
 }).check(z.refine(
   (change) => change.encrypted_title !== undefined || change.is_starred !== undefined,
-  "There is nothing to change: encrypted_title, is_starred or both",
+  "Give encrypted_title, is_starred or both",
 ));
 
 /** `POST /chats/:id/segments`. */
@@ -43,21 +43,23 @@ export const Segment = z.strictObject({
   encrypted_data: envelope,
 });
 
-/** `POST /chats/:id/attachments`: bytes of what will be uploaded, an envelope as all that is in a chat. */
+/** `POST /chats/:id/attachments`: size in bytes of the envelope that will be uploaded. */
 export const Attachment = z.strictObject({ size: z.int() });
 
-const digits = z.string().check(z.regex(/^\d{1,15}$/, "A whole number from 0"));
+const digits = z.string().check(z.regex(/^\d{1,15}$/, "Must be a whole number, 0 or greater"));
 
 /** `GET /chats/:id`. */
 export const ReadQuery = z.strictObject({
-  from_segment: z.optional(z.string().check(z.regex(/^\d{1,9}$/, "A whole number from 0"))),
+  from_segment: z.optional(
+    z.string().check(z.regex(/^\d{1,9}$/, "Must be a whole number, 0 or greater")),
+  ),
   known_data_version: z.optional(digits),
 });
 
 /** `DELETE /chats/:id`. */
 export const DeleteQuery = z.strictObject({ expected_version: z.optional(digits) });
 
-/** `PUT /chats/keys` and `POST /chats/keys/rotate`. SQL says what is wrong with a wrap, and which one. */
+/** `PUT /chats/keys` and `POST /chats/keys/rotate`. SQL checks the wraps, and reports which one is wrong. */
 export const Keys = z.strictObject({
   expected_version: count,
   key_id: id,

@@ -18,7 +18,7 @@ const ROUTES = [
   { path: "cleanup/runs", options: {} },
 ];
 
-test("cleanup is for the secret key named cron: it opens every route", async () => {
+test("cleanup accepts the secret key named cron on every route", async () => {
   for (const { path, options } of ROUTES) {
     assert.equal((await invoke(cronClient(), path, options)).status, 200);
   }

@@ -1,5 +1,5 @@
 /**
- * Cleanups: what has expired disappears, in small bites. For the scheduler, which has the secret key named `cron`.
+ * Cleanup: deletes expired data in small batches. For the scheduler, which has the secret key named `cron`.
  *
  * @module
  */

@@ -17,7 +17,7 @@ import {
 
 const cleanUp = (body: Record<string, unknown>) => invoke(cronClient(), "cleanup", { body });
 
-/** Tasks of a user that are due, so that there is something to do. */
+/** Creates tasks of a user that are due for deletion. */
 async function finishTasks(user: TestUser, count: number): Promise<void> {
   await withDatabase((sql) =>
     sql`insert into tasks (user_id, prompt, status, updated_at)
@@ -29,7 +29,7 @@ async function countTasks(user: TestUser): Promise<number | null> {
   return (await user.client.from("tasks").select("id", { count: "exact", head: true })).count;
 }
 
-/** Sets a job up otherwise for the time of a test. */
+/** Changes a job for the duration of a test. */
 async function withJob(
   job: string,
   change: Record<string, string | number | boolean | null>,
@@ -54,7 +54,7 @@ function only(answer: Answer) {
   return answer.body.jobs[0];
 }
 
-test("POST /cleanup does what a dry run foresees, in batches, and says so in the history", async () => {
+test("POST /cleanup does what a dry run predicts, in batches, and records it in the history", async () => {
   const user = await signUp();
   await finishTasks(user, 25);
   const foreseen = await cleanUp({ jobs: ["finished_tasks"], dry_run: true });
@@ -80,13 +80,13 @@ test("POST /cleanup does what a dry run foresees, in batches, and says so in the
   assert.deepEqual([again.outcome, again.rows], ["done", 0]);
 });
 
-test("POST /cleanup without jobs runs those that are due, and then they are not until their time", async () => {
+test("POST /cleanup without jobs runs the jobs that are due, and sets their next time", async () => {
   const user = await signUp();
   await finishTasks(user, 1);
   await withJob("finished_tasks", { next_run_at: "2020-01-01" }, async () => {
     const { status, body } = await cleanUp({});
     assert.equal(status, 200);
-    // The longest due first.
+    // The job that has been due longest comes first.
     assert.deepEqual(body.jobs[0], {
       job: "finished_tasks",
       outcome: "done",
@@ -108,7 +108,7 @@ test("POST /cleanup without jobs runs those that are due, and then they are not 
   });
 });
 
-test("a job that is overdue is said to be, and one that is switched off is not run or overdue", async () => {
+test("an overdue job is reported as overdue, and a disabled one neither runs nor is overdue", async () => {
   const health = async () => {
     const { body } = await invoke(cronClient(), "cleanup");
     return body.jobs.find(({ job }: { job: string }) => job === "finished_tasks");
@@ -125,7 +125,7 @@ test("a job that is overdue is said to be, and one that is switched off is not r
   });
 });
 
-test("a job that another run is at is left to it; a run that never ended gives way when its lease is over", async () => {
+test("a leased job is left to the run that has it, until that run's lease expires", async () => {
   const lease = crypto.randomUUID();
   const soon = new Date(Date.now() + 30_000).toISOString();
   await withJob("finished_tasks", { lease, leased_until: soon }, async () => {
@@ -145,7 +145,7 @@ test("a job that another run is at is left to it; a run that never ended gives w
     );
   });
   await withJob("finished_tasks", { lease, leased_until: soon }, async () => {
-    // Who had a lease before has lost it.
+    // The holder of an earlier lease can do nothing.
     const args = { job: "finished_tasks", lease: crypto.randomUUID() };
     const { data } = await serviceClient().rpc("run_cleanup_batch", args);
     assert.equal(data?.outcome, "leased");
@@ -153,7 +153,7 @@ test("a job that another run is at is left to it; a run that never ended gives w
   });
 });
 
-test("a request ends when its time is over, and the job goes on where it was", async () => {
+test("a request ends after max_seconds, and the next one continues the job", async () => {
   const user = await signUp();
   await finishTasks(user, 20_000);
   await withJob("finished_tasks", { batch_size: 1, next_run_at: "2020-01-01" }, async () => {
@@ -166,14 +166,14 @@ test("a request ends when its time is over, and the job goes on where it was", a
     await withDatabase((sql) =>
       sql`update private.cleanup_jobs set batch_size = 5000 where name = 'finished_tasks'`
     );
-    // It is due still.
+    // It is still due.
     const { body: { jobs } } = await cleanUp({});
     assert.equal(jobs[0].job, "finished_tasks");
     assert.deepEqual([jobs[0].outcome, jobs[0].rows], ["done", 20_000 - first.rows]);
   });
 });
 
-test("a job that fails says so in its answer, the history and the log, and the others go on", async () => {
+test("a job that fails is reported in the response, the history and the log, and the others continue", async () => {
   await withDatabase(async (sql) => {
     await sql.unsafe(`
       insert into private.cleanup_jobs (name, description, schedule, batch_size) values ('broken', 'x', '0 0 1 1 *', 1);
@@ -205,7 +205,7 @@ test("a job that fails says so in its answer, the history and the log, and the o
       assert.deepEqual([level, job, outcome, rows], ["error", "broken", "failed", 1]);
       assert.ok(duration_ms >= 0 && request_id);
 
-      // One that cannot even begin is in the history too.
+      // A job that cannot even begin is in the history too.
       await sql`drop function private.cleanup_broken(private.cleanup_jobs, boolean)`;
       assert.equal(only(await cleanUp({ jobs: ["broken"] })).outcome, "failed");
       const after = await invoke(cronClient(), "cleanup/runs?job=broken&limit=1");
@@ -217,7 +217,7 @@ test("a job that fails says so in its answer, the history and the log, and the o
   });
 });
 
-test("of two requests for a job one does it, and the other does not wait for it", async () => {
+test("of two requests for a job one runs it, and the other does not wait", async () => {
   await withDatabase(async (sql) => {
     await sql.unsafe(`
       insert into private.cleanup_jobs (name, description, schedule, batch_size) values ('slow', 'x', '0 0 1 1 *', 1);
@@ -245,7 +245,7 @@ test("of two requests for a job one does it, and the other does not wait for it"
   });
 });
 
-test("GET /cleanup/runs has pages, the newest first, each run once", async () => {
+test("GET /cleanup/runs returns each run once, in pages, newest first", async () => {
   for (let n = 0; n < 5; n++) await cleanUp({ jobs: ["finished_tasks"] });
   const ids: number[] = [];
   let query = "?job=finished_tasks&limit=2";
@@ -260,7 +260,7 @@ test("GET /cleanup/runs has pages, the newest first, each run once", async () =>
   assert.equal(first.body.next_before, null);
 });
 
-test("cleanup refuses what it does not know", async () => {
+test("cleanup refuses unknown jobs, members and values", async () => {
   for (
     const [body, status, code] of [
       [{ jobs: ["no_such"] }, 404, "cleanup_job_not_found"],

@@ -52,20 +52,21 @@ z.globalRegistry.add(Health, { id: "CleanupHealth" });
 /** The OpenAPI document of `cleanup`. */
 export const document: unknown = describeFunction({
   name: "cleanup",
-  summary: "Removes what has expired. For the scheduler: its secret key is the one named cron.",
+  summary: "Deletes expired data. For the scheduler, which uses the secret key named cron.",
   routes: [
     {
       method: "post",
       path: "",
-      summary: "Clean up",
+      summary: "Run cleanup jobs",
       description:
-        "Runs the jobs that are due, or those that are named, in batches, until all are done or `max_seconds` (25) are " +
-        "over; `outcome` says which. With `dry_run`, says what would go. A job that another request is at is `leased`.",
+        "Runs the jobs in `jobs`, or all jobs that are due, in batches, until all are done or `max_seconds` (default 25) " +
+        "have passed; `outcome` says which. With `dry_run`, only reports what would be deleted. A job that another " +
+        "request is running is `leased`.",
       auth: ["secret"],
       body: schema.Cleanup,
       response: {
         status: 200,
-        description: "What came of each job",
+        description: "The result of each job",
         schema: z.object({ dry_run: z.boolean(), jobs: z.array(Result) }),
       },
       problems: { 404: ["cleanup_job_not_found"] },
@@ -73,12 +74,12 @@ export const document: unknown = describeFunction({
     {
       method: "get",
       path: "",
-      summary: "How the jobs are doing",
-      description: "Each job, with its last run, and whether it is overdue.",
+      summary: "The state of the jobs",
+      description: "Returns each job with its last run, and whether it is overdue.",
       auth: ["secret"],
       response: {
         status: 200,
-        description: "The jobs, those overdue first",
+        description: "The jobs, overdue ones first",
         schema: z.object({ jobs: z.array(Health) }),
       },
       problems: {},
@@ -86,9 +87,9 @@ export const document: unknown = describeFunction({
     {
       method: "get",
       path: "/runs",
-      summary: "What was done",
+      summary: "The history of runs",
       description:
-        "The newest runs first; `before` is `next_before` of the page before, and `limit` 1 to 1000 (50).",
+        "Returns the newest runs first. For the next page, send `next_before` as `before`. `limit` is 1 to 1000 (default 50).",
       auth: ["secret"],
       query: schema.RunsQuery,
       response: {

@@ -1,5 +1,5 @@
 /**
- * What cleanups would do now.
+ * Predicts what cleanup jobs would do now.
  *
  * @module
  */
@@ -18,9 +18,9 @@ export interface Preview {
 }
 
 /**
- * Asks what a run of each job would do now. Changes nothing.
+ * Returns what a run of each job would do now. Changes nothing.
  *
- * @param client Calls as the service.
+ * @param client Client with the secret key.
  * @param jobs Which jobs.
  */
 export async function preview(

@@ -1,8 +1,8 @@
 /**
- * Runs cleanups, a batch of each in turn, until all are done or the time is over.
+ * Runs cleanup jobs, one batch of each in turn, until all are done or the time is over.
  *
- * A batch is one call, and one transaction: of what is due, of the history, and of the lease that keeps others off the job.
- * Whatever ends this process leaves whole batches behind, and what was not done is still due.
+ * A batch is one call and one transaction, which also writes the history and renews the lease that keeps other requests
+ * off the job. If this process ends early, only whole batches were done, and the rest is still due.
  *
  * @module
  */
@@ -22,7 +22,7 @@ type Client = SupabaseClient<Database>;
 export interface RunResult {
   job: string;
   /**
-   * `done` when nothing more is due, `more` when the time was over, `leased` when another run has the job, `disabled`, or
+   * `done` if nothing more is due, `more` if the time was over, `leased` if another run has the job, `disabled`, or
    * `failed`.
    */
   outcome: string;
@@ -30,38 +30,38 @@ export interface RunResult {
   bytes: number;
   batches: number;
   run_id: number | null;
-  /** What it failed with. */
+  /** Why it failed. */
   error?: string;
-  /** What a person has to look at. */
+  /** Findings that a person has to look at. */
   report?: unknown[];
 }
 
 /** How to run jobs. */
 export interface RunOptions {
-  /** No batch is begun after so many seconds. */
+  /** Seconds after which no new batch begins. */
   seconds: number;
-  /** Of the request that asked for it, for the log. */
+  /** Id of the request, for the log. */
   requestId: string;
 }
 
-/** What a job does outside of the database after each batch that says there is more. */
+/** What a job does outside the database after each batch but the last. */
 const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<Removed>> = {
   storage_removals: removeQueuedObjects,
 };
 
-/** Each batch takes about a millisecond of the processor, of which the platform gives a request two seconds. */
+/** Limit of batches in a run. Each takes about 1 ms of CPU time, and the platform allows a request 2 s. */
 const MOST_BATCHES = 500;
 
-/** The history keeps as many. */
+/** Findings that a run reports: as many as the history keeps. */
 const MOST_FINDINGS = 20;
 
 /**
  * Runs jobs.
  *
- * @param client Calls as the service.
- * @param jobs Which, and when they run.
- * @param options Until when.
- * @returns What came of each. A job that fails does not stop the others.
+ * @param client Client with the secret key.
+ * @param jobs The jobs, with their schedules.
+ * @param options Time limit and request id.
+ * @returns The result of each. A job that fails does not stop the others.
  */
 export async function runJobs(
   client: Client,
@@ -84,12 +84,12 @@ export async function runJobs(
   return runs.map((run) => run.result);
 }
 
-/** As long as a batch took, the database is left to others: a cleanup has half of the time. */
+/** Pauses as long as a batch took, so that cleanup uses the database at most half of the time. */
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-/** The next time of a cron expression, in UTC as pg_cron has it. */
+/** The next time of a cron expression, in UTC like pg_cron. */
 function nextTime(schedule: string): string | undefined {
   return new Cron(schedule, { timezone: "UTC" }).nextRun()?.toISOString();
 }
@@ -97,12 +97,12 @@ function nextTime(schedule: string): string | undefined {
 class Run {
   readonly result: RunResult;
   ended = false;
-  /** What it failed with, for those who operate it. */
+  /** The cause of a failure, for operators. */
   cause: string | undefined;
   readonly begun = performance.now();
-  /** Of its own choice: so the job can be given back when the answer to the first batch is lost. */
+  /** Chosen here, so that the lease can be given back even if the response to the first batch is lost. */
   readonly #lease = crypto.randomUUID();
-  /** What was done outside and is not in the history yet. */
+  /** Work done outside the database that is not in the history yet. */
   #removed = { rows: 0, bytes: 0 };
 
   constructor(
@@ -113,7 +113,7 @@ class Run {
     this.result = { job, outcome: "more", rows: 0, bytes: 0, batches: 0, run_id: null };
   }
 
-  /** Does a batch. */
+  /** Runs a batch. */
   async step(): Promise<void> {
     const { result } = this;
     try {
@@ -141,7 +141,7 @@ class Run {
     }
   }
 
-  /** Ends it before all is done. */
+  /** Ends the run before everything is done. */
   async stop(): Promise<void> {
     this.ended = true;
     if (this.result.batches > 0) await this.#end();
@@ -154,8 +154,8 @@ class Run {
     this.#removed = { rows, bytes };
     this.result.rows += rows;
     this.result.bytes += bytes;
-    // It is ill: the rest is for later, as what has failed is.
-    if (failed > 0 && rows === 0) throw new Error(`Storage removed none of ${failed} objects`);
+    // Storage is failing, so this run ends; its objects are tried again later.
+    if (failed > 0 && rows === 0) throw new Error(`Storage failed to remove all ${failed} objects`);
   }
 
   async #fail(error: unknown): Promise<void> {
@@ -166,7 +166,7 @@ class Run {
     await this.#end(this.cause);
   }
 
-  /** Says so in the history. If that fails too, the lease runs out by itself. */
+  /** Records the end in the history. If that fails too, the lease expires on its own. */
   async #end(error?: string): Promise<void> {
     const args = {
       job: this.result.job,
@@ -182,7 +182,7 @@ class Run {
   }
 }
 
-/** What the database or Storage said: a problem has only what callers may see. */
+/** What the database or Storage said. The problem itself has only what callers may see. */
 function describeFailure(error: unknown): string {
   const { code, message, cause } = error as Error & { code?: string };
   const reason = (cause as { message?: string } | undefined)?.message ?? message ?? String(error);

@@ -1,5 +1,5 @@
 /**
- * What the routes of `cleanup` take.
+ * The requests of `cleanup`.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import * as z from "zod/mini";
 
 import { pageSize } from "../_shared/schema.ts";
 
-/** Seconds that a request works for unless it says: pg_net waits for it, and the platform ends it after 150. */
+/** Default time limit of a request in seconds. pg_net waits for it, and the platform ends requests after 150 s. */
 export const DEFAULT_SECONDS = 25;
 
 const job = z.string().check(z.regex(/^[a-z]+(_[a-z]+)*$/), z.maxLength(50));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { invoke, serviceClient, signUp, test } from "../_testing/testing.ts";
 
-test("POST /conversations starts a conversation with its first message, titled by it", async () => {
+test("POST /conversations starts a conversation with its first message and takes the title from it", async () => {
   const user = await signUp();
   const started = await invoke(user.client, "conversations", {
     body: { message: { role: "user", content: "How do I sleep better?\nI tried tea." } },
@@ -22,7 +22,7 @@ test("POST /conversations starts a conversation with its first message, titled b
   assert.equal(titled.body.conversation.title, "Sleep");
 });
 
-test("POST /conversations repeated starts one, and a bad message starts none", async () => {
+test("POST /conversations starts one conversation if repeated, and none with a bad message", async () => {
   const user = await signUp();
   const body = {
     id: crypto.randomUUID(),
@@ -55,7 +55,7 @@ test("POST /conversations repeated starts one, and a bad message starts none", a
   assert.equal((await user.client.from("conversations").select("id")).data?.length, 2);
 });
 
-test("POST /conversations/:id/messages appends, for its owner alone", async () => {
+test("POST /conversations/:id/messages appends messages, for its owner only", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const { body: { conversation } } = await invoke(user.client, "conversations", {
     body: { message: { role: "user", content: "1" } },

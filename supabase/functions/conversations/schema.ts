@@ -15,8 +15,8 @@ const conversation = {
   message: UserMessage,
 };
 
-/** `POST /conversations` by a signed-in user. */
+/** `POST /conversations` from a signed-in user. */
 export const UserConversation = z.strictObject(conversation);
 
-/** `POST /conversations` by a service for a user. */
+/** `POST /conversations` from a service for a user. */
 export const ServiceConversation = z.strictObject({ ...conversation, user_id: id });

@@ -1,5 +1,5 @@
 /**
- * What the routes of `credits` answer, for its OpenAPI document.
+ * The responses of `credits`, for its OpenAPI document.
  *
  * @module
  */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { createPrice, invoke, serviceClient, signUp, test } from "../_testing/testing.ts";
 
-test("GET /credits answers the caller's own balance", async () => {
+test("GET /credits returns the caller's balance", async () => {
   const [user, other] = await Promise.all([signUp(), signUp()]);
   const { status, body } = await invoke(user.client, "credits");
   assert.equal(status, 200);
@@ -22,7 +22,7 @@ test("GET /credits answers the caller's own balance", async () => {
   assert.equal((await invoke(other.client, "credits")).body.user_id, other.id);
 });
 
-test("GET /credits answers a service for the user it names", async () => {
+test("GET /credits returns the balance of the user that a service names", async () => {
   const user = await signUp();
   const { status, body } = await invoke(serviceClient(), `credits?user_id=${user.id}`);
   assert.equal(status, 200);
@@ -30,7 +30,7 @@ test("GET /credits answers a service for the user it names", async () => {
   assert.equal(body.available, 100);
 });
 
-test("GET /credits tells a service of a user without an account", async () => {
+test("GET /credits returns 404 to a service for a user without an account", async () => {
   const { status, body } = await invoke(
     serviceClient(),
     `credits?user_id=${crypto.randomUUID()}`,
@@ -54,7 +54,7 @@ test("GET /credits refuses a user who names another", async () => {
   assert.equal(body.code, "invalid_request");
 });
 
-test("GET /credits writes four decimals as numbers", async () => {
+test("GET /credits returns amounts with four decimals as numbers", async () => {
   const user = await signUp();
   const sku = await createPrice(0.0001);
   await invoke(user.client, "credits/deduct", { body: { sku, quantity: 1 } });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { createPrice, invoke, serviceClient, signUp, test } from "../_testing/testing.ts";
 
-test("50 deductions at once of 1 from a balance of 20: 20 pass, 30 are refused, it adds up", async () => {
+test("of 50 concurrent deductions of 1 from a balance of 20, 20 succeed, 30 are refused, and the entries add up", async () => {
   const user = await signUp();
   const sku = await createPrice(1);
   await invoke(serviceClient(), "credits/deduct", { body: { user_id: user.id, amount: 80 } });

@@ -9,14 +9,14 @@ import {
   test,
 } from "../_testing/testing.ts";
 
-/** What PostgREST says to a signed-in role without the right. */
+/** What PostgREST returns to a signed-in role without permission. */
 const FORBIDDEN = { status: 403, code: "42501" };
 
 function outcome(answer: { status: number; error: { code: string } | null }) {
   return { status: answer.status, code: answer.error?.code };
 }
 
-test("a user who talks to PostgREST changes no balance and no history", async () => {
+test("a user can change no balance and no history through PostgREST", async () => {
   const user = await signUp();
   const { client } = user;
   const { data: account } = await client.from("credit_accounts").select().single();
@@ -59,7 +59,7 @@ test("a user who talks to PostgREST changes no balance and no history", async ()
   assert.deepEqual(entries, [{ entry_no: 1 }]);
 });
 
-test("a user sees no account, balance or entry but the own", async () => {
+test("a user sees only their own account, balance and entries", async () => {
   const [user, other] = await Promise.all([signUp(), signUp()]);
   const { data: accounts } = await user.client.from("credit_accounts").select("user_id");
   assert.deepEqual(accounts, [{ user_id: user.id }]);
@@ -74,7 +74,7 @@ test("a user sees no account, balance or entry but the own", async () => {
   assert.deepEqual(profiles, [{ id: user.id, credits: 100 }]);
 });
 
-test("without signing in nothing of credits is to be seen", async () => {
+test("a caller who is not signed in sees no credits", async () => {
   const client = anonymousClient();
   for (const table of ["credit_accounts", "credit_transactions", "credit_prices", "user_credits"]) {
     const answer = await client.from(table as "credit_accounts").select();
@@ -82,7 +82,7 @@ test("without signing in nothing of credits is to be seen", async () => {
   }
 });
 
-test("the secret key reads credits and writes prices, but changes balances through functions only", async () => {
+test("the secret key reads credits and writes prices, but changes balances only through functions", async () => {
   const user = await signUp();
   const service = serviceClient();
   const { data: account } = await service.from("credit_accounts").select().eq("user_id", user.id)

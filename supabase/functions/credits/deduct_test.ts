@@ -29,7 +29,7 @@ test("POST /credits/deduct charges a user the price of the sku", async () => {
   assert.equal((await invoke(user.client, "credits")).body.balance, 92.5);
 });
 
-test("POST /credits/deduct takes a fraction where the sku allows it, and only there", async () => {
+test("POST /credits/deduct accepts a fraction only if the sku allows it", async () => {
   const user = await signUp();
   const [whole, fraction] = await Promise.all([createPrice(1), createPrice(1, 2)]);
   const deduct = (sku: string, quantity: number) =>
@@ -43,7 +43,7 @@ test("POST /credits/deduct takes a fraction where the sku allows it, and only th
   }
 });
 
-test("POST /credits/deduct stores the price that was in force", async () => {
+test("POST /credits/deduct stores the price in force at the time", async () => {
   const user = await signUp();
   const sku = await createPrice(1);
   await invoke(user.client, "credits/deduct", { body: { sku, quantity: 1 } });
@@ -57,7 +57,7 @@ test("POST /credits/deduct stores the price that was in force", async () => {
   assert.deepEqual(data, [{ unit_price: 1, amount: -1 }, { unit_price: 2, amount: -2 }]);
 });
 
-test("POST /credits/deduct charges nothing when credits run out, and says what there is", async () => {
+test("POST /credits/deduct charges nothing if credits are insufficient, and returns the available credits", async () => {
   const user = await signUp();
   const sku = await createPrice(60);
   const deduct = () => invoke(user.client, "credits/deduct", { body: { sku, quantity: 1 } });
@@ -114,7 +114,7 @@ test("POST /credits/deduct refuses a user who names an amount or another user", 
   }
 });
 
-test("POST /credits/deduct refuses a service that says too little or too much", async () => {
+test("POST /credits/deduct refuses a service that sends too few or too many members", async () => {
   const user = await signUp();
   const sku = await createPrice(1);
   const bodies = [

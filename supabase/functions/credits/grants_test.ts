@@ -4,7 +4,7 @@ import { invoke, serviceClient, signUp, test, withDatabase } from "../_testing/t
 
 const service = serviceClient();
 
-test("POST /credits/grants gives credits, once for a payment", async () => {
+test("POST /credits/grants grants credits once for a payment", async () => {
   const user = await signUp();
   const grant = {
     user_id: user.id,
@@ -39,7 +39,7 @@ test("POST /credits/grants gives credits, once for a payment", async () => {
     voided_by: null,
     void_reason: null,
   });
-  // The webhook comes again, and works out another expiry.
+  // The webhook arrives again, and computes another expiry.
   const again = await invoke(service, "credits/grants", {
     body: { ...grant, expires_at: new Date(Date.now() + 90_000_000).toISOString() },
   });
@@ -61,7 +61,7 @@ test("POST /credits/grants gives credits, once for a payment", async () => {
   ]);
 });
 
-test("ten requests at once with one payment grant once", async () => {
+test("ten concurrent requests for one payment grant once", async () => {
   const user = await signUp();
   const body = { user_id: user.id, amount: 10, external_reference: crypto.randomUUID() };
   const answers = await Promise.all(
@@ -72,7 +72,7 @@ test("ten requests at once with one payment grant once", async () => {
   assert.equal((await invoke(user.client, "credits")).body.balance, 110);
 });
 
-test("POST /credits/grants takes the largest amount, and one step more is refused", async () => {
+test("POST /credits/grants accepts the largest amount and refuses one step more", async () => {
   const user = await signUp();
   const grant = (amount: number) =>
     invoke(service, "credits/grants", { body: { user_id: user.id, amount } });
@@ -87,7 +87,7 @@ test("POST /credits/grants takes the largest amount, and one step more is refuse
   }
 });
 
-test("POST /credits/grants/:id/void ends a grant, and says by whom and why", async () => {
+test("POST /credits/grants/:id/void ends a grant, and records by whom and why", async () => {
   const user = await signUp();
   const { body: grant } = await invoke(service, "credits/grants", {
     body: { user_id: user.id, amount: 50, priority: 0 },
@@ -112,7 +112,7 @@ test("POST /credits/grants/:id/void ends a grant, and says by whom and why", asy
   assert.equal((await invoke(user.client, "credits")).body.balance, 100);
 });
 
-test("POST /credits/refunds gives a charge back, in parts and never more than it was", async () => {
+test("POST /credits/refunds refunds a charge in parts, and never more than the charge", async () => {
   const user = await signUp();
   const { body: charge } = await invoke(service, "credits/deduct", {
     body: { user_id: user.id, amount: 30 },
@@ -139,7 +139,7 @@ test("POST /credits/refunds gives a charge back, in parts and never more than it
   assert.equal(none.body.code, "entry_not_found");
 });
 
-test("PUT /credits/overdraft lets an account go below zero, and not back while it is there", async () => {
+test("PUT /credits/overdraft lets an account go below zero, and refuses a limit below what is in use", async () => {
   const user = await signUp();
   const overdraft = (overdraft_limit: number) =>
     invoke(service, "credits/overdraft", {
@@ -157,7 +157,7 @@ test("PUT /credits/overdraft lets an account go below zero, and not back while i
   assert.equal((await invoke(user.client, "credits")).body.available, 10);
 });
 
-test("0.1 granted 10,000 times is 1000, and charged as often is nothing", async () => {
+test("0.1 granted 10,000 times is 1000, and charged 10,000 times leaves 0", async () => {
   const user = await signUp();
   const repeat = (name: "grant_credits" | "deduct_credits") =>
     withDatabase((sql) =>

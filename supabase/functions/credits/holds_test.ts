@@ -14,7 +14,7 @@ async function held(amount: number) {
   return { user, hold };
 }
 
-test("POST /credits/holds sets credits aside, which a capture charges in part", async () => {
+test("POST /credits/holds sets credits aside, and a capture charges part of them", async () => {
   const user = await signUp();
   const { status, body: hold } = await invoke(service, "credits/holds", {
     body: { user_id: user.id, amount: 40.5, expires_in: 60, description: "An answer" },
@@ -36,7 +36,7 @@ test("POST /credits/holds sets credits aside, which a capture charges in part", 
   assert.deepEqual({ balance, held, available }, { balance: 89.75, held: 0, available: 89.75 });
 });
 
-test("POST /credits/holds/:id/capture charges items at their price, and all of it when told nothing", async () => {
+test("POST /credits/holds/:id/capture charges items at their price, or the whole hold with an empty body", async () => {
   const { hold } = await held(50);
   const [tokens, image] = await Promise.all([createPrice(0.25, 3), createPrice(20)]);
   const { body } = await invoke(service, `credits/holds/${hold.id}/capture`, {
@@ -52,7 +52,7 @@ test("POST /credits/holds/:id/capture charges items at their price, and all of i
   assert.equal(all.body.amount, -7);
 });
 
-test("a hold is resolved once, and says how", async () => {
+test("a hold is resolved once, and later requests say how", async () => {
   const { hold } = await held(5);
   const capture = (body = {}) => invoke(service, `credits/holds/${hold.id}/capture`, { body });
   const release = () => invoke(service, `credits/holds/${hold.id}/release`, { body: {} });
@@ -75,7 +75,7 @@ test("a hold is resolved once, and says how", async () => {
   assert.equal(none.body.code, "hold_not_found");
 });
 
-test("holds, captures and releases are repeated by their Idempotency-Key", async () => {
+test("holds, captures and releases can be repeated with their Idempotency-Key", async () => {
   const user = await signUp();
   const repeat = async (path: string, body: Record<string, unknown>) => {
     const headers = { "idempotency-key": crypto.randomUUID() };

@@ -31,11 +31,11 @@ test("a repeated Idempotency-Key charges once and returns the first result", asy
   assert.equal((await invoke(user.client, "credits")).body.balance, 90);
 });
 
-test("ten requests at once with one Idempotency-Key charge once", async () => {
+test("ten concurrent requests with one Idempotency-Key charge once", async () => {
   const user = await signUp();
   const sku = await createPrice(10);
   const key = crypto.randomUUID();
-  // All ten wait for the account before any of them can see the key of another.
+  // All ten wait for the account before any of them can see another's key.
   const answers = await withDatabase((sql) =>
     sql.begin(async (transaction) => {
       await transaction`select 1 from credit_accounts where user_id = ${user.id} for update`;
@@ -80,7 +80,7 @@ test("two users may use the same Idempotency-Key", async () => {
   }
 });
 
-test("a service's Idempotency-Key is its own for each user, and out of the users' reach", async () => {
+test("a service's Idempotency-Key is separate for each user, and from the users' own keys", async () => {
   const [one, two] = await Promise.all([signUp(), signUp()]);
   const key = crypto.randomUUID();
   const charge = (user: TestUser) =>
@@ -95,7 +95,7 @@ test("a service's Idempotency-Key is its own for each user, and out of the users
   assert.equal((await charge(one)).headers.get("idempotent-replayed"), "true");
 });
 
-test("a refusal does not use the Idempotency-Key up", async () => {
+test("a refused request does not use up its Idempotency-Key", async () => {
   const user = await signUp();
   const [dear, cheap] = await Promise.all([createPrice(1000), createPrice(1)]);
   const key = crypto.randomUUID();
@@ -103,7 +103,7 @@ test("a refusal does not use the Idempotency-Key up", async () => {
   assert.equal((await deduct(user, key, cheap)).status, 200);
 });
 
-test("an Idempotency-Key that is none is refused", async () => {
+test("an invalid Idempotency-Key is refused", async () => {
   const user = await signUp();
   const sku = await createPrice(1);
   for (const key of ["k".repeat(256), "k".repeat(10 * 1024), "two words", ""]) {

@@ -12,7 +12,7 @@ import { id } from "../_shared/schema.ts";
 import { Balance, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";
 import * as schema from "./schema.ts";
 
-// Written once, among the components: the function carries its document.
+// A shared component keeps the document small: the function loads it.
 z.globalRegistry.add(schema.quantity, { id: "Quantity" });
 z.globalRegistry.add(schema.items, { id: "Items" });
 
@@ -64,7 +64,7 @@ export const document: unknown = describeFunction({
       response: {
         status: 200,
         description:
-          "The entry. With `Idempotent-Replayed: true` an earlier request with the same key posted it.",
+          "The entry. With `Idempotent-Replayed: true`, an earlier request with the same key posted it.",
         schema: Entry,
       },
       problems: { 402: PAYMENT, 404: ["account_not_found"], 422: [...PRICING, "invalid_amount"] },
@@ -92,7 +92,7 @@ export const document: unknown = describeFunction({
       path: "/grants/{id}/void",
       summary: "Void a grant",
       description:
-        "Its free credits end now, held ones when a hold gives them back. What has been spent stays spent.",
+        "Its free credits lapse now, and held credits when their hold is released. Spent credits stay spent.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,
@@ -124,7 +124,7 @@ export const document: unknown = describeFunction({
     {
       method: "post",
       path: "/holds/{id}/capture",
-      summary: "Charge a hold",
+      summary: "Capture a hold",
       description:
         "Charges an amount, items, or all of the hold. The rest becomes free again. More than was held is charged only " +
         "with `allow_overage`, and only if it is available.",
@@ -173,7 +173,7 @@ export const document: unknown = describeFunction({
       method: "put",
       path: "/overdraft",
       summary: "Set how far below zero an account may go",
-      description: "The limit is 0 until it is set, and cannot be set below what is in use.",
+      description: "The limit is 0 by default, and cannot be set below the overdraft in use.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Overdraft,

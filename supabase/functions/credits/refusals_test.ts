@@ -38,13 +38,13 @@ async function assertProblem(response: Response, status: number, code: string, w
   assert.equal(problem.request_id, response.headers.get("x-request-id"), what);
 }
 
-test("POST /credits/deduct answers each bad body with its problem and charges nothing", async () => {
+test("POST /credits/deduct refuses each bad body with its own problem and charges nothing", async () => {
   const user = await signUp();
   const sku = await createPrice(1);
   const cases: [what: string, body: BodyInit, status: number, code: string][] = [
     ["nothing", "", 400, "invalid_json"],
     ["not JSON", "sku=1", 400, "invalid_json"],
-    ["half of it", `{"sku": "${sku}"`, 400, "invalid_json"],
+    ["half an object", `{"sku": "${sku}"`, 400, "invalid_json"],
     ["NaN", `{"sku": "${sku}", "quantity": NaN}`, 400, "invalid_json"],
     ["not UTF-8", new Uint8Array([0x22, 0xff, 0x22]), 400, "invalid_json"],
     ["null", "null", 422, "invalid_request"],
@@ -67,8 +67,18 @@ test("POST /credits/deduct answers each bad body with its problem and charges no
     ["an unknown sku", `{"sku": "no.such", "quantity": 1}`, 422, "unknown_sku"],
     ["a sku with NUL", `{"sku": "a\\u0000b", "quantity": 1}`, 422, "invalid_request"],
     ["a number as sku", `{"sku": 1, "quantity": 1}`, 422, "invalid_request"],
-    ["2 MB", `{"sku": "${"x".repeat(2 * 1024 * 1024)}", "quantity": 1}`, 413, "body_too_large"],
-    ["2 MB in pieces", new Blob(["x".repeat(2 * 1024 * 1024)]).stream(), 413, "body_too_large"],
+    [
+      "a body of 2 MB",
+      `{"sku": "${"x".repeat(2 * 1024 * 1024)}", "quantity": 1}`,
+      413,
+      "body_too_large",
+    ],
+    [
+      "a streamed body of 2 MB",
+      new Blob(["x".repeat(2 * 1024 * 1024)]).stream(),
+      413,
+      "body_too_large",
+    ],
   ];
   for (const [what, body, status, code] of cases) {
     await assertProblem(await post(user, body), status, code, what);
@@ -84,7 +94,7 @@ test("POST /credits/deduct answers each bad body with its problem and charges no
   assert.equal((await invoke(user.client, "credits")).body.balance, 100);
 });
 
-test("POST /credits/deduct says which field is wrong, and how", async () => {
+test("POST /credits/deduct reports which member is wrong and why", async () => {
   const user = await signUp();
   const problem = await (await post(user, `{"sku": "x", "quantity": 0, "note": 1}`)).json();
   assert.deepEqual(problem.errors, [
@@ -93,7 +103,7 @@ test("POST /credits/deduct says which field is wrong, and how", async () => {
   ]);
 });
 
-test("credits answers an unknown route with 404 and a wrong method with 405", async () => {
+test("credits returns 404 for an unknown route and 405 for a wrong method", async () => {
   const user = await signUp();
   const headers = { authorization: `Bearer ${user.token}` };
   await assertProblem(
@@ -107,7 +117,7 @@ test("credits answers an unknown route with 404 and a wrong method with 405", as
   await assertProblem(wrong, 405, "method_not_allowed", "wrong method");
 });
 
-test("credits lets nobody in without a user's token or the secret key", async () => {
+test("credits refuses every caller without a user's token or the secret key", async () => {
   const sku = await createPrice(1);
   const cases: [what: string, headers: Record<string, string>, code: string][] = [
     ["nothing", {}, "credentials_missing"],

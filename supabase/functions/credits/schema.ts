@@ -1,5 +1,5 @@
 /**
- * What the routes of `credits` take. The bounds are those of SQL, which holds them too.
+ * The requests of `credits`. SQL checks the same limits.
  *
  * @module
  */
@@ -8,17 +8,17 @@ import * as z from "zod/mini";
 
 import { id, pageSize, time } from "../_shared/schema.ts";
 
-/** Largest number of credits, or quantity, in one entry. */
+/** Largest amount or quantity of one entry. */
 const LARGEST = 1_000_000_000;
 
-/** Smallest step of credits and quantities: four decimals. */
+/** Smallest step of amounts and quantities: four decimals. */
 const STEP = 0.0001;
 
-/** Items that one charge may have. */
+/** Most items in one charge. */
 const MOST_ITEMS = 100;
 
 const sku = z.string().check(z.regex(/^[a-z0-9][a-z0-9._:/-]{0,99}$/));
-/** A number of credits, or a quantity, that one entry may have. */
+/** An amount of credits or a quantity. */
 export const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
 const amount = quantity;
 const description = z.string().check(z.minLength(1), z.maxLength(500));
@@ -31,7 +31,7 @@ export const items = z.array(z.strictObject({ sku, quantity })).check(
 /** The owner of the account: a user or a team. */
 const account = { user_id: z.optional(id), team_id: z.optional(id) };
 
-/** What is charged: one thing, several, or an amount. */
+/** What is charged: one sku, several items, or an amount. */
 const charge = {
   sku: z.optional(sku),
   quantity: z.optional(quantity),
@@ -64,7 +64,7 @@ const oneAccount = z.refine<Given>(
   "Give either user_id or team_id",
 );
 
-/** `POST /credits/deduct` by a signed-in user: the server sets the price. */
+/** `POST /credits/deduct` from a signed-in user: the server sets the price. */
 export const UserDeduction = z.strictObject({
   sku: z.optional(sku),
   quantity: z.optional(quantity),
@@ -72,17 +72,17 @@ export const UserDeduction = z.strictObject({
   team_id: z.optional(id),
 }).check(oneCharge);
 
-/** `POST /credits/deduct` by a service: at the list price, or for an amount that it names. */
+/** `POST /credits/deduct` from a service: at the list price, or for an amount. */
 export const ServiceDeduction = z.strictObject({
   ...account,
   ...charge,
   description: z.optional(description),
 }).check(oneCharge, someAccount);
 
-/** `POST /credits/quote` by a signed-in user. */
+/** `POST /credits/quote` from a signed-in user. */
 export const UserQuote = z.strictObject({ items, team_id: z.optional(id) });
 
-/** `POST /credits/quote` by a service. */
+/** `POST /credits/quote` from a service. */
 export const ServiceQuote = z.strictObject({ items, ...account }).check(someAccount);
 
 /** `POST /credits/grants`. */
@@ -115,7 +115,7 @@ export const Hold = z.strictObject({
   description: z.optional(description),
 }).check(amountOrItems, someAccount);
 
-/** `POST /credits/holds/:id/capture`: all of it when neither items nor amount is given. */
+/** `POST /credits/holds/:id/capture`: captures the whole hold if neither items nor amount is given. */
 export const Capture = z.strictObject({
   items: z.optional(items),
   amount: z.optional(amount),
@@ -123,13 +123,13 @@ export const Capture = z.strictObject({
   description: z.optional(description),
 }).check(z.refine<Given>(
   (value) => count(value, ["items", "amount"]) < 2,
-  "Give either items or amount, or neither for all of it",
+  "Give either items or amount, or neither to capture the whole hold",
 ));
 
 /** `POST /credits/holds/:id/release`, which has no options. */
 export const Release = z.strictObject({});
 
-/** `POST /credits/refunds`: all that is left of the charge when no amount is given. */
+/** `POST /credits/refunds`: refunds all that is left of the charge if no amount is given. */
 export const Refund = z.strictObject({
   account_id: id,
   entry_no: z.int().check(z.minimum(1)),
@@ -145,19 +145,19 @@ export const Overdraft = z.strictObject({
 
 const threshold = z.nullable(amount);
 
-/** `PUT /credits/alert` by a signed-in user. */
+/** `PUT /credits/alert` from a signed-in user. */
 export const UserAlert = z.strictObject({ threshold, team_id: z.optional(id) });
 
-/** `PUT /credits/alert` by a service. */
+/** `PUT /credits/alert` from a service. */
 export const ServiceAlert = z.strictObject({ ...account, threshold }).check(oneAccount);
 
 /** The path of a route with an id. */
 export const IdPath = z.strictObject({ id });
 
-/** `GET /credits` by a service. */
+/** `GET /credits` from a service. */
 export const ServiceBalanceQuery = z.strictObject(account).check(oneAccount);
 
-/** `GET /credits` by a signed-in user: their own, unless they name a team of theirs. */
+/** `GET /credits` from a signed-in user: their own balance, or that of one of their teams. */
 export const UserBalanceQuery = z.strictObject({ team_id: z.optional(id) });
 
 const statement = {
@@ -166,8 +166,8 @@ const statement = {
   limit: z.optional(pageSize),
 };
 
-/** `GET /credits/statement` by a signed-in user. */
+/** `GET /credits/statement` from a signed-in user. */
 export const UserStatementQuery = z.strictObject({ ...statement, team_id: z.optional(id) });
 
-/** `GET /credits/statement` by a service. */
+/** `GET /credits/statement` from a service. */
 export const ServiceStatementQuery = z.strictObject({ ...statement, ...account }).check(oneAccount);

@@ -12,7 +12,7 @@ import {
 
 const id = crypto.randomUUID();
 
-/** The routes that are a server's alone, each with a body that it would take. */
+/** The routes that only a service may call, each with a valid body. */
 const ROUTES: [method: "POST" | "PUT", path: string, body: Record<string, unknown>][] = [
   ["POST", "grants", { user_id: id, amount: 1 }],
   ["POST", `grants/${id}/void`, { voided_by: "Ada Example", reason: "Test" }],
@@ -23,7 +23,7 @@ const ROUTES: [method: "POST" | "PUT", path: string, body: Record<string, unknow
   ["PUT", "overdraft", { user_id: id, overdraft_limit: 1 }],
 ];
 
-test("a user, also with their own id, and nobody at all open no route of the service", async () => {
+test("service routes refuse a user, even with their own id, and a caller who is not signed in", async () => {
   const user = await signUp();
   for (const [method, path, body] of ROUTES) {
     for (const client of [user.client, anonymousClient()]) {
@@ -36,7 +36,7 @@ test("a user, also with their own id, and nobody at all open no route of the ser
   assert.deepEqual({ balance, available }, { balance: 100, available: 100 });
 });
 
-test("a user who calls the SQL functions directly gets nothing", async () => {
+test("the SQL functions refuse a user who calls them directly", async () => {
   const user = await signUp();
   const calls: Record<string, Record<string, unknown>> = {
     grant_credits: { user_id: user.id, amount: 1 },
@@ -59,7 +59,7 @@ test("a user who calls the SQL functions directly gets nothing", async () => {
   }
 });
 
-test("each route of the service answers bad bodies with their problem", async () => {
+test("service routes refuse bad bodies with their problems", async () => {
   const service = serviceClient();
   const bad: [method: "POST" | "PUT", path: string, bodies: unknown[]][] = [
     ["POST", "grants", [

@@ -1,5 +1,5 @@
 /**
- * The statement of a month, as JSON in pages or as CSV in one piece.
+ * The statement of a month, as pages of JSON or as one CSV.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Database, Json } from "../_shared/database.types.ts";
 import { call, defined } from "../_shared/rpc.ts";
 
-/** What a statement is asked for, as the query has it. */
+/** The query of a request for a statement. */
 export interface StatementRequest {
   /** `2026-11`, in UTC. */
   month: string;
   user_id?: string | undefined;
   team_id?: string | undefined;
-  /** Entries come after this number. */
+  /** Return entries after this number. */
   after?: string | undefined;
-  /** Entries in a page of JSON, 1 to 1000. */
+  /** Entries in a page of JSON: 1 to 1000. */
   limit?: string | undefined;
   actor: "user" | "service";
 }
@@ -41,11 +41,11 @@ const COLUMNS = [
 ];
 
 /**
- * Answers with the statement: JSON, or CSV for `Accept: text/csv`.
+ * Responds with the statement: JSON, or CSV for `Accept: text/csv`.
  *
  * @param c The request's context.
- * @param client Calls as the service.
- * @param request Whose statement, and of which month.
+ * @param client Client with the secret key.
+ * @param request The account and the month.
  * @throws {Problem} 403 `not_team_admin`, 404 `account_not_found`.
  */
 export async function answerStatement(
@@ -84,12 +84,12 @@ interface Page {
   next_after: number | null;
 }
 
-/** The pages as one stream of CSV: a month can have more entries than memory. */
+/** Streams all pages as CSV, because a month can have more entries than fit into memory. */
 async function csv(
   first: Page,
   page: (after: number) => Promise<Page>,
 ): Promise<ReadableStream<Uint8Array>> {
-  // Here, not above: only who asks for CSV pays for it at the start.
+  // Loaded here, so that only requests for CSV pay for it.
   const { stringify } = await import("csv-stringify/sync");
   const encoder = new TextEncoder();
   const lines = ({ entries }: Page, header: boolean) =>
@@ -97,7 +97,7 @@ async function csv(
       header,
       columns: COLUMNS,
       record_delimiter: "windows",
-      // A description that a spreadsheet would run as a formula.
+      // Keeps a spreadsheet from running a description as a formula.
       escape_formulas: true,
     }));
   let next: Page | undefined = first;

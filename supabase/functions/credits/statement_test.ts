@@ -18,7 +18,7 @@ async function charged(amounts: [amount: number, description: string][]): Promis
   return user;
 }
 
-test("GET /credits/statement leads from the opening to the closing balance of a month", async () => {
+test("GET /credits/statement adds up from the opening to the closing balance of a month", async () => {
   const user = await charged([[10.5, "One"], [20, "Two"]]);
   const { status, body } = await invoke(user.client, `credits/statement?month=${month}`);
   assert.equal(status, 200);
@@ -49,7 +49,7 @@ test("GET /credits/statement leads from the opening to the closing balance of a 
   assert.deepEqual(byService.body, body);
 });
 
-test("GET /credits/statement comes in pages, each from where the last one ended", async () => {
+test("GET /credits/statement returns pages, each starting where the last one ended", async () => {
   const user = await charged([[1, "a"], [1, "b"], [1, "c"], [1, "d"]]);
   const numbers: number[] = [];
   for (let after: number | null = 0; after !== null;) {
@@ -62,7 +62,7 @@ test("GET /credits/statement comes in pages, each from where the last one ended"
   assert.deepEqual(numbers, [1, 2, 3, 4, 5]);
 });
 
-test("GET /credits/statement is CSV for who accepts that, over all pages, and no formula", async () => {
+test("GET /credits/statement returns CSV of all pages if asked for it, with formulas escaped", async () => {
   const user = await charged([[1, '=HYPERLINK("x")'], [2, 'Two, "quoted"\nlines'], [3, "Three"]]);
   const { status, headers, body } = await invoke(
     user.client,
@@ -88,7 +88,7 @@ test("GET /credits/statement is CSV for who accepts that, over all pages, and no
   assert.equal(emptyText, `${header}\r\n`);
 });
 
-test("GET /credits/statement refuses what is no month, and the team's to a member", async () => {
+test("GET /credits/statement refuses an invalid month, and a plain member of the team", async () => {
   const user = await signUp();
   for (
     const query of ["", "month=2026", "month=2026-13", "month=2026-1", `month=${month}&limit=0`]

@@ -13,7 +13,7 @@ import {
 
 const service = serviceClient();
 
-/** A new team of an owner and a member, with 100 credits. */
+/** Creates a team with an owner, a member and 100 credits. */
 async function team() {
   const [owner, member, stranger] = await Promise.all([signUp(), signUp(), signUp()]);
   const { data } = await service.from("teams").insert({ name: "Team" }).select().single();
@@ -27,7 +27,7 @@ async function team() {
   return { team_id, owner, member, stranger };
 }
 
-test("a member spends from the account of the team, up to their own limit", async () => {
+test("a member spends from the team's account, up to their own limit", async () => {
   const { team_id, owner, member, stranger } = await team();
   const sku = await createPrice(20);
   const deduct = (user: TestUser) =>
@@ -50,7 +50,7 @@ test("a member spends from the account of the team, up to their own limit", asyn
   assert.equal(strange.body.code, "account_not_found");
 });
 
-test("a member who leaves while their charge waits for the account is not charged for", async () => {
+test("a charge that waits for the account is refused if the member leaves meanwhile", async () => {
   const { team_id, member } = await team();
   const charge = await withDatabase((sql) =>
     sql.begin(async (transaction) => {
@@ -71,7 +71,7 @@ test("a member who leaves while their charge waits for the account is not charge
   assert.equal((await invoke(service, `credits?team_id=${team_id}`)).body.balance, 100);
 });
 
-test("a member sees the balance of the team and what they did, its owner all, a stranger nothing", async () => {
+test("a member sees the team's balance and their own entries, an owner all entries, a stranger nothing", async () => {
   const { team_id, owner, member, stranger } = await team();
   for (const user of [owner, member]) {
     await invoke(service, "credits/deduct", { body: { user_id: user.id, team_id, amount: 5 } });

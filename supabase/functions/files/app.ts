@@ -1,5 +1,5 @@
 /**
- * Files: uploads that are reserved and checked, downloads, deletion, and what is in use.
+ * Files: reserves and checks uploads, signs downloads, deletes files and reports usage.
  *
  * @module
  */
@@ -28,7 +28,7 @@ import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
-/** 1000 paths of 1024 characters, in UTF-8. */
+/** Largest body: 1000 paths of 1024 characters in UTF-8. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** The routes of `files`; `openapi.ts` describes them. */
@@ -48,18 +48,23 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) =>
   const upload = await call(() => supabaseAdmin.rpc("get_upload", { user_id, upload_id }));
   if (upload.status === "complete") return c.json(toFile(upload));
 
-  // SQL fills in what it declares as able to be null.
+  // The generated types allow null here, but SQL always sets these columns.
   const declared = upload as Declared;
   const { bucket, path, upload_path } = declared;
   const fault = await inspect(supabaseAdmin, declared);
   if (fault) {
-    // The record first: whatever happens from here on, the object is on the list.
+    // The record first, so that the object is queued for removal even if this request ends early.
     await call(() => supabaseAdmin.rpc("release_upload", { user_id, upload_id }));
     await removeObjects(supabaseAdmin, bucket, [upload_path]);
-    throw new Problem(422, "upload_rejected", `What was uploaded has another ${fault.rule}`, {
-      hint: "Reserve another upload, as what the file is",
-      fields: { ...fault },
-    });
+    throw new Problem(
+      422,
+      "upload_rejected",
+      `The upload does not match its declaration: ${fault.rule} differs`,
+      {
+        hint: "Reserve another upload that declares the file as it is",
+        fields: { ...fault },
+      },
+    );
   }
   if (path !== upload_path) {
     await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id }));
@@ -104,7 +109,7 @@ app.get("/usage", authenticate(["user", "secret"]), async (c) => {
   return c.json({ ...total, bucket: undefined, buckets });
 });
 
-/** The user whom a completion is for: a signed-in one needs no body. */
+/** The user whose upload is completed. A signed-in user needs no body. */
 async function readUser(c: Context<AuthenticatedEnv>): Promise<string> {
   const isEmpty = (await c.req.arrayBuffer()).byteLength === 0;
   return isEmpty && c.var.supabaseContext.authMode === "user"
@@ -112,7 +117,7 @@ async function readUser(c: Context<AuthenticatedEnv>): Promise<string> {
     : (await readFor(c, schema.UserCompletion, schema.ServiceCompletion)).user_id;
 }
 
-/** An upload as its user sees it once it is complete. */
+/** A completed upload as its user sees it. */
 function toFile(upload: Record<string, unknown>) {
   const { id, bucket, path, name, size, content_type, project_id, chat_id } = upload;
   return { id, bucket, path, name, size, content_type, project_id, chat_id };

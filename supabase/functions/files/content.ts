@@ -1,10 +1,10 @@
 /**
- * Whether the first bytes of a file are of the kind that was declared.
+ * Checks that the first bytes of a file match its declared type.
  *
  * @module
  */
 
-/** What one container is called, by what it holds and by who looked. */
+/** Different names of the same container format. */
 const SAME: Record<string, string> = {
   "application/ogg": "audio/ogg",
   "audio/aac": "audio/mp4",
@@ -21,28 +21,28 @@ const SAME: Record<string, string> = {
   "video/x-m4v": "audio/mp4",
 };
 
-/** Kinds that are known by their first bytes. */
+/** Types that the first bytes identify. */
 const HAS_SIGNATURE = /^(image|audio|video)\/|^application\/pdf$/;
 
-/** Text although it is called an image. */
+/** Types that are text, including SVG. */
 const IS_TEXT = /^text\/|^image\/svg\+xml$/;
 
-/** Byte order marks of UTF-16 and UTF-32, whose text has NUL bytes. */
+/** Byte order marks of UTF-16 and UTF-32, in which text has NUL bytes. */
 const WIDE = [[0xff, 0xfe], [0xfe, 0xff], [0, 0, 0xfe, 0xff]];
 
 /**
- * Compares the first bytes of a file with the type that it was declared to be. Images, audio, video and PDF have to begin
- * as such; text must not, nor have NUL bytes. Other types can be anything.
+ * Compares the first bytes of a file with its declared type. Images, audio, video and PDF must begin with the signature
+ * of their type. Text must not begin with a signature or contain NUL bytes. Other types are not checked.
  *
  * @param bytes The first bytes.
- * @param type The declared content type, in lower case and without parameters.
- * @returns Whether they agree, and what the bytes are.
+ * @param type The declared content type in lower case, without parameters.
+ * @returns Whether they match, and the type that the bytes have.
  */
 export async function isOfType(
   bytes: Uint8Array,
   type: string,
 ): Promise<{ ok: boolean; detected: string }> {
-  // Loaded when there is something to look at, not at every cold start.
+  // Loaded on use, not at every cold start.
   const { fileTypeFromBuffer } = await import("file-type");
   const detected = (await fileTypeFromBuffer(bytes))?.mime.split(";")[0] ?? "";
   if (IS_TEXT.test(type)) {

@@ -1,5 +1,5 @@
 /**
- * Signs downloads, many at once.
+ * Signs many downloads at once.
  *
  * @module
  */
@@ -13,24 +13,24 @@ import { call } from "../_shared/rpc.ts";
 import { fromStorage } from "../_storage/errors.ts";
 import type * as schema from "./schema.ts";
 
-/** Seconds that a URL is good for unless the caller says otherwise; no bucket's maximum is lower. */
+/** Seconds that a URL is valid by default. No bucket's maximum is lower. */
 const DEFAULT_SECONDS = 3600;
 
-/** What was signed, and what was not. */
+/** The signed URLs, and the paths that were refused. */
 export interface SignedDownloads {
   urls: { path: string; url: string }[];
   refused: { path: string; reason: string }[];
-  /** When the URLs end. */
+  /** When the URLs expire. */
   expires_at: string;
 }
 
 /**
- * Signs the downloads that the caller may read: Storage's own policies decide, for all in one call.
+ * Signs the downloads that the caller may read, in one call. Storage's policies decide.
  *
- * @param caller Calls as the user.
- * @param service Calls as the service, for the bucket's rules.
+ * @param caller The user's client.
+ * @param service Client with the secret key, for the bucket's rules.
  * @param request What to sign.
- * @throws {Problem} 404 `bucket_not_found`; 422 `expiry_too_long`; what Storage refuses.
+ * @throws {Problem} 404 `bucket_not_found`; 422 `expiry_too_long`; the errors of Storage.
  */
 export async function signDownloads(
   caller: SupabaseClient<Database>,
@@ -47,9 +47,14 @@ export async function signDownloads(
   ]);
   const longest = terms.download_seconds ?? DEFAULT_SECONDS;
   if (expires_in > longest) {
-    throw new Problem(422, "expiry_too_long", `A URL here is good for at most ${longest} seconds`, {
-      fields: { maximum: longest },
-    });
+    throw new Problem(
+      422,
+      "expiry_too_long",
+      `A URL of this bucket can be valid for at most ${longest} seconds`,
+      {
+        fields: { maximum: longest },
+      },
+    );
   }
   if (signed?.error) throw fromStorage(signed.error);
 
@@ -65,15 +70,15 @@ export async function signDownloads(
       const name = download === undefined ? "" : `&download=${encodeURIComponent(download)}`;
       result.urls.push({ path, url: answer.signedUrl + name });
     } else {
-      result.refused.push({ path, reason: answer?.error ?? "There can be no such object" });
+      result.refused.push({ path, reason: answer?.error ?? "No object can have this path" });
     }
   }
   return result;
 }
 
-/** Whether an object can have a name: one that cannot would fail the whole call. */
+/** Whether an object can have this path. An impossible path would fail the whole call. */
 function canExist(path: string): boolean {
   return path.length > 0 && path.length <= 1024 && path.isWellFormed() &&
-    // deno-lint-ignore no-control-regex -- it is those that are meant
+    // deno-lint-ignore no-control-regex -- the pattern is about control characters
     !/[\0-\x1f\x7f]|^\/|(^|\/)\.{1,2}(\/|$)/.test(path);
 }

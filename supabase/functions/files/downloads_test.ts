@@ -6,7 +6,7 @@ import { PDF, PNG, TEXT, upload } from "./files_testing.ts";
 const sign = (user: TestUser, body: Record<string, unknown>) =>
   invoke(user.client, "files/downloads", { body: { bucket: "chat_attachments", ...body } });
 
-test("many downloads are signed at once, and what one may not read is named", async () => {
+test("many downloads are signed at once, and paths that the user may not read are listed", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const own = (await upload(user, PNG)).body.path;
   const text = (await upload(user, TEXT, { content_type: "text/plain" })).body.path;
@@ -39,7 +39,7 @@ test("many downloads are signed at once, and what one may not read is named", as
   assert.deepEqual(new Uint8Array(await (await fetch(named)).arrayBuffer()), TEXT);
 });
 
-test("a team's files and a public project's are signed for who may read them, and no longer", async () => {
+test("files of a team or a public project are signed only as long as the caller may read them", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const { data: project } = await user.client.from("projects")
     .insert({ user_id: user.id, title: "P", is_public: true }).select().single();
@@ -52,7 +52,7 @@ test("a team's files and a public project's are signed for who may read them, an
   assert.deepEqual(refused.body.refused.map(({ path }: { path: string }) => path), [path]);
 });
 
-test("a URL is good for as long as was asked, within the bucket's maximum", async () => {
+test("a URL is valid for as long as requested, within the bucket's maximum", async () => {
   const user = await signUp();
   const { path } = (await upload(user)).body;
   const long = await sign(user, { paths: [path], expires_in: 86_401 });
@@ -72,7 +72,7 @@ test("a URL is good for as long as was asked, within the bucket's maximum", asyn
   assert.ok(Math.abs(Date.parse(body.expires_at) / 1000 - exp) <= 5);
 });
 
-test("what cannot be signed at all has its code", async () => {
+test("a request that cannot be signed at all has its code", async () => {
   const user = await signUp();
   const cases: [Record<string, unknown>, number, string][] = [
     [{ bucket: "none", paths: ["x"] }, 404, "bucket_not_found"],

@@ -1,5 +1,5 @@
 /**
- * For the tests of files: real bytes of each kind, and uploads as an app does them.
+ * For the tests of files: real bytes of each type, and uploads as an app makes them.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export const GIF: Uint8Array<ArrayBuffer> = decode(
   "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
 );
 
-/** The beginning of a PDF, which is text. */
+/** The beginning of a PDF. It is text. */
 export const PDF: Uint8Array<ArrayBuffer> = new TextEncoder().encode(
   "%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
 );
@@ -35,7 +35,7 @@ export const WAV: Uint8Array<ArrayBuffer> = wave(4000);
 /** Text in several alphabets. */
 export const TEXT: Uint8Array<ArrayBuffer> = new TextEncoder().encode("Grüße, Привет, 你好 👋\n");
 
-/** What is declared of an upload. */
+/** What an upload declares. */
 export interface Declaration {
   bucket?: string;
   name?: string;
@@ -45,7 +45,7 @@ export interface Declaration {
   chat_id?: string;
 }
 
-/** Reserves an upload: of a small PNG as an attachment, unless said otherwise. */
+/** Reserves an upload. Default: a small PNG as an attachment. */
 export function reserve(
   user: TestUser,
   declared: Declaration = {},
@@ -61,19 +61,19 @@ export function reserve(
   return invoke(user.client, "files/uploads", { body, ...options });
 }
 
-/** Uploads bytes by the URL that was reserved, as anyone may who has it. */
+/** Uploads bytes to the reserved URL, as anyone who has it may. */
 export async function send(reserved: Answer, bytes: Uint8Array<ArrayBuffer>, type = "image/png") {
   const { bucket, upload_path, token } = reserved.body;
   return await anonymousClient().storage.from(bucket)
     .uploadToSignedUrl(upload_path, token, new Blob([bytes], { type }));
 }
 
-/** Completes what was reserved. */
+/** Completes a reserved upload. */
 export function complete(user: TestUser, reserved: Answer): Promise<Answer> {
   return invoke(user.client, `files/uploads/${reserved.body.id}/complete`, { method: "POST" });
 }
 
-/** Reserves, uploads and completes in one. */
+/** Reserves, uploads and completes a file. */
 export async function upload(
   user: TestUser,
   bytes: Uint8Array<ArrayBuffer> = PNG,
@@ -86,13 +86,13 @@ export async function upload(
   return await complete(user, reserved);
 }
 
-/** What a user uses and has reserved, in bytes. */
+/** The bytes that a user uses and has reserved. */
 export async function usage(user: TestUser): Promise<{ used: number; reserved: number }> {
   const { body } = await invoke(user.client, "files/usage");
   return { used: body.used, reserved: body.reserved };
 }
 
-/** The names of what is stored in a user's folders. */
+/** The names of the objects in a user's folders. */
 export async function stored(user: TestUser): Promise<string[]> {
   const rows = await withDatabase((sql) =>
     sql`select bucket_id || '/' || name as name from storage.objects where name like ${`${user.id}/%`}`

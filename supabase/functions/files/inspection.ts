@@ -1,5 +1,5 @@
 /**
- * Looks at what was uploaded: whether it is there, and what was declared.
+ * Checks that an upload exists and matches its declaration.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import { Problem } from "../_shared/problem.ts";
 import { fromStorage, storageStatus } from "../_storage/errors.ts";
 import { isOfType } from "./content.ts";
 
-/** What was declared of an upload. */
+/** What an upload declares. */
 export interface Declared {
   bucket: string;
-  /** Where the file is once it is complete. */
+  /** Path of the file once the upload is complete. */
   path: string;
   upload_path: string;
   size: number;
@@ -22,23 +22,23 @@ export interface Declared {
   is_opaque: boolean;
 }
 
-/** A rule that an upload does not keep: what was declared, and what there is. */
+/** A rule that an upload breaks: what was declared, and what was found. */
 export interface Fault {
   rule: "size" | "content_type" | "content";
   expected: string | number;
   actual: string | number;
 }
 
-/** As many of the first bytes as tell a kind: what `file-type` looks at. */
+/** First bytes that are read: as many as `file-type` needs to detect a type. */
 const FIRST_BYTES = 4100;
 
 /**
- * Compares what is stored with what was declared.
+ * Compares the stored object with its declaration.
  *
- * @param client Calls as the service.
+ * @param client Client with the secret key.
  * @param declared The upload.
- * @returns The first rule that it does not keep; undefined when it keeps all.
- * @throws {Problem} 409 `upload_missing` when there is nothing; what Storage refuses.
+ * @returns The first rule that it breaks; undefined if it breaks none.
+ * @throws {Problem} 409 `upload_missing` if nothing was uploaded; the errors of Storage.
  */
 export async function inspect(
   client: SupabaseClient<Database>,
@@ -75,7 +75,7 @@ async function readFirstBytes(client: SupabaseClient<Database>, { bucket, upload
   const first = new Uint8Array(FIRST_BYTES);
   let length = 0;
   const reader = data.getReader();
-  // Not to the end: a Storage that does not know ranges answers all of it.
+  // Stops early: a Storage without range support sends the whole file.
   while (length < FIRST_BYTES) {
     const { done, value } = await reader.read();
     if (done) break;

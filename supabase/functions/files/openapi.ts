@@ -51,20 +51,24 @@ const Usage = z.object({
 /** The OpenAPI document of `files`. */
 export const document: unknown = describeFunction({
   name: "files",
-  summary: "Uploads by rules and quotas, downloads, and deletion.",
+  summary: "Uploads with rules and quotas, downloads, and deletion.",
   routes: [
     {
       method: "post",
       path: "/uploads",
       summary: "Reserve an upload",
       description:
-        "Checks the bucket's rules and sets the bytes aside. Then the file goes to `url` by PUT, or with supabase-js by " +
-        "`uploadToSignedUrl(upload_path, token, file)`, and is completed.",
+        "Checks the bucket's rules and reserves the bytes. Then PUT the file to `url`, or call " +
+        "`uploadToSignedUrl(upload_path, token, file)` of supabase-js, and complete the upload.",
       auth: ["user", "secret"],
       idempotent: true,
       storage: true,
       body: z.union([schema.UserUpload, schema.ServiceUpload]),
-      response: { status: 201, description: "Where the bytes go", schema: Upload },
+      response: {
+        status: 201,
+        description: "The reservation and the URL to upload to",
+        schema: Upload,
+      },
       problems: {
         403: ["project_read_only", "not_project_owner"],
         404: ["bucket_not_found", "project_not_found", "chat_not_found", "user_not_found"],
@@ -85,8 +89,8 @@ export const document: unknown = describeFunction({
       path: "/uploads/{id}/complete",
       summary: "Complete an upload",
       description:
-        "Looks at what was stored: its size, its type and its first bytes are as declared, or it is removed. A signed-in " +
-        "user needs no body. Again returns the same.",
+        "Checks that the stored object has the declared size, type and first bytes. If not, it is removed. A signed-in " +
+        "user needs no body. Repeating the request returns the same file.",
       auth: ["user", "secret"],
       storage: true,
       params: schema.UploadPath,
@@ -103,8 +107,8 @@ export const document: unknown = describeFunction({
       path: "/downloads",
       summary: "Sign downloads",
       description:
-        "Of up to 1000 paths of one bucket, those that the user may read by Storage's policies. The others are named, and " +
-        "do not fail the rest. `download` is the name that a browser saves the file by.",
+        "Signs up to 1000 paths of one bucket. Paths that the user may not read by Storage's policies are listed in " +
+        "`refused` and do not affect the others. `download` is the name that a browser saves the file under.",
       auth: ["user"],
       storage: true,
       body: schema.Downloads,
@@ -116,13 +120,13 @@ export const document: unknown = describeFunction({
       path: "",
       summary: "Delete files",
       description:
-        "Of up to 1000 paths of one bucket, the user's own: the records that name them, and the objects. An upload that " +
-        "is pending is given up.",
+        "Deletes up to 1000 of the user's own paths in one bucket: the records that refer to them, and the objects. A " +
+        "pending upload is cancelled.",
       auth: ["user", "secret"],
       body: z.union([schema.UserDeletion, schema.ServiceDeletion]),
       response: {
         status: 200,
-        description: "What is deleted, and what there is not",
+        description: "The deleted paths, and those that do not exist",
         schema: Deleted,
       },
       problems: { 404: ["bucket_not_found"] },
@@ -130,8 +134,8 @@ export const document: unknown = describeFunction({
     {
       method: "get",
       path: "/usage",
-      summary: "What is stored, reserved and allowed",
-      description: "In bytes, in all buckets and in each.",
+      summary: "The user's storage usage",
+      description: "Returns the stored, reserved and allowed bytes, in total and for each bucket.",
       auth: ["user", "secret"],
       query: z.partial(schema.ServiceUsage),
       response: { status: 200, description: "The usage", schema: Usage },

@@ -8,7 +8,7 @@ async function setQuota(user: TestUser, bytes: number): Promise<void> {
   if (error) throw error;
 }
 
-test("of 50 reservations at once against a nearly full quota, exactly those that fit succeed", async () => {
+test("of 50 concurrent reservations against a nearly full quota, exactly those that fit succeed", async () => {
   for (let round = 0; round < Math.ceil(2 * soak); round++) {
     const user = await signUp();
     const fit = 1 + Math.floor(Math.random() * 20);
@@ -30,7 +30,7 @@ test("of 50 reservations at once against a nearly full quota, exactly those that
   }
 });
 
-test("reservations, completions and deletions at once leave the usage of what is there", async () => {
+test("after concurrent reservations, completions and deletions, the usage matches what is stored", async () => {
   const user = await signUp();
   const paths: string[] = (await Promise.all(Array.from({ length: 10 }, () => upload(user))))
     .map(({ body }) => body.path);
@@ -57,7 +57,7 @@ test("reservations, completions and deletions at once leave the usage of what is
   );
 });
 
-test("a client that uploads directly is held to the quota", async () => {
+test("a direct upload is held to the quota", async () => {
   const user = await signUp();
   await setQuota(user, 1000);
   await reserve(user, { size: 600 });
@@ -74,7 +74,7 @@ test("a client that uploads directly is held to the quota", async () => {
   assert.deepEqual(await usage(user), { used: 0, reserved: 600 });
 });
 
-test("an upload URL brings one file, wherever a client moves or copies that", async () => {
+test("an upload URL allows one file, even if a client tries to move or copy it", async () => {
   const user = await signUp();
   await setQuota(user, 1000);
   const headers = { "idempotency-key": crypto.randomUUID() };
@@ -99,7 +99,7 @@ test("an upload URL brings one file, wherever a client moves or copies that", as
   assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
 });
 
-test("what is written where something is to be removed counts", async () => {
+test("an upload to a path that is queued for removal counts", async () => {
   const user = await signUp();
   const paths: string[] = (await Promise.all([upload(user), upload(user), upload(user)]))
     .map(({ body }) => body.path);
@@ -117,7 +117,7 @@ test("what is written where something is to be removed counts", async () => {
   assert.deepEqual(await usage(user), { used: 900, reserved: 0 });
 });
 
-test("a client moves what it has stored, to where it would be taken", async () => {
+test("a client can move a stored file only to where it could upload it", async () => {
   const user = await signUp();
   const own = user.client.storage.from("app_storage");
   const page = new Blob(["<p>"], { type: "text/html" });

@@ -8,7 +8,7 @@ async function assertNothing(user: TestUser, what: string): Promise<void> {
   assert.deepEqual(await stored(user), [], what);
 }
 
-test("a name is kept as it is, and is no path", async () => {
+test("a file's name is stored unchanged, and never used as a path", async () => {
   const user = await signUp();
   for (
     const name of [
@@ -51,7 +51,7 @@ test("a name is kept as it is, and is no path", async () => {
   await assertNothing(user, "refused");
 });
 
-test("each rule that a declaration breaks has its code, and nothing is reserved", async () => {
+test("a declaration that breaks a rule gets the rule's code, and reserves nothing", async () => {
   const user = await signUp();
   const cases: [object, number, string][] = [
     [{ bucket: "none" }, 404, "bucket_not_found"],
@@ -84,7 +84,7 @@ test("each rule that a declaration breaks has its code, and nothing is reserved"
   await assertNothing(user, "refused");
 });
 
-test("only who is signed in, or the secret key, reserves, completes, signs, deletes and asks", async () => {
+test("every route of files refuses a caller without a user's token or the secret key", async () => {
   const id = crypto.randomUUID();
   const calls = [
     ["files/uploads", { body: {} }],
@@ -102,7 +102,7 @@ test("only who is signed in, or the secret key, reserves, completes, signs, dele
   assert.equal(other.body.code, "invalid_request");
 });
 
-test("a token is for its path and its bucket, and once", async () => {
+test("an upload token works once, for its own path and bucket", async () => {
   const user = await signUp();
   const reserved = await reserve(user, {
     size: 4,
@@ -137,7 +137,7 @@ test("a token is for its path and its bucket, and once", async () => {
   assert.deepEqual(await usage(user), { used: PNG.length, reserved: 4 });
 });
 
-test("a client that uses Storage directly is held to its folder, its quota, and what it reserved", async () => {
+test("a direct upload is held to the user's folder, quota and reservations", async () => {
   const user = await signUp();
   const own = user.client.storage.from("app_storage");
   const upload = (path: string, bytes: string) => own.upload(path, new Blob([bytes]));

@@ -16,7 +16,7 @@ import { PDF, PNG, reserve, send, stored, upload, usage } from "./files_testing.
 
 const service = serviceClient();
 
-/** What is queued of a user's. */
+/** The queued removals of a user. */
 async function queued(user: TestUser) {
   return await withDatabase((sql) =>
     sql`select bucket_id, name, attempts, last_error from private.storage_removals
@@ -24,19 +24,19 @@ async function queued(user: TestUser) {
   );
 }
 
-/** Lets the time pass after which what has failed is tried again. */
+/** Makes failed removals due again. */
 async function makeDue(bucket: string): Promise<void> {
   await withDatabase((sql) =>
     sql`update private.storage_removals set due_at = now() where bucket_id = ${bucket}`
   );
 }
 
-/** Works the queue off, as the cleanup does. */
+/** Processes the queue, as the cleanup job does. */
 async function runQueue(): Promise<void> {
   while ((await removeQueuedObjects(service)).rows > 0);
 }
 
-test("files are deleted with their records, one's own only", async () => {
+test("files are deleted with their records, and only by their owner", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const own = (await upload(user)).body.path;
   const pending = await reserve(user);
@@ -63,7 +63,7 @@ test("files are deleted with their records, one's own only", async () => {
   assert.equal((await remove(user, [])).body.code, "invalid_request");
 });
 
-test("deleting an account leaves no object behind once the queue has run", async () => {
+test("deleting an account leaves no object behind once the queue is processed", async () => {
   const user = await signUp();
   const { data: chat } = await user.client.from("encrypted_chats")
     .insert({ user_id: user.id, encrypted_data: envelope() }).select().single();
@@ -87,11 +87,11 @@ test("deleting an account leaves no object behind once the queue has run", async
 
   await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
   await runQueue();
-  // What was being removed after a response is removed by that.
+  // Waits for removals that still run after a response.
   await until(async () => (await queued(user)).length === 0);
   assert.deepEqual(await stored(user), []);
 
-  // The session's token and the upload's URL are good for a while.
+  // The session token and the upload URL stay valid for a while.
   const direct = await user.client.storage.from("app_storage").upload(
     `${user.id}/x`,
     new Blob(["x"]),
@@ -110,7 +110,7 @@ test("deleting an account leaves no object behind once the queue has run", async
   assert.equal(left.length, 0);
 });
 
-test("deleting a chat takes along its images, and not those that another lists", async () => {
+test("deleting a chat deletes its images, except those that another chat lists", async () => {
   const user = await signUp();
   const newChat = async (image_paths: string[]) => {
     const { data } = await user.client.from("encrypted_chats")
@@ -132,7 +132,7 @@ test("deleting a chat takes along its images, and not those that another lists",
   assert.deepEqual(await stored(user), [`chat-images/${shared}`]);
 });
 
-test("a file of one project stays when another that lists it too is deleted", async () => {
+test("a file stays if another project that lists it is deleted", async () => {
   const user = await signUp();
   const newProject = async (title: string) => {
     const { data } = await user.client.from("projects").insert({ user_id: user.id, title })
@@ -162,7 +162,7 @@ test("a file of one project stays when another that lists it too is deleted", as
   assert.deepEqual(await stored(user), []);
 });
 
-test("what Storage does not remove stays queued with the reason, holds up nothing else, and is tried again", async () => {
+test("an object that Storage fails to remove stays queued with the reason, delays no other, and is tried again", async () => {
   const user = await signUp();
   await upload(user);
   const bad = `test-${crypto.randomUUID()}`;
@@ -184,14 +184,14 @@ test("what Storage does not remove stays queued with the reason, holds up nothin
     assert.ok(left?.last_error);
     assert.deepEqual(await stored(user), [`${bad}/${user.id}/x`]);
 
-    // When Storage removes nothing at all, the cleanup has failed, and is due still.
+    // If Storage removes nothing at all, the job has failed and is still due.
     await runQueue();
     await makeDue(bad);
     const { body } = await invoke(cronClient(), "cleanup", {
       body: { jobs: ["storage_removals"] },
     });
     assert.equal(body.jobs[0].outcome, "failed");
-    assert.match(body.jobs[0].error, /Storage removed none of 1/);
+    assert.match(body.jobs[0].error, /Storage failed to remove all 1 objects/);
     assert.equal((await queued(user))[0]?.attempts, 2);
   } finally {
     await withDatabase((sql) => sql`drop function private.fail_removal cascade`);

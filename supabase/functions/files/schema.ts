@@ -1,6 +1,6 @@
 /**
- * What the routes of `files` take. SQL says what is wrong with a file, each fault by its own code; here only the shapes
- * are held.
+ * The requests of `files`. Only the shapes are checked here. SQL checks the values, and reports each fault with its own
+ * code.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { id } from "../_shared/schema.ts";
 /** Text that a database can store. */
 const text = z.string().check(z.refine(
   (value) => value.isWellFormed() && !value.includes("\0"),
-  "Text is without NUL and lone surrogates",
+  "Text must not contain NUL or lone surrogates",
 ));
 
 const upload = {
@@ -24,16 +24,16 @@ const upload = {
   chat_id: z.optional(id),
 };
 
-/** `POST /files/uploads` by a signed-in user. */
+/** `POST /files/uploads` from a signed-in user. */
 export const UserUpload = z.strictObject(upload);
 
-/** `POST /files/uploads` by a service for a user. */
+/** `POST /files/uploads` from a service for a user. */
 export const ServiceUpload = z.strictObject({ ...upload, user_id: id });
 
-/** `POST /files/uploads/:id/complete` by a signed-in user: nothing to choose. */
+/** `POST /files/uploads/:id/complete` from a signed-in user: no options. */
 export const UserCompletion = z.strictObject({});
 
-/** `POST /files/uploads/:id/complete` by a service for a user. */
+/** `POST /files/uploads/:id/complete` from a service for a user. */
 export const ServiceCompletion = z.strictObject({ user_id: id });
 
 /** `/uploads/:id` */
@@ -44,7 +44,7 @@ const MAX_PATHS = 1000;
 /** `POST /files/downloads`. */
 export const Downloads = z.strictObject({
   bucket: text,
-  /** A path that there cannot be is refused for itself, not with all others. */
+  /** Not checked here: an impossible path must not make the whole request fail. */
   paths: z.array(z.union([
     z.string(),
     z.strictObject({
@@ -60,14 +60,14 @@ const deletion = {
   paths: z.array(text).check(z.minLength(1), z.maxLength(MAX_PATHS)),
 };
 
-/** `DELETE /files` by a signed-in user. */
+/** `DELETE /files` from a signed-in user. */
 export const UserDeletion = z.strictObject(deletion);
 
-/** `DELETE /files` by a service for a user. */
+/** `DELETE /files` from a service for a user. */
 export const ServiceDeletion = z.strictObject({ ...deletion, user_id: id });
 
-/** `GET /files/usage` by a signed-in user. */
+/** `GET /files/usage` from a signed-in user. */
 export const UserUsage = z.strictObject({});
 
-/** `GET /files/usage` by a service for a user. */
+/** `GET /files/usage` from a service for a user. */
 export const ServiceUsage = z.strictObject({ user_id: id });

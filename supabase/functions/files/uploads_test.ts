@@ -24,7 +24,7 @@ import {
   WAV,
 } from "./files_testing.ts";
 
-test("a file of each kind is reserved, uploaded, completed, and counts", async () => {
+test("a file of each type is reserved, uploaded, completed and counted", async () => {
   const user = await signUp();
   const cases: [string, Uint8Array<ArrayBuffer>, string, string][] = [
     ["chat_attachments", PNG, "image/png", "png"],
@@ -61,7 +61,7 @@ test("a file of each kind is reserved, uploaded, completed, and counts", async (
   assert.equal(voice.used, WAV.length);
 });
 
-test("what was uploaded is not what was declared: it is removed, and the answer says why", async () => {
+test("an upload that differs from its declaration is removed, and the response says why", async () => {
   const user = await signUp();
   const html = new TextEncoder().encode("<script>alert(1)</script>");
   const cases: [string, Uint8Array<ArrayBuffer>, Record<string, unknown>, string, object][] = [
@@ -79,11 +79,11 @@ test("what was uploaded is not what was declared: it is removed, and the answer 
       rule: "content",
       actual: "application/pdf",
     }],
-    ["a GIF that is called PNG", GIF, { size: GIF.length }, "image/png", {
+    ["a GIF declared as PNG", GIF, { size: GIF.length }, "image/png", {
       rule: "content",
       actual: "image/gif",
     }],
-    ["a PNG that is called text", PNG, { content_type: "text/plain" }, "text/plain", {
+    ["a PNG declared as text", PNG, { content_type: "text/plain" }, "text/plain", {
       rule: "content",
       actual: "image/png",
     }],
@@ -97,7 +97,7 @@ test("what was uploaded is not what was declared: it is removed, and the answer 
       },
     ],
     [
-      "an image that is called audio",
+      "an image declared as audio",
       PNG,
       { bucket: "voice_recordings", content_type: "audio/wav" },
       "audio/wav",
@@ -121,7 +121,7 @@ test("what was uploaded is not what was declared: it is removed, and the answer 
   }
 });
 
-test("Storage refuses more than the bucket takes and a type that it does not, and nothing is stored", async () => {
+test("Storage refuses a file that is too large or of a type that the bucket does not allow, and stores nothing", async () => {
   const user = await signUp();
   const reserved = await reserve(user);
   const oversize = await send(reserved, new Uint8Array(10 * 1024 * 1024 + 1));
@@ -131,12 +131,12 @@ test("Storage refuses more than the bucket takes and a type that it does not, an
   assert.deepEqual(await stored(user), []);
   const { status, body } = await complete(user, reserved);
   assert.deepEqual([status, body.code], [409, "upload_missing"]);
-  // It is pending still.
+  // The upload is still pending.
   assert.equal((await send(reserved, PNG)).error, null);
   assert.equal((await complete(user, reserved)).status, 200);
 });
 
-test("completing twice, at once or later, is one completion, and nobody else's", async () => {
+test("completing an upload twice, at once or later, completes it once, and only its owner can", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const reserved = await reserve(user);
   await send(reserved, PNG);
@@ -150,7 +150,7 @@ test("completing twice, at once or later, is one completion, and nobody else's",
   assert.deepEqual(await usage(user), { used: PNG.length, reserved: 0 });
 });
 
-test("an upload belongs to a chat or a project of one's own", async () => {
+test("an upload can only belong to the user's own chat or project", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const { data: project } = await user.client.from("projects")
     .insert({ user_id: user.id, title: "P" }).select().single();
@@ -177,7 +177,7 @@ test("an upload belongs to a chat or a project of one's own", async () => {
   assert.deepEqual(await usage(stranger), { used: 0, reserved: 0 });
 });
 
-test("an avatar is replaced when the new one is complete, and not before", async () => {
+test("an avatar is replaced only when the new one is complete", async () => {
   const user = await signUp();
   const avatar = { bucket: "avatars" };
   const first = await upload(user, PNG, avatar);
@@ -205,7 +205,7 @@ test("an avatar is replaced when the new one is complete, and not before", async
   assert.deepEqual(data, [{ id: reserved.body.id }]);
 });
 
-test("an avatar that was not written when its time was over does not count as the new one", async () => {
+test("an avatar that was not written before its upload expired does not replace the old one", async () => {
   const user = await signUp();
   const service = serviceClient();
   const old = await upload(user, PNG, { bucket: "avatars" });
@@ -234,7 +234,7 @@ test("an avatar that was not written when its time was over does not count as th
   }
 });
 
-test("of two avatars at once, each is completed, or waits for the other", async () => {
+test("of two concurrent avatars, each is completed or waits for the other", async () => {
   const user = await signUp();
   for (let round = 0; round < Math.ceil(5 * soak); round++) {
     const files = [PNG, new Uint8Array([...PNG, 0, 0, 0])];
@@ -256,7 +256,7 @@ test("of two avatars at once, each is completed, or waits for the other", async 
   }
 });
 
-test("the same key reserves once, and renews the URL", async () => {
+test("an Idempotency-Key reserves once, and renews the URL", async () => {
   const user = await signUp();
   const headers = { "idempotency-key": crypto.randomUUID() };
   const first = await reserve(user, {}, { headers });
@@ -270,7 +270,7 @@ test("the same key reserves once, and renews the URL", async () => {
   assert.equal((await reserve(user, {}, { headers })).body.code, "upload_already_complete");
 });
 
-test("a service reserves, completes, deletes and asks for a user", async () => {
+test("a service reserves, completes, deletes and reads the usage for a user", async () => {
   const user = await signUp();
   const service = serviceClient();
   const declared = { bucket: "avatars", name: "a", size: PNG.length, content_type: "image/png" };
@@ -290,6 +290,6 @@ test("a service reserves, completes, deletes and asks for a user", async () => {
     body: { user_id: user.id, bucket: "avatars", paths: [`${user.id}/avatar.jpg`] },
   });
   assert.deepEqual(deleted.body.deleted, [`${user.id}/avatar.jpg`]);
-  // What it was uploaded as is removed after the response.
+  // The object at the upload path is removed after the response.
   await until(async () => (await stored(user)).length === 0);
 });

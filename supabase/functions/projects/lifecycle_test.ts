@@ -46,7 +46,7 @@ test("a project is cloned, deleted, restored, and deleted for good with its file
   assert.equal((await remove(id, "?permanent=true")).status, 404);
   const { data: left } = await user.client.from("projects").select("id").eq("user_id", user.id);
   assert.deepEqual(left, [{ id: clone.body.project.id }]);
-  // The copy has the file still.
+  // The copy still has the file.
   const { data: file } = await bucket.download(path);
   assert.equal(await file?.text(), "text");
 
@@ -55,7 +55,7 @@ test("a project is cloned, deleted, restored, and deleted for good with its file
   assert.equal((await remove(id, "?permanent=maybe")).body.code, "invalid_request");
 });
 
-test("a service deletes and clones for the user it names", async () => {
+test("a service deletes and clones for the user that it names", async () => {
   const user = await signUp();
   const service = serviceClient();
   const { data: project } = await user.client.from("projects")

@@ -13,7 +13,7 @@ import {
 
 const service = serviceClient();
 
-/** A new project of a user, in a team of two when a member is given. */
+/** Creates a project of a user, in a team of two if a member is given. */
 async function createProject(owner: TestUser, member?: TestUser, is_public = false) {
   let team_id: string | null = null;
   if (member) {
@@ -72,7 +72,7 @@ test("POST /projects/:id/messages saves one message, or a batch in order", async
   assert.ok((project?.updated_at ?? "") > updated_at);
 });
 
-test("POST /projects/:id/messages is repeated by the id of a message, or by an Idempotency-Key", async () => {
+test("POST /projects/:id/messages can be repeated with the id of a message, or with an Idempotency-Key", async () => {
   const user = await signUp();
   const { id } = await createProject(user);
   const message = { id: crypto.randomUUID(), role: "user", content: "once" };
@@ -91,7 +91,7 @@ test("POST /projects/:id/messages is repeated by the id of a message, or by an I
   assert.equal(count, 2);
 });
 
-test("POST /projects/:id/messages replaces a number that is taken, and not with If-None-Match: *", async () => {
+test("POST /projects/:id/messages replaces a number that is taken, except with If-None-Match: *", async () => {
   const user = await signUp();
   const { id } = await createProject(user);
   const at = (content: string, headers = {}) =>
@@ -109,7 +109,7 @@ test("POST /projects/:id/messages replaces a number that is taken, and not with 
   assert.deepEqual(data, [{ content: "second" }]);
 });
 
-test("a member of the team writes, a reader of a public project and a stranger do not", async () => {
+test("a member of the team can write, a reader of a public project and a stranger cannot", async () => {
   const [owner, member, stranger] = await Promise.all([signUp(), signUp(), signUp()]);
   const shared = await createProject(owner, member);
   const open = await createProject(owner, undefined, true);
@@ -199,14 +199,14 @@ test("each bad message has its own code, and nothing of its batch is saved", asy
   assert.equal(count, 0);
 });
 
-test("20 clients that append at once, repeating at random, leave 1000 messages in a row", async () => {
+test("20 concurrent clients that append and repeat at random leave 1000 consecutive messages", async () => {
   const [owner, member] = await Promise.all([signUp(), signUp()]);
   const { id, updated_at } = await createProject(owner, member);
   await Promise.all(Array.from({ length: 20 }, async (_, client) => {
     for (let n = 0; n < 50; n++) {
       const message = { id: crypto.randomUUID(), role: "user", content: `${client}: ${n}` };
       const times = 1 + Math.floor(Math.random() * 2.3);
-      // Some at once, as a double click does, and some one after the other, as a retry does.
+      // Some repeat at once, like a double click, and some afterwards, like a retry.
       const send = () => save(client % 2 ? owner : member, id, message);
       const answers = Math.random() < 0.5
         ? await Promise.all(Array.from({ length: times }, send))
@@ -229,7 +229,7 @@ test("20 clients that append at once, repeating at random, leave 1000 messages i
   const { data: project } = await owner.client.from("projects").select("updated_at").eq("id", id)
     .single();
   assert.ok(project && newest && project.updated_at > updated_at);
-  // Of the transaction of the newest message, which began a moment before the message was written.
+  // Set by the transaction of the newest message, which began a moment before it wrote the message.
   const lag = Date.parse(newest.created_at) - Date.parse(project.updated_at);
   assert.ok(lag >= -1 && lag < 10_000, `${lag} ms`);
 });

@@ -74,7 +74,7 @@ export const document: unknown = describeFunction({
       idempotent: true,
       params: ParentPath,
       query: z.partial(schema.ServiceDelete),
-      response: { status: 200, description: "The project as it was last", schema: Change },
+      response: { status: 200, description: "The project in its last state", schema: Change },
       problems: {
         403: ["project_read_only", "not_project_owner"],
         404: ["project_not_found"],

@@ -14,22 +14,22 @@ const clone = {
   with_files: z.optional(z.boolean()),
 };
 
-/** `POST /projects/:id/clone` by a signed-in user. */
+/** `POST /projects/:id/clone` from a signed-in user. */
 export const UserClone = z.strictObject(clone);
 
-/** `POST /projects/:id/clone` by a service for a user. */
+/** `POST /projects/:id/clone` from a service for a user. */
 export const ServiceClone = z.strictObject({ ...clone, user_id: id });
 
-/** `POST /projects/:id/restore` by a signed-in user: an empty object. */
+/** `POST /projects/:id/restore` from a signed-in user: an empty object. */
 export const UserRestore = z.strictObject({});
 
-/** `POST /projects/:id/restore` by a service for a user. */
+/** `POST /projects/:id/restore` from a service for a user. */
 export const ServiceRestore = z.strictObject({ user_id: id });
 
 const permanent = z.optional(z.enum(["true", "false"]));
 
-/** `DELETE /projects/:id` by a signed-in user. */
+/** `DELETE /projects/:id` from a signed-in user. */
 export const UserDelete = z.strictObject({ permanent });
 
-/** `DELETE /projects/:id` by a service for a user. */
+/** `DELETE /projects/:id` from a service for a user. */
 export const ServiceDelete = z.strictObject({ permanent, user_id: id });

@@ -23,7 +23,7 @@ async function hold(user: TestUser, amount: number): Promise<string> {
   return body.id;
 }
 
-test("an answer is saved and paid for in one, in projects and in conversations", async () => {
+test("an answer is saved and paid for in one request, in projects and in conversations", async () => {
   for (const parentOf of [projectOf, conversationOf]) {
     const user = await signUp();
     const path = await parentOf(user);
@@ -39,7 +39,7 @@ test("an answer is saved and paid for in one, in projects and in conversations",
     assert.equal(saved.status, 201);
     assert.equal(saved.body.entry.amount, -12.5);
     assert.equal(saved.body.messages[0].hold_id, hold_id);
-    // The answer was lost: the same again is not paid for again.
+    // If the response was lost, repeating the request does not charge again.
     assert.deepEqual((await invoke(service, path, { body })).body, saved.body);
     const { balance, held } = (await invoke(user.client, "credits")).body;
     assert.deepEqual({ balance, held }, { balance: 87.5, held: 0 });
@@ -58,13 +58,13 @@ test("an answer is saved and paid for in one, in projects and in conversations",
   }
 });
 
-test("a draft has its place, grows, and is finished and paid for, or aborted", async () => {
+test("a draft keeps its number, grows, and is finished and paid for, or aborted", async () => {
   const user = await signUp();
   const path = await projectOf(user);
   const draft = { user_id: user.id, role: "assistant", content: "", status: "streaming" };
   const { body: { messages: [first] } } = await invoke(service, path, { body: draft });
   assert.equal(first.status, "streaming");
-  // What is said meanwhile comes after it.
+  // A message that is saved meanwhile comes after it.
   const meanwhile = await invoke(user.client, path, { body: { role: "user", content: "And?" } });
   assert.equal(meanwhile.body.messages[0].sequence_number, 1);
 
@@ -111,7 +111,7 @@ test("a draft has its place, grows, and is finished and paid for, or aborted", a
   assert.equal((await invoke(user.client, "credits")).body.balance, 92);
 });
 
-test("a service says for whom it saves, and settles with that user's hold only", async () => {
+test("a service names the user that it saves for, and settles only with that user's hold", async () => {
   const [user, other] = await Promise.all([signUp(), signUp()]);
   const path = await projectOf(user);
   const message = { role: "assistant", content: "x" };

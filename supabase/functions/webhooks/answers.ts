@@ -1,5 +1,5 @@
 /**
- * What a sender is answered.
+ * Responses to the senders of webhooks.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type { Context } from "hono";
 import { Problem } from "../_shared/problem.ts";
 import type { Receipt } from "./inbox.ts";
 
-/** Seconds after which a sender that reads Retry-After tries again. */
+/** Value of Retry-After in seconds, for senders that read it. */
 const RETRY_AFTER_S = 5;
 
 /**
- * What came of the delivery.
+ * Responds with the result of a delivery.
  *
- * @throws {Problem} 503 `webhook_effect_failed`, so that the sender repeats it.
+ * @throws {Problem} 503 `webhook_effect_failed`, so that the sender sends it again.
  */
 export function answerReceipt(c: Context, receipt: Receipt): Response {
   const { id, outcome, replayed } = receipt;
@@ -24,20 +24,20 @@ export function answerReceipt(c: Context, receipt: Receipt): Response {
 }
 
 /**
- * The answer of a hook of Auth, which is the result of its effect. Auth reads an answer only if its status is 200, also
- * that somebody may not sign up.
+ * Responds to a hook of Auth with the result of its effect. Auth only reads responses with status 200, even if the
+ * answer is that the user may not sign up.
  *
- * @throws {Problem} 503 `webhook_effect_failed`: Auth then lets nobody in.
+ * @throws {Problem} 503 `webhook_effect_failed`: Auth then refuses the sign-up.
  */
 export function answerAuthHook(c: Context, receipt: Receipt): Response {
   if (receipt.outcome !== "processed") throw effectFailed(receipt);
   return c.json(receipt.result);
 }
 
-/** Why the effect failed is for the operator to read, not for the sender. */
+/** The response does not say why the effect failed: that is for the operator, not the sender. */
 function effectFailed({ id, attempts, error }: Receipt): Problem {
   return new Problem(503, "webhook_effect_failed", "The event is stored, but its effect failed", {
-    hint: "Send it again; webhook_events has the error",
+    hint: "Send the event again. The error is in webhook_events",
     fields: { id, attempts },
     headers: { "retry-after": String(RETRY_AFTER_S) },
     cause: error,

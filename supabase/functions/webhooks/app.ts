@@ -1,6 +1,6 @@
 /**
- * Webhooks: what other services report. Each sender's route verifies who sent the request; SQL stores the event and applies
- * its effect, once.
+ * Webhooks: receives events from other services. Each sender's route verifies who sent the request; SQL stores the
+ * event and applies its effect once.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Database Webhooks of Supabase, which are not signed: they carry a shared secret in a header, and SQL reads the row again
- * before it believes them.
+ * Database Webhooks of Supabase. They are not signed, but have a shared secret in a header. SQL does not trust the row
+ * that they contain, and reads it again.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { databaseSecrets } from "./secrets.ts";
 const HEADER = "x-webhook-secret";
 
 /**
- * The message of a Database Webhook, when it has one of the secrets.
+ * Reads the message of a Database Webhook if it has one of the secrets.
  *
  * @param c The request's context.
  * @throws {Problem} 401 `signature_missing`, `signature_invalid`; 400 `invalid_json`; 422 `invalid_webhook_event`; 503
@@ -26,12 +26,12 @@ export async function readDatabaseWebhook(c: Context): Promise<Json> {
   const secrets = databaseSecrets();
   const given = c.req.header(HEADER);
   if (!given) throw signatureMissing(HEADER);
-  // All of them, and by their digests: how long it takes says nothing of a secret.
+  // Compares all secrets, by their digests, so that the time reveals nothing about a secret.
   const matches = await Promise.all(secrets.map((secret) => timingSafeEqual(secret, given)));
   if (!matches.includes(true)) throw signatureInvalid();
   const body = parseEvent(await readText(c));
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
-    throw invalidEvent("A Database Webhook is an object");
+    throw invalidEvent("The body of a Database Webhook must be an object");
   }
   return body as Json;
 }

@@ -21,7 +21,7 @@ async function pack(): Promise<string> {
   return id;
 }
 
-/** An event of a purchase by a user, or by nobody who is known. */
+/** An event of a purchase, by a user or by an unknown customer. */
 function purchase(price_id: string, reference?: string) {
   const id = crypto.randomUUID();
   return stripeEvent(
@@ -53,7 +53,7 @@ async function kept(event_id: string) {
   return data;
 }
 
-test("POST /webhooks/stripe grants what was bought, once", async () => {
+test("POST /webhooks/stripe grants a purchase once", async () => {
   const user = await signUp();
   const event = purchase(await pack(), user.id);
   const first = await deliverStripe(event);
@@ -75,7 +75,7 @@ test("POST /webhooks/stripe grants what was bought, once", async () => {
   assert.equal(Date.parse(row.event_created_at ?? ""), (event.created as number) * 1000);
 });
 
-test("POST /webhooks/stripe applies an event once that comes twenty times at once", async () => {
+test("POST /webhooks/stripe applies an event once if it arrives twenty times at once", async () => {
   const user = await signUp();
   const event = purchase(await pack(), user.id);
   const replies = await Promise.all(Array.from({ length: 20 }, () => deliverStripe(event)));
@@ -84,7 +84,7 @@ test("POST /webhooks/stripe applies an event once that comes twenty times at onc
   assert.equal(await balanceOf(user.id), 600);
 });
 
-test("POST /webhooks/stripe keeps what fails, has it repeated, and gives up", async () => {
+test("POST /webhooks/stripe keeps an event whose effect fails, asks for a repeat, and finally gives up", async () => {
   const user = await signUp();
   const event = purchase(await pack());
   const customer = (event.data as { object: { customer: string } }).object.customer;
@@ -124,14 +124,14 @@ test("POST /webhooks/stripe keeps what fails, has it repeated, and gives up", as
   assert.equal(await balanceOf(user.id), 600);
 });
 
-test("POST /webhooks/stripe keeps an event of a type that has no effect", async () => {
+test("POST /webhooks/stripe keeps an event whose type has no handler", async () => {
   const event = stripeEvent("price.created", now(), { id: "price_1", object: "price" });
   const { status, body } = await deliverStripe(event);
   assert.deepEqual([status, body.outcome], [200, "ignored"]);
   assert.equal((await kept(event.id)).type, "price.created");
 });
 
-test("POST /webhooks/standard/:source keeps events, and applies the effects that there are", async () => {
+test("POST /webhooks/standard/:source keeps events, and applies the effects that have a handler", async () => {
   await withDatabase(async (sql) => {
     await sql`create table private.orders (id text, total numeric)`;
     await sql.unsafe(`create function private.on_order(event public.webhook_events) returns jsonb
@@ -179,7 +179,7 @@ test("POST /webhooks/standard/:source keeps events, and applies the effects that
   }
 });
 
-test("POST /webhooks/database believes the row, not the message", async () => {
+test("POST /webhooks/database trusts the row in the table, not the message", async () => {
   const user = await signUp();
   const record = { id: user.id, display_name: "Somebody else" };
   const send = (secret: string): Promise<Reply> =>
@@ -217,7 +217,7 @@ test("POST /webhooks/database believes the row, not the message", async () => {
   }
 });
 
-test("POST /webhooks/auth answers Auth whether a user may sign up", async () => {
+test("POST /webhooks/auth tells Auth whether a user may sign up", async () => {
   const domain = `${crypto.randomUUID()}.example`;
   const { error } = await service.from("blocked_email_domains").insert({ domain });
   assert.equal(error, null);
@@ -244,7 +244,8 @@ test("POST /webhooks/auth answers Auth whether a user may sign up", async () => 
   const question = ask(`ada@mail.${domain}`);
   const refused = await askAuthHook(question);
   assert.deepEqual([refused.status, refused.body.error.http_code], [200, 403]);
-  // Signed with both secrets, as Auth does while one is replaced, or with the next one alone; another attempt is the same question.
+  // Signed with both secrets, as Auth does during a rotation, or with the next one only. Another attempt asks the same
+  // question.
   for (const secrets of [[SECRETS.auth[0], SECRETS.auth[1]], [SECRETS.auth[1]]]) {
     assert.deepEqual((await askAuthHook(question, secrets)).body, refused.body);
   }
@@ -253,7 +254,7 @@ test("POST /webhooks/auth answers Auth whether a user may sign up", async () => 
   assert.equal(count, 1);
 });
 
-test("POST /webhooks/replay is for the secret key, and says what is wrong", async () => {
+test("POST /webhooks/replay requires the secret key, and refuses bad requests with their codes", async () => {
   const user = await signUp();
   const body = { provider: "stripe", event_id: "evt_none" };
   assert.equal((await invoke(user.client, "webhooks/replay", { body })).status, 401);

@@ -1,5 +1,5 @@
 /**
- * What a delivery is once its sender is known, and what is refused as none.
+ * Deliveries whose sender is verified, and the problems of those that are refused.
  *
  * @module
  */
@@ -8,35 +8,37 @@ import type { Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { parseJson } from "../_shared/request.ts";
 
-/** An event that a sender is known to have sent. */
+/** An event from a verified sender. */
 export interface Delivery {
-  /** Where it is kept: `stripe`, `auth`, `standard:SOURCE`. */
+  /** The sender's name in `webhook_events`: `stripe`, `auth`, `standard:SOURCE`. */
   provider: string;
   /** The sender's id of the event. */
   event_id: string;
   type: string;
   /** When it happened, if the sender says so. */
   event_created?: string;
-  /** The event as it came. */
+  /** The event as it was received. */
   payload: Json;
 }
 
-/** Seconds by which a signature may be older, or newer, than now: what Stripe and Standard Webhooks advise. */
+/** Seconds that a signature may be in the past or future, as Stripe and Standard Webhooks recommend. */
 export const TOLERANCE_S = 300;
 
-/** Objects and arrays within each other: many times what any sender has, and what everything behind it can write. */
+/** Deepest nesting of objects and arrays: far more than any sender uses, and safe for all code that writes it. */
 const MAX_DEPTH = 128;
 
 /**
- * A text as the JSON of an event.
+ * Parses an event.
  *
- * @throws {Problem} 400 `invalid_json`; 422 `invalid_webhook_event` when it is nested more than 128 deep.
+ * @throws {Problem} 400 `invalid_json`; 422 `invalid_webhook_event` if it is nested more than 128 levels deep.
  */
 export function parseEvent(text: string): unknown {
   const value = parseJson(text);
   let level = [value].filter(isNested);
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= MAX_DEPTH) throw invalidEvent(`An event is nested ${MAX_DEPTH} deep at most`);
+    if (depth >= MAX_DEPTH) {
+      throw invalidEvent(`An event must not be nested more than ${MAX_DEPTH} levels deep`);
+    }
     level = level.flatMap((item) => Object.values(item)).filter(isNested);
   }
   return value;
@@ -46,21 +48,24 @@ function isNested(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }
 
-/** 401: nothing says who sent it. */
+/** 401: the request has no signature. */
 export function signatureMissing(header: string): Problem {
-  return refused("signature_missing", `The request has no ${header} header that can be read`);
+  return refused("signature_missing", `Missing or malformed header: ${header}`);
 }
 
-/** 401: not signed with a secret of this provider, or not this body. */
+/** 401: signed with an unknown secret, or for another body. */
 export function signatureInvalid(): Problem {
-  return refused("signature_invalid", "The signature is not one of this body and this sender");
+  return refused(
+    "signature_invalid",
+    "The signature does not match the body and the sender's secret",
+  );
 }
 
-/** 401: signed too long ago, which somebody who has recorded it could send again. */
+/** 401: signed too long ago. An old delivery could be recorded and sent again by somebody else. */
 export function signatureExpired(): Problem {
   return refused(
     "signature_expired",
-    `The signature is not of the last ${TOLERANCE_S / 60} minutes`,
+    `The signature is more than ${TOLERANCE_S / 60} minutes old, or its time is in the future`,
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * The calls to the inbox in the database. They go by the secret key: a delivery has no signed-in user, and who sent it is
- * known by its signature alone.
+ * Calls to the inbox in the database. They use the secret key: a delivery has no signed-in user, and its signature
+ * already proves who sent it.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { Database, Json } from "../_shared/database.types.ts";
 import { call, DATABASE_TIMEOUT_MS, unwrap } from "../_shared/rpc.ts";
 import type { Delivery } from "./delivery.ts";
 
-/** What came of a delivery. */
+/** The result of a delivery. */
 export type Receipt = Database["public"]["CompositeTypes"]["webhook_receipt"];
 
 let client: SupabaseClient<Database> | undefined;
@@ -28,12 +28,12 @@ export function receive(delivery: Delivery): Promise<Receipt> {
   return call(() => admin().rpc("receive_webhook_event", { ...delivery }));
 }
 
-/** The same for a Database Webhook, which has no id of its own. */
+/** Does the same for a Database Webhook, which has no id. */
 export function receiveDatabaseWebhook(payload: Json): Promise<Receipt> {
   return call(() => admin().rpc("receive_database_webhook", { payload }));
 }
 
-/** Counts a delivery that was refused, by the code of the answer: nothing else of it is kept. */
+/** Counts a refused delivery by the code of the response. Nothing else of it is kept. */
 export async function countRefusal(provider: string, reason: string): Promise<void> {
   const { error, status } = await admin().rpc("count_webhook_refusal", { provider, reason });
   if (error) unwrap({ data: null, error, status });

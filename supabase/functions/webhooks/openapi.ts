@@ -45,7 +45,11 @@ function delivery(
     description,
     auth: [],
     body: Event,
-    response: { status: 200, description: "The event is kept, and done with", schema: Receipt },
+    response: {
+      status: 200,
+      description: "The event is stored and needs no repeat",
+      schema: Receipt,
+    },
     ...more,
     problems: {
       401: ["signature_missing", "signature_invalid", "signature_expired"],
@@ -59,40 +63,44 @@ function delivery(
 /** The OpenAPI document of `webhooks`. */
 export const document: unknown = describeFunction({
   name: "webhooks",
-  summary: "What other services tell of: each event counted once, in any order.",
+  summary: "Events from other services. Each event takes effect once, in any order of arrival.",
   routes: [
-    delivery("/stripe", "An event of Stripe", "Signed in `Stripe-Signature`."),
+    delivery("/stripe", "Receive an event from Stripe", "The signature is in `Stripe-Signature`."),
     delivery(
       "/standard/{source}",
-      "An event of any sender",
-      "Signed as Standard Webhooks has it, in `webhook-id`, `webhook-timestamp` and `webhook-signature`.",
+      "Receive an event from a sender of Standard Webhooks",
+      "Signed as Standard Webhooks specifies, in `webhook-id`, `webhook-timestamp` and `webhook-signature`.",
       { params: schema.SourcePath, problems: { 404: ["webhook_source_unknown"] } },
     ),
     delivery(
       "/database",
-      "A Database Webhook of Supabase",
-      "With the shared secret in `x-webhook-secret`. The row is read again before it is believed.",
+      "Receive a Database Webhook of Supabase",
+      "Needs the shared secret in `x-webhook-secret`. The row is read again from the table before it is used.",
       { problems: { 401: ["signature_missing", "signature_invalid"] } },
     ),
     delivery(
       "/auth",
-      "The Auth hook before a user is created",
-      "Signed as Standard Webhooks has it. Answers whether the user may sign up.",
+      "Decide whether a user may sign up",
+      "For the Auth hook before-user-created. Signed as Standard Webhooks specifies.",
       {
-        response: { status: 200, description: "{}, or why the user may not", schema: HookAnswer },
+        response: {
+          status: 200,
+          description: "{} if the user may sign up, or why they may not",
+          schema: HookAnswer,
+        },
         problems: { 422: ["auth_hook_unsupported", "invalid_webhook_event"] },
       },
     ),
     {
       method: "post",
       path: "/replay",
-      summary: "Apply events again",
+      summary: "Replay events",
       description:
-        "One event, or a range of the time of receipt, a batch at a time: `next_after` is `after` of the next call. What was " +
-        "done is not done a second time.",
+        "Applies one event again, or events of a range of the time of receipt, in batches: send `next_after` as `after` to " +
+        "continue. An effect that already succeeded is not applied a second time.",
       auth: ["secret"],
       body: schema.Replay,
-      response: { status: 200, description: "What came of it", schema: ReplayReport },
+      response: { status: 200, description: "The result of the replay", schema: ReplayReport },
       problems: { 404: ["webhook_event_not_found"], 409: ["webhook_payload_gone"] },
     },
   ],

@@ -24,7 +24,7 @@ const event = () => ({
   data: { object: { id: "cus_1" } },
 });
 
-/** Everything that is kept, but the counter. */
+/** Everything that is stored except the counter. */
 async function image(): Promise<unknown> {
   return await withDatabase(async (sql) => [
     ...await sql`select * from webhook_events order by id`,
@@ -41,7 +41,7 @@ async function counted(provider: string, reason: string): Promise<number> {
   return data.reduce((sum, row) => sum + row.deliveries, 0);
 }
 
-/** Makes sure that deliveries are refused, and that all that is kept of them is their number. */
+/** Asserts that deliveries are refused, and that only their number is stored. */
 async function assertRefused(
   provider: string,
   [status, code]: [number, string],
@@ -58,7 +58,7 @@ async function assertRefused(
   assert.deepEqual(await image(), before);
 }
 
-test("POST /webhooks/stripe refuses what Stripe has not signed", async () => {
+test("POST /webhooks/stripe refuses a delivery that Stripe has not signed", async () => {
   const body = JSON.stringify(event());
   const other = JSON.stringify(event());
   const good = await stripeSignature(body);
@@ -84,7 +84,7 @@ test("POST /webhooks/stripe refuses what Stripe has not signed", async () => {
   ]);
 });
 
-test("POST /webhooks/stripe refuses what was signed long ago, or will be", async () => {
+test("POST /webhooks/stripe refuses a signature that is too old or from the future", async () => {
   const body = JSON.stringify(event());
   const old = await stripeSignature(body, { timestamp: now() - 301 });
   await assertRefused("stripe", [401, "signature_expired"], [
@@ -92,7 +92,7 @@ test("POST /webhooks/stripe refuses what was signed long ago, or will be", async
     () => deliverStripe(body, { timestamp: now() + 310 }),
     () => deliverStripe(body, { timestamp: 0 + 1 }),
   ]);
-  // The old signature with a time of now beside it.
+  // The old signature together with the current time.
   await assertRefused("stripe", [401, "signature_missing"], [
     () => post("stripe", body, { "stripe-signature": `t=${now()},${old}` }),
     () => post("stripe", body, { "stripe-signature": `${old},t=${now()}` }),
@@ -101,7 +101,7 @@ test("POST /webhooks/stripe refuses what was signed long ago, or will be", async
   assert.equal((await deliverStripe(event(), { timestamp: now() - 250 })).status, 200);
 });
 
-test("POST /webhooks/stripe refuses what is signed and no event", async () => {
+test("POST /webhooks/stripe refuses a signed body that is not an event", async () => {
   await assertRefused("stripe", [400, "invalid_json"], [
     () => deliverStripe("{"),
     () => deliverStripe(" "),
@@ -123,7 +123,7 @@ test("POST /webhooks/stripe refuses what is signed and no event", async () => {
   ]);
 });
 
-test("POST /webhooks/... refuses what is nested too deeply to be kept", async () => {
+test("POST /webhooks/... refuses an event that is nested too deeply", async () => {
   const deep = `${"[".repeat(5000)}${"]".repeat(5000)}`;
   const nested = (body: unknown) => JSON.stringify(body).replace('"HERE"', deep);
   const stripe = nested({ ...event(), more: "HERE" });
@@ -144,7 +144,7 @@ test("POST /webhooks/... refuses what is nested too deeply to be kept", async ()
   await assertRefused("auth", refused, [
     () => post("auth", hook, standardHeaders(id(), hook, [SECRETS.auth[0]])),
   ]);
-  // What is not is: brackets in a text are none.
+  // Brackets in a string do not count as nesting.
   const good = { ...event(), more: deep, nested: JSON.parse("[".repeat(99) + "]".repeat(99)) };
   assert.equal((await deliverStripe(good)).status, 200);
 });
@@ -161,7 +161,7 @@ test("POST /webhooks/... refuses a body of 2 MB", async () => {
   ]);
 });
 
-test("POST /webhooks/standard/:source refuses what its source has not signed", async () => {
+test("POST /webhooks/standard/:source refuses a delivery that its source has not signed", async () => {
   const body = JSON.stringify({ type: "order.paid" });
   const headers = standardHeaders(id(), body, [SECRETS.standard[0]]);
   const without = (name: string) => ({ ...headers, [name]: "" });
@@ -197,7 +197,7 @@ test("POST /webhooks/standard/:source refuses what its source has not signed", a
   ]);
 });
 
-test("POST /webhooks/database refuses who does not know the secret", async () => {
+test("POST /webhooks/database refuses a sender without the secret", async () => {
   const body = JSON.stringify({ type: "INSERT", schema: "public", table: "t", record: {} });
   const send = (secret: string, text = body) => () =>
     post("database", text, { "x-webhook-secret": secret });
@@ -217,7 +217,7 @@ test("POST /webhooks/database refuses who does not know the secret", async () =>
   ]);
 });
 
-test("POST /webhooks/auth refuses who is not Auth, and hooks that it does not answer", async () => {
+test("POST /webhooks/auth refuses other senders than Auth, and unsupported hooks", async () => {
   const hook = { metadata: { uuid: crypto.randomUUID(), name: "before-user-created" }, user: {} };
   await assertRefused("auth", [401, "signature_invalid"], [
     () => askAuthHook(hook, [SECRETS.standard[0]]),
@@ -234,7 +234,7 @@ test("POST /webhooks/auth refuses who is not Auth, and hooks that it does not an
   ]);
 });
 
-test("webhooks has no other ways in", async () => {
+test("webhooks has no other routes", async () => {
   for (
     const [method, path, status] of [
       ["GET", "stripe", 405],

@@ -1,5 +1,5 @@
 /**
- * What the routes of `webhooks` take and answer.
+ * The requests of `webhooks`.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import * as z from "zod/mini";
 
 import { time } from "../_shared/schema.ts";
 
-/** What is in the path of `POST /webhooks/standard/:source`. */
+/** The path of `POST /webhooks/standard/:source`. */
 export const SourcePath = z.object({ source: z.string() });
 
-/** Names of sources, as they are kept in `webhook_events.provider`. */
+/** Format of the names of sources in `webhook_events.provider`. */
 export const SOURCE: RegExp = /^[a-z0-9][a-z0-9_-]{0,49}$/;
 
-/** A name that a sender gives something: itself, an event, a type. */
+/** The name of a sender, an event or a type. */
 export const name = z.string().check(z.minLength(1), z.maxLength(255));
 
 const OneEvent = z.strictObject({ provider: name, event_id: name });

@@ -1,6 +1,6 @@
 /**
- * The secrets that senders sign with, from the environment: read here and nowhere else, when a delivery comes, so that
- * a provider that is not set up does not keep the others from starting.
+ * The secrets that senders sign with, from the environment. They are read when a delivery arrives, so that a provider
+ * that is not configured does not keep the function from starting.
  *
  * @module
  */
@@ -8,13 +8,13 @@
 import { Problem } from "../_shared/problem.ts";
 import { SOURCE } from "./schema.ts";
 
-/** What the platform's dashboard puts in front of the secrets of Auth hooks. */
+/** Prefix that the platform's dashboard writes before the secrets of Auth hooks. */
 const SYMMETRIC = "v1,";
 
 /**
- * Signing secrets of Stripe's endpoint: one, or two while one is replaced.
+ * Signing secrets of Stripe's endpoint: one, or two during a rotation.
  *
- * @throws {Problem} 503 `webhook_not_configured`, naming the variable.
+ * @throws {Problem} 503 `webhook_not_configured`, with the name of the variable.
  */
 export function stripeSecrets(): string[] {
   return list("STRIPE_WEBHOOK_SECRETS", ",", "whsec_...,whsec_...");
@@ -23,7 +23,7 @@ export function stripeSecrets(): string[] {
 /**
  * Secrets of Auth hooks, in base64.
  *
- * @throws {Problem} 503 `webhook_not_configured`, naming the variable.
+ * @throws {Problem} 503 `webhook_not_configured`, with the name of the variable.
  */
 export function authHookSecrets(): string[] {
   return list("AUTH_HOOK_SECRETS", "|", "v1,whsec_...|v1,whsec_...").map(withoutVersion);
@@ -32,17 +32,17 @@ export function authHookSecrets(): string[] {
 /**
  * Secrets that Database Webhooks send in a header.
  *
- * @throws {Problem} 503 `webhook_not_configured`, naming the variable.
+ * @throws {Problem} 503 `webhook_not_configured`, with the name of the variable.
  */
 export function databaseSecrets(): string[] {
   return list("DATABASE_WEBHOOK_SECRETS", ",", "a long random text");
 }
 
 /**
- * Secrets of a sender of Standard Webhooks, in base64; undefined for one that is not set up.
+ * Secrets of a sender of Standard Webhooks, in base64; undefined if none are set for it.
  *
  * @param source Name of the sender: the last segment of the path.
- * @throws {Problem} 503 `webhook_not_configured`, naming the variable.
+ * @throws {Problem} 503 `webhook_not_configured`, with the name of the variable.
  */
 export function standardSecrets(source: string): string[] | undefined {
   const name = "STANDARD_WEBHOOK_SECRETS";
@@ -75,10 +75,16 @@ function withoutVersion(secret: string): string {
   return secret.startsWith(SYMMETRIC) ? secret.slice(SYMMETRIC.length) : secret;
 }
 
-/** A refusal that the sender repeats, as what it sent is not at fault. */
+/** 503, so that the sender sends the delivery again: the configuration is wrong, not the request. */
 export function notConfigured(name: string, example: string, cause?: unknown): Problem {
-  return new Problem(503, "webhook_not_configured", `${name} is not set, or not as it must be`, {
-    hint: `supabase secrets set ${name}='${example}'; locally in supabase/functions/.env`,
-    cause,
-  });
+  return new Problem(
+    503,
+    "webhook_not_configured",
+    `${name} is not set, or its value is malformed`,
+    {
+      hint:
+        `Run: supabase secrets set ${name}='${example}'. Locally, set it in supabase/functions/.env`,
+      cause,
+    },
+  );
 }

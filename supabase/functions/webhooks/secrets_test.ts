@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { authHookSecrets, databaseSecrets, standardSecrets, stripeSecrets } from "./secrets.ts";
 
-/** Sets a variable for the time of a call. */
+/** Sets a variable for the duration of a call. */
 function withVariable<T>(name: string, value: string, run: () => T): T {
   const before = Deno.env.get(name);
   Deno.env.set(name, value);
@@ -14,7 +14,7 @@ function withVariable<T>(name: string, value: string, run: () => T): T {
   }
 }
 
-Deno.test("secrets are two at once, as each sender writes them", () => {
+Deno.test("each sender can have two secrets at once, in its own format", () => {
   for (
     const [name, value, read, expected] of [
       ["STRIPE_WEBHOOK_SECRETS", "whsec_a, whsec_b,", stripeSecrets, ["whsec_a", "whsec_b"]],
@@ -42,7 +42,7 @@ Deno.test("secrets are two at once, as each sender writes them", () => {
   ) assert.deepEqual(withVariable(name, value, read), expected);
 });
 
-Deno.test("a provider without secrets has its deliveries repeated, and names the variable and the cure", () => {
+Deno.test("a provider without secrets is refused with 503, the name of the variable and how to set it", () => {
   for (
     const [name, value, read] of [
       ["STRIPE_WEBHOOK_SECRETS", "", stripeSecrets],

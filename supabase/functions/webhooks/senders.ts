@@ -1,7 +1,7 @@
 /**
- * Who may send webhooks: the one list of them. A new sender is an entry here with its route and the function that verifies
- * its signature, its secrets in `secrets.ts`, its description in `openapi.ts`, and its handlers in
- * `private.webhook_handlers`. A sender of Standard Webhooks needs none of that: only its secret in the environment.
+ * The list of all senders of webhooks. To add a sender, add an entry here with its route and the function that verifies
+ * its signature, its secrets to `secrets.ts`, its description to `openapi.ts`, and its handlers to
+ * `private.webhook_handlers`. A sender of Standard Webhooks only needs its secret in the environment and its handlers.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { standardSecrets } from "./secrets.ts";
 import { readAuthHook, readStandardDelivery } from "./standard.ts";
 import { readStripeDelivery } from "./stripe.ts";
 
-/** How the deliveries of a sender are received and answered. */
+/** How to receive a sender's deliveries and respond to them. */
 export interface Sender {
   /** The route. */
   path: string;
-  /** Verifies who sent the request, and gives the event to the inbox. */
+  /** Verifies who sent the request, and passes the event to the inbox. */
   receive: (c: Context) => Promise<Receipt>;
   answer: (c: Context, receipt: Receipt) => Response;
 }
 
-/** The senders, by the name that `webhook_events.provider` has for them. */
+/** The senders, by their name in `webhook_events.provider`. */
 export const SENDERS: Record<string, Sender> = {
   stripe: {
     path: "/stripe",
@@ -54,11 +54,11 @@ export const SENDERS: Record<string, Sender> = {
 };
 
 /**
- * The name under which refusals of a request are counted: that of its sender, with the source of Standard Webhooks if that
- * one is set up.
+ * The sender's name under which a refused request is counted. A source of Standard Webhooks is part of the name only if
+ * it is configured.
  *
  * @param path Path of the request: `/webhooks/standard/acme`.
- * @returns undefined for a path that is no sender's.
+ * @returns The name; undefined if the path belongs to no sender.
  */
 export function providerOf(path: string): string | undefined {
   const [, , provider = "", source = ""] = path.split("/");

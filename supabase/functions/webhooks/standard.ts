@@ -1,6 +1,6 @@
 /**
- * Deliveries that are signed as Standard Webhooks has it (https://www.standardwebhooks.com): of any sender, and of Supabase
- * Auth, whose hooks wait for the answer.
+ * Deliveries that are signed as Standard Webhooks specifies (https://www.standardwebhooks.com): from any sender, and
+ * from Supabase Auth, whose hooks wait for the response.
  *
  * @module
  */
@@ -24,20 +24,20 @@ import { authHookSecrets, notConfigured, standardSecrets } from "./secrets.ts";
 
 const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
 
-/** What the specification recommends: a type, a time, and the data. */
+/** The members that the specification recommends: a type, a time and the data. */
 const StandardEvent = z.looseObject({
   type: name,
   timestamp: z.optional(time),
 });
 
-/** The one hook of Auth that is answered here, and which Auth names in its message. */
+/** The only supported hook of Auth. Its name is in Auth's message. */
 const BeforeUserCreated = z.looseObject({
   metadata: z.looseObject({ uuid: name, name: z.literal("before-user-created") }),
   user: z.looseObject({}),
 });
 
 /**
- * The event of a delivery, when its source has signed it with one of its secrets in the last five minutes.
+ * Reads the event of a delivery if its source signed it with one of its secrets in the last five minutes.
  *
  * @param c The request's context.
  * @param source Name of the source.
@@ -47,12 +47,18 @@ const BeforeUserCreated = z.looseObject({
 export async function readStandardDelivery(c: Context, source: string): Promise<Delivery> {
   const secrets = standardSecrets(source);
   if (!secrets) {
-    throw new Problem(404, "webhook_source_unknown", "No secret is set for a source of this name");
+    throw new Problem(
+      404,
+      "webhook_source_unknown",
+      "No secret is set for a source with this name",
+    );
   }
   const { id, body } = await readSigned(c, secrets, "STANDARD_WEBHOOK_SECRETS");
   const { success, data: event } = z.safeParse(StandardEvent, body);
   if (!success || id.length > 255) {
-    throw invalidEvent("An event has a type, and an id of at most 255 characters");
+    throw invalidEvent(
+      "An event needs an id of at most 255 characters, a type, and a valid timestamp if it has one",
+    );
   }
   return {
     provider: `standard:${source}`,
@@ -64,10 +70,10 @@ export async function readStandardDelivery(c: Context, source: string): Promise<
 }
 
 /**
- * The question of an Auth hook.
+ * Reads the message of an Auth hook.
  *
  * @param c The request's context.
- * @throws {Problem} As {@link readStandardDelivery}, and 422 `auth_hook_unsupported` for hooks that are not answered here.
+ * @throws {Problem} As {@link readStandardDelivery}, and 422 `auth_hook_unsupported` for unsupported hooks.
  */
 export async function readAuthHook(c: Context): Promise<Delivery> {
   const { body } = await readSigned(c, authHookSecrets(), "AUTH_HOOK_SECRETS");
@@ -76,15 +82,15 @@ export async function readAuthHook(c: Context): Promise<Delivery> {
     throw new Problem(
       422,
       "auth_hook_unsupported",
-      "Only the hook before-user-created is answered here",
+      "Only the hook before-user-created is supported",
       {
-        hint: "Turn the other hook off, or set its URL to a function of your own",
+        hint: "Disable the other hook, or point it to your own function",
       },
     );
   }
   return {
     provider: "auth",
-    // Not webhook-id, of which each attempt has another.
+    // Not webhook-id, which is different for each attempt.
     event_id: hook.metadata.uuid,
     type: hook.metadata.name,
     payload: hook as Delivery["payload"],
@@ -117,7 +123,7 @@ async function verify(
   secret: string,
   variable: string,
 ): Promise<Problem | undefined> {
-  // When it is needed, as Stripe's.
+  // Loaded on use, like Stripe's library.
   const { Webhook, WebhookVerificationError } = await import("standardwebhooks");
   let webhook: InstanceType<typeof Webhook>;
   try {

@@ -1,5 +1,5 @@
 /**
- * Deliveries of Stripe: signed as https://docs.stripe.com/webhooks/signature has it.
+ * Deliveries from Stripe, signed as https://docs.stripe.com/webhooks/signature specifies.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import {
 import { name } from "./schema.ts";
 import { stripeSecrets } from "./secrets.ts";
 
-/** Year 9999, in seconds: what a time can be at most. */
+/** Latest time of an event: the end of the year 9999, in seconds. */
 const LAST_SECOND = 253_402_300_799;
 
-/** What is read of an event here; SQL reads the object. */
+/** The members of an event that are used here. SQL reads the object. */
 const StripeEvent = z.looseObject({
   id: name,
   object: z.literal("event"),
@@ -33,7 +33,7 @@ const StripeEvent = z.looseObject({
 });
 
 /**
- * The event of a delivery, when Stripe has signed it with one of the secrets in the last five minutes.
+ * Reads the event of a delivery if Stripe signed it with one of the secrets in the last five minutes.
  *
  * @param c The request's context.
  * @throws {Problem} 401 `signature_missing`, `signature_invalid`, `signature_expired`; 400 `invalid_json`; 422
@@ -49,12 +49,12 @@ export async function readStripeDelivery(c: Context): Promise<Delivery> {
   if (!failures.includes(undefined)) {
     throw failures.includes("expired") ? signatureExpired() : signatureInvalid();
   }
-  // The library lets pass what is dated in the future.
+  // The library accepts times in the future.
   if (time > Date.now() / 1000 + TOLERANCE_S) throw signatureExpired();
 
   const { success, data: event } = z.safeParse(StripeEvent, parseEvent(text));
   if (!success) {
-    throw invalidEvent("The body is not an event of Stripe with a snapshot of its object");
+    throw invalidEvent("The body is not a Stripe event with a snapshot of its object");
   }
   return {
     provider: "stripe",
@@ -65,7 +65,9 @@ export async function readStripeDelivery(c: Context): Promise<Delivery> {
   };
 }
 
-/** When a header says that it was signed; undefined unless it says so once, as the library takes the last of several. */
+/**
+ * When the header was signed. Undefined unless it has exactly one time, because the library uses the last of several.
+ */
 function signedAt(header: string): number | undefined {
   const times = header.split(",").filter((part) => /^\s*t\s*(=|$)/.test(part));
   return times.length === 1 && /^t=\d{1,12}$/.test(times[0] ?? "")
@@ -78,11 +80,11 @@ async function verify(
   header: string,
   secret: string,
 ): Promise<"invalid" | "expired" | undefined> {
-  // When it is needed: no other route carries it through a cold start.
+  // Loaded on use, so that other routes do not pay for it at a cold start.
   const { default: Stripe } = await import("stripe");
   const crypto = Stripe.createSubtleCryptoProvider();
   try {
-    // What constructEventAsync verifies with, before it parses: a body that is no event is said to be that elsewhere.
+    // The check of constructEventAsync without its parsing, because a body that is not an event has its own error.
     await Stripe.webhooks.signature?.verifyHeaderAsync(text, header, secret, TOLERANCE_S, crypto);
     return Stripe.webhooks.signature ? undefined : "invalid";
   } catch (error) {

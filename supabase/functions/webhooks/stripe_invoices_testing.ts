@@ -1,6 +1,6 @@
 /**
- * Events of Stripe about invoices, complete as its API reference has them for API version
- * 2026-10-28.endive: the types of its library hold these objects to it.
+ * Stripe's invoice events with all members that its API reference lists for version 2026-10-28.endive. The types of its
+ * library check them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type Stripe from "stripe";
 
 import { decimal } from "./stripe_prices_testing.ts";
 
-/** A line of an invoice; one with a period is a subscription's. */
+/** A line of an invoice. A line with a period belongs to a subscription. */
 export interface LineFacts {
   id: string;
   price: string;
@@ -19,7 +19,7 @@ export interface LineFacts {
   proration?: boolean;
 }
 
-/** What an invoice is. */
+/** The facts of an invoice that tests vary. */
 export interface InvoiceFacts {
   id: string;
   customer: string;
@@ -136,7 +136,7 @@ export function invoice(of: InvoiceFacts): Stripe.Invoice {
   };
 }
 
-/** Which payment intent paid an invoice. */
+/** The payment of an invoice by a payment intent. */
 export function invoicePayment(of: {
   invoice: string;
   payment_intent: string;

@@ -1,6 +1,6 @@
 /**
- * Events of Stripe about payments, complete as its API reference has them for API version 2026-10-28.endive: the types of its
- * library, which are made from that, hold these objects to it.
+ * Stripe's payment events with all members that its API reference lists for version 2026-10-28.endive. The types of its
+ * library, which are generated from the reference, check them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type Stripe from "stripe";
 
 const DAY = 86_400;
 
-/** What an event is about; only what differs from one test to another. */
+/** The facts of an event that tests vary. */
 export interface SessionFacts {
   id: string;
   created: number;
@@ -131,7 +131,7 @@ export function checkoutSession(of: SessionFacts): Stripe.Checkout.Session {
   };
 }
 
-/** A charge, of which a part may have been refunded. */
+/** A charge, possibly with a partial refund. */
 export function charge(of: {
   payment_intent: string;
   customer: string | null;

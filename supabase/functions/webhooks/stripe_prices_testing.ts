@@ -1,13 +1,13 @@
 /**
- * Prices of Stripe, as its events have them, complete as its API reference has them for API version
- * 2026-10-28.endive: the types of its library hold these objects to it.
+ * Stripe's prices with all members that its API reference lists for version 2026-10-28.endive. The types of its library
+ * check them.
  *
  * @module
  */
 
 import type Stripe from "stripe";
 
-/** A price of a month. */
+/** A monthly price. */
 export function price(id: string, amount: number, created: number): Stripe.Price {
   return {
     id: id,
@@ -38,7 +38,7 @@ export function price(id: string, amount: number, created: number): Stripe.Price
   };
 }
 
-/** The plan that Stripe makes of such a price. */
+/** The plan that Stripe derives from such a price. */
 export function plan(id: string, amount: number, created: number): Stripe.Plan {
   return {
     id: id,
@@ -63,7 +63,7 @@ export function plan(id: string, amount: number, created: number): Stripe.Plan {
   };
 }
 
-/** A decimal as it is in JSON, a text; the type is of what the library makes of it. */
+/** A decimal as JSON has it: a string. The type is that of the library's parsed value. */
 export function decimal(value: number): Stripe.Decimal {
   return String(value) as unknown as Stripe.Decimal;
 }

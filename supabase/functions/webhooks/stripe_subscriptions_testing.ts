@@ -1,6 +1,6 @@
 /**
- * Events of Stripe about subscriptions, complete as its API reference has them for API version
- * 2026-10-28.endive: the types of its library hold these objects to it.
+ * Stripe's subscription events with all members that its API reference lists for version 2026-10-28.endive. The types
+ * of its library check them.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type Stripe from "stripe";
 
 import { plan, price } from "./stripe_prices_testing.ts";
 
-/** What a subscription is; only what differs from one test to another. */
+/** The facts of a subscription that tests vary. */
 export interface SubscriptionFacts {
   id: string;
   customer: string;

@@ -1,5 +1,5 @@
 /**
- * For tests of webhooks: senders who sign as the real ones do, with the secrets that the functions of the stack have.
+ * For tests of webhooks: senders that sign like the real ones, with the secrets of the stack's functions.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { fetchChecked } from "../_testing/answers.ts";
 import { functionsUrl } from "../_testing/testing.ts";
 import { authHookSecrets, databaseSecrets, standardSecrets, stripeSecrets } from "./secrets.ts";
 
-/** An answer to a delivery. */
+/** The response to a delivery. */
 export interface Reply {
   status: number;
   headers: Headers;
-  // deno-lint-ignore no-explicit-any -- what a test expects of it is what the test asserts
+  // deno-lint-ignore no-explicit-any -- each test asserts what it expects
   body: any;
 }
 
-/** How a delivery differs from a good one. */
+/** How a delivery differs from a valid one. */
 export interface Signing {
   secret?: string;
   /** When it is signed, in seconds. */
   timestamp?: number;
-  /** What is signed, when it is not what is sent. */
+  /** What is signed, if it differs from what is sent. */
   signed?: string;
 }
 
@@ -33,7 +33,7 @@ const [authSecret = "", nextAuthSecret = ""] = authHookSecrets();
 const [localSecret = "", nextLocalSecret = ""] = standardSecrets("local") ?? [];
 const [databaseSecret = "", nextDatabaseSecret = ""] = databaseSecrets();
 
-/** The secrets of each provider: the one in use, and the one that takes its place. */
+/** The secrets of each provider: the current one and the next one. */
 export const SECRETS = {
   stripe: [stripeSecret, nextStripeSecret],
   auth: [authSecret, nextAuthSecret],
@@ -73,7 +73,7 @@ export async function stripeSignature(body: string, signing: Signing = {}): Prom
     secret: signing.secret ?? stripeSecret,
     timestamp: signing.timestamp ?? now(),
     cryptoProvider: Stripe.createSubtleCryptoProvider(),
-    // What the library's type asks for and works out itself.
+    // Required by the library's type, although it has a default.
     scheme: "v1",
     signature: "",
   });
@@ -105,7 +105,7 @@ export function standardHeaders(
   return {
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
-    // As Supabase Auth joins them; the specification has a space alone.
+    // Joined as Supabase Auth joins them. The specification uses only a space.
     "webhook-signature": signatures.join(", "),
   };
 }
@@ -121,7 +121,7 @@ export async function deliverStandard(
   return await post("standard/local", body, headers);
 }
 
-/** Asks a hook as Supabase Auth does: signed with every secret that it has. */
+/** Calls a hook as Supabase Auth does: signed with all of its secrets. */
 export async function askAuthHook(message: unknown, secrets = [authSecret]): Promise<Reply> {
   const body = JSON.stringify(message);
   return await post("auth", body, standardHeaders(crypto.randomUUID(), body, secrets));

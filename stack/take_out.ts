@@ -41,7 +41,7 @@ export async function takeOut(domains: Domain[]): Promise<void> {
   }
   const prefixes = domains.flatMap((domain) => domain.settings);
   editMigration(
-    "foundation_and_settings",
+    "limits_and_retention",
     (text) => removeRows(text, prefixes.map((name) => `'${name}\\.`)),
   );
   editMigration("cleanup_jobs", (text) => {

@@ -141,7 +141,7 @@ begin
     is distinct from (repeat_credit_grant.account_id, repeat_credit_grant.amount, repeat_credit_grant.category) then
     raise exception 'Another grant has the external reference "%"', external_reference
       using errcode = 'PT409', detail = 'external_reference_used',
-        hint = 'Use a reference of its own for each payment';
+        hint = 'Use a different reference for each payment';
   end if;
   return private.to_credit_grant(v_grant, true);
 end $$;

@@ -362,9 +362,9 @@ begin
     or char_length(deduct_credits.description) not between 1 and 500
     or deduct_credits.actor is null or deduct_credits.actor not in ('user', 'service')
     or deduct_credits.actor = 'user' and deduct_credits.user_id is null then
-    raise exception 'A charge needs either a sku and a quantity, or items, or an amount'
+    raise exception 'A charge needs exactly one of: a sku with a quantity, items, or an amount'
       using errcode = 'PT422', detail = 'invalid_charge',
-        hint = 'A description has 1 to 500 characters; actor is user, which needs user_id, or service';
+        hint = 'A description must be 1 to 500 characters long; actor must be service, or user together with a user_id';
   end if;
 
   v_account := private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);

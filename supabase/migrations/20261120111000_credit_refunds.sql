@@ -89,7 +89,7 @@ begin
   if v_charge.kind not in ('deduct', 'capture') then
     raise exception 'Cannot refund entry %: it is of kind %', entry_no, v_charge.kind
       using errcode = 'PT409', detail = 'entry_not_refundable',
-        hint = 'Only charges, deduct and capture, can be refunded';
+        hint = 'Only charges (entries of kind deduct or capture) can be refunded';
   end if;
   select coalesce(max(r.refunded), 0) into v_refunded from private.credit_refunds as r
   where r.account_id = v_account.id and r.entry_no = v_charge.entry_no;

@@ -287,7 +287,7 @@ declare
 begin
   if char_length(capture_credit_hold.description) not between 1 and 500
     or capture_credit_hold.amount is not null and capture_credit_hold.items is not null then
-    raise exception 'A capture takes an amount or items, not both, and its description has 1 to 500 characters'
+    raise exception 'A capture takes either an amount or items, not both, and its description must be 1 to 500 characters long'
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   v_account := private.lock_hold_account(hold_id);

@@ -125,7 +125,7 @@ begin
       trim_scale(v_account.overdraft_used + v_account.overdraft_held)
       using errcode = 'PT409', detail = format('overdraft_in_use %s',
         jsonb_build_object('used', v_account.overdraft_used + v_account.overdraft_held)),
-        hint = 'Grant credits first, or set a limit that covers them';
+        hint = 'Grant credits first, or set a limit that covers the overdraft in use';
   end if;
   update public.credit_accounts as a
   set overdraft_limit = set_credit_overdraft.overdraft_limit, updated_at = greatest(clock_timestamp(), a.updated_at)

@@ -462,12 +462,12 @@ begin
     or num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1 or replace is null then
     raise exception 'Messages are saved into either a project or a conversation'
       using errcode = 'PT422', detail = 'invalid_message',
-        hint = 'Give project_id or conversation_id; replace is true or false, actor is user or service';
+        hint = 'Give either project_id or conversation_id; replace must be true or false, and actor must be user or service';
   end if;
   if jsonb_typeof(save_messages.messages) is distinct from 'array'
     or jsonb_array_length(save_messages.messages) not between 1 and v_most
     or settle is not null and (save_messages.actor <> 'service' or jsonb_array_length(save_messages.messages) <> 1) then
-    raise exception 'A request saves 1 to % messages, and only the service can settle, for a single message', v_most
+    raise exception 'A request can save 1 to % messages; only the service can settle, and only when it saves a single message', v_most
       using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
   end if;
   perform private.lock_message_parent(save_messages.user_id, save_messages.project_id, save_messages.conversation_id);

@@ -34,7 +34,7 @@ as $$
 begin
   raise exception 'The message "%" is already %', message_id, status
     using errcode = 'PT409', detail = 'message_finished',
-      hint = 'Only a draft, whose status is streaming, can be updated or finished';
+      hint = 'Only a draft (a message whose status is streaming) can be updated or finished';
 end $$;
 revoke all on function private.refuse_finished_message(uuid, text) from public, anon, authenticated, service_role;
 

@@ -147,7 +147,7 @@ begin
   end loop;
   if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1)
     or exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then
-    raise exception 'A kind and device can be in the list only once, and the kind epoch only in a rotation'
+    raise exception 'Each pair of kind and device can appear only once, and the kind epoch is allowed only in a rotation'
       using errcode = 'PT422', detail = 'invalid_wraps';
   end if;
 
@@ -247,7 +247,7 @@ begin
   elsif v_owner.key_id <> set_chat_keys.key_id then
     raise exception 'Key "%" is not in force', key_id
       using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id)::text,
-      hint = 'Read the keys again, and wrap the one in force';
+      hint = 'Read the keys again, and wrap the current one';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps,
     case when v_owner.key_id is null then array['password', 'recovery'] else '{}' end, null);

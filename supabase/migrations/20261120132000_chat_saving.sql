@@ -192,7 +192,7 @@ begin
     raise exception 'The next segment of this chat is number %', v_chat.next_segment
       using errcode = 'PT422', detail = 'invalid_segment_number '
         || jsonb_build_object('next_segment', v_chat.next_segment)::text,
-      hint = 'Encrypt it with that number';
+      hint = 'Encrypt the segment again for that number';
   end if;
   v_key_id := private.take_envelope(user_id, 'segment', encrypted_data, '{2}');
   insert into public.chat_segments (user_id, chat_id, number, encrypted_data, key_id)

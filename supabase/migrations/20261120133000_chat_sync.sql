@@ -173,7 +173,7 @@ begin
   end if;
   if after_cursor !~ '^[0-9]{1,18}(-[0-9]{1,18})?$' then
     raise exception 'This is not a cursor' using errcode = 'PT422', detail = 'invalid_cursor',
-      hint = 'Send the cursor of the last answer, or none to start';
+      hint = 'Send the cursor of the last answer, or no cursor to start from the beginning';
   end if;
   select o.* into v_owner from private.chat_owners as o where o.user_id = v_user_id;
   v_owner.sync_sequence := coalesce(v_owner.sync_sequence, 0);
@@ -186,7 +186,7 @@ begin
   if greatest(v_after, v_complete_at) not between coalesce(v_owner.pruned_through, 0) and v_owner.sync_sequence then
     raise exception 'This cursor is too old: some deletions since then have been forgotten'
       using errcode = 'PT410', detail = 'cursor_too_old',
-      hint = 'Start again without a cursor, and drop the chats that are not returned';
+      hint = 'Start again without a cursor, and remove the local copies of chats that are not returned';
   end if;
 
   with changed as (

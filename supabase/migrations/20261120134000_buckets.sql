@@ -391,7 +391,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if bytes < 0 then
-    raise exception 'A quota needs 0 bytes or more' using errcode = 'PT422', detail = 'invalid_quota',
+    raise exception 'A quota cannot be negative' using errcode = 'PT422', detail = 'invalid_quota',
       hint = 'Send null for the quota that everybody has';
   end if;
   if not exists (select 1 from auth.users as u where u.id = set_storage_quota.user_id) then

@@ -104,7 +104,7 @@ declare
 begin
   if rule.path like '%{chat_id}%' and chat_id is null then
     raise exception 'A file in the bucket "%" needs a chat', rule.bucket_id
-      using errcode = 'PT422', detail = 'chat_required', hint = 'Name the chat in chat_id';
+      using errcode = 'PT422', detail = 'chat_required', hint = 'Set chat_id to the id of the chat';
   end if;
   if project_id is not null then
     select p.* into v_project from public.projects as p

@@ -275,7 +275,7 @@ begin
     or type is null or char_length(type) not between 1 and 255
     or payload is null or jsonb_typeof(payload) <> 'object'
     or not isfinite(coalesce(event_created, now())) then
-    raise exception 'An event needs a provider, an id and a type of 1 to 255 characters, and an object as its payload'
+    raise exception 'An event needs a provider, an id and a type, each 1 to 255 characters long, and a JSON object as its payload'
       using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   -- Most repeats are of events that are done: to say so takes no lock and writes nothing.

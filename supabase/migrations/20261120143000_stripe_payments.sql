@@ -176,7 +176,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if list -> 'has_more' = 'true' then
-    raise exception '% has more lines than the event contains: put all of GET /v1/% into its payload, and replay it',
+    raise exception '% has more lines than the event contains: put the complete response of GET /v1/% into the payload of the event, and replay the event',
       name, resource using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
   end if;
   return case jsonb_typeof(list -> 'data') when 'array' then list -> 'data' else jsonb '[]' end;
@@ -267,7 +267,7 @@ begin
     select t.id into team_id from public.teams as t where t.stripe_customer_id = customer_id;
   end if;
   if num_nonnulls(user_id, team_id) = 0 then
-    raise exception 'Customer "%" belongs to no user or team', customer_id
+    raise exception 'Customer "%" is not linked to any user or team', customer_id
       using errcode = 'PT404', detail = 'stripe_customer_unknown',
         hint = 'Set client_reference_id or metadata, or insert the customer into stripe_customers';
   end if;

@@ -1,6 +1,9 @@
 -- Sign-up: a trigger creates the rows that every account has. An error in it refuses the sign-up, so it does nothing
 -- that can fail on what a user sends.
 
+insert into private.settings (name, value, unit, minimum, maximum, description) values
+  ('credits.signup_amount', 100, 'credits', 0, 1000000000, 'Credits granted to a new account; 0 grants none');
+
 -- Returns the display name in the metadata of a user, trimmed and cut to 200 characters, or null. A user can write
 -- anything into the metadata.
 create function private.display_name(metadata jsonb)

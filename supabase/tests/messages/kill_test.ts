@@ -56,7 +56,7 @@ async function killUntil(
     await begun();
     if (over()) return;
     const ids = processes();
-    assert.equal(ids.length, ++kills, "A process ended by itself");
+    assert.equal(ids.length, ++kills, "A process ended without a kill");
     Deno.kill(ids.at(-1) as number, "SIGKILL");
     await assertBooks(scene, savings);
     answered = countAnswers();

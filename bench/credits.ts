@@ -139,7 +139,9 @@ await withDatabase(async (access) => {
 
   console.log(
     `\n${CONNECTIONS} connections, ${ACCOUNTS} accounts, median of ${ROUNDS} rounds of ${ROUND_SECONDS} s, ` +
-      `${DURABLE ? "durable" : "not durable"}; beside each speed the client's time for one\n`,
+      `${
+        DURABLE ? "durable" : "not durable"
+      }; the client's CPU time for one is next to each speed\n`,
   );
   console.log(`${"".padEnd(48)} ${"ours".padStart(17)}  ${"reference".padStart(17)}`);
   const [ours = [], reference = [], trips = []] = await compare(connections, [

@@ -177,7 +177,7 @@ await withDatabase(async (access) => {
     `${CONNECTIONS} connections, ${USERS} projects, median of ${ROUNDS} rounds of ${ROUND_SECONDS} s; ` +
       `${
         DURABLE ? "durable" : "not durable"
-      }. Beside the speeds: what each takes of the client's processor\n`,
+      }. The client's CPU time for each is next to its speed\n`,
   );
   const [saved = [], least = []] = await compare(connections, [single, bare]);
   print("one message; a plain insert and update", saved, least, 0.6);

@@ -1,5 +1,5 @@
 /**
- * Which domains a product can delete, and what goes with each: the table in `docs/domains.md`.
+ * Reads the table in `docs/domains.md`: which domains a product can delete, and what belongs to each.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { PROJECT_DIR } from "./options.ts";
 /** A row of the table. */
 export interface Domain {
   name: string;
-  /** Domains that cannot be without this one. */
+  /** Domains that need this one. */
   dependents: string[];
   /** Names of migrations, without version and ending. */
   migrations: string[];
@@ -22,7 +22,7 @@ export interface Domain {
   jobs: string[];
 }
 
-/** Where the table is. */
+/** File of the table. */
 export const DOMAINS_FILE = "docs/domains.md";
 
 /**
@@ -44,9 +44,9 @@ export function readDomains(
 /**
  * Adds the domains that depend on the named ones.
  *
- * @param domains All of them.
- * @param names Those to take out.
- * @throws {StackFailure} for a name that is no domain's.
+ * @param domains All domains.
+ * @param names Names of the domains to take out.
+ * @throws {StackFailure} for an unknown name.
  */
 export function withDependents(domains: Domain[], names: string[]): Domain[] {
   const found = new Map<string, Domain>();
@@ -55,7 +55,7 @@ export function withDependents(domains: Domain[], names: string[]): Domain[] {
     const domain = domains.find((one) => one.name === name);
     if (!domain) {
       throw new StackFailure(
-        `There is no domain "${name}"`,
+        `Unknown domain "${name}"`,
         `Domains: ${domains.map((one) => one.name).join(", ")}`,
       );
     }

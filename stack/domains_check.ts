@@ -1,6 +1,6 @@
 /**
- * The check that each domain can be taken out: in a copy, does what `docs/domains.md` says, row by row, and sees whether
- * what remains works.
+ * Checks that each domain can be taken out: for each row of `docs/domains.md`, takes the domain out of a copy and tests
+ * that the rest works.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { say } from "./progress.ts";
 /** Rows that are tried at the same time. */
 const AT_ONCE = 2;
 
-/** What is done with each copy, in this order. */
+/** The steps for each copy, in order. */
 const STEPS: { name: string; args: (domain: string, copy: string) => string[] }[] = [
   { name: "take it out", args: (domain) => ["task", "take-out", domain] },
   { name: "apply the migrations", args: () => ["task", "types"] },
@@ -20,7 +20,7 @@ const STEPS: { name: string; args: (domain: string, copy: string) => string[] }[
   { name: "run the pgTAP tests", args: () => ["task", "test", "--sql", "--lanes=1"] },
 ];
 
-/** What does not work without a domain, or nothing. */
+/** Returns what does not work without a domain; undefined if everything works. */
 export async function checkDomains(): Promise<string | undefined> {
   const pending = readDomains().map(({ name }) => name);
   const faults: string[] = [];
@@ -41,7 +41,7 @@ export async function checkDomains(): Promise<string | undefined> {
 async function tryWithout(domain: string): Promise<string | undefined> {
   const copy = await Deno.makeTempDir({ prefix: "strongroom-domains-" });
   try {
-    // PostgreSQL's user has to reach what is in it.
+    // PostgreSQL's user needs access to it.
     await Deno.chmod(copy, 0o755);
     await copyProject(copy);
     for (const { name, args } of STEPS) {

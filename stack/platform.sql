@@ -1,9 +1,9 @@
 -- What a hosted Supabase project has before the first migration of its owner: roles, schemas,
--- default privileges, extensions, and what the Auth and Storage services own. Run once, by the
+-- default privileges, extensions, and what the Auth and Storage services own. It runs once, as the
 -- superuser supabase_admin, on an empty database. Nothing here is part of the product.
 --
--- `postgres` is not a superuser here, as it is not on the hosted platform: a migration that only
--- a superuser could run fails on the first start and not on the first deploy.
+-- As on the hosted platform, `postgres` is not a superuser: a migration that only a superuser could run
+-- fails on the first start instead of the first deploy.
 
 -- Roles -------------------------------------------------------------------------------------------
 
@@ -24,16 +24,15 @@ alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';
 alter role postgres set search_path = "$user", public, extensions;
 
--- REST, Auth and Storage share one connection here and have three on the platform, so this role has
--- the rights of the three, and none of its own. What it may do to the tables in public, it may do
--- only as the role of the request.
+-- REST, Auth and Storage share one connection here instead of three on the platform, so this role has
+-- exactly their rights. It may access the tables in public only as the role of the request.
 create role stack_api login noinherit password '{{services password}}';
 alter role stack_api set statement_timeout = '8s';
 grant anon, authenticated, service_role to stack_api with inherit false, set true;
 grant supabase_auth_admin, supabase_storage_admin to stack_api with inherit true, set false;
 
--- The platform lets postgres add and drop triggers and policies on the tables of Auth and Storage, by an
--- extension of its own; here it owns them, and a guard below refuses everything else.
+-- On the platform, an extension lets postgres add and drop triggers and policies on the tables of Auth
+-- and Storage. Here postgres owns these tables, and a guard below refuses everything else.
 grant supabase_auth_admin, supabase_storage_admin to postgres with inherit true, set false;
 
 -- Database and schema public ----------------------------------------------------------------------
@@ -49,7 +48,7 @@ alter default privileges for role postgres in schema public
 alter default privileges for role postgres in schema public
   grant all on sequences to postgres, anon, authenticated, service_role;
 
--- REST reads the schema from information_schema, which shows a role the tables it has some right on.
+-- REST reads information_schema, which only shows a role the tables on which it has some right.
 alter default privileges for role postgres in schema public grant references on tables to stack_api;
 
 create publication supabase_realtime;
@@ -108,9 +107,9 @@ set role supabase_storage_admin;
 
 grant all on storage.buckets, storage.objects to postgres, anon, authenticated, service_role;
 
--- Rows of Storage stand for bytes elsewhere: only the service may delete them. The real service says
--- so by the setting; the one here is known by its connection, which names its operation when it
--- acts as a client. A function called through REST on that same connection has neither.
+-- Rows of Storage stand for bytes elsewhere, so only the service may delete them. The real service uses
+-- the setting. The service here is recognized by its connection, on which it sets its operation when it
+-- acts as a client. A function that is called through REST on the same connection has neither.
 create function storage.protect_delete() returns trigger language plpgsql as $$
 begin
   if coalesce(current_setting('storage.allow_delete_query', true), 'false') <> 'true'
@@ -128,10 +127,10 @@ create trigger protect_buckets_delete before delete on storage.buckets
   for each statement execute function storage.protect_delete();
 reset role;
 
--- Nothing of the product's in auth and storage ------------------------------------------------------
+-- Nothing of the product in auth and storage --------------------------------------------------------
 
--- postgres may hang triggers on auth.users and policies on the tables of Storage; anything else in
--- these two schemas is refused on the platform (42501), so it is refused here.
+-- postgres may add triggers on auth.users and policies on the tables of Storage. The platform refuses
+-- anything else in these two schemas (42501), so it is refused here too.
 create schema _stack;
 create function _stack.guard_platform_schemas() returns event_trigger
 language plpgsql set search_path = '' as $$
@@ -145,7 +144,7 @@ begin
     select c.schema_name, c.object_type from pg_catalog.pg_event_trigger_ddl_commands() as c
     where tg_event = 'ddl_command_end'
     union all
-    -- What goes along with a trigger or a policy is not dropped for itself.
+    -- Only objects that are named in the command, not those that are dropped along with them.
     select d.schema_name, d.object_type from pg_catalog.pg_event_trigger_dropped_objects() as d
     where tg_event = 'sql_drop' and d.original
   loop
@@ -172,5 +171,5 @@ end $$;
 create event trigger pgrst_ddl_watch on ddl_command_end execute function _stack.notify_rest();
 create event trigger pgrst_drop_watch on sql_drop execute function _stack.notify_rest();
 
--- What this file was when it ran, so that a data folder made by another version is noticed.
+-- The hash of this file when it ran, to detect a data folder that another version created.
 create table _stack.platform (sha256 text primary key);

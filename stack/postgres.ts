@@ -72,10 +72,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   }
 }
 
-/** How long PostgreSQL may take to write all that it has in memory. */
+/** Milliseconds that PostgreSQL may take to write its memory to disk. */
 const STOP_PATIENCE_MS = 30_000;
 
-/** The server's parent was killed, and a child that was busy has not noticed yet. */
+/** The previous server was killed, and a busy child process has not noticed yet. */
 class PredecessorLingers extends Error {}
 
 async function launch(
@@ -96,7 +96,7 @@ async function launch(
   const stop = async () => {
     kill("SIGINT");
     await within(STOP_PATIENCE_MS, ended);
-    // At once; the next start recovers.
+    // Stops at once. The next start recovers.
     kill("SIGQUIT");
     await ended;
     await guard.stdin.close().catch(() => {});

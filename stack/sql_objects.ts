@@ -1,13 +1,13 @@
 /**
- * What SQL says about objects, read with PostgreSQL's own parser.
+ * Reads SQL statements and their objects with PostgreSQL's own parser.
  *
  * @module
  */
 
 import { parse } from "libpg-query";
 
-/** A node of the parse tree, or a list or value in it. */
-// deno-lint-ignore no-explicit-any -- PostgreSQL has some hundred kinds of nodes; a few of their members are read here
+/** A node of the parse tree, or a list or value inside it. */
+// deno-lint-ignore no-explicit-any -- PostgreSQL has hundreds of node types, and only a few members are read here
 export type Node = any;
 
 /** A statement with its text, and the comments before it. */
@@ -18,7 +18,7 @@ export interface Statement {
 }
 
 /**
- * Splits a text into its statements. Joined, their texts are the text.
+ * Splits a text into its statements. Their texts joined give the whole text again.
  *
  * @param text Statements of SQL.
  */

@@ -24,7 +24,7 @@ const SUPABASE = `${PROJECT_DIR}/supabase`;
 /**
  * Deletes domains from the checkout.
  *
- * @param domains What to delete.
+ * @param domains The domains to delete.
  */
 export async function takeOut(domains: Domain[]): Promise<void> {
   const migrations = domains.flatMap((domain) => domain.migrations).map(pathOfMigration);
@@ -35,7 +35,7 @@ export async function takeOut(domains: Domain[]): Promise<void> {
   const paths = domains.flatMap((domain) => domain.paths).map((path) => `${SUPABASE}/${path}`);
   for (const path of new Set([...migrations, ...paths])) {
     await Deno.remove(path, { recursive: true }).catch((error) => {
-      // It may have been in another domain's folder.
+      // The folder of another domain may have contained it.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
   }
@@ -74,13 +74,13 @@ export async function takeOut(domains: Domain[]): Promise<void> {
 function pathOfMigration(name: string): string {
   const migration = listMigrations().find((one) => one.name === name);
   if (!migration) {
-    throw new StackFailure(`There is no migration "${name}"`, `Correct ${DOMAINS_FILE}`);
+    throw new StackFailure(`Unknown migration "${name}" of a domain`, `Correct ${DOMAINS_FILE}`);
   }
   return `${MIGRATIONS_DIR}/${migration.file}`;
 }
 
 function editMigration(name: string, change: (text: string) => string): void {
-  // It may have gone with its own domain.
+  // Its own domain may have been taken out.
   if (listMigrations().some((one) => one.name === name)) edit(pathOfMigration(name), change);
 }
 
@@ -88,7 +88,7 @@ function edit(path: string, change: (text: string) => string): void {
   Deno.writeTextFileSync(path, change(Deno.readTextFileSync(path)));
 }
 
-/** Removes the rows of an insert that begin with one of some patterns; a row may go over two lines. */
+/** Removes the rows of an insert that begin with one of the patterns. A row may have two lines. */
 function removeRows(text: string, beginnings: string[]): string {
   return beginnings.reduce((rest, beginning) => {
     const row = `\\n  \\(${beginning}[^\\n]*(?:\\n    [^\\n]*)*`;
@@ -98,12 +98,12 @@ function removeRows(text: string, beginnings: string[]): string {
   }, text);
 }
 
-/** Removes what is under the heading of a name, with the heading. */
+/** Removes the section with a name as heading. */
 function removeSection(text: string, name: string): string {
   return text.replace(new RegExp(`\\n-- ${name} -+\\n[^]*?(?=\\n-- \\S[^\\n]* -{10,}\\n|$)`), "");
 }
 
-/** Removes the section of a function, with the comments before it. */
+/** Removes the section of a function and the comments before it. */
 function removeConfiguration(text: string, name: string): string {
   return text.replace(
     new RegExp(`(\\n#[^\\n]*)*\\n\\[functions\\.${name}\\]\\n[^[]*?(?=\\n\\n|$)`),
@@ -119,7 +119,9 @@ async function main(names: string[]): Promise<number> {
   const domains = withDependents(readDomains(), names);
   say(`Taking out: ${domains.map(({ name }) => name).join(", ")}`);
   await takeOut(domains);
-  say("Now write what is generated: deno task types, exposure, openapi. Then: deno task test");
+  say(
+    "Next, update the generated files with deno task types, exposure and openapi. Then run deno task test.",
+  );
   return 0;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Takes out of a pgTAP file what is about objects that are gone: entries of lists, and whole statements.
+ * Removes the parts of a pgTAP file that are about removed objects: entries of lists and whole statements.
  *
  * @module
  */
@@ -11,12 +11,12 @@ export interface Names {
   /** Tables, views and types. */
   relations: string[];
   functions: string[];
-  /** What stands in quotes: names of indexes, buckets and cleanup jobs. */
+  /** Quoted values: names of indexes, buckets and cleanup jobs. */
   values: string[];
 }
 
 /**
- * The objects that migrations define.
+ * Finds the objects that migrations define.
  *
  * @param texts Texts of migrations.
  */
@@ -43,8 +43,8 @@ export async function namesIn(texts: string[]): Promise<Names> {
 }
 
 /**
- * Leaves out of a file what is about domains that are gone: what stands under a heading `-- DOMAIN: ... ---`, and what names
- * one of their objects. A plan of a number of tests becomes `no_plan()`.
+ * Removes the parts of a file that are about removed domains: sections with a heading `-- DOMAIN: ... ---`, and
+ * statements that name one of their objects. A plan with a number of tests becomes `no_plan()`.
  *
  * @param text Text of the file.
  * @param domains Names of the domains.
@@ -55,7 +55,7 @@ export async function trimTests(text: string, domains: string[], gone: Names): P
   const pattern = patternOf(gone);
   if (sections === text && !pattern.test(text)) return text;
   const kept: string[] = [];
-  // A function of the file that is gone takes along what calls it.
+  // Statements that call a removed function of the file are removed too.
   let helpers: string[] = [];
   for (const { kind, node, text: statement } of await statementsOf(sections)) {
     const trimmed = trimLists(statement, pattern);
@@ -67,7 +67,7 @@ export async function trimTests(text: string, domains: string[], gone: Names): P
   return kept.join("").replace(/select plan\(\d+\)/, "select no_plan()");
 }
 
-/** Removes what is under the headings of a domain, up to the next heading. */
+/** Removes the sections of a domain. */
 function removeSections(text: string, domain: string): string {
   const heading = /-- \S[^\n]* -{10,}\n/.source;
   return text.replaceAll(
@@ -85,7 +85,7 @@ function patternOf({ relations, functions, values }: Names): RegExp {
   return words.length > 0 ? new RegExp(words.join("|")) : /(?!)/;
 }
 
-/** Leaves the items that match out of the lists `values (...), (...)` and `array[...]`, unless all would go. */
+/** Removes matching items from the lists `values (...), (...)` and `array[...]`, unless none would remain. */
 function trimLists(text: string, pattern: RegExp): string {
   let out = "";
   let rest = text;
@@ -101,7 +101,7 @@ function trimLists(text: string, pattern: RegExp): string {
   return out + rest;
 }
 
-/** Reads comma-separated items from a place on: of an array up to its bracket, of values up to what is no tuple. */
+/** Reads comma-separated items from a position: those of an array up to its bracket, or the tuples of a values list. */
 function readItems(
   text: string,
   start: number,

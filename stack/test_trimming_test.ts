@@ -28,7 +28,7 @@ select * from finish();
 rollback;
 `;
 
-Deno.test("what names an object that is gone is left out of tests, and the rest stays as it is", async () => {
+Deno.test("tests that name a removed object are removed, and the rest stays unchanged", async () => {
   assert.deepEqual(await namesIn([BOOKS]), {
     relations: ["books", "sold"],
     functions: ["sell"],
@@ -52,7 +52,7 @@ rollback;
   );
 });
 
-Deno.test("a file that names nothing that is gone does not change", async () => {
+Deno.test("a file that names no removed object does not change", async () => {
   assert.equal(
     await trimTests(TESTS, ["cars"], await namesIn(["create table cars (id int);"])),
     TESTS,

@@ -73,7 +73,7 @@ test("a token is refused if Auth did not sign it, it is not a user's, or it is n
   }
 });
 
-test("a bad token is refused even beside the secret key", async () => {
+test("a bad token is refused even together with the secret key", async () => {
   const response = await fetchChecked(`${functionsUrl}/credits?user_id=${crypto.randomUUID()}`, {
     headers: { apikey: stack.secretKey, authorization: "Bearer eyJ.eyJ.eyJ" },
   });

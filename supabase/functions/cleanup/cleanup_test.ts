@@ -180,7 +180,7 @@ test("a job that fails is reported in the response, the history and the log, and
       create function private.cleanup_broken(job private.cleanup_jobs, dry_run boolean) returns private.cleanup_result
       language plpgsql set search_path = '' as $$ begin
         if (select batches from private.cleanup_runs where cleanup_runs.job = 'broken' and outcome = 'running') = 1 then
-          raise exception 'It broke in the midst';
+          raise exception 'Broken in the second batch';
         end if;
         return row(1, 0, true, null, null)::private.cleanup_result;
       end $$`).simple();
@@ -192,7 +192,7 @@ test("a job that fails is reported in the response, the history and the log, and
       const { body: { runs } } = await invoke(cronClient(), "cleanup/runs?job=broken");
       assert.equal(runs.length, 1);
       assert.equal(runs[0].outcome, "failed");
-      assert.match(runs[0].error, /It broke in the midst/);
+      assert.match(runs[0].error, /Broken in the second batch/);
       // Another process writes the log.
       let line = "";
       await until(async () => {

@@ -110,7 +110,7 @@ export const document: unknown = describeFunction({
       summary: "Hold credits",
       description:
         "Sets aside the most that some work may cost, to be captured when its cost is known. Nothing else can spend " +
-        "these credits. The hold expires by itself after `expires_in` seconds.",
+        "these credits. The hold expires after `expires_in` seconds.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Hold,

@@ -1,6 +1,6 @@
 /**
- * A sync that runs while many commit, each when it likes: it must miss nothing. With a plain sequence in place of the
- * counter it would, which is tried too.
+ * Syncs while many writers commit at random times, and checks that no change is missed. With a plain sequence instead
+ * of the counter, changes would be missed: a second test shows that.
  */
 
 import assert from "node:assert/strict";
@@ -47,7 +47,7 @@ test("with a plain sequence in place of the counter, the same sync misses change
     try {
       await late.begin(async (transaction) => {
         await transaction`select save_chat(${user.id}, ${first}, 0, ${envelope()})`;
-        // It has the next number, and commits before the first has.
+        // Takes the next number, and commits before the first writer does.
         await sql`select save_chat(${user.id}, ${second}, 0, ${envelope()})`;
         await device.sync();
       });
@@ -61,10 +61,10 @@ test("with a plain sequence in place of the counter, the same sync misses change
   });
 });
 
-/** What a device has seen of each chat: its version, or that it is deleted. */
+/** The last state of each chat that a device has seen: its version, or that it is deleted. */
 type Seen = Map<string, number | "deleted">;
 
-/** A device that syncs: each time from where it was. */
+/** A device. Each sync continues from its cursor. */
 function deviceOf(user: TestUser): { seen: Seen; sync(): Promise<void> } {
   const seen: Seen = new Map();
   let cursor: string | undefined;
@@ -85,7 +85,7 @@ function deviceOf(user: TestUser): { seen: Seen; sync(): Promise<void> } {
   return { seen, sync };
 }
 
-/** Each writer saves chats, saves them again and deletes some, and takes its time before it commits. */
+/** Runs writers that save chats, save them again and delete some, and wait before they commit. */
 async function writeAndSync(
   user: TestUser,
 ): Promise<{ written: Map<string, number>; deleted: Set<string>; seen: Seen }> {
@@ -131,7 +131,7 @@ async function writeAndSync(
 function missed(written: Map<string, number>, deleted: Set<string>, seen: Seen): string[] {
   return [...written].filter(([id, version]) => {
     const state = seen.get(id);
-    // One that was deleted before it was ever seen need not be told of.
+    // A chat that was deleted before the device saw it need not appear.
     return deleted.has(id) ? state !== undefined && state !== "deleted" : state !== version;
   }).map(([id]) => id);
 }

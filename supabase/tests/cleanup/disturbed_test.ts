@@ -7,13 +7,13 @@ import { clearScenes, fillScenes, JOBS, passLeases, readScenes } from "./scenes_
 
 const ROUNDS = Math.ceil(soak);
 
-/** Of all calls, so many are lost. */
+/** Share of the calls that are lost. */
 const LOST = 0.3;
 
-/** Stands between the functions and everything else, and loses requests before they arrive, or their answers. */
+/** A proxy between the functions and everything else that loses requests or their responses. */
 interface Line {
   url: string;
-  /** The part of calls that are lost. */
+  /** Share of the calls that are lost. */
   loss: number;
   lost: number;
   passed: number;
@@ -60,11 +60,11 @@ interface Scenery {
   stage: Stage;
   line: Line;
   stack: TestStack;
-  /** Kills the functions' process, and waits until there is another. */
+  /** Kills the functions' process, and waits until a new one runs. */
   kill(): Promise<void>;
 }
 
-/** A stack of the test's own, whose functions are behind a line that loses calls. */
+/** Starts a separate stack whose functions are behind a line that loses calls. */
 async function withScenery(run: (scenery: Scenery) => Promise<void>): Promise<void> {
   await withCheckout(async (checkout) => {
     await withLine(`http://127.0.0.1:${checkout.environment.STACK_API_PORT}`, async (line) => {
@@ -84,7 +84,7 @@ async function withScenery(run: (scenery: Scenery) => Promise<void>): Promise<vo
   });
 }
 
-/** Asks for jobs; undefined when there was no answer. */
+/** Requests jobs; undefined if there was no response. */
 async function ask({ stack }: Scenery, jobs: string[], more: object = {}) {
   const response = await fetch(`${stack.url}/functions/v1/cleanup`, {
     method: "POST",
@@ -97,11 +97,11 @@ async function ask({ stack }: Scenery, jobs: string[], more: object = {}) {
     : undefined;
 }
 
-/** Runs jobs to their end, undisturbed. */
+/** Runs jobs to their end without disturbance. */
 async function finish(scenery: Scenery, jobs: string[]): Promise<void> {
   scenery.line.loss = 0;
   let outcomes: string[] | undefined;
-  // A call of a process that was killed can still be under way, and take a lease that nobody gives back.
+  // A pending call of a killed process can still take a lease that nobody gives back.
   await until(async () => {
     await passLeases(scenery.stage);
     const results = await ask(scenery, jobs, { max_seconds: 100 });
@@ -111,7 +111,7 @@ async function finish(scenery: Scenery, jobs: string[]): Promise<void> {
   assert.deepEqual(outcomes, jobs.map(() => "done"));
 }
 
-/** So that one round does not find what another has left. */
+/** Clears what the last round left, and returns a new label. */
 async function begin(scenery: Scenery): Promise<string> {
   await finish(scenery, JOBS);
   await clearScenes(scenery.stage);
@@ -121,7 +121,7 @@ async function begin(scenery: Scenery): Promise<string> {
   return label;
 }
 
-test("every cleanup ends in the same state when calls are doubled and lost and its process is killed", async () => {
+test("every cleanup job ends in the same state if calls are doubled and lost and its process is killed", async () => {
   await withScenery(async (scenery) => {
     const { stage, line, kill } = scenery;
     const quiet = await begin(scenery);
@@ -129,14 +129,14 @@ test("every cleanup ends in the same state when calls are doubled and lost and i
     const foreseen = await ask(scenery, JOBS, { dry_run: true });
     assert.deepEqual(await readScenes(stage, quiet), unchanged, "A dry run changes nothing");
 
-    // What others queue comes on top of what was foreseen to be removed.
+    // Other jobs queue more objects than the dry run predicted, so removals come last.
     const inTurn = JOBS.toSorted((a, b) =>
       Number(b === "storage_removals") - Number(a === "storage_removals")
     );
     for (const job of inTurn) {
       const [result] = await ask(scenery, [job]) ?? [];
       const due = foreseen?.find((preview) => preview.job === job);
-      assert.ok((due?.rows ?? 0) >= DUE / 2, `${job} has something to do`);
+      assert.ok((due?.rows ?? 0) >= DUE / 2, `${job} must have something to do`);
       assert.deepEqual(result && [result.outcome, result.rows, result.bytes], [
         "done",
         due?.rows,
@@ -163,7 +163,7 @@ test("every cleanup ends in the same state when calls are doubled and lost and i
           kills++;
         }
         await Promise.all(asked.map((answer) => answer.catch(() => {})));
-        // Else all would wait for the leases of those that were killed.
+        // Otherwise all jobs would wait for the leases of killed runs.
         if (n % 4 === 3) await passLeases(stage);
       }
       assert.ok(

@@ -19,14 +19,14 @@ async function cleanUp(
   return (await response.json()).jobs;
 }
 
-/** Runs all jobs to their end, and then removes what they have queued. */
+/** Runs all jobs to their end, and then removes the objects that they queued. */
 async function finish(stack: TestStack, stage: Stage): Promise<void> {
   await passLeases(stage);
   await complete(stack, JOBS);
   await complete(stack, ["storage_removals"]);
 }
 
-/** Calls again for the jobs whose time was over before they were done, as the scheduler does. */
+/** Calls the jobs that ran out of time again, as the scheduler does. */
 async function complete(stack: TestStack, jobs: string[]): Promise<void> {
   const results = await cleanUp(stack, jobs);
   const more = results.filter(({ outcome }) => outcome === "more");
@@ -34,7 +34,7 @@ async function complete(stack: TestStack, jobs: string[]): Promise<void> {
   if (more.length > 0) await complete(stack, more.map(({ job }) => job));
 }
 
-test("what PostgreSQL was killed in the midst of, the next run of each job completes", async () => {
+test("cleanup jobs that are interrupted by a kill of PostgreSQL are completed by their next run", async () => {
   await withCheckout(async (checkout) => {
     let { child } = await checkout.start();
     const stack = await checkout.stack();
@@ -49,10 +49,10 @@ test("what PostgreSQL was killed in the midst of, the next run of each job compl
         await stage.sql`delete from private.cleanup_runs`;
         await clearScenes(stage);
         await fillScenes(stage, label);
-        // Many batches, so that no job is done while the last one comes to its midst.
+        // Many batches, so that no job is done before all have started.
         await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE / 2}`;
         const answer = cleanUp(stack, JOBS).then(() => "answered", () => "cut off");
-        // Every job is in its midst.
+        // Waits until every job is in the middle of its work.
         await until(async () => {
           const runs = await stage.sql`
             select job from private.cleanup_runs where outcome = 'running' and batches >= 2`;
@@ -70,11 +70,14 @@ test("what PostgreSQL was killed in the midst of, the next run of each job compl
         await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE}`;
         const runs = await stage.sql`
           select job, rows, batches from private.cleanup_runs where outcome = 'running'`;
-        assert.ok(runs.length >= JOBS.length / 2, "Jobs were interrupted");
+        assert.ok(runs.length >= JOBS.length / 2, "Too few jobs were interrupted");
         for (const { job, rows, batches } of runs) {
-          assert.ok(Number(rows) <= batches * BATCH_SIZE, `${job} is counted as it was done`);
+          assert.ok(
+            Number(rows) <= batches * BATCH_SIZE,
+            `${job} must count only what it has done`,
+          );
         }
-        // A lease that its holder has not given back keeps others off.
+        // A lease that was not given back keeps other runs off the job.
         const leased = await cleanUp(stack, JOBS);
         assert.ok(leased.some(({ outcome }) => outcome === "leased"));
         await finish(stack, stage);

@@ -1,5 +1,5 @@
 /**
- * Scenes of what is in tables: see scenes_testing.ts.
+ * Scenes in tables: see scenes_testing.ts.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import {
   when,
 } from "./scene_testing.ts";
 
-/** The scenes by their jobs. */
+/** The scenes by job. */
 export const RECORD_SCENES: Record<string, Scene> = {
   credit_settlement: {
     async fill(stage, label) {
@@ -114,7 +114,7 @@ export const RECORD_SCENES: Record<string, Scene> = {
         ...await stage.sql.unsafe(`select n, count(*)::int as files
         from project_files join ${series} on project_id = ${id(label)} group by n order by n`),
       ],
-      // Not those that are queued: they are as good as gone.
+      // Without queued objects, which count as removed.
       objects: [
         ...await stage.sql.unsafe(`select n, count(*)::int as objects
         from storage.objects as o join ${series} on split_part(o.name, '/', 1) = ${

@@ -1,6 +1,6 @@
 /**
- * For tests of cleanups as a whole: for each job something that is due and something that is not, and what there is
- * afterwards, said without ids and times, so that two scenes can be compared.
+ * Scenes for tests of all cleanup jobs: for each job some items that are due and some that are not. A scene's state has
+ * no ids or times, so that two scenes can be compared.
  *
  * @module
  */
@@ -14,13 +14,13 @@ const SCENES: Record<string, Scene> = { ...RECORD_SCENES, ...STORAGE_SCENES };
 /** The jobs that have a scene. */
 export const JOBS: string[] = Object.keys(SCENES);
 
-/** Makes a scene for every job, and the jobs' batches small. */
+/** Creates a scene for every job, and makes the jobs' batches small. */
 export async function fillScenes(stage: Stage, label: string): Promise<void> {
   for (const [job, scene] of Object.entries(SCENES)) await scene.fill(stage, `${label} ${job}`);
   await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE}`;
 }
 
-/** The state of every scene, by its job. */
+/** Reads the state of every scene, by job. */
 export async function readScenes(stage: Stage, label: string): Promise<Record<string, unknown>> {
   const states: Record<string, unknown> = {};
   for (const [job, scene] of Object.entries(SCENES)) {
@@ -29,12 +29,12 @@ export async function readScenes(stage: Stage, label: string): Promise<Record<st
   return states;
 }
 
-/** Removes the users of scenes, with their books that were spoilt on purpose. */
+/** Removes the users of scenes, including the accounts that were corrupted on purpose. */
 export async function clearScenes({ sql }: Stage): Promise<void> {
   await sql`delete from auth.users where email like 'scene %'`;
 }
 
-/** Lets the time pass of what those hold who are gone: jobs, and objects that they were to remove. */
+/** Expires what killed runs still hold: leases of jobs, and claimed removals of objects. */
 export async function passLeases({ sql }: Stage): Promise<void> {
   await sql`update private.cleanup_jobs set leased_until = now() where lease is not null`;
   await sql`update private.storage_removals set due_at = now() where due_at > now()`;

@@ -1,5 +1,5 @@
 /**
- * Scenes of what is in Storage: see scenes_testing.ts.
+ * Scenes in Storage: see scenes_testing.ts.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import { fillRaw, fillUsers, id, literal, type Scene, series, when } from "./sce
 
 const bytes = new TextEncoder().encode("what is stored");
 
-/** Where the object of a thing is. */
+/** SQL for the path of an item's object. */
 const path = (label: string) => `(${id(label, "user")} || '/file')`;
 
-/** Of objects o: those that are queued are as good as gone. */
+/** Condition on objects o: queued objects count as removed. */
 const unqueued = `not exists (
   select from private.storage_removals as r where r.bucket_id = o.bucket_id and r.name = o.name)`;
 
-/** The scenes by their jobs. */
+/** The scenes by job. */
 export const STORAGE_SCENES: Record<string, Scene> = {
   storage_removals: {
     async fill(stage, label) {
@@ -26,7 +26,7 @@ export const STORAGE_SCENES: Record<string, Scene> = {
         const { error } = await stage.client.storage.from("project-files").upload(name, bytes);
         if (error) throw error;
       }
-      // Even ones are queued; of these every third is needed again, by a record that came after.
+      // Even ones are queued. Every third of these is needed again, by a record that was added later.
       await fillRaw(
         stage,
         `
@@ -43,7 +43,7 @@ export const STORAGE_SCENES: Record<string, Scene> = {
     async state({ sql, client }, label) {
       const objects = await sql.unsafe(`select n from storage.objects join ${series}
         on bucket_id = 'project-files' and name = ${path(label)} order by n`);
-      // What is said to be there can be read.
+      // Objects that are listed must be readable.
       const readable: number[] = [];
       for (
         const { n, name } of await sql.unsafe(`select n, ${path(label)} as name from ${series}`)
@@ -59,7 +59,7 @@ export const STORAGE_SCENES: Record<string, Scene> = {
   expired_uploads: {
     async fill(stage, label) {
       await fillUsers(stage, label);
-      // Of those that have expired, each other has come to take its place already, and the URLs of some may be good still.
+      // Every other expired upload was already written to its path, and some URLs may still be valid.
       await fillRaw(
         stage,
         `

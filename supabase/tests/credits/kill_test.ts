@@ -23,17 +23,17 @@ const CREDITS = 1_000_000;
 
 type Client = SupabaseClient<Database>;
 
-/** A request, and the answer that says that it was done. */
+/** A request, and its successful response. */
 interface Sent {
   path: string;
   body: Record<string, unknown>;
   key: string;
   done?: Answer;
-  /** What it failed with last. */
+  /** Its last failure. */
   failure?: unknown;
 }
 
-/** Sends a request, for the first time or again; false when no answer says that it was done. */
+/** Sends a request, for the first time or again. Returns whether it got a successful response. */
 async function send(client: Client, request: Sent): Promise<boolean> {
   const { path, body, key } = request;
   try {
@@ -49,7 +49,7 @@ async function send(client: Client, request: Sent): Promise<boolean> {
   return false;
 }
 
-/** Charges and holds and captures until a request fails. */
+/** Charges, holds and captures until a request fails. */
 async function spend(client: Client, user_id: string, log: Sent[]): Promise<void> {
   const next = async (path: string, body: Record<string, unknown>) => {
     const request: Sent = { path, body, key: crypto.randomUUID() };
@@ -75,7 +75,7 @@ async function createAccounts(stack: TestStack): Promise<string[]> {
   return users;
 }
 
-/** Sends what was sent again, each request once: what was done is not done again, the rest is done now. */
+/** Sends each request again once. What was already done must not happen a second time. */
 async function repeat(client: Client, logs: Sent[][]): Promise<void> {
   await Promise.all(logs.map(async (log) => {
     for (const request of log) {
@@ -89,7 +89,7 @@ async function repeat(client: Client, logs: Sent[][]): Promise<void> {
   }));
 }
 
-/** Makes sure that accounts have the entries of the requests, each once, and nothing else. */
+/** Asserts that accounts have each request's entries once, and nothing else. */
 async function assertBooks(stack: TestStack, users: string[], sent: Sent[]): Promise<void> {
   const sql = postgres(stack.dbUrl, { max: 1 });
   try {
@@ -123,7 +123,7 @@ async function assertBooks(stack: TestStack, users: string[], sent: Sent[]): Pro
   }
 }
 
-test("what was answered before PostgreSQL is killed is there once, and the rest can be asked again", async () => {
+test("charges that succeeded before PostgreSQL is killed exist once, and all others can be repeated", async () => {
   await withCheckout(async (checkout) => {
     let { child } = await checkout.start();
     const stack = await checkout.stack();
@@ -135,7 +135,7 @@ test("what was answered before PostgreSQL is killed is there once, and the rest 
       let killed = false;
       const load = Promise.all(logs.map(async (log, i) => {
         await spend(client, users[i % ACCOUNTS] as string, log);
-        assert.ok(killed, `Failed before: ${inspect(log.at(-1)?.failure)}`);
+        assert.ok(killed, `A request failed before the kill: ${inspect(log.at(-1)?.failure)}`);
       }));
       await until(() => logs.every((log) => log.length > 1));
       await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700));

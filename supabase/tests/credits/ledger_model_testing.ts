@@ -1,6 +1,6 @@
 /**
- * What the credit ledger has to do, said as simply as possible: nothing is kept that can be worked
- * out from grants, holds and entries. Credits are integers in units of 0.0001; times are ms.
+ * A model of the credit ledger, as simple as possible: it stores nothing that can be computed from grants, holds
+ * and entries. Credits are integers in units of 0.0001. Times are in ms.
  *
  * @module
  */
@@ -12,20 +12,20 @@ export const HOUR = 3_600_000;
 /** The largest amount of an entry, in units. */
 export const LARGEST_AMOUNT = 1_000_000_000 * CREDIT;
 
-/** What a grant, or with null the overdraft, gives or gets. */
+/** An amount to or from a grant, or the overdraft if grant_id is null. */
 export type Portion = { grant_id: string | null; amount: number };
 
-/** What is asked of a grant; null is now and never. */
+/** The terms of a grant. Null means now for effective_at and never for expires_at. */
 export type Terms =
   & { amount: number; category: string; priority: number; external_reference: string | null }
   & { effective_at: number | null; expires_at: number | null };
 
-/** Credits that were given. */
+/** A grant of credits. */
 export type Grant =
   & (Terms & { id: string; source: string; status: string })
   & { effective_at: number; created_at: number };
 
-/** Credits that are set aside; what its allocations do not cover is from the overdraft. */
+/** A hold. What its allocations do not cover comes from the overdraft. */
 export type Hold =
   & { id: string; amount: number; allocations: Portion[]; expires_at: number; status: string }
   & { captured: number | null; entry_no: number | null };
@@ -35,7 +35,7 @@ export type Entry =
   & { entry_no: number; kind: string; amount: number; balance_after: number; created_at: number }
   & { allocations: Portion[]; refund_of: number | null };
 
-/** A call of the function `name`. Times of a grant are said from the clock on. */
+/** A call of the function `name`. Times of a grant are relative to the clock. */
 export type Call =
   | { name: "grant_credits" } & Terms
   | { name: "deduct_credits"; amount: number }
@@ -46,44 +46,44 @@ export type Call =
   | { name: "void_credit_grant"; grant_id: string }
   | { name: "set_credit_overdraft"; overdraft_limit: number };
 
-/** A call that is refused: SQLSTATE and reason, and the numbers that the error's detail has. */
+/** The refusal of a call: SQLSTATE, code, and the numbers in the error's detail. */
 export class Refusal extends Error {
   numbers: object = {};
 }
 
-/** The ledger of one account, settled at any time. */
+/** The ledger of one account. It is always settled. */
 export class LedgerModel {
   readonly grants: Grant[] = [];
   readonly holds: Hold[] = [];
   readonly entries: Entry[] = [];
   /** Sum of all advances. */
   clock = 0;
-  /** A moment later with each call, so that what happens in the same hour has an order. */
+  /** Grows a little with each call, so that events in the same hour have an order. */
   #now = 0;
   #overdraftLimit = 0;
   #ids: string[];
   readonly #firsts = new Map<string, { request: string; answer: object }>();
 
-  /** @param signUpGrantId Id of the grant that the account is opened with. */
+  /** @param signUpGrantId Id of the sign-up grant. */
   constructor(signUpGrantId: string) {
     this.#ids = [signUpGrantId];
     this.#addGrant({ ...PAID, category: "promotional", amount: 100 * CREDIT }, "signup", "pending");
     this.advance(0);
   }
 
-  /** What the account has. */
+  /** The totals of the account. */
   totals(): { balance: number; held: number; available: number } {
     const [balance, held] = [sum(this.entries), sum(this.#openHolds())];
     return { balance, held, available: balance - held + this.#overdraftLimit };
   }
 
-  /** A grant with what is left of it, and what of that is held. */
+  /** A grant with its remaining and held credits. */
   view(grant: Grant): Grant & { remaining: number; held: number } {
     const remaining = grant.status === "pending" ? grant.amount : this.#allocated(grant.id);
     return { ...grant, remaining, held: this.#held(grant.id) };
   }
 
-  /** Lets time pass: all that is due happens, in the order of its times. */
+  /** Lets time pass. Everything that comes due happens in the order of its times. */
   advance(hours: number): void {
     this.clock += hours * HOUR;
     this.#now += hours * HOUR;
@@ -100,7 +100,7 @@ export class LedgerModel {
     this.advance(0);
   }
 
-  /** Does what a call asks for, with these ids for what it makes; a Refusal changes nothing. */
+  /** Makes a call, with the given ids for what it creates. A Refusal changes nothing. */
   call(call: Call, key: string | null, ids: string[]): object {
     this.#now++;
     this.#ids = ids;
@@ -210,7 +210,7 @@ export class LedgerModel {
     return thing;
   }
 
-  /** What is free of a grant that has ended lapses, what is free of others pays an overdraft. */
+  /** Free credits of ended grants lapse, and free credits of others pay the overdraft. */
   #level(at: number): void {
     for (const grant of this.#inOrder().filter((grant) => grant.status in LAPSES)) {
       const lapsed = { grant_id: grant.id, amount: -this.#free(grant) };
@@ -221,7 +221,7 @@ export class LedgerModel {
     if (paid.amount > 0) this.#post("repay", [...negate(drawn), paid], at);
   }
 
-  /** Portions of what is free, in the order of spending, then of so much overdraft. */
+  /** Draws from free credits in spending order, then from the given overdraft. */
   #draw(amount: number, overdraft = 0): Portion[] {
     const active = this.#inOrder().filter((grant) => grant.status === "active");
     const free = active.map((grant) => ({ grant_id: grant.id, amount: this.#free(grant) }));
@@ -270,14 +270,14 @@ export class LedgerModel {
 const NEVER = Number.MAX_SAFE_INTEGER;
 const PLAIN = { effective_at: null, expires_at: null, external_reference: null };
 const PAID: Terms = { ...PLAIN, amount: 0, category: "paid", priority: 50 };
-/** What the entry is called by which credits of a grant lapse, by the status of the grant. */
+/** Kind of the entry for credits that lapse, by the status of their grant. */
 const LAPSES: Record<string, string> = { expired: "expire", voided: "void" };
 
 function refuse(condition: boolean, reason: string, numbers: object = {}): void {
   if (condition) throw Object.assign(new Refusal(reason), { numbers });
 }
 
-/** Whether an amount can be one of an entry. */
+/** Whether an amount is valid for an entry. */
 export const isAmount = (amount: number): boolean =>
   Number.isInteger(amount) && amount >= 1 && amount <= LARGEST_AMOUNT;
 
@@ -286,7 +286,7 @@ const sumOf = (id: string | null, parts: Portion[]) => sum(parts.filter((p) => p
 const byId = (a: string, b: string) => a < b ? -1 : 1;
 const negate = (parts: Portion[]) => parts.map((part) => ({ ...part, amount: -part.amount }));
 
-/** Divides portions into the first of them, amount in all, and the rest. */
+/** Splits portions into the first ones, which add up to the amount, and the rest. */
 function split(portions: Portion[], amount: number): [Portion[], Portion[]] {
   const [first, rest]: [Portion[], Portion[]] = [[], []];
   for (const { grant_id, amount: whole } of portions) {

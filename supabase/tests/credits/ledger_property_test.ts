@@ -10,9 +10,9 @@ const { CREDIT, HOUR, LARGEST_AMOUNT } = model;
 
 type Row = Record<string, unknown>;
 type State = Record<"problems" | "grants" | "holds" | "entries", Row[]> & { totals: Row };
-/** An amount, or a share in thousandths of what there is, give or take a unit. */
+/** An amount, or a share of the current value in thousandths, plus or minus a unit. */
 type Amount = number | { share: number; plus: number };
-/** A call, before it is known what there is: `id` names what it is for, the nth newest of all or of those that fit. */
+/** A call whose target is chosen later: `id` names its kind, `nth` picks from the newest of all or those that fit. */
 type Command =
   & { name: string; key: string | null; amount?: Amount | null; hours?: number }
   & { id?: string; nth?: number; fit?: boolean };
@@ -25,7 +25,7 @@ type Arbitraries = Record<string, fc.Arbitrary<unknown>>;
 const doing = (name: string, how: Arbitraries = {}): fc.Arbitrary<Command> =>
   fc.record({ name: fc.constant(name), key, ...how });
 
-/** As nth: one that there is not. */
+/** A value of nth that matches nothing. */
 const NONE = 9;
 const fit = among([6, fc.constant(true)], [1, fc.constant(false)]);
 const which = (id: string) => ({ id: fc.constant(id), nth: int(0, NONE), fit });
@@ -74,19 +74,19 @@ const beginning = among<model.Call[]>(
   [5, fc.constant([overdraft])],
   [1, fc.constant([...Array(9).fill(0), 300 * CREDIT].map(fortune))],
 );
-// Without bias, which would make most sequences short.
+// Without bias, because bias would make most sequences short.
 const commands = fc.array(command, { maxLength: 48, size: "max" });
 const sequence = fc.noBias(fc.tuple(beginning, commands));
 
-/** An account in the database, and its model. */
+/** An account in the database with its model. */
 class Ledger {
   readonly log: string[] = [];
   readonly #keyed: [model.Call, string][] = [];
   readonly #model: model.LedgerModel;
-  /** What the clock of the model is in the database: rows move, it does not. */
+  /** The model's time zero in the database. Rows move into the past; this does not. */
   readonly #base = Date.now();
 
-  /** @param ids Those of the user, the account and the grant that it is opened with. */
+  /** @param ids Ids of the user, the account and the sign-up grant. */
   constructor(readonly sql: postgres.Sql, readonly root: postgres.Sql, readonly ids: postgres.Row) {
     this.#model = new model.LedgerModel(ids.id);
   }
@@ -119,13 +119,13 @@ class Ledger {
       if (!(error instanceof model.Refusal)) throw error;
       expected = { refused: error.message, ...error.numbers };
     }
-    // An answer has no allocations, and one that is replayed has the times of then.
+    // A response has no allocations, and a replayed one has its original times.
     const names = Object.keys(expected).filter((name) => !/allocations|_at$/.test(name));
     assert.deepEqual("refused" in answer ? answer : pick(answer, names), pick(expected, names));
     this.#compare(state, !("refused" in expected));
   }
 
-  /** Makes sure that the database has what the model has; its tables only once what is due is posted. */
+  /** Asserts that the database matches the model. Compares its tables only after everything due is posted. */
   #compare(state: State, posted: boolean): void {
     assert.deepEqual(state.problems, []);
     assert.deepEqual(state.totals, this.#model.totals());
@@ -143,7 +143,7 @@ class Ledger {
     same(state.entries, entries);
   }
 
-  /** The call that a command is now, with its key; nothing when there is nothing to do it to. */
+  /** Turns a command into a call with its key; undefined if it has no target. */
   #resolve(command: Command): [model.Call, string | null] | undefined {
     const { name, key, id = "", nth = NONE, fit, amount, hours: _, ...rest } = command;
     if (name === "repeat") return this.#keyed.at(-1 - nth);
@@ -157,7 +157,7 @@ class Ledger {
     let asked = typeof amount === "object" && amount
       ? Math.max(1, Math.round(whole * amount.share / 1000) + amount.plus)
       : amount;
-    // Which refusal comes first is open: what is refused for itself is refused for nothing else.
+    // The order of refusals is not specified, so each call has at most one reason to be refused.
     const sound = model.isAmount(asked ?? 1) && (!targets || target !== undefined);
     if (id === "hold_id" && target?.status !== "held" && !model.isAmount(asked ?? 1)) asked = null;
     const field = name === "set_credit_overdraft" ? "overdraft_limit" : "amount";
@@ -192,7 +192,7 @@ class Ledger {
     }
   }
 
-  /** Time goes by: the account moves into the past. What was foreseen has come, and what was has not changed. */
+  /** Lets time pass by moving the account into the past. Predictions must come true, and the past must not change. */
   async #advance(hours: number): Promise<void> {
     this.log.push(`advance ${hours} h`);
     const times = [-9, -4, -1, 0, 1, 2, 3, 4, 6, 8, 11].filter((hour) => hour < hours)
@@ -248,7 +248,7 @@ class Ledger {
 const pick = (row: Row, names: string[]): Row =>
   Object.fromEntries(names.map((name) => [name, row[name]]));
 
-/** As it is compared: amounts in units; times in half hours from zero on, whatever seconds the test takes. */
+/** Converts for comparison: amounts to units, times to half hours since zero, to ignore the test's own duration. */
 function comparable(value: unknown, zero: number, unit: number, name = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => comparable(item, zero, unit));
   if (value === null || value === undefined) return value;
@@ -264,7 +264,7 @@ function comparable(value: unknown, zero: number, unit: number, name = ""): unkn
   return isAmount ? Math.round(value * unit) + 0 : value;
 }
 
-test("the credit ledger does what its model does, whatever is done in whatever order", async () => {
+test("the credit ledger does what its model does, for any calls in any order", async () => {
   const root = postgres(stack.adminDbUrl, { max: 1, onnotice: () => {} });
   const [seed, path] = [Deno.env.get("FC_SEED"), Deno.env.get("FC_PATH")];
   const again = { ...(seed && { seed: Number(seed) }), ...(path && { path }) };

@@ -1,5 +1,5 @@
 /**
- * For tests of many sessions on the same credit accounts: what they were answered, and whether the books say the same.
+ * For tests of many sessions on the same credit accounts: records the responses and compares them with the books.
  *
  * @module
  */
@@ -10,26 +10,26 @@ import postgres from "postgres";
 import { withDatabase } from "../../functions/_testing/testing.ts";
 import { type Account, type Call, call, type Connection } from "./load_testing.ts";
 
-/** What the sessions of a test were answered. */
+/** The responses to the sessions of a test. */
 export class Journal {
-  /** First answers, by the key of the request. */
+  /** First responses, by the key of the request. */
   readonly first = new Map<string, { call: Call; row: postgres.Row }>();
-  /** Answers to repeated requests. */
+  /** Responses to repeated requests. */
   readonly replays: { key: string; row: postgres.Row }[] = [];
-  /** How often something was refused, by SQLSTATE and code. */
+  /** Number of refusals, by SQLSTATE and code. */
   readonly refusals = new Map<string, number>();
-  /** How often a transaction of one call, or of several, was chosen to end a deadlock. */
+  /** Number of transactions of one or several calls that were aborted to end a deadlock. */
   readonly deadlocks = { alone: 0, together: 0 };
 
-  /** Makes one call in a transaction of its own; undefined when it is refused. */
+  /** Makes one call in its own transaction; undefined if it is refused. */
   async attempt(sql: postgres.Sql, request: Call): Promise<postgres.Row | undefined> {
     const [row] = await this.together(sql, [request]) ?? [];
     return row;
   }
 
   /**
-   * Makes calls in one transaction, which counts as answered when it has been committed. One that is chosen to end a
-   * deadlock is made again.
+   * Makes calls in one transaction. They count as answered once it is committed. A transaction that is aborted to end a
+   * deadlock is repeated.
    */
   async together(sql: postgres.Sql, requests: Call[]): Promise<postgres.Row[] | undefined> {
     const all = async (connection: Connection) => {
@@ -54,7 +54,7 @@ export class Journal {
     }
   }
 
-  /** The rows that calls of a function answered first. */
+  /** The first responses to calls of a function. */
   answers(name: string): { call: Call; row: postgres.Row }[] {
     return [...this.first.values()].filter((answer) => answer.call.name === name);
   }
@@ -68,7 +68,7 @@ export class Journal {
   }
 }
 
-/** Refusals that a session has to expect of a busy account. */
+/** Refusals that a session on a busy account must expect. */
 const EXPECTED = [
   "PT402 insufficient_credits",
   "PT409 hold_already_captured",
@@ -81,7 +81,7 @@ const EXPECTED = [
   "PT422 refund_exceeds_charge",
 ];
 
-/** Makes sure that all refusals were expected ones. */
+/** Asserts that all refusals were expected. */
 export function assertRefusals(journal: Journal, ...more: string[]): void {
   const unexpected = [...journal.refusals].filter(([reason]) =>
     ![...EXPECTED, ...more].includes(reason)
@@ -89,9 +89,9 @@ export function assertRefusals(journal: Journal, ...more: string[]): void {
   assert.deepEqual(unexpected, []);
 }
 
-/** Makes sure that accounts have what the sessions were answered, all of it and nothing else. */
+/** Asserts that accounts have exactly what the responses say. */
 export async function assertBooks(accounts: Account[], journal: Journal): Promise<void> {
-  // Sessions that did next to nothing have shown nothing.
+  // Too few requests would prove nothing.
   assert.ok(journal.first.size > 20, `${journal.first.size} requests`);
   for (const { key, row } of journal.replays) {
     assert.deepEqual({ ...row, replayed: false }, { ...journal.first.get(key)?.row });
@@ -140,7 +140,7 @@ function assertSameIds(rows: postgres.Row[], answers: postgres.Row[]): void {
   assert.deepEqual(ids(rows), ids(answers));
 }
 
-/** Every request that was done has kept its key, and no other has. */
+/** Asserts that exactly the successful requests have stored their keys. */
 async function assertKeys(accounts: Account[], journal: Journal): Promise<void> {
   const owners = accounts.flatMap(({ owner, spenders }) => [owner, ...spenders])
     .flatMap((owner) => Object.values(owner));
@@ -150,7 +150,7 @@ async function assertKeys(accounts: Account[], journal: Journal): Promise<void> 
   assert.deepEqual(keys.map(({ key }) => key).sort(), [...journal.first.keys()].sort());
 }
 
-/** Makes sure that what team members have spent is what their entries and open holds say. */
+/** Asserts that what members have spent matches their entries and open holds. */
 export async function assertAllowances(account: Account): Promise<void> {
   const rows = await withDatabase((sql) =>
     sql`

@@ -1,5 +1,5 @@
 /**
- * For tests of many sessions on the same credit accounts: what they ask for.
+ * For tests of many sessions on the same credit accounts: makes up their requests.
  *
  * @module
  */
@@ -9,13 +9,13 @@ import type postgres from "postgres";
 
 import type { Account, Call } from "./load_testing.ts";
 
-/** How far an account may be overdrawn that is asked to set an overdraft. */
+/** Overdraft limit of accounts whose requests include overdrafts. */
 const OVERDRAFT = 20;
 
-/** How often each kind of request is made, in proportion. */
+/** Relative frequency of each kind of request. */
 export type Weights = Partial<Record<keyof Requests["makers"], number>>;
 
-/** Makes up what is asked of an account next, also about what was answered last. */
+/** Makes up requests for an account, partly about the results of recent ones. */
 export class Requests {
   /** Makes a request of each kind. */
   readonly makers = {
@@ -57,7 +57,7 @@ export class Requests {
         ...this.account.owner,
         overdraft_limit: Math.random() < 0.5 ? 0 : OVERDRAFT,
       }),
-    // What any session has asked lately, once more: it may be under way at this moment.
+    // Repeats a recent request of any session, which may still be pending.
     repeat: () => pick(this.#calls) ?? this.makers.deduct(),
   };
   readonly #bag: (keyof Requests["makers"])[];
@@ -67,8 +67,8 @@ export class Requests {
   readonly #grants: string[] = [];
 
   /**
-   * @param account Of what account things are asked.
-   * @param weights What is asked, and how often.
+   * @param account The account.
+   * @param weights The kinds of requests and their frequency.
    */
   constructor(readonly account: Account, weights: Weights) {
     this.#bag = Object.entries(weights).flatMap(([kind, weight]) =>
@@ -83,7 +83,7 @@ export class Requests {
     return request;
   }
 
-  /** Takes the answer to a request. */
+  /** Learns from the response to a request. */
   learn({ name }: Call, row: postgres.Row): void {
     if (name === "hold_credits") remember(this.#holds, row.id);
     if (name === "grant_credits") remember(this.#grants, row.id);
@@ -120,7 +120,7 @@ function remember<T>(list: T[], item: T): void {
   if (list.length > 100) list.shift();
 }
 
-/** Between nothing and `most` credits. */
+/** A random amount up to `most` credits. */
 function amount(most: number): string {
   return (Math.ceil(Math.random() * most * 10_000) / 10_000).toFixed(4);
 }

@@ -40,7 +40,7 @@ function inOneTransaction(journal: Journal, ...accounts: Requests[]): Step {
   };
 }
 
-/** A session that looks at an account all the time, and now and then at its books. */
+/** A session that reads an account all the time, and checks its books now and then. */
 function watch({ id, owner }: Account): Step {
   return async (sql) => {
     const view = sql("team_id" in owner ? "team_credits" : "user_credits");
@@ -53,7 +53,7 @@ function watch({ id, owner }: Account): Step {
   };
 }
 
-/** The cleanup's work, which only the owner of the tables may do outside a job. */
+/** Does the cleanup job's work, which only the tables' owner may do outside a job. */
 const settle: Step = async (sql) =>
   void await sql.begin(async (transaction) => {
     await transaction`set local role none`;
@@ -64,7 +64,7 @@ function times(count: number, step: (index: number) => Step): Step[] {
   return Array.from({ length: count }, (_, index) => step(index));
 }
 
-/** Of this nothing begins or ends by itself. */
+/** Kinds of requests that create nothing that begins or ends at a later time. */
 const TIMELESS: Weights = {
   deduct: 10,
   longHold: 4,
@@ -101,7 +101,7 @@ test("50 sessions on two accounts in opposite order never deadlock with a call p
   await assertAllowances(two);
 });
 
-test("transactions that deadlock on two accounts leave nothing behind", async () => {
+test("transactions that deadlock on two accounts leave no changes", async () => {
   const [one, two] = [await userAccount(), await teamAccount()];
   const journal = new Journal();
   const weights = { ...TIMELESS, grant: 10, repeat: 0 };
@@ -120,14 +120,14 @@ test("transactions that deadlock on two accounts leave nothing behind", async ()
     (index) => index < 10 ? connectForDeadlocks() : connectAsService(),
     () => journal.deadlocks.together > 0,
   );
-  // PostgreSQL may choose any session of the circle, also one that holds nothing and waits its turn.
+  // PostgreSQL may abort any session of the cycle, even one that holds nothing yet.
   assert.ok(journal.deadlocks.together > 0);
   assertRefusals(journal);
   await assertBooks([one, two], journal);
   await assertAllowances(two);
 });
 
-test("charges, captures, refunds and what ends at the same moment agree", async () => {
+test("charges, captures, refunds and grants and holds that end at the same moment add up", async () => {
   const account = await userAccount();
   const journal = new Journal();
   const requests = new Requests(account, {
@@ -148,13 +148,13 @@ test("charges, captures, refunds and what ends at the same moment agree", async 
     settle,
     watch(account),
   ]);
-  // A grant can have ended before its turn came.
+  // A grant can have ended before its call ran.
   assertRefusals(journal, "PT422 invalid_grant");
   assert.equal(journal.deadlocks.alone, 0);
   await assertBooks([account], journal);
 });
 
-test("50 charges at once over a threshold raise one alert, and one more after a top-up", async () => {
+test("50 concurrent charges across a threshold raise one alert, and one more after a top-up", async () => {
   const account = await userAccount();
   const ask = (name: string, args: Record<string, unknown>): Step => (sql) =>
     call(sql, { name, args: { ...account.owner, ...args } });
@@ -178,7 +178,7 @@ test("50 charges at once over a threshold raise one alert, and one more after a 
   assert.equal((await alerts()).length, ROUNDS + 1);
 });
 
-test("20 sessions that refund parts of one charge at once never give back more than it", async () => {
+test("20 sessions that refund parts of one charge never refund more than the charge", async () => {
   for (let round = 1; round <= ROUNDS; round++) {
     const account = await userAccount();
     const charge = await withSession(async (sql) => {

@@ -12,9 +12,9 @@ import { serviceClient, signUp, soak, stack } from "../../functions/_testing/tes
 /** An account that sessions work on. */
 export interface Account {
   id: string;
-  /** Whose it is, as functions take it. */
+  /** Its owner, as arguments of functions. */
   owner: { user_id: string } | { team_id: string };
-  /** Who may spend from it. */
+  /** Users who may spend from it, as arguments of functions. */
   spenders: { user_id: string; team_id?: string }[];
 }
 
@@ -27,14 +27,14 @@ export interface Call {
 /** Either the connection of a session or a transaction on it. */
 export type Connection = postgres.ISql;
 
-/** The account of a new user; it has 100 credits. */
+/** Creates a user, whose account has 100 credits. */
 export async function userAccount(): Promise<Account> {
   const { id } = await signUp();
   const owner = { user_id: id };
   return { id: await accountId(owner), owner, spenders: [owner] };
 }
 
-/** The account of a new team of two, who may each spend a million in a month; it has 100 credits. */
+/** Creates a team of two, whose account has 100 credits. Each may spend a million a month. */
 export async function teamAccount(): Promise<Account> {
   const members = await Promise.all([signUp(), signUp()]);
   const service = serviceClient();
@@ -60,14 +60,14 @@ async function accountId(owner: Account["owner"]): Promise<string> {
   });
 }
 
-/** A connection of its own as the role that the functions have in the database. */
+/** Opens a connection with the role that the functions have in the database. */
 export function connectAsService(): postgres.Sql {
   return postgres(stack.dbUrl, { max: 1, connection: { role: "service_role" } });
 }
 
 /**
- * The same, on which a deadlock is found at once: it takes a superuser to set that, and for the default, one second, all
- * other sessions would wait too.
+ * The same, but it detects deadlocks at once. Only a superuser can set that. With the default of one second, all other
+ * sessions would wait too.
  */
 export function connectForDeadlocks(): postgres.Sql {
   return postgres(stack.adminDbUrl, {
@@ -76,7 +76,7 @@ export function connectForDeadlocks(): postgres.Sql {
   });
 }
 
-/** Runs something on such a connection, which is closed afterwards. */
+/** Runs something on such a connection and closes it. */
 export async function withSession<T>(run: (sql: postgres.Sql) => Promise<T>): Promise<T> {
   const sql = connectAsService();
   try {
@@ -100,10 +100,10 @@ export async function call(sql: Connection, { name, args }: Call): Promise<postg
 export type Step<T = unknown> = (sql: postgres.Sql) => Promise<T>;
 
 /**
- * Has sessions do something once, all at once, each on a connection of its own.
+ * Runs sessions at once, each once and on its own connection.
  *
  * @param steps What each session does.
- * @param connect Makes the connection of a session.
+ * @param connect Opens the connection of a session.
  */
 export async function atOnce<T>(
   steps: Step<T>[],
@@ -111,7 +111,7 @@ export async function atOnce<T>(
 ): Promise<T[]> {
   const connections = await Promise.all(steps.map((_, index) => connect(index)));
   try {
-    // All are there before the first begins.
+    // All are connected before the first begins.
     const backends = await Promise.all(
       connections.map((sql) => sql`select pg_backend_pid() as pid, current_user as role`),
     );
@@ -123,14 +123,14 @@ export async function atOnce<T>(
   }
 }
 
-/** Only what never comes about takes so long. */
+/** Far longer than anything should take. */
 const PATIENCE_MS = 60_000;
 
 /**
- * The same, each again and again.
+ * Runs sessions at once, each repeatedly.
  *
- * @param seconds How long, times `soak`.
- * @param enough Whether what is left to chance has come about; it goes on until then.
+ * @param seconds Duration, multiplied by `soak`.
+ * @param enough Whether the random events that the test needs have happened. Continues until then.
  */
 export async function again(
   seconds: number,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { signUp, test, withDatabase } from "../../functions/_testing/testing.ts";
 
-test("signing up makes every row of an account, through the Auth API", async () => {
+test("signing up through the Auth API creates every row of an account", async () => {
   const { id, client } = await signUp();
   const tables = [
     "user_profiles",
@@ -20,7 +20,7 @@ test("signing up makes every row of an account, through the Auth API", async () 
   assert.deepEqual((await client.from("profiles").select("id")).data, [{ id }]);
 });
 
-test("deleting a user leaves no trace of them in any table", async () => {
+test("deleting a user leaves no row of theirs in any table", async () => {
   const { id } = await signUp();
   const traces = () =>
     withDatabase(async (sql) => {

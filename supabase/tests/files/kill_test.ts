@@ -17,14 +17,14 @@ import { GIF, PNG } from "../../functions/files/files_testing.ts";
 
 type Client = SupabaseClient<Database>;
 
-/** Everything that the functions ask of the database and of Storage passes here: each step can be the last. */
+/** A proxy for all calls of the functions to the database and Storage. It can kill the functions at each step. */
 interface Gate {
   url: string;
-  /** Kills the functions' process before or after the given step of what comes next; 0 is none. */
+  /** Kills the functions' process before or after the given step of the next request; 0 for never. */
   arm(step: number, after: boolean): void;
-  /** How many steps there were since. */
+  /** Number of steps since then. */
   steps(): number;
-  /** Whether it has killed it since. */
+  /** Whether the process was killed since then. */
   hasKilled(): boolean;
   stop(): Promise<void>;
 }
@@ -70,7 +70,7 @@ function openGate(target: string, kill: () => void): Gate {
   };
 }
 
-/** A user, and what the test sees of what is theirs. */
+/** A user, with the clients that the test uses to check their data. */
 interface Scene {
   user: Client;
   user_id: string;
@@ -85,7 +85,7 @@ const declared = {
   content_type: "image/png",
 };
 
-/** Reserves an upload and sends its bytes: those that were declared, or others. Returns where it is completed. */
+/** Reserves an upload and sends the declared bytes or others. Returns the path to complete it. */
 async function prepare({ user }: Scene, bytes = PNG, more = {}): Promise<string> {
   const body = { ...declared, size: bytes.length, ...more };
   const reserved = await invoke(user, "files/uploads", { body });
@@ -97,7 +97,7 @@ async function prepare({ user }: Scene, bytes = PNG, more = {}): Promise<string>
   return `files/uploads/${reserved.body.id}/complete`;
 }
 
-/** Requests that are killed within, with what is made ready for each. */
+/** The requests that are interrupted, each with its preparation. */
 const REQUESTS: Record<string, (scene: Scene) => Promise<() => Promise<Answer>>> = {
   reserving: (scene) =>
     Promise.resolve(() => invoke(scene.user, "files/uploads", { body: declared })),
@@ -126,18 +126,18 @@ const REQUESTS: Record<string, (scene: Scene) => Promise<() => Promise<Answer>>>
   },
 };
 
-/** What the cleanup does when the time of reservations and of upload URLs is over. */
+/** Does what cleanup jobs do once reservations and upload URLs have expired. */
 async function cleanUp({ service, sql, user_id }: Scene): Promise<void> {
   await sql`update file_uploads set expires_at = now() where user_id = ${user_id} and status = 'pending'`;
   await sql`select private.clean_up_at_once('expired_uploads')`;
   await sql`update private.spent_uploads set expires_at = now() - interval '1 hour'`;
   await sql`select private.clean_up_at_once('expired_uploads')`;
-  // Whoever was removing them is gone.
+  // The process that was removing them is gone.
   await sql`update private.storage_removals set due_at = now()`;
   while ((await removeQueuedObjects(service)).rows > 0);
 }
 
-/** Every object has its complete record and the other way round, nothing is queued or reserved, and usage is the sum. */
+/** Asserts that objects and complete records match, nothing is queued or reserved, and usage is the sum. */
 async function assertRight({ sql, service, user_id }: Scene, what: string): Promise<void> {
   const objects =
     await sql`select bucket_id || '/' || name as name, (metadata ->> 'size')::int as size
@@ -158,7 +158,7 @@ async function assertRight({ sql, service, user_id }: Scene, what: string): Prom
   assert.deepEqual([data?.[0]?.used, data?.[0]?.reserved], [sum, 0], what);
 }
 
-test("the functions' process is killed before and after each step of each request, and the cleanup makes it right", async () => {
+test("a kill of the functions' process before or after any step of a request is repaired by cleanup", async () => {
   await withCheckout(async (checkout) => {
     let pids = () => [0];
     const gate = openGate(
@@ -176,7 +176,7 @@ test("the functions' process is killed before and after each step of each reques
         const { client: user, id: user_id } = await signUp(stack);
         const scene = { user, user_id, service, sql };
         gate.arm(0, false);
-        // What is removed after a response is over when the list is empty.
+        // Removals after a response are done when the queue is empty.
         const isQuiet = async () => (await sql`select from private.storage_removals`).length === 0;
         const undisturbed = await make(scene);
         await until(isQuiet);
@@ -194,12 +194,12 @@ test("the functions' process is killed before and after each step of each reques
             const before = pids().length;
             gate.arm(step, after);
             const { status } = await request().catch(() => ({ status: 502 }));
-            // What is done after the response does not change it.
+            // Work after the response does not change the response.
             await until(gate.hasKilled);
             assert.ok(status === 502 || name === "replacing" && status === 200, what);
             gate.arm(0, false);
             kills++;
-            // The next request has another process, once the stack knows that this one is gone.
+            // The next request gets a new process once the stack notices that this one is gone.
             await until(async () => (await invoke(user, "files/usage")).status === 200);
             assert.equal(pids().length, before + 1, what);
             await cleanUp(scene);

@@ -12,14 +12,14 @@ import {
   usage,
 } from "../../functions/files/files_testing.ts";
 
-/** The same token, as it is when its time is up. */
+/** The same token, but expired. */
 async function expired(token: string): Promise<string> {
   return await new SignJWT(decodeJwt(token)).setProtectedHeader({ alg: "HS256", typ: "JWT" })
     .setExpirationTime(Math.floor(Date.now() / 1000) - 1)
     .sign(new TextEncoder().encode(stack.jwtSecret));
 }
 
-test("an upload URL that has expired takes nothing", async () => {
+test("an expired upload URL accepts nothing", async () => {
   const user = await signUp();
   const reserved = await reserve(user);
   const token = await expired(reserved.body.token);
@@ -30,7 +30,7 @@ test("an upload URL that has expired takes nothing", async () => {
   assert.deepEqual(await usage(user), { used: 0, reserved: PNG.length });
 });
 
-test("a download URL that has expired, or is for another object, answers nothing", async () => {
+test("a download URL that has expired or is for another object returns nothing", async () => {
   const user = await signUp();
   const [one, two] = [await upload(user), await upload(user)];
   const { body } = await invoke(user.client, "files/downloads", {
@@ -48,7 +48,7 @@ test("a download URL that has expired, or is for another object, answers nothing
   assert.equal((await (await fetch(url)).arrayBuffer()).byteLength, PNG.length);
 });
 
-test("a token that was used is of no use for what it brought when that is deleted", async () => {
+test("an upload token that was used cannot restore its file after it is deleted", async () => {
   const user = await signUp();
   const reserved = await reserve(user);
   await send(reserved, PNG);
@@ -57,7 +57,7 @@ test("a token that was used is of no use for what it brought when that is delete
     method: "DELETE",
     body: { bucket: body.bucket, paths: [body.path] },
   });
-  // Storage takes it once more; it is nobody's, and counts until the cleanup has found it.
+  // Storage accepts the upload again. The object belongs to nobody, and counts until cleanup finds it.
   await anonymousClient().storage.from(body.bucket)
     .uploadToSignedUrl(body.path, reserved.body.token, new Blob([PNG], { type: "image/png" }));
   assert.equal((await complete(user, reserved)).body.code, "upload_not_found");

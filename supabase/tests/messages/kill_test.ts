@@ -17,16 +17,16 @@ import {
 
 const ANSWERS = Math.min(300, Math.ceil(200 * soak));
 
-/** How often, at least, something has to have come about that is left to chance. */
+/** How often each random event must happen at least. */
 const FAIR = ANSWERS / 60;
 
 /**
- * A process is loaded anew after each kill: the faster the machine saves, the fewer kills there are to so many answers, and
- * more are needed.
+ * Limit of answers. The process loads again after each kill, so the faster the machine saves, the fewer kills there are
+ * for a number of answers, and the more answers are needed.
  */
 const MOST_ANSWERS = 5 * ANSWERS;
 
-/** Saves each answer with one request, whether that is answered or not. */
+/** Saves each answer with one request, whether or not it gets a response. */
 async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {
   await withEach(savings, async (saving) => {
     try {
@@ -34,13 +34,13 @@ async function saveOnce(scene: Scene, savings: Saving[]): Promise<void> {
       if (answer.status === 201) saving.answer = answer;
       else saving.failure = answer;
     } catch (error) {
-      // The process ended within its answer.
+      // The process ended during its response.
       saving.failure = error;
     }
   });
 }
 
-/** Kills the functions' process at random moments until the load is over; returns how often, with those before. */
+/** Kills the functions' process at random moments until the load is over. Returns the total number of kills. */
 async function killUntil(
   over: () => boolean,
   { scene, savings, processes }: { scene: Scene; savings: Saving[]; processes: () => number[] },
@@ -56,12 +56,12 @@ async function killUntil(
     await begun();
     if (over()) return;
     const ids = processes();
-    assert.equal(ids.length, ++kills, "A process ended by itself");
+    assert.equal(ids.length, ++kills, "A process ended without a kill");
     Deno.kill(ids.at(-1) as number, "SIGKILL");
     await assertBooks(scene, savings);
     answered = countAnswers();
   };
-  // A process takes longer to load than to answer: at any moment whatsoever, few kills would meet a request in SQL.
+  // A process takes longer to load than to respond, so purely random kills would rarely meet a request in SQL.
   const occasions = [
     () => begun().then(() => killWithin(300)),
     () => invoke(client, "projects/openapi.json").then(() => killWithin(100)),
@@ -79,7 +79,7 @@ async function killUntil(
   return kills;
 }
 
-/** How many were interrupted before the commit and after it. */
+/** Counts the requests that were interrupted before and after the commit. */
 function countInterrupted(savings: Saving[], saved: Map<string, number>) {
   const interrupted = savings.filter(({ answer }) => !answer);
   const committed = interrupted.filter(({ id }) => saved.has(id)).length;
@@ -89,7 +89,7 @@ function countInterrupted(savings: Saving[], saved: Map<string, number>) {
 const isFair = (counts: Record<string, number>) =>
   Object.values(counts).every((count) => count >= FAIR);
 
-/** Makes sure that what was answered is there. */
+/** Asserts that every successful response is stored. */
 function assertAnswered(savings: Saving[], saved: Map<string, number>): void {
   for (const { id, answer, failure } of savings) {
     if (answer) assert.equal(saved.get(id), answer.body.messages[0].sequence_number);
@@ -97,7 +97,7 @@ function assertAnswered(savings: Saving[], saved: Map<string, number>): void {
   }
 }
 
-/** Asks for each answer again: what was done is not done again, the rest is done now. */
+/** Repeats each request. What was already done must not happen a second time. */
 async function repeat(scene: Scene, savings: Saving[], saved: Map<string, number>): Promise<void> {
   await withEach(savings, async (saving) => {
     const { id, amount, keyed, answer } = saving;
@@ -111,7 +111,7 @@ async function repeat(scene: Scene, savings: Saving[], saved: Map<string, number
   });
 }
 
-test("an answer is saved and paid for, or neither, when the functions' process is killed, and can be asked again", async () => {
+test("an answer is saved and paid for, or neither, if the functions' process is killed, and can be repeated", async () => {
   await withCheckout(async (checkout) => {
     const processes = await noteProcesses(checkout);
     await checkout.start();
@@ -127,7 +127,7 @@ test("an answer is saved and paid for, or neither, when the functions' process i
           killUntil(() => over, { scene, savings, processes }, counts.kills),
           saveOnce(scene, more).finally(() => over = true),
         ]);
-        // What a process asked of the database before it died goes on without it.
+        // Calls that a process made before it died continue in the database.
         await until(async () => await countCalls(scene) === 0);
         saved = await assertBooks(scene, savings);
         assertAnswered(savings, saved);

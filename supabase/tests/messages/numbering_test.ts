@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { serviceClient, signUp, test } from "../../functions/_testing/testing.ts";
 
-test("a message without a number never replaces one that somebody else writes directly", async () => {
+test("a message without a number never replaces one that another client inserts directly", async () => {
   const { id, client } = await signUp();
   const { data: project } = await client.from("projects").insert({ user_id: id, title: "P" })
     .select("id").single();
@@ -21,7 +21,7 @@ test("a message without a number never replaces one that somebody else writes di
       sequence_number: n,
     }));
   const answers = await Promise.all([...saves, ...inserts]);
-  // A number that is taken is refused, if one is: all inserts may come first. And nobody deadlocks.
+  // Only a taken number may be refused, and nothing deadlocks. If all inserts come first, none is refused.
   const codes = new Set(answers.flatMap((answer) => answer.error?.code ?? []));
   assert.deepEqual([...codes].filter((code) => code !== "23505"), []);
   const written = answers.filter((answer) => answer.error === null).length;
@@ -32,7 +32,7 @@ test("a message without a number never replaces one that somebody else writes di
   assert.equal(new Set(messages?.map((message) => message.content)).size, written);
 });
 
-test("messages that 20 callers save at once are numbered without a gap or a double", async () => {
+test("messages that 20 callers save at once are numbered without gaps or duplicates", async () => {
   const [owner, member] = await Promise.all([signUp(), signUp()]);
   const service = serviceClient();
   const { data: team } = await service.from("teams").insert({ name: "T" }).select("id").single();

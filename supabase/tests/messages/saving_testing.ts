@@ -1,5 +1,5 @@
 /**
- * For tests of answers that are saved and paid for in one: where, with which holds, and whether the books say the same.
+ * For tests of answers that are saved and paid for in one request: their stack, their holds, and checks of the books.
  *
  * @module
  */
@@ -18,9 +18,9 @@ import {
   type TestStack,
 } from "../../functions/_testing/testing.ts";
 
-/** A stack of the test's own, with one user, who has a million credits, and one project. */
+/** A separate stack with one user, who has a million credits, and one project. */
 export interface Scene {
-  /** The service. */
+  /** Client with the secret key. */
   client: SupabaseClient<Database>;
   sql: postgres.Sql;
   user_id: string;
@@ -33,28 +33,28 @@ export interface Saving {
   id: string;
   content: string;
   hold_id: string;
-  /** What is charged of the hold. */
+  /** What is captured of the hold. */
   amount: number;
-  /** Whether its request has an idempotency key, beside the message's id. */
+  /** Whether its request has an idempotency key in addition to the message's id. */
   keyed: boolean;
-  /** The answer to its first request, when there was one. */
+  /** The response to its first request, if there was one. */
   answer?: Answer;
-  /** What its first request failed with, when it did. */
+  /** The failure of its first request, if it failed. */
   failure?: unknown;
 }
 
 const CREDITS = 1_000_000;
 
-/** How many requests are under way at a time. */
+/** Concurrent requests. */
 const CLIENTS = 4;
 
-/** Makes a user and a project on a stack that has no users yet. */
+/** Creates a user and a project on a stack that has no users yet. */
 export async function withScene(
   stack: TestStack,
   run: (scene: Scene) => Promise<void>,
 ): Promise<void> {
   const client = serviceClient(stack);
-  // Only the superuser sees what others have under way.
+  // Only the superuser sees the queries of others.
   const sql = postgres(stack.adminDbUrl, { max: 2 });
   try {
     const { id: user_id } = await signUp(stack);
@@ -70,7 +70,7 @@ export async function withScene(
   }
 }
 
-/** Does something with each item, several at a time. */
+/** Runs something for each item, several at a time. */
 export async function withEach<T>(items: T[], act: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();
   await Promise.all(Array.from({ length: CLIENTS }, async () => {
@@ -79,11 +79,11 @@ export async function withEach<T>(items: T[], act: (item: T) => Promise<void>): 
 }
 
 /**
- * Makes answers with a hold for each, of which half will be charged; no two charges are alike.
+ * Prepares answers with a hold for each. Half of each hold will be captured, and no two amounts are equal.
  *
- * @param scene Where.
- * @param count How many.
- * @param first How many there are already.
+ * @param scene The stack and its user.
+ * @param count Number of answers.
+ * @param first Number of answers that exist already.
  */
 export async function prepare(
   { client, user_id }: Scene,
@@ -105,7 +105,7 @@ export async function prepare(
   return savings;
 }
 
-/** Asks for an answer to be saved and paid for; each time with the same request. */
+/** Sends the request that saves and pays for an answer. It is the same each time. */
 export async function save(
   { client, user_id, project_id }: Scene,
   { id, content, hold_id, amount, keyed }: Saving,
@@ -116,7 +116,7 @@ export async function save(
   });
 }
 
-/** How many calls others have under way in the database, or how many of them wait for something. */
+/** Counts the active queries of others, or those of them that wait for a lock. */
 export async function countCalls({ sql }: Scene, waitingFor?: "Lock"): Promise<number> {
   const calls = await sql`
     select from pg_stat_activity
@@ -126,15 +126,15 @@ export async function countCalls({ sql }: Scene, waitingFor?: "Lock"): Promise<n
 }
 
 /**
- * Makes sure that each answer is either saved and paid for once, or neither.
+ * Asserts that each answer is either saved and paid for once, or neither.
  *
- * @returns The numbers of the messages of those that are, by id.
+ * @returns The sequence numbers of the saved messages, by id.
  */
 export async function assertBooks(
   { sql }: Scene,
   savings: Saving[],
 ): Promise<Map<string, number>> {
-  // One statement, so that it is all of one moment; what has no counterpart is a row of its own.
+  // One statement, so that all is from one moment. The full join shows rows without a counterpart.
   const rows = await sql`
     select m.id, m.content, m.sequence_number, h.id as hold_id, h.status,
       h.captured::float8 as captured, t.amount::float8 as charged
@@ -155,7 +155,7 @@ export async function assertBooks(
   return numbers;
 }
 
-/** Makes sure that all answers are saved, numbered without a gap and paid for once, and that nothing else is. */
+/** Asserts that all answers are saved, numbered without gaps and paid for once, and that nothing else is. */
 export async function assertAllSaved(scene: Scene, savings: Saving[]): Promise<void> {
   const { sql } = scene;
   const numbers = [...(await assertBooks(scene, savings)).values()];

@@ -15,7 +15,7 @@ import { PRICES, type StripeEvent } from "./year_testing.ts";
 
 const CREATED = 1_790_000_000;
 
-/** The events of one team, by what they are of. */
+/** The events of one team, by name. */
 function eventsOf(reference: string, suffix: string) {
   const customer = `cus_${suffix}`;
   const payment_intent = `pi_${suffix}`;
@@ -118,7 +118,7 @@ function eventsOf(reference: string, suffix: string) {
 
 type Name = keyof ReturnType<typeof eventsOf>;
 
-/** What is there before, and two events that come at the same time. */
+/** Events that are applied before, and two that arrive at the same time. */
 const MEETINGS: [before: Name[], first: Name, second: Name][] = [
   [[], "session", "part"],
   [[], "session", "opened"],
@@ -145,7 +145,7 @@ async function receive(sql: postgres.ISql, event: StripeEvent): Promise<void> {
   assert.equal(receipt?.outcome, "processed", receipt?.error);
 }
 
-/** A new team whose customer is known, so that no event has to come before another. */
+/** Creates a team whose customer is known, so that no event depends on another. */
 async function newTeam(): Promise<{ team: string; suffix: string }> {
   const suffix = crypto.randomUUID().slice(0, 8);
   const service = serviceClient();
@@ -185,7 +185,7 @@ async function oneAfterTheOther(names: Name[]): Promise<unknown> {
   return await endOf(team);
 }
 
-/** The second event comes while the first has been applied and not committed. */
+/** Delivers the second event after the first is applied and before it is committed. */
 async function atOnce(before: Name[], first: Name, second: Name): Promise<unknown> {
   const { team, suffix } = await newTeam();
   const events = eventsOf(team, suffix);
@@ -198,7 +198,7 @@ async function atOnce(before: Name[], first: Name, second: Name): Promise<unknow
     await one.begin(async (transaction) => {
       await receive(transaction, events[first]);
       late = receive(other, events[second]).finally(() => ended = true);
-      // Handled below; it may fail before this has ended.
+      // Handled below. It may fail before then.
       late.catch(() => {});
       await until(async () => {
         const [state] = await transaction`
@@ -213,7 +213,7 @@ async function atOnce(before: Name[], first: Name, second: Name): Promise<unknow
   return await endOf(team);
 }
 
-test("two events that meet end as if one had come after the other", async () => {
+test("two concurrent events have the same result as one after the other", async () => {
   assert.equal((await serviceClient().from("stripe_prices").upsert(PRICES)).error, null);
   for (const [before, first, second] of MEETINGS) {
     const expected = await oneAfterTheOther([...before, first, second]);

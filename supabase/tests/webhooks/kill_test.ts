@@ -16,10 +16,10 @@ const CONNECTIONS = 10;
 /** Kills of each kind. */
 const KILLS = soak < 5 ? 1 : Math.min(5, soak);
 
-/** Years that are under way when it happens. */
+/** Years that are delivered at the same time. */
 const YEARS = 3;
 
-/** Delivers what is still to be; done is what was answered with 200. */
+/** Delivers the events that are not done. An event is done once the response is 200. */
 async function deliver(url: string, events: StripeEvent[], done: Set<string>): Promise<void> {
   const queue = events.filter(({ id }) => !done.has(id));
   await Promise.all(Array.from({ length: CONNECTIONS }, async () => {
@@ -32,7 +32,7 @@ async function deliver(url: string, events: StripeEvent[], done: Set<string>): P
   }));
 }
 
-/** Makes sure that every year has ended as one does, with each of its events done once. */
+/** Asserts that every year has the usual result, with each event applied once. */
 async function assertOnce(dbUrl: string, events: StripeEvent[]): Promise<void> {
   const sql = postgres(dbUrl, { max: 1 });
   try {
@@ -57,7 +57,7 @@ async function assertOnce(dbUrl: string, events: StripeEvent[]): Promise<void> {
   }
 }
 
-test("events are done once, whoever is killed while they are delivered", async () => {
+test("events are applied once, whichever process is killed during delivery", async () => {
   await withCheckout(async (checkout) => {
     const processes = await noteProcesses(checkout);
     let { child } = await checkout.start();
@@ -71,7 +71,7 @@ test("events are done once, whoever is killed while they are delivered", async (
       const sql = postgres(stack.dbUrl, { max: 1 });
       const teams = await sql`
         insert into teams (name) select 'Killed' from generate_series(1, ${YEARS}) returning id`;
-      // What is delivered again and again before its customer is known is not to be a dead letter here.
+      // Repeats before the customer is known must not turn an event into a dead letter here.
       await sql`update private.settings set value = 100 where name = 'webhooks.max_attempts'`;
       await sql.end();
       const events = teams.flatMap(({ id }) =>
@@ -90,7 +90,7 @@ test("events are done once, whoever is killed while they are delivered", async (
         await until(() => processesOf(checkout.root).length === 0);
         ({ child } = await checkout.start());
       }
-      // Also what was answered: Stripe may not have heard the answer.
+      // Delivers all events again: Stripe may not have received the responses.
       done.clear();
       for (let again = 0; again < 8 && done.size < events.length; again++) {
         await deliver(stack.url, events, done);

@@ -12,14 +12,14 @@ import {
 import { deliverStripe, now } from "../../functions/webhooks/webhooks_testing.ts";
 import { BALANCE, PRICES, type StripeEvent, yearOf } from "./year_testing.ts";
 
-/** Orders by default; SOAK=50 tries 200. */
+/** Number of orders to try: 4 by default, 200 with SOAK=50. */
 const ORDERS = Math.ceil(4 * soak);
 
 const CONNECTIONS = 10;
 
 const YEAR = 365 * 86_400;
 
-/** Delivers events in the given order from ten connections at once, and returns those that are to be repeated. */
+/** Delivers events in the given order over ten connections, and returns those that must be repeated. */
 async function deliver(events: StripeEvent[]): Promise<StripeEvent[]> {
   const queue = [...events];
   const repeat = new Map<string, StripeEvent>();
@@ -36,7 +36,7 @@ async function deliver(events: StripeEvent[]): Promise<StripeEvent[]> {
   return [...repeat.values()];
 }
 
-/** A team with a year before it; buyer is a user who buys as the same customer. */
+/** Creates a team and its year of events. The buyer is a user who buys as the same customer. */
 async function newTeam(
   buyer?: string,
 ): Promise<{ team: string; suffix: string; events: StripeEvent[] }> {
@@ -49,8 +49,8 @@ async function newTeam(
 }
 
 /**
- * Where a year has ended, without the ids that are its own. Left out is what says in which order things came to the
- * ledger: numbers and times of entries, the balance after each, and attempts.
+ * The result of a year, without ids that differ between years. Leaves out what shows the order of arrival:
+ * numbers and times of entries, the balance after each, and attempts.
  */
 async function endOf(team: string, suffix: string, events: StripeEvent[]): Promise<unknown> {
   const names = new Map(events.map(({ id }, place) => [id, `evt_${place}`]));
@@ -87,7 +87,7 @@ async function endOf(team: string, suffix: string, events: StripeEvent[]): Promi
     ]})`,
   }));
   state.events.sort((a, b) => order(names, a.event_id) - order(names, b.event_id));
-  // What an event found already done hangs on the order.
+  // Whether an event found a newer one depends on the order.
   for (const event of state.events) if (event.result) delete event.result.newer;
   const text = JSON.stringify(state).replaceAll(suffix, "SUFFIX")
     .replace(/evt_[0-9a-f]{32}/g, (id) => names.get(id) ?? id);
@@ -117,19 +117,19 @@ function ordersOf(events: StripeEvent[]): fc.Arbitrary<Order> {
   });
 }
 
-/** Delivers events in an order until all are done. */
+/** Delivers events in an order until all have succeeded. */
 async function deliverAll(
   events: StripeEvent[],
   { shuffled, copies, seed }: Order,
 ): Promise<void> {
-  // Copies are spread over the whole year, not one after the other.
+  // Spreads copies of an event over the whole year.
   const deliveries = shuffled.flatMap((place, i) =>
     Array.from({ length: copies[place] ?? 1 }, (_, copy) => ({
       event: events[place] as StripeEvent,
       when: copy === 0 ? i : (seed * (i + 1) * copy) % (events.length * 2),
     }))
   ).sort((a, b) => a.when - b.when).map(({ event }) => event);
-  // Stripe repeats what was not answered with 200, in an order of its own.
+  // Stripe repeats deliveries without a 200, in any order.
   let repeat = await deliver(deliveries);
   for (let round = 0; repeat.length > 0; round++) {
     assert.ok(round < 5, `Still failing: ${repeat.map(({ type }) => type)}`);
@@ -137,7 +137,7 @@ async function deliverAll(
   }
 }
 
-test("a year of events ends alike, in whatever order and however often each is delivered", async () => {
+test("a year of events has the same result in any order and with any number of deliveries", async () => {
   const { error } = await serviceClient().from("stripe_prices").upsert(PRICES);
   assert.equal(error, null);
 
@@ -145,7 +145,7 @@ test("a year of events ends alike, in whatever order and however often each is d
   for (const event of inOrder.events) {
     assert.equal((await deliverStripe(event)).status, 200, event.type);
   }
-  // deno-lint-ignore no-explicit-any -- what the year ends in is asserted below
+  // deno-lint-ignore no-explicit-any -- the result is asserted below
   const expected = await endOf(inOrder.team, inOrder.suffix, inOrder.events) as any;
   assert.deepEqual(expected.problems, []);
   assert.equal(Number(expected.account[0].balance), BALANCE);
@@ -174,10 +174,10 @@ test("a year of events ends alike, in whatever order and however often each is d
   );
 });
 
-test("a customer who buys for a user and for a team, in whatever order, buys for each what is theirs", async () => {
+test("a customer who buys for a user and a team, in any order, gives each their own purchases", async () => {
   const { error } = await serviceClient().from("stripe_prices").upsert(PRICES);
   assert.equal(error, null);
-  // What is left out is a record: of credits that were granted before it was known that they are the team's.
+  // Leaves out records of credits that were granted before it was known that they belong to the team.
   const figures = async (user: string, ...of: Parameters<typeof endOf>) => {
     // deno-lint-ignore no-explicit-any -- a part of it
     const { account: [account], ...end } = await endOf(...of) as any;
@@ -213,7 +213,7 @@ test("a customer who buys for a user and for a team, in whatever order, buys for
   );
 });
 
-test("replaying everything ever received changes nothing", async () => {
+test("replaying all received events changes nothing", async () => {
   const { team, suffix, events } = await newTeam();
   let repeat = await deliver([...events].reverse());
   while (repeat.length > 0) repeat = await deliver(repeat);

@@ -1,5 +1,5 @@
 /**
- * A year of a customer of Stripe: all the events of it, in the order in which they happened.
+ * A year of a Stripe customer: all events in the order in which they happened.
  *
  * @module
  */
@@ -30,19 +30,19 @@ export const PRICES = [
   { id: "price_year_pack", credits: 500 },
 ];
 
-/** Where the year ends: 3 months at 1000, 8 at 3000 and a pack, less a half month, the pack, and the dispute that is lost. */
+/** Balance after the year: 3 months at 1000, 8 at 3000 and a pack, less half a month, the pack and the lost dispute. */
 export const BALANCE = 3 * 1000 + 8 * 3000 + 500 - 500 - 500 - 3000;
 
 export type StripeEvent = ReturnType<typeof stripeEvent>;
 
 /**
- * The events: sign-up with a trial, eleven months that are paid, an upgrade, a payment that fails and recovers, a pack of
- * credits, refunds in parts, a dispute that is won and one that is lost, and the cancellation.
+ * The events: sign-up with a trial, eleven paid months, an upgrade, a payment that fails and recovers, a pack of
+ * credits, partial refunds, a dispute that is won and one that is lost, and the cancellation.
  *
- * @param reference Id of the team that signs up; no other event names it.
- * @param suffix Makes the ids of this year its own.
+ * @param reference Id of the team that signs up. No other event names it.
+ * @param suffix Makes the ids of this year unique.
  * @param began When it began, in seconds.
- * @param buyer A user whose customer it is too: they buy a pack for themselves, and the team's pack names the team.
+ * @param buyer A user with the same customer, who buys a pack for themselves. The team's pack then names the team.
  */
 export function yearOf(
   reference: string,
@@ -150,7 +150,7 @@ export function yearOf(
     const period = { period_start: at(month), period_end: at(month + 1) };
     const start = at(month);
     if (month === 6) {
-      // All in one second, as they come: the payment fails, and three days later does not.
+      // The events of a failed payment have the same second. Three days later, the payment succeeds.
       bill(month, start, false);
       change(start, { status: "past_due", ...period });
       bill(month, start + 3 * DAY, true);

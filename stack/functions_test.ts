@@ -27,8 +27,11 @@ interface Fixture {
 async function withFunctions(
   handlers: Record<string, string>,
   run: (fixture: Fixture) => Promise<void>,
+  modules: Record<string, string> = {},
 ): Promise<void> {
   const dir = await Deno.makeTempDir();
+  // Before the start: a new file makes the functions load again, while a request may be under way.
+  for (const [name, source] of Object.entries(modules)) await writeModule(dir, name, source);
   for (const [name, body] of Object.entries(handlers)) await writeFunction(dir, name, body);
   await Deno.writeTextFile(`${dir}/.env`, 'OWN_SECRET="from the file"\n');
   const log: string[] = [];
@@ -54,12 +57,17 @@ async function withFunctions(
   }
 }
 
-async function writeFunction(dir: string, name: string, body: string): Promise<void> {
-  await Deno.mkdir(`${dir}/${name}`, { recursive: true });
-  await Deno.writeTextFile(
-    `${dir}/${name}/index.ts`,
+function writeFunction(dir: string, name: string, body: string): Promise<void> {
+  return writeModule(
+    dir,
+    name,
     `export default { fetch: async (request: Request) => { ${body} } };\n`,
   );
+}
+
+async function writeModule(dir: string, name: string, source: string): Promise<void> {
+  await Deno.mkdir(`${dir}/${name}`, { recursive: true });
+  await Deno.writeTextFile(`${dir}/${name}/index.ts`, source);
 }
 
 test("a function has the environment variables of the platform and its own secrets", async () => {
@@ -96,33 +104,29 @@ test("a function may use the network and its own files, and nothing else", async
 });
 
 test("a function that does not load returns 503 and does not affect the others", async () => {
-  await withFunctions({ good: `return new Response("good");` }, async ({ dir, ask, log }) => {
-    await Deno.mkdir(`${dir}/bad`);
-    await Deno.writeTextFile(`${dir}/bad/index.ts`, `throw new Error("does not load");`);
+  await withFunctions({ good: `return new Response("good");` }, async ({ ask, log }) => {
     const bad = await ask("bad");
     assert.equal(bad.status, 503);
     assert.equal((await bad.json()).code, "BOOT_ERROR");
     assert.equal(await (await ask("good")).text(), "good");
     await until(() => log.some((line) => line.includes("does not load")));
-  });
+  }, { bad: `throw new Error("does not load");` });
 });
 
 test("a function without a default export is refused and listens on no port", async () => {
-  await withFunctions({}, async ({ dir, ask, log }) => {
-    const sources = {
-      serves: `Deno.serve(() => new Response("x"));`,
-      none: `export const fetch = () => new Response("x");`,
-    };
-    for (const [name, source] of Object.entries(sources)) {
-      await Deno.mkdir(`${dir}/${name}`);
-      await Deno.writeTextFile(`${dir}/${name}/index.ts`, source);
+  const modules = {
+    serves: `Deno.serve(() => new Response("x"));`,
+    none: `export const fetch = () => new Response("x");`,
+  };
+  await withFunctions({}, async ({ ask, log }) => {
+    for (const name of Object.keys(modules)) {
       const response = await ask(name);
       assert.equal(response.status, 503);
       await response.body?.cancel();
     }
     await until(() => log.some((line) => line.includes("export default { fetch } instead")));
     await until(() => log.some((line) => line.includes("none/index.ts has no default export")));
-  });
+  }, modules);
 });
 
 test("when the functions' process is killed, its requests end and the next ones are served", async () => {

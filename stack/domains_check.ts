@@ -16,7 +16,8 @@ const AT_ONCE = 2;
 const STEPS: { name: string; args: (domain: string, copy: string) => string[] }[] = [
   { name: "take it out", args: (domain) => ["task", "take-out", domain] },
   { name: "apply the migrations", args: () => ["task", "types"] },
-  { name: "compile the functions", args: (_, copy) => ["check", "--quiet", ...entries(copy)] },
+  { name: "compile what remains", args: (_, copy) => ["check", "--quiet", ...modulesIn(copy)] },
+  { name: "describe the functions", args: () => ["task", "openapi"] },
   { name: "run the pgTAP tests", args: () => ["task", "test", "--sql", "--lanes=1"] },
 ];
 
@@ -53,11 +54,13 @@ async function tryWithout(domain: string): Promise<string | undefined> {
   }
 }
 
-/** The modules that the platform starts. */
-function entries(copy: string): string[] {
-  return [...Deno.readDirSync(`${copy}/supabase/functions`)]
-    .filter(({ name }) => !name.startsWith("_"))
-    .map(({ name }) => `supabase/functions/${name}/index.ts`);
+/** All modules but tests. */
+function modulesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
+    const path = `${folder}/${name}`;
+    if (isDirectory) return name === "tests" ? [] : modulesIn(path);
+    return name.endsWith(".ts") && !/_test(ing)?\.ts$/.test(name) ? [path] : [];
+  });
 }
 
 async function copyProject(copy: string): Promise<void> {

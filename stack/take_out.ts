@@ -4,12 +4,15 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
+
 import { type Domain, DOMAINS_FILE, readDomains, withDependents } from "./domains.ts";
 import { StackFailure } from "./failure.ts";
+import { removeCalls, removeUses } from "./line_removal.ts";
 import { listMigrations, MIGRATIONS_DIR } from "./migrations.ts";
 import { PROJECT_DIR } from "./options.ts";
 import { say } from "./progress.ts";
-import { namesIn, trimTests } from "./test_trimming.ts";
+import { type Names, namesIn, trimTests } from "./test_trimming.ts";
 import { listTests, PGTAP_HELPERS } from "./test_files.ts";
 
 const HELP = `Deletes domains from this checkout, and the domains that need them.
@@ -44,10 +47,17 @@ export async function takeOut(domains: Domain[]): Promise<void> {
     "limits_and_retention",
     (text) => removeRows(text, prefixes.map((name) => `'${name}\\.`)),
   );
+  const sections: string[] = [];
   editMigration("cleanup_jobs", (text) => {
+    sections.push(...jobs.map((job) => sectionOf(text, job)));
     const rows = removeRows(text, jobs.map((job) => `'${job}'`));
-    return jobs.reduce(removeSection, rows);
+    return sections.reduce((rest, section) => rest.replace(section, ""), rows);
   });
+  addNames(gone, await namesIn(sections));
+  for (const { file } of listMigrations()) {
+    edit(`${MIGRATIONS_DIR}/${file}`, (text) => removeCalls(text, gone.functions));
+  }
+  for (const path of listModules()) edit(path, (text) => removeUses(text, path, existsSync));
   const functions = paths.flatMap((path) => path.match(/\/functions\/([a-z]+)$/)?.[1] ?? []);
   edit(`${SUPABASE}/config.toml`, (text) => functions.reduce(removeConfiguration, text));
   const names = domains.map(({ name }) => name);
@@ -71,6 +81,16 @@ export async function takeOut(domains: Domain[]): Promise<void> {
   );
 }
 
+/** The modules of the functions. A test that needs what is gone has to go with its domain. */
+function listModules(): string[] {
+  const root = `${SUPABASE}/functions`;
+  return [...Deno.readDirSync(root)].filter(({ isDirectory }) => isDirectory).flatMap(({ name }) =>
+    [...Deno.readDirSync(`${root}/${name}`)]
+      .map((file) => `${root}/${name}/${file.name}`)
+      .filter((path) => path.endsWith(".ts") && !/_test(ing)?\.ts$/.test(path))
+  );
+}
+
 function pathOfMigration(name: string): string {
   const migration = listMigrations().find((one) => one.name === name);
   if (!migration) {
@@ -85,7 +105,9 @@ function editMigration(name: string, change: (text: string) => string): void {
 }
 
 function edit(path: string, change: (text: string) => string): void {
-  Deno.writeTextFileSync(path, change(Deno.readTextFileSync(path)));
+  const text = Deno.readTextFileSync(path);
+  const changed = change(text);
+  if (changed !== text) Deno.writeTextFileSync(path, changed);
 }
 
 /** Removes the rows of an insert that begin with one of the patterns. A row may have two lines. */
@@ -98,9 +120,16 @@ function removeRows(text: string, beginnings: string[]): string {
   }, text);
 }
 
-/** Removes the section with a name as heading. */
-function removeSection(text: string, name: string): string {
-  return text.replace(new RegExp(`\\n-- ${name} -+\\n[^]*?(?=\\n-- \\S[^\\n]* -{10,}\\n|$)`), "");
+/** What is under the heading of a name, with the heading. */
+function sectionOf(text: string, name: string): string {
+  const section = new RegExp(`\\n-- ${name} -+\\n[^]*?(?=\\n-- \\S[^\\n]* -{10,}\\n|$)`);
+  return text.match(section)?.[0] ?? "";
+}
+
+function addNames(names: Names, more: Names): void {
+  names.relations.push(...more.relations);
+  names.functions.push(...more.functions);
+  names.values.push(...more.values);
 }
 
 /** Removes the section of a function and the comments before it. */

@@ -323,30 +323,15 @@ begin
   v_result.messages := 0;
   v_result.files := 0;
   if with_messages then
-    insert into public.messages
-      (project_id, role, content, object_data, result_data, metadata, sequence_number, status, created_at)
-    select v_clone.id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, m.created_at
-    from public.messages as m
-    where m.project_id = v_project.id and m.status <> 'streaming'
-    order by m.sequence_number;
-    get diagnostics v_result.messages = row_count;
+    v_result.messages := private.copy_project_messages(v_project.id, v_clone.id);
   end if;
   if with_files then
-    with files as (
-      insert into public.project_files
-        (project_id, file_name, storage_path, file_type, file_size, markdown_summary, uploaded_at)
-      select v_clone.id, f.file_name, f.storage_path, f.file_type, f.file_size, f.markdown_summary, f.uploaded_at
-      from public.project_files as f where f.project_id = v_project.id
-      returning 1
-    ), uploads as (
-      insert into public.file_uploads
-        (user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name, is_public, metadata)
-      select u.user_id, v_clone.id, u.file_name, u.file_path, u.file_size, u.mime_type, u.bucket_name, u.is_public, u.metadata
-      from public.file_uploads as u
-      where u.project_id = v_project.id and u.user_id = clone_project.user_id and u.status = 'complete'
-      returning 1
-    )
-    select (select count(*) from files) + (select count(*) from uploads) into v_result.files;
+    insert into public.project_files
+      (project_id, file_name, storage_path, file_type, file_size, markdown_summary, uploaded_at)
+    select v_clone.id, f.file_name, f.storage_path, f.file_type, f.file_size, f.markdown_summary, f.uploaded_at
+    from public.project_files as f where f.project_id = v_project.id;
+    get diagnostics v_result.files = row_count;
+    v_result.files := v_result.files + private.copy_project_uploads(v_project.id, v_clone.id, clone_project.user_id);
   end if;
   select to_jsonb(p), false into v_result.project, v_result.replayed from public.projects as p where p.id = v_clone.id;
   perform private.keep_response(clone_project.user_id, clone_project.actor, idempotency_key, v_request, to_jsonb(v_result));
@@ -391,9 +376,9 @@ begin
   v_result.files := 0;
   v_result.replayed := false;
   if permanent is true then
-    select count(*) into v_result.messages from public.messages as m where m.project_id = v_project.id;
-    select (select count(*) from public.project_files as f where f.project_id = v_project.id)
-      + (select count(*) from public.file_uploads as u where u.project_id = v_project.id) into v_result.files;
+    v_result.messages := private.count_project_messages(v_project.id);
+    select count(*) into v_result.files from public.project_files as f where f.project_id = v_project.id;
+    v_result.files := v_result.files + private.count_project_uploads(v_project.id);
     delete from public.projects as p where p.id = v_project.id;
   elsif v_project.status <> 'deleted' then
     update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;

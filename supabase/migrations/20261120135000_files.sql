@@ -100,3 +100,33 @@ create trigger keep_reservation before update on public.file_uploads
       is distinct from
       (old.user_id, old.bucket_name, old.file_path, old.upload_path, old.file_size, old.mime_type, old.chat_id))
   execute function private.keep_reservation();
+
+-- Uploads of projects -------------------------------------------------------------------------------
+
+create function private.count_project_uploads(project_id uuid)
+returns integer
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select count(*) from public.file_uploads as u where u.project_id = count_project_uploads.project_id);
+end $$;
+revoke all on function private.count_project_uploads(uuid) from public, anon, authenticated, service_role;
+
+-- Copies the records of a user's complete uploads in a project into its clone. Returns how many.
+create function private.copy_project_uploads(project_id uuid, clone_id uuid, user_id uuid)
+returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_copied integer;
+begin
+  insert into public.file_uploads
+    (user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name, is_public, metadata)
+  select u.user_id, clone_id, u.file_name, u.file_path, u.file_size, u.mime_type, u.bucket_name, u.is_public, u.metadata
+  from public.file_uploads as u
+  where u.project_id = copy_project_uploads.project_id and u.user_id = copy_project_uploads.user_id
+    and u.status = 'complete';
+  get diagnostics v_copied = row_count;
+  return v_copied;
+end $$;
+revoke all on function private.copy_project_uploads(uuid, uuid, uuid) from public, anon, authenticated, service_role;

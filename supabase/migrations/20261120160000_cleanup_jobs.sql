@@ -114,7 +114,7 @@ as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
   v_left integer := job.batch_size;
-  v_messages integer;
+  v_messages integer := 0;
   v_id uuid;
 begin
   if dry_run then
@@ -124,9 +124,7 @@ begin
   for v_id in
     select p.id from private.expired_projects as p order by p.deleted_at limit job.batch_size for update skip locked
   loop
-    delete from public.messages as m
-    where m.id in (select x.id from public.messages as x where x.project_id = v_id limit v_left);
-    get diagnostics v_messages = row_count;
+    v_messages := private.delete_project_messages(v_id, v_left);
     v_left := v_left - v_messages - 1;
     if v_left < 0 then
       insert into private.project_purges (project_id) values (v_id) on conflict do nothing;

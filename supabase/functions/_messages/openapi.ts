@@ -52,14 +52,23 @@ for (const [name, description] of Object.entries(DESCRIPTIONS)) {
   z.globalRegistry.add(schema.message[name as keyof typeof schema.message], { description });
 }
 
+/** Codes of problems that are about the parent of a message. */
+const PARENT_PROBLEMS = {
+  project_id: {
+    403: ["project_read_only"],
+    404: ["project_not_found"],
+    409: ["project_deleted"],
+  },
+  conversation_id: { 403: [], 404: ["conversation_not_found"], 409: [] },
+};
+
 /**
  * Describes the routes below `/{id}/messages`.
  *
- * @param parent Codes of 403, 404 and 409 that are about the parent.
+ * @param of Whether `{id}` is the id of a project or of a conversation.
  */
-export function describeMessageRoutes(
-  parent: { 403: string[]; 404: string[]; 409: string[] },
-): RouteDescription[] {
+export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDescription[] {
+  const parent = PARENT_PROBLEMS[of];
   const settling = {
     402: ["insufficient_credits", "member_limit_exceeded"],
     403: parent[403],

@@ -20,9 +20,6 @@ import {
 import { call, defined } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
 
-/** The largest request, in bytes: a full batch of the largest messages would be larger. */
-export const MAX_BODY_BYTES = 8 * 1024 * 1024;
-
 /** The column that refers to the parent of a message. */
 type Parent = "project_id" | "conversation_id";
 

@@ -1,25 +1,21 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
+import type { Hono } from "hono";
 import assert from "node:assert/strict";
 
 import { functionsUrl, test } from "../_testing/testing.ts";
-import { app as chats } from "../chats/app.ts";
-import { app as cleanup } from "../cleanup/app.ts";
-import { app as conversations } from "../conversations/app.ts";
-import { app as credits } from "../credits/app.ts";
-import { app as files } from "../files/app.ts";
-import { app as projects } from "../projects/app.ts";
-import { app as webhooks } from "../webhooks/app.ts";
 
-/** Every function with its app. */
-const APPS = { chats, cleanup, conversations, credits, files, projects, webhooks };
+/** Every function. */
+const NAMES = [...Deno.readDirSync(new URL("..", import.meta.url))]
+  .filter((entry) => entry.isDirectory && !entry.name.startsWith("_"))
+  .map((entry) => entry.name);
+
+async function appOf(name: string): Promise<Hono> {
+  return (await import(new URL(`../${name}/app.ts`, import.meta.url).href)).app;
+}
 
 test("every function serves its OpenAPI document, and the document is valid", async () => {
-  const names = [...Deno.readDirSync(new URL("..", import.meta.url))]
-    .filter((entry) => entry.isDirectory && !entry.name.startsWith("_"))
-    .map((entry) => entry.name);
-  assert.deepEqual(names.sort(), Object.keys(APPS).sort());
-
-  for (const name of names) {
+  assert.ok(NAMES.includes("credits"));
+  for (const name of NAMES) {
     const response = await fetch(`${functionsUrl}/${name}/openapi.json`);
     assert.equal(response.status, 200);
     const document = await response.json();
@@ -30,7 +26,8 @@ test("every function serves its OpenAPI document, and the document is valid", as
 });
 
 test("the OpenAPI documents describe exactly the existing routes", async () => {
-  for (const [name, app] of Object.entries(APPS)) {
+  for (const name of NAMES) {
+    const app = await appOf(name);
     const { paths } = await (await fetch(`${functionsUrl}/${name}/openapi.json`)).json();
     const described = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations as object).map((method) => `${method.toUpperCase()} ${path}`)

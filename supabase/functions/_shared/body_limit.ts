@@ -10,6 +10,9 @@ import type { MiddlewareHandler } from "hono";
 
 import { Problem } from "./problem.ts";
 
+/** Largest body with messages in bytes: a full batch of the largest messages would be larger. */
+export const MESSAGES_BODY_BYTES = 8 * 1024 * 1024;
+
 /** How much of a body that is too large is read and thrown away, as a multiple of the limit. */
 const PATIENCE = 16;
 

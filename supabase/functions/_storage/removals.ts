@@ -7,6 +7,7 @@
 
 import type { SupabaseClient } from "@supabase/supabase-js";
 
+import { afterResponse } from "../_shared/after_response.ts";
 import type { Database } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
 import { unwrap } from "../_shared/rpc.ts";
@@ -48,6 +49,15 @@ export async function removeQueuedObjects(
     total = add(total, await removeObjects(client, bucket, objects.map(({ name }) => name)));
   }
   return total;
+}
+
+/**
+ * Removes one batch of queued objects after the response. The cleanup removes what stays in the queue.
+ *
+ * @param client Client with the secret key.
+ */
+export function removeAfterResponse(client: SupabaseClient<Database>): void {
+  afterResponse(removeQueuedObjects(client));
 }
 
 /**

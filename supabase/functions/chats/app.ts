@@ -12,7 +12,7 @@ import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
 import { call, defined, unwrap } from "../_shared/rpc.ts";
-import { startUpload } from "../_storage/uploads.ts";
+import { addAttachmentRoute } from "./attachments.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -84,23 +84,7 @@ app.post("/:id/segments", authenticate("user"), async (c) => {
   return answer(c, withoutConflict(saved), 201);
 });
 
-// The request has no file name: the name is in the chat, encrypted.
-app.post("/:id/attachments", authenticate("user"), async (c) => {
-  const { id: chat_id } = readPath(c, schema.ChatPath);
-  const idempotency_key = readIdempotencyKey(c);
-  const { size } = await readJson(c, schema.Attachment);
-  const upload = await startUpload(c.var.supabaseContext, {
-    user_id: userId(c.var.supabaseContext),
-    actor: "user",
-    bucket: "chat-images",
-    name: "attachment",
-    content_type: "application/octet-stream",
-    size,
-    chat_id,
-    idempotency_key,
-  });
-  return answer(c, upload, 201);
-});
+addAttachmentRoute(app);
 
 app.delete("/:id", authenticate("user"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;

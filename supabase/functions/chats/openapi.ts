@@ -8,6 +8,7 @@ import * as z from "zod/mini";
 
 import { describeFunction } from "../_openapi/document.ts";
 import { id, time } from "../_shared/schema.ts";
+import { describeAttachmentRoute } from "./attachments_openapi.ts";
 import * as schema from "./schema.ts";
 
 const { envelope } = schema;
@@ -44,16 +45,6 @@ const Page = z.object({
 
 const KeyChange = z.object({ version: z.int(), key_id: id, epoch: z.int() });
 z.globalRegistry.add(KeyChange, { id: "KeyChange" });
-
-const Upload = z.object({
-  id,
-  bucket: z.literal("chat-images"),
-  path: z.string(),
-  upload_path: z.string(),
-  token: z.string(),
-  url: z.url(),
-  expires_at: z.iso.datetime(),
-});
 
 const Wrap = z.object({
   kind: z.enum(["password", "recovery", "device", "epoch"]),
@@ -210,31 +201,7 @@ export const document: unknown = describeFunction({
       response: { status: 201, description: "Saved", schema: Saved },
       problems: { ...saving, 422: [...ENVELOPE_PROBLEMS, "invalid_segment_number"] },
     },
-    {
-      method: "post",
-      path: "/{id}/attachments",
-      summary: "Reserve the upload of an attachment",
-      description:
-        "Reserves `{user}/{chat}/{id}` in `chat-images`, for an envelope of the part `attachment/{id}`. Upload it to `url`, " +
-        "then call `POST /files/uploads/{id}/complete`. The attachment is deleted with its chat.",
-      auth: ["user"],
-      idempotent: true,
-      storage: true,
-      params: schema.ChatPath,
-      body: schema.Attachment,
-      response: {
-        status: 201,
-        description: "The reservation and the URL to upload to",
-        schema: Upload,
-      },
-      problems: {
-        404: ["chat_not_found", "user_not_found"],
-        409: ["upload_already_complete", "upload_expired"],
-        413: ["file_too_large", "storage_quota_exceeded"],
-        422: ["invalid_size"],
-        429: ["too_many_uploads"],
-      },
-    },
+    describeAttachmentRoute(),
     {
       method: "delete",
       path: "/{id}",

@@ -43,9 +43,6 @@ export const Segment = z.strictObject({
   encrypted_data: envelope,
 });
 
-/** `POST /chats/:id/attachments`: size in bytes of the envelope that will be uploaded. */
-export const Attachment = z.strictObject({ size: z.int() });
-
 const digits = z.string().check(z.regex(/^\d{1,15}$/, "Must be a whole number, 0 or greater"));
 
 /** `GET /chats/:id`. */

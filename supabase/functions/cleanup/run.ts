@@ -14,7 +14,7 @@ import type { Database } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
 import { Problem } from "../_shared/problem.ts";
 import { call } from "../_shared/rpc.ts";
-import { type Removed, removeQueuedObjects } from "../_storage/removals.ts";
+import { removeQueuedObjects } from "../_storage/removals.ts";
 
 type Client = SupabaseClient<Database>;
 
@@ -44,8 +44,15 @@ export interface RunOptions {
   requestId: string;
 }
 
+/** What a job did outside the database. */
+interface DoneOutside {
+  rows: number;
+  bytes: number;
+  failed: number;
+}
+
 /** What a job does outside the database after each batch but the last. */
-const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<Removed>> = {
+const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<DoneOutside>> = {
   storage_removals: removeQueuedObjects,
 };
 

@@ -4,10 +4,11 @@
  * @module
  */
 
-import { addMessageRoutes, MAX_BODY_BYTES } from "../_messages/routes.ts";
+import { addMessageRoutes } from "../_messages/routes.ts";
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate } from "../_shared/auth.ts";
+import { MESSAGES_BODY_BYTES } from "../_shared/body_limit.ts";
 import { readFor, readIdempotencyKey } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
@@ -15,7 +16,7 @@ import * as schema from "./schema.ts";
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `conversations`; `openapi.ts` describes them. */
-export const app = createApp("conversations", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+export const app = createApp("conversations", openapi, { maxBodyBytes: MESSAGES_BODY_BYTES });
 
 addMessageRoutes(app, "conversation_id");
 

@@ -53,6 +53,6 @@ export const document: unknown = describeFunction({
         ],
       },
     },
-    ...describeMessageRoutes({ 403: [], 404: ["conversation_not_found"], 409: [] }),
+    ...describeMessageRoutes("conversation_id"),
   ],
 });

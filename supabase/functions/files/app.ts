@@ -6,7 +6,6 @@
 
 import type { Context } from "hono";
 
-import { afterResponse } from "../_shared/after_response.ts";
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate, type AuthenticatedEnv, userId } from "../_shared/auth.ts";
@@ -20,7 +19,7 @@ import {
 } from "../_shared/request.ts";
 import { call } from "../_shared/rpc.ts";
 import { fromStorage } from "../_storage/errors.ts";
-import { removeObjects, removeQueuedObjects } from "../_storage/removals.ts";
+import { removeAfterResponse, removeObjects } from "../_storage/removals.ts";
 import { startUpload } from "../_storage/uploads.ts";
 import { signDownloads } from "./downloads.ts";
 import { type Declared, inspect } from "./inspection.ts";
@@ -73,7 +72,7 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) =>
     if (error) throw fromStorage(error);
   }
   const completed = await call(() => supabaseAdmin.rpc("complete_upload", { user_id, upload_id }));
-  if (path !== upload_path) afterResponse(removeQueuedObjects(supabaseAdmin));
+  if (path !== upload_path) removeAfterResponse(supabaseAdmin);
   return c.json(toFile(completed));
 });
 

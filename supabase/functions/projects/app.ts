@@ -4,28 +4,27 @@
  * @module
  */
 
-import { addMessageRoutes, MAX_BODY_BYTES } from "../_messages/routes.ts";
-import { ParentPath } from "../_messages/schema.ts";
-import { afterResponse } from "../_shared/after_response.ts";
+import { addMessageRoutes } from "../_messages/routes.ts";
 import { answer } from "../_shared/answer.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate } from "../_shared/auth.ts";
+import { MESSAGES_BODY_BYTES } from "../_shared/body_limit.ts";
 import { readFor, readIdempotencyKey, readPath, readQueryFor } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
-import { removeQueuedObjects } from "../_storage/removals.ts";
+import { removeAfterResponse } from "../_storage/removals.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `projects`; `openapi.ts` describes them. */
-export const app = createApp("projects", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+export const app = createApp("projects", openapi, { maxBodyBytes: MESSAGES_BODY_BYTES });
 
 addMessageRoutes(app, "project_id");
 
 app.post("/:id/clone", authenticate(["user", "secret"]), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
-  const { id: project_id } = readPath(c, ParentPath);
+  const { id: project_id } = readPath(c, schema.ProjectPath);
   const body = await readFor(c, schema.UserClone, schema.ServiceClone);
   const args = defined({ ...body, project_id, idempotency_key });
   return answer(c, await call(() => supabaseAdmin.rpc("clone_project", args)), 201);
@@ -33,7 +32,7 @@ app.post("/:id/clone", authenticate(["user", "secret"]), async (c) => {
 
 app.post("/:id/restore", authenticate(["user", "secret"]), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
-  const { id: project_id } = readPath(c, ParentPath);
+  const { id: project_id } = readPath(c, schema.ProjectPath);
   const { user_id } = await readFor(c, schema.UserRestore, schema.ServiceRestore);
   return answer(
     c,
@@ -45,11 +44,10 @@ app.post("/:id/restore", authenticate(["user", "secret"]), async (c) => {
 app.delete("/:id", authenticate(["user", "secret"]), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
-  const { id: project_id } = readPath(c, ParentPath);
+  const { id: project_id } = readPath(c, schema.ProjectPath);
   const { permanent, ...who } = readQueryFor(c, schema.UserDelete, schema.ServiceDelete);
   const args = defined({ ...who, project_id, permanent: permanent === "true", idempotency_key });
   const result = await call(() => supabaseAdmin.rpc("delete_project", args));
-  // The cleanup removes what is left in the queue.
-  if (args.permanent) afterResponse(removeQueuedObjects(supabaseAdmin));
+  if (args.permanent) removeAfterResponse(supabaseAdmin);
   return answer(c, result, 200);
 });

@@ -7,7 +7,6 @@
 import * as z from "zod/mini";
 
 import { describeMessageRoutes } from "../_messages/openapi.ts";
-import { ParentPath } from "../_messages/schema.ts";
 import { describeFunction } from "../_openapi/document.ts";
 import { id, time } from "../_shared/schema.ts";
 import * as schema from "./schema.ts";
@@ -39,11 +38,7 @@ export const document: unknown = describeFunction({
   name: "projects",
   summary: "Saves messages of projects; clones, deletes and restores projects.",
   routes: [
-    ...describeMessageRoutes({
-      403: ["project_read_only"],
-      404: ["project_not_found"],
-      409: ["project_deleted"],
-    }),
+    ...describeMessageRoutes("project_id"),
     {
       method: "post",
       path: "/{id}/clone",
@@ -53,7 +48,7 @@ export const document: unknown = describeFunction({
         "`with_files`, the clone also has the records of the files: only the owner of the project may clone them.",
       auth: ["user", "secret"],
       idempotent: true,
-      params: ParentPath,
+      params: schema.ProjectPath,
       body: z.union([schema.UserClone, schema.ServiceClone]),
       response: { status: 201, description: "The clone", schema: Change },
       problems: {
@@ -72,7 +67,7 @@ export const document: unknown = describeFunction({
         "files in Storage that no other project uses.",
       auth: ["user", "secret"],
       idempotent: true,
-      params: ParentPath,
+      params: schema.ProjectPath,
       query: z.partial(schema.ServiceDelete),
       response: { status: 200, description: "The project in its last state", schema: Change },
       problems: {
@@ -87,7 +82,7 @@ export const document: unknown = describeFunction({
       summary: "Restore a deleted project",
       description: "Restores it as active. A project that is not deleted stays as it is.",
       auth: ["user", "secret"],
-      params: ParentPath,
+      params: schema.ProjectPath,
       body: z.union([schema.UserRestore, schema.ServiceRestore]),
       response: { status: 200, description: "The project", schema: Change },
       problems: {

@@ -8,6 +8,9 @@ import * as z from "zod/mini";
 
 import { id } from "../_shared/schema.ts";
 
+/** The path of a project. */
+export const ProjectPath = z.strictObject({ id });
+
 const clone = {
   title: z.optional(z.string().check(z.minLength(1), z.maxLength(500))),
   with_messages: z.optional(z.boolean()),

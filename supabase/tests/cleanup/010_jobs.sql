@@ -104,31 +104,44 @@ select pg_temp.check_job('stale_drafts', 3, 2);
 select is((select array_agg(status order by n) from messages join generate_series(1, 4) as n on id = pg_temp.id('draft' || n)),
   '{streaming,aborted,aborted,aborted}', 'drafts of 600 seconds and more are aborted');
 
--- deleted_projects -------------------------------------------------------------------------------------------
+-- messages: deleted projects with more of them than a batch ---------------------------------------------------
+insert into projects (id, user_id, title, deleted_at)
+select pg_temp.id('full' || n), tests.user_id('owner'), 'P', now() - interval '40 days' + n * interval '1 day'
+from generate_series(1, 2) as n;
+insert into messages (project_id, role, content, sequence_number)
+select pg_temp.id('full' || p), 'user', '"x"', n from generate_series(1, 2) as p, generate_series(0, 4) as n;
+update private.cleanup_jobs set batch_size = 3 where name = 'deleted_projects';
+select is((run_cleanup_batch('deleted_projects', gen_random_uuid())).outcome, 'more', 'a project with more messages than a batch takes several');
+select is((select count(*) from messages where project_id = pg_temp.id('full1')), 2::bigint, 'a batch of messages has gone');
+select is(tests.refusal($$ select restore_project(tests.user_id('owner'), pg_temp.id('full1')) $$), 'PT409 project_purged',
+  'then it is not restored any more');
+select is(tests.refusal($$ update projects set deleted_at = null where id = pg_temp.id('full1') $$), 'PT409 project_purged',
+  'by nobody');
+select lives_ok($$ update projects set title = 'Q' where id = pg_temp.id('full1') $$, 'other changes are harmless');
+select is((restore_project(tests.user_id('owner'), pg_temp.id('full2'))).project ->> 'status', 'active', 'one that is whole is');
+update projects set deleted_at = now() - interval '31 days' where id = pg_temp.id('full2');
+update private.cleanup_jobs set lease = null, leased_until = null where name = 'deleted_projects';
+select pg_temp.check_job('deleted_projects', 2, 3);
+select is_empty($$ select 1 from messages where project_id in (pg_temp.id('full1'), pg_temp.id('full2')) $$, 'then their messages are gone');
+update private.cleanup_jobs set lease = null, leased_until = null where name = 'deleted_projects';
+insert into projects (id, user_id, title, deleted_at)
+values (pg_temp.id('young'), tests.user_id('owner'), 'P', now() - interval '30 days' + interval '1 microsecond');
+insert into messages (project_id, role, content, sequence_number)
+select pg_temp.id('young'), 'user', '"x"', n from generate_series(0, 4) as n;
+select pg_temp.check_job('deleted_projects', 0, 3);
+select is((select count(*) from messages where project_id = pg_temp.id('young')), 5::bigint, 'one deleted later has its messages');
+
+-- deleted_projects --------------------------------------------------------------------------------------------
 insert into projects (id, user_id, title, deleted_at)
 select pg_temp.id('deleted' || n), tests.user_id('owner'), 'P', now() - interval '30 days' - (n - 2) * interval '1 microsecond'
 from generate_series(1, 4) as n;
-insert into messages (project_id, role, content, sequence_number)
-select pg_temp.id('deleted' || p), 'user', '"x"', n from generate_series(1, 4) as p, generate_series(0, 4) as n;
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
 select pg_temp.id('deleted' || n), 'f', tests.user_id('owner') || '/deleted' || n, 'txt', 1 from generate_series(1, 4) as n;
 insert into storage.objects (bucket_id, name)
 select 'project-files', tests.user_id('owner') || '/deleted' || n from generate_series(1, 4) as n;
-update private.cleanup_jobs set batch_size = 3 where name = 'deleted_projects';
-select is((run_cleanup_batch('deleted_projects', gen_random_uuid())).outcome, 'more', 'a project with more messages than a batch takes several');
-select is((select count(*) from messages where project_id = pg_temp.id('deleted4')), 2::bigint, 'a batch of messages has gone');
-select is(tests.refusal($$ select restore_project(tests.user_id('owner'), pg_temp.id('deleted4')) $$), 'PT409 project_purged',
-  'then it is not restored any more');
-select is(tests.refusal($$ update projects set deleted_at = null where id = pg_temp.id('deleted4') $$), 'PT409 project_purged',
-  'by nobody');
-select lives_ok($$ update projects set title = 'Q' where id = pg_temp.id('deleted4') $$, 'other changes are harmless');
-select is((restore_project(tests.user_id('owner'), pg_temp.id('deleted3'))).project ->> 'status', 'active', 'one that is whole is');
-update projects set deleted_at = now() - interval '31 days' where id = pg_temp.id('deleted3');
-update private.cleanup_jobs set lease = null, leased_until = null where name = 'deleted_projects';
 select pg_temp.check_job('deleted_projects', 3, 3);
 select results_eq($$ select id from projects where id in (select pg_temp.id('deleted' || n) from generate_series(1, 4) as n) $$,
   $$ values (pg_temp.id('deleted1')) $$, 'projects deleted for 30 days are gone');
-select is((select count(*) from messages where project_id = pg_temp.id('deleted1')), 5::bigint, 'one deleted later has its messages');
 select bag_eq($$ select name from private.storage_removals $$,
   $$ select tests.user_id('owner') || '/deleted' || n from generate_series(2, 4) as n $$, 'and the objects of those that went are queued');
 
@@ -175,9 +188,8 @@ insert into auth.sessions (id, user_id, not_after) values (pg_temp.id('s5'), tes
 select cleanup_expired_sessions();
 select is_empty($$ select 1 from auth.sessions where id = pg_temp.id('s5') $$, 'all at once does the same');
 
--- multipart_uploads, cron_history: where there is such a table -------------------------------------------------
+-- files: multipart_uploads, where there is such a table -------------------------------------------------------
 select pg_temp.check_job('multipart_uploads', 0, 2) where to_regclass('storage.s3_multipart_uploads') is null;
-select pg_temp.check_job('cron_history', 0, 2) where to_regclass('cron.job_run_details') is null;
 
 create function pg_temp.check_multipart_uploads() returns setof text language plpgsql as $$
 begin
@@ -191,6 +203,10 @@ begin
   return next is((select count(*) from storage.s3_multipart_uploads), 0::bigint, 'all at once does the same');
 end $$;
 select pg_temp.check_multipart_uploads() where to_regclass('storage.s3_multipart_uploads') is not null;
+
+-- cron_history, where there is such a table -------------------------------------------------------------------
+select pg_temp.check_job('cron_history', 0, 2) where to_regclass('cron.job_run_details') is null;
+
 create function pg_temp.check_cron_history() returns setof text language plpgsql as $$
 begin
   delete from cron.job_run_details;
@@ -203,7 +219,7 @@ begin
 end $$;
 select pg_temp.check_cron_history() where to_regclass('cron.job_run_details') is not null;
 
--- storage_removals: the removal itself is the function's ------------------------------------------------------
+-- files: storage_removals, but for the removal itself, which is the function's --------------------------------
 delete from project_files;
 truncate private.storage_removals;
 insert into storage.objects (bucket_id, name, version, metadata)
@@ -216,8 +232,9 @@ select o.bucket_id, o.name, 'v', now() + case when o.name like '%/later' then in
 from storage.objects as o where o.version in ('v', 'other');
 update storage.objects set version = 'w' where name = tests.user_id('owner') || '/written';
 insert into private.storage_removals (bucket_id, name) values ('project-files', tests.user_id('owner') || '/gone');
+insert into projects (id, user_id, title) values (pg_temp.id('files'), tests.user_id('owner'), 'P');
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
-values (pg_temp.id('drafts'), 'f', tests.user_id('owner') || '/needed', 'txt', 1);
+values (pg_temp.id('files'), 'f', tests.user_id('owner') || '/needed', 'txt', 1);
 insert into file_uploads (user_id, file_name, file_path, upload_path, bucket_name, file_size, status, expires_at)
 values (tests.user_id('owner'), 'f', tests.user_id('owner') || '/avatar.jpg', tests.user_id('owner') || '/new', 'avatars', 1, 'pending', now() + interval '1 hour');
 select results_eq($$ select rows, bytes from preview_cleanup('storage_removals') $$, $$ values (3::bigint, 21::bigint) $$,
@@ -237,7 +254,7 @@ delete from storage.objects where version in ('v', 'w', 'other');
 select set_config('storage.allow_delete_query', 'false', true);
 truncate private.storage_removals;
 
--- orphaned_objects -------------------------------------------------------------------------------------------
+-- files: orphaned_objects -------------------------------------------------------------------------------------
 insert into encrypted_chats (id, user_id, encrypted_data, image_paths) values
   (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope(), array[tests.user_id('owner') || '/' || pg_temp.id('moved') || '/i']);
 insert into file_uploads (user_id, file_name, file_path, bucket_name) values
@@ -277,7 +294,7 @@ select bag_eq($$ select bucket_id, name from next_storage_removals() $$, $$ sele
   'and will be removed');
 select is(bytes, (select 3 * count(*) from objects where orphan), 'with its size') from cleanup_runs('orphaned_objects') order by id offset 0 limit 1;
 
--- expired_uploads --------------------------------------------------------------------------------------------
+-- files: expired_uploads --------------------------------------------------------------------------------------
 delete from file_uploads;
 truncate private.storage_removals, private.spent_uploads;
 select reserve_upload(tests.user_id('owner'), 'avatars', 'n' || n, 5, 'image/png') from generate_series(1, 6) as n;

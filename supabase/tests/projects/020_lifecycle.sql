@@ -17,14 +17,9 @@ select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "a"},
 create function pg_temp.path(name text, owner text default 'owner') returns text language sql as $$ select tests.user_id(owner) || '/' || name $$;
 insert into project_files (project_id, file_name, storage_path, file_type, file_size) values
   (pg_temp.id('project'), 'f', pg_temp.path('f'), 'txt', 1), (pg_temp.id('project'), 'g', pg_temp.path('g', 'stranger'), 'txt', 1);
-insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name) values
-  (tests.user_id('owner'), pg_temp.id('project'), 'u', pg_temp.path('u'), 'chat_attachments');
-insert into storage.objects (bucket_id, name)
-values ('project-files', pg_temp.path('f')), ('project-files', pg_temp.path('g', 'stranger')), ('chat_attachments', pg_temp.path('u'));
-
-create function pg_temp.clone(name text, project text default 'project', messages boolean default true, files boolean default false,
-  title text default null, key text default null) returns public.project_change language sql as $$
-  select public.clone_project(tests.user_id(name), pg_temp.id(project), title, messages, files, key, 'user')
+create function pg_temp.clone(name text, project text default 'project', with_messages boolean default true,
+  with_files boolean default false, title text default null, key text default null) returns public.project_change language sql as $$
+  select public.clone_project(tests.user_id(name), pg_temp.id(project), title, with_messages, with_files, key, 'user')
 $$;
 create function pg_temp.remove(name text, permanent boolean default false, key text default null, project text default 'project')
 returns public.project_change language sql as $$
@@ -34,16 +29,23 @@ create function pg_temp.restore(name text) returns text language sql as $$
   select (public.restore_project(tests.user_id(name), pg_temp.id('project'))).project ->> 'status'
 $$;
 
+-- files: uploads of the project ----------------------------------------------------------------------------
+insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name) values
+  (tests.user_id('owner'), pg_temp.id('project'), 'u', pg_temp.path('u'), 'chat_attachments');
+insert into storage.objects (bucket_id, name)
+values ('project-files', pg_temp.path('f')), ('project-files', pg_temp.path('g', 'stranger')), ('chat_attachments', pg_temp.path('u'));
+
 -- clone ----------------------------------------------------------------------------------------------------
-create temp table c as select * from pg_temp.clone('owner', files => true, title => 'Copy', key => 'k');
-select results_eq($$ select messages, files, replayed, project ->> 'title', project ->> 'description', project -> 'metadata', project ->> 'team_id' from c $$,
-  $$ values (2, 3, false, 'Copy', 'D', '{"a": 1}'::jsonb, null) $$, 'a copy, with messages and records of files');
+create temp table c as select * from pg_temp.clone('owner', with_files => true, title => 'Copy', key => 'k');
+select results_eq($$ select replayed, project ->> 'title', project ->> 'description', project -> 'metadata', project ->> 'team_id' from c $$,
+  $$ values (false, 'Copy', 'D', '{"a": 1}'::jsonb, null) $$, 'a copy');
+select is(messages, 2, 'with its messages') from c;
 select results_eq($$ select role::text, content, sequence_number from messages where project_id = (select (project ->> 'id')::uuid from c) order by 3 $$,
   $$ values ('user', '"a"'::jsonb, 0), ('assistant', '"b"', 1) $$, 'the messages are the same, without the draft');
-select is((pg_temp.clone('owner', files => true, title => 'Copy', key => 'k')).project -> 'id', (select project -> 'id' from c), 'the same key, the same copy');
-select is((pg_temp.clone('member', messages => false)).messages, 0, 'a member of the team copies it too, without messages');
+select is((pg_temp.clone('owner', with_files => true, title => 'Copy', key => 'k')).project -> 'id', (select project -> 'id' from c), 'the same key, the same copy');
+select is((pg_temp.clone('member', with_messages => false)).messages, 0, 'a member of the team copies it too, without messages');
 select is((pg_temp.clone('member')).project ->> 'user_id', tests.user_id('member')::text, 'into a project of their own');
-select is(tests.refusal($$ select pg_temp.clone('member', files => true) $$), 'PT403 files_of_another', 'but not the files');
+select is(tests.refusal($$ select pg_temp.clone('member', with_files => true) $$), 'PT403 files_of_another', 'but not the files');
 select is((pg_temp.clone('stranger', 'public')).project ->> 'is_public', 'false', 'anyone copies a public project, for themselves');
 select is(tests.refusal($$ select pg_temp.clone('stranger') $$), 'PT404 project_not_found', 'and no other');
 select is(tests.refusal($$ select pg_temp.clone('owner', title => ' ') $$), 'PT422 invalid_title', 'a title has words');
@@ -63,11 +65,17 @@ select is(pg_temp.restore('owner'), 'active', 'and again is a repeat');
 
 -- for good ------------------------------------------------------------------------------------------------------
 select is(tests.refusal($$ select pg_temp.remove('admin', true) $$), 'PT403 not_project_owner', 'for good an admin does not');
-select results_eq($$ select messages, files, replayed from pg_temp.remove('boss', true, 'gone') $$, $$ values (3, 3, false) $$, 'the owner of the team does');
+create temp table removed as select * from pg_temp.remove('boss', true, 'gone');
+select is(replayed, false, 'the owner of the team does') from removed;
+select is(messages, 3, 'with its messages') from removed;
 select is((pg_temp.remove('boss', true, 'gone')).replayed, true, 'a repeat finds it was done');
 select is(tests.refusal($$ select pg_temp.remove('owner', true) $$), 'PT404 project_not_found', 'there it is no more');
-select is_empty($$ select 1 from messages where project_id = pg_temp.id('project') union all select 1 from project_files where project_id = pg_temp.id('project') $$,
-  'nor what was in it');
+select is_empty($$ select 1 from project_files where project_id = pg_temp.id('project') $$, 'nor the records of its files');
+select is_empty($$ select 1 from messages where project_id = pg_temp.id('project') $$, 'nor its messages');
+
+-- files: what becomes of them -------------------------------------------------------------------------------------
+select is(files, 3, 'the copy has the records of the files') from c;
+select is(files, 3, 'and those of the project were deleted with it') from removed;
 select is_empty($$ select * from private.storage_removals $$, 'its objects are not queued while a copy names them');
 delete from projects where id = (select (project ->> 'id')::uuid from c);
 select bag_eq($$ select bucket_id, name from private.storage_removals $$,

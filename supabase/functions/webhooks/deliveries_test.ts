@@ -98,7 +98,7 @@ test("POST /webhooks/stripe keeps an event whose effect fails, asks for a repeat
   assert.ok(!JSON.stringify(reply.body).includes(customer));
   assert.match(
     (await kept(event.id)).error ?? "",
-    /^stripe_customer_unknown: Customer ".*" belongs to no user/,
+    /^stripe_customer_unknown: Customer ".*" is not linked to any user or team$/,
   );
 
   const limit = await withDatabase((sql) =>

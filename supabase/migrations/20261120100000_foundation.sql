@@ -115,7 +115,8 @@ create table private.idempotency_keys (
   constraint idempotency_keys_actor_check check (actor in ('user', 'service')),
   constraint idempotency_keys_key_check check (char_length(key) between 1 and 255)
 );
-comment on table private.idempotency_keys is 'The first answer to each request that carried an idempotency key';
+comment on table private.idempotency_keys is
+  'The first response to each request that carried an idempotency key; charges and holds keep theirs in their own rows';
 comment on column private.idempotency_keys.owner_id is
   'The user who made the request or for whom the service made it; a team when there is no user';
 comment on column private.idempotency_keys.actor is
@@ -144,6 +145,27 @@ revoke all on function private.forget_idempotency_keys() from public, anon, auth
 create trigger on_auth_user_deleted after delete on auth.users
   for each row execute function private.forget_idempotency_keys();
 
+-- Returns the id of an idempotency key: charges and holds are found by it.
+create function private.idempotency_id(owner_id uuid, actor text, key text)
+returns uuid
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return left(encode(sha256(convert_to(concat_ws(' ', owner_id, actor, key), 'UTF8')), 'hex'), 32)::uuid;
+end $$;
+revoke all on function private.idempotency_id(uuid, text, text) from public, anon, authenticated, service_role;
+
+-- Raises: PT422 idempotency_key_reused.
+create function private.refuse_reused_key()
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  raise exception 'This idempotency key was used for another request'
+    using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
+end $$;
+revoke all on function private.refuse_reused_key() from public, anon, authenticated, service_role;
+
 -- In PL/pgSQL, like all helpers that a charge calls: PostgreSQL parses a function in SQL again in every transaction.
 create function private.hash_request(request jsonb)
 returns text
@@ -168,14 +190,13 @@ begin
     return null;
   end if;
   if char_length(key) not between 1 and 255 then
-    raise exception 'An idempotency key needs 1 to 255 characters'
+    raise exception 'An idempotency key must be 1 to 255 characters long'
       using errcode = 'PT400', detail = 'invalid_idempotency_key';
   end if;
   select k.* into v_first from private.idempotency_keys as k
   where k.owner_id = first_response.owner_id and k.actor = first_response.actor and k.key = first_response.key;
   if found and v_first.request_hash <> private.hash_request(request) then
-    raise exception 'This idempotency key was used for another request'
-      using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
+    perform private.refuse_reused_key();
   end if;
   return v_first.response;
 end $$;
@@ -195,8 +216,7 @@ begin
   values (owner_id, actor, key, private.hash_request(request), response)
   on conflict do nothing;
   if not found then
-    raise exception 'This idempotency key was used for another request'
-      using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
+    perform private.refuse_reused_key();
   end if;
 end $$;
 revoke all on function private.keep_response(uuid, text, text, jsonb, jsonb)

@@ -2,65 +2,76 @@
 
 -- Beginning and ending ------------------------------------------------------------------------------
 
--- Activates a grant: posts its entry and pays an overdraft with it. A grant that lifts the account to its alert
--- threshold arms the alert again. Credits that a hold or a refund gives back do not, or every other request near the
--- threshold would write an alert.
+-- Activates a grant: posts its entry and pays an overdraft with it. Returns the account. A grant that lifts the account to
+-- its alert threshold arms the alert again. Credits that a hold or a refund gives back do not, or every other request
+-- near the threshold would write an alert. The caller has put back the head of the account.
 create function private.activate_credit_grant(
-  credit_grant public.credit_grants, at timestamptz, actor text, actor_id uuid default null
+  account public.credit_accounts,
+  credit_grant private.credit_grants,
+  at timestamptz,
+  actor text,
+  actor_id uuid default null
 )
-returns void
+returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_entry public.credit_transactions;
+  v_entry private.credit_transactions;
 begin
   if credit_grant.status = 'pending' then
-    update public.credit_grants as g set status = 'active' where g.id = credit_grant.id;
+    update private.credit_grants as g set status = 'active' where g.id = credit_grant.id;
+    account.pending := account.pending - credit_grant.amount;
   end if;
-  v_entry.account_id := credit_grant.account_id;
   v_entry.kind := 'grant';
-  v_entry.amount := credit_grant.amount;
-  v_entry.allocations := jsonb_build_array(private.credit_allocation(credit_grant.id, credit_grant.amount));
   v_entry.description := credit_grant.description;
   v_entry.actor := activate_credit_grant.actor;
   v_entry.actor_id := activate_credit_grant.actor_id;
   v_entry.created_at := at;
-  perform private.post_credit_entry(v_entry);
-  perform private.repay_credit_overdraft(credit_grant.account_id, at);
-  update public.credit_accounts as a set alert_armed = true
-  where a.id = credit_grant.account_id and not a.alert_armed
-    and a.balance - a.held + a.overdraft_limit >= a.alert_threshold;
+  account := private.post_grant_entry(account, v_entry, credit_grant.id, credit_grant.amount);
+  if account.overdraft_used > 0 or account.debt > 0 then
+    account := private.repay_credit_overdraft(account, account.updated_at);
+  end if;
+  if account.balance - account.held + account.overdraft_limit >= account.alert_threshold then
+    account.alert_armed := true;
+  end if;
+  return account;
 end $$;
-revoke all on function private.activate_credit_grant(public.credit_grants, timestamptz, text, uuid)
-  from public, anon, authenticated, service_role;
+revoke all on function private.activate_credit_grant(public.credit_accounts, private.credit_grants, timestamptz, text,
+  uuid) from public, anon, authenticated, service_role;
 
--- Ends a grant and returns it: its free credits lapse at once, held ones when a hold gives them back. status is
--- expired or voided; voided needs voided_by and void_reason. The caller holds the lock of the account.
+-- Ends a grant and returns the account: its free credits lapse at once, held ones when a hold gives them back. status is
+-- expired or voided; voided needs voided_by and void_reason. The caller holds the lock of the account, has put back its
+-- head, and has read the grant since.
 create function private.end_credit_grant(
-  credit_grant public.credit_grants,
+  account public.credit_accounts,
+  credit_grant private.credit_grants,
   status text,
   at timestamptz,
   voided_by text default null,
   void_reason text default null
 )
-returns public.credit_grants
+returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  -- A grant that has not begun has added nothing to the account.
-  v_free numeric := case credit_grant.status when 'pending' then 0 else credit_grant.remaining - credit_grant.held end;
+  v_free numeric := credit_grant.remaining - credit_grant.held;
 begin
-  update public.credit_grants as g
+  -- A grant that has not begun has added nothing to the account.
+  if credit_grant.status = 'pending' then
+    v_free := 0;
+    account.pending := account.pending - credit_grant.amount;
+  end if;
+  update private.credit_grants as g
   set status = end_credit_grant.status, remaining = g.held,
     voided_at = case end_credit_grant.status when 'voided' then end_credit_grant.at end,
     voided_by = end_credit_grant.voided_by, void_reason = end_credit_grant.void_reason
   where g.id = credit_grant.id
   returning g.* into credit_grant;
-  perform private.lapse_credits(credit_grant, v_free, end_credit_grant.at);
-  return credit_grant;
+  account.live_grants := account.live_grants - 1;
+  return private.lapse_credits(account, credit_grant, v_free, end_credit_grant.at);
 end $$;
-revoke all on function private.end_credit_grant(public.credit_grants, text, timestamptz, text, text)
-  from public, anon, authenticated, service_role;
+revoke all on function private.end_credit_grant(public.credit_accounts, private.credit_grants, text, timestamptz, text,
+  text) from public, anon, authenticated, service_role;
 
 -- Opens the account of a user and grants signup_amount credits, if that is above 0. Does nothing if the user has one.
 create function private.open_credit_account(user_id uuid, signup_amount numeric)
@@ -68,19 +79,21 @@ returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_grant public.credit_grants;
+  v_account public.credit_accounts;
+  v_grant private.credit_grants;
 begin
   insert into public.credit_accounts as a (user_id) values (open_credit_account.user_id)
   on conflict on constraint credit_accounts_user_id_key do nothing
-  returning a.id into v_grant.account_id;
+  returning a.* into v_account;
 
-  if v_grant.account_id is not null and signup_amount > 0 then
-    insert into public.credit_grants as g
+  if v_account.id is not null and signup_amount > 0 then
+    insert into private.credit_grants as g
       (account_id, category, amount, remaining, status, effective_at, source, description, created_at)
-    values (v_grant.account_id, 'promotional', signup_amount, signup_amount, 'active', now(), 'signup',
+    values (v_account.id, 'promotional', signup_amount, signup_amount, 'active', now(), 'signup',
       'Sign-up credits', now())
     returning g.* into v_grant;
-    perform private.activate_credit_grant(v_grant, null, 'system');
+    v_account.live_grants := 1;
+    perform private.activate_credit_grant(private.take_credit_head(v_account), v_grant, null, 'system');
   end if;
 end $$;
 revoke all on function private.open_credit_account(uuid, numeric) from public, anon, authenticated, service_role;
@@ -112,7 +125,7 @@ create type public.credit_grant as (
 comment on type public.credit_grant is
   'A grant as callers see it; replayed is true when an earlier request did what this one asks for';
 
-create function private.to_credit_grant(credit_grant public.credit_grants, replayed boolean default false)
+create function private.to_credit_grant(credit_grant private.credit_grants, replayed boolean default false)
 returns public.credit_grant
 language plpgsql immutable set search_path = ''
 as $$
@@ -123,7 +136,7 @@ begin
     credit_grant.currency, credit_grant.description, credit_grant.voided_at, credit_grant.voided_by,
     credit_grant.void_reason, credit_grant.created_at, replayed)::public.credit_grant;
 end $$;
-revoke all on function private.to_credit_grant(public.credit_grants, boolean)
+revoke all on function private.to_credit_grant(private.credit_grants, boolean)
   from public, anon, authenticated, service_role;
 
 -- Returns the grant with an external reference, if it has the account, amount and category of the request.
@@ -133,9 +146,9 @@ returns public.credit_grant
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_grant public.credit_grants;
+  v_grant private.credit_grants;
 begin
-  select g.* into v_grant from public.credit_grants as g
+  select g.* into v_grant from private.credit_grants as g
   where g.external_reference = repeat_credit_grant.external_reference;
   if (v_grant.account_id, v_grant.amount, v_grant.category)
     is distinct from (repeat_credit_grant.account_id, repeat_credit_grant.amount, repeat_credit_grant.category) then
@@ -148,13 +161,36 @@ end $$;
 revoke all on function private.repeat_credit_grant(uuid, text, numeric, text)
   from public, anon, authenticated, service_role;
 
+-- Checks that an account may get another grant.
+-- Raises: PT409 too_many_grants {most}.
+create function private.require_room_for_grant(account public.credit_accounts)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_most integer;
+begin
+  -- The setting is at least this.
+  if account.live_grants < 100 then
+    return;
+  end if;
+  v_most := private.setting('credits.live_grants');
+  if account.live_grants >= v_most then
+    raise exception 'The account has % grants that are pending or active, and can have no more', account.live_grants
+      using errcode = 'PT409', detail = format('too_many_grants %s', jsonb_build_object('most', v_most)),
+        hint = 'Void grants that are no longer needed, or raise the setting credits.live_grants';
+  end if;
+end $$;
+revoke all on function private.require_room_for_grant(public.credit_accounts)
+  from public, anon, authenticated, service_role;
+
 -- Grants credits to the account of a user or a team. They can be spent from effective_at (now, unless it is later)
 -- until just before expires_at (null: they never expire). The same request with the same idempotency_key returns the
 -- first grant again, with replayed = true, and so does a request with the same external_reference, account, category
 -- and amount.
 -- Definer: not even the service may write the tables of credits. For the service only.
--- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used; PT422 invalid_grant,
--- invalid_amount, balance_too_large {largest}, idempotency_key_reused.
+-- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used, too_many_grants {most};
+-- PT422 invalid_grant, invalid_amount, balance_too_large {largest}, idempotency_key_reused.
 create function public.grant_credits(
   user_id uuid default null,
   amount numeric default null,
@@ -180,10 +216,9 @@ declare
     grant_credits.external_reference, trim_scale(grant_credits.cost_basis), grant_credits.currency,
     grant_credits.description);
   v_account public.credit_accounts;
-  v_grant public.credit_grants;
+  v_grant private.credit_grants;
   v_first jsonb;
   v_now timestamptz;
-  v_due_at timestamptz;
   v_largest numeric;
   v_result public.credit_grant;
 begin
@@ -192,12 +227,12 @@ begin
   end if;
   perform private.check_credit_amount(grant_credits.amount);
   v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id);
-  v_first := private.first_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
+  v_first := private.first_credit_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
   end if;
   -- Before the terms are checked: a payment that is reported again may name an end that has passed since.
-  if exists (select 1 from public.credit_grants as g where g.external_reference = grant_credits.external_reference) then
+  if exists (select 1 from private.credit_grants as g where g.external_reference = grant_credits.external_reference) then
     v_result := private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
       grant_credits.category);
     perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request, to_jsonb(v_result));
@@ -225,15 +260,14 @@ begin
   end if;
 
   v_largest := private.setting('credits.largest_balance');
-  if v_account.balance + grant_credits.amount + coalesce((
-      select sum(g.amount) from public.credit_grants as g
-      where g.account_id = v_account.id and g.status = 'pending'), 0) > v_largest then
+  if v_account.balance + v_account.pending + grant_credits.amount > v_largest then
     raise exception 'The account would have more than % credits', v_largest
       using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
         hint = 'Grant less, or raise the setting credits.largest_balance';
   end if;
+  perform private.require_room_for_grant(v_account);
 
-  insert into public.credit_grants as g
+  insert into private.credit_grants as g
     (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, external_reference,
       cost_basis, currency, description, created_at)
   values (v_account.id, grant_credits.category, grant_credits.amount, grant_credits.amount, grant_credits.priority,
@@ -249,14 +283,19 @@ begin
       grant_credits.category);
   end if;
 
+  v_account.live_grants := v_account.live_grants + 1;
+  v_account.next_due_at := least(v_account.next_due_at,
+    case v_grant.status when 'pending' then v_grant.effective_at else v_grant.expires_at end);
   if v_grant.status = 'active' then
-    perform private.activate_credit_grant(v_grant, v_now, 'service', grant_credits.user_id);
+    v_account := private.activate_credit_grant(private.put_back_credit_head(v_account), v_grant, v_now, 'service',
+      grant_credits.user_id);
+    v_account := private.take_credit_head(v_account);
+  else
+    v_account.pending := v_account.pending + v_grant.amount;
   end if;
-  v_due_at := case v_grant.status when 'pending' then v_grant.effective_at else v_grant.expires_at end;
-  update public.credit_accounts as a set next_due_at = v_due_at
-  where a.id = v_account.id and v_due_at < coalesce(a.next_due_at, 'infinity');
+  perform private.save_credit_account(v_account);
   -- Read again: it may have paid an overdraft.
-  select g.* into v_grant from public.credit_grants as g where g.id = v_grant.id;
+  select g.* into v_grant from private.credit_grants as g where g.id = v_grant.id;
   perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request,
     to_jsonb(private.to_credit_grant(v_grant)));
   return private.to_credit_grant(v_grant);
@@ -283,7 +322,7 @@ as $$
 declare
   v_request jsonb := jsonb_build_array('void', grant_id, voided_by, reason);
   v_account public.credit_accounts;
-  v_grant public.credit_grants;
+  v_grant private.credit_grants;
   v_first jsonb;
 begin
   if voided_by is null or char_length(voided_by) not between 1 and 200
@@ -291,25 +330,28 @@ begin
     raise exception 'To void a grant, voided_by needs 1 to 200 characters and reason 1 to 500'
       using errcode = 'PT422', detail = 'invalid_void';
   end if;
-  select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
+  select g.* into v_grant from private.credit_grants as g where g.id = grant_id;
   if not found then
     raise exception 'There is no grant "%"', grant_id using errcode = 'PT404', detail = 'grant_not_found';
   end if;
   v_account := private.lock_credit_account(null, null, v_grant.account_id);
-  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
+  v_first := private.first_credit_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
   end if;
 
+  v_account := private.put_back_credit_head(v_account);
   -- Read again, under the lock.
-  select g.* into v_grant from public.credit_grants as g where g.id = grant_id;
+  select g.* into v_grant from private.credit_grants as g where g.id = grant_id;
   if v_grant.status in ('voided', 'expired') then
     raise exception 'Cannot void grant "%": it is %', grant_id, v_grant.status
       using errcode = 'PT409',
         detail = case v_grant.status when 'voided' then 'grant_already_voided' else 'grant_expired' end;
   end if;
-  v_grant := private.end_credit_grant(v_grant, 'voided', greatest(clock_timestamp(), v_account.updated_at),
+  v_account := private.end_credit_grant(v_account, v_grant, 'voided', greatest(clock_timestamp(), v_account.updated_at),
     voided_by, reason);
+  perform private.save_credit_account(private.take_credit_head(v_account));
+  select g.* into v_grant from private.credit_grants as g where g.id = grant_id;
   perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
     to_jsonb(private.to_credit_grant(v_grant)));
   return private.to_credit_grant(v_grant);
@@ -318,17 +360,6 @@ revoke all on function public.void_credit_grant(uuid, text, text, text) from pub
 grant execute on function public.void_credit_grant(uuid, text, text, text) to service_role;
 
 -- Taking back ---------------------------------------------------------------------------------------
-
-create table private.credit_reversals (
-  account_id uuid not null,
-  entry_no bigint not null,
-  primary key (account_id, entry_no),
-  constraint credit_reversals_entry_fkey foreign key (account_id, entry_no)
-    references public.credit_transactions (account_id, entry_no) on delete cascade
-);
-comment on table private.credit_reversals is
-  'The entries of kind void that took back credits of a payment, instead of ending a grant';
-revoke all on private.credit_reversals from public, anon, authenticated, service_role;
 
 -- Takes back amount of the credits that some grants gave to an account. Credits of these grants that ended unused
 -- count as taken back already (lapsed). The rest is taken from what the grants have free, then from the account's
@@ -347,55 +378,52 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_account public.credit_accounts := private.lock_credit_account(null, null, account_id);
-  v_entry public.credit_transactions;
+  v_entry private.credit_transactions;
+  v_allocations jsonb := '[]';
   v_grant record;
   v_part numeric;
   v_left numeric;
   v_drawn record;
 begin
-  select greatest(0, coalesce(sum(-p.amount), 0) - lapsed_before) into lapsed
-  from public.credit_transactions as t
-  cross join jsonb_to_recordset(t.allocations) as p (grant_id uuid, amount numeric)
-  where t.account_id = v_account.id and t.kind in ('expire', 'void') and p.grant_id = any (grant_ids)
-    and not exists (
-      select 1 from private.credit_reversals as r where r.account_id = t.account_id and r.entry_no = t.entry_no);
+  select greatest(0, coalesce(sum(g.lapsed), 0) - lapsed_before) into lapsed
+  from private.credit_grants as g where g.id = any (grant_ids);
   lapsed := least(lapsed, take_back_credits.amount);
   v_left := take_back_credits.amount - lapsed;
   if v_left = 0 then
     return;
   end if;
 
+  v_account := private.put_back_credit_head(v_account);
   v_entry.amount := -v_left;
-  v_entry.allocations := '[]';
   for v_grant in
-    select g.id, g.remaining - g.held as free from public.credit_grants as g
+    select g.id, g.remaining - g.held as free from private.credit_grants as g
     where g.id = any (grant_ids) and g.spendable
     order by g.expires_at, g.created_at, g.id
   loop
     v_part := least(v_grant.free, v_left);
     continue when v_part = 0;
     v_left := v_left - v_part;
-    update public.credit_grants as g set remaining = g.remaining - v_part where g.id = v_grant.id;
-    v_entry.allocations := v_entry.allocations || private.credit_allocation(v_grant.id, -v_part);
+    update private.credit_grants as g set remaining = g.remaining - v_part where g.id = v_grant.id;
+    v_allocations := v_allocations || private.credit_allocation(v_grant.id, -v_part);
   end loop;
   if v_left > 0 then
-    v_drawn := private.draw_credits(v_account.id, v_left, false);
+    v_drawn := private.draw_credits(v_account, v_left, false, greatest(clock_timestamp(), v_account.updated_at));
     v_left := v_drawn.uncovered;
-    v_entry.allocations := v_entry.allocations || v_drawn.allocations;
+    v_allocations := v_allocations || v_drawn.allocations;
   end if;
   if v_left > 0 then
-    v_entry.allocations := v_entry.allocations || private.credit_allocation(null, -v_left);
-    update public.credit_accounts as a
-    set debt = greatest(a.debt, a.overdraft_used + a.overdraft_held + v_left - a.overdraft_limit)
-    where a.id = v_account.id;
+    v_allocations := v_allocations || private.credit_allocation(null, -v_left);
+    v_account.debt := greatest(v_account.debt,
+      v_account.overdraft_used + v_account.overdraft_held + v_left - v_account.overdraft_limit);
+    v_account.overdraft_used := v_account.overdraft_used + v_left;
   end if;
-  v_entry.account_id := v_account.id;
+  v_entry := private.allocate_credit_entry(v_entry, v_allocations);
   v_entry.kind := 'void';
   v_entry.description := take_back_credits.description;
   v_entry.actor := 'service';
-  v_entry := private.post_credit_entry(v_entry, overdraft_used => v_left);
-  entry_no := v_entry.entry_no;
-  insert into private.credit_reversals values (v_entry.account_id, v_entry.entry_no);
+  v_account.balance := v_account.balance + v_entry.amount;
+  v_account := private.post_credit_entry(private.take_credit_head(v_account), v_entry);
+  entry_no := v_account.version;
 end $$;
 revoke all on function private.take_back_credits(uuid, uuid[], numeric, text, numeric)
   from public, anon, authenticated, service_role;

@@ -1,176 +1,4 @@
--- Credit charges: what things cost, what a member of a team may spend, and the charge itself.
-
--- credit_prices -------------------------------------------------------------------------------------
-
-create table public.credit_prices (
-  sku text not null,
-  effective_from timestamptz not null default now(),
-  unit text not null,
-  price numeric(15, 4) not null,
-  quantity_scale smallint not null default 0,
-  created_at timestamptz not null default now(),
-  primary key (sku, effective_from),
-  constraint credit_prices_sku_check check (sku ~ '^[a-z0-9][a-z0-9._:/-]{0,99}$'),
-  constraint credit_prices_unit_check check (char_length(unit) between 1 and 50),
-  constraint credit_prices_price_check check (price > 0 and price <= 1000000000),
-  constraint credit_prices_quantity_scale_check check (quantity_scale between 0 and 4)
-);
-comment on table public.credit_prices is
-  'The price list. The row in force is the newest whose effective_from has passed; a new price is a new row.';
-comment on column public.credit_prices.sku is 'What is sold: chat.message, image.generate';
-comment on column public.credit_prices.unit is 'What a quantity counts: message, image, 1000 tokens';
-comment on column public.credit_prices.price is 'Credits for one unit';
-comment on column public.credit_prices.quantity_scale is
-  'Decimals that a quantity may have: 0 sells whole units only';
-
-alter table public.credit_prices enable row level security;
-revoke all on public.credit_prices from public, anon, authenticated, service_role;
-grant select on public.credit_prices to authenticated;
-grant select, insert, update, delete on public.credit_prices to service_role;
-
--- True for everyone: a price list is meant to be read before buying.
-create policy "signed-in users read the price list" on public.credit_prices
-  for select to authenticated using (true);
-
--- Prices a quantity of one sku: quantity times the price in force now, rounded half up to four decimals.
--- Raises: PT422 unknown_sku, invalid_quantity.
-create function private.price_credits(
-  sku text, quantity numeric, out unit text, out unit_price numeric, out amount numeric
-)
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_price public.credit_prices;
-begin
-  select p.* into v_price from public.credit_prices as p
-  where p.sku = price_credits.sku and p.effective_from <= statement_timestamp()
-  order by p.effective_from desc
-  limit 1;
-  if not found then
-    raise exception 'There is no price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
-      hint = 'Use a sku of the price list, credit_prices';
-  end if;
-  -- The upper end also catches NaN, which PostgreSQL orders above every number.
-  if quantity is null or quantity <= 0 or quantity > 1000000000
-    or scale(trim_scale(quantity)) > v_price.quantity_scale then
-    raise exception 'Cannot charge a quantity of % of "%"', quantity, price_credits.sku
-      using errcode = 'PT422', detail = 'invalid_quantity',
-        hint = format('A quantity of this sku is above 0, at most 1000000000, and has at most %s decimals',
-          v_price.quantity_scale);
-  end if;
-  unit := v_price.unit;
-  unit_price := v_price.price;
-  amount := round(v_price.price * quantity, 4);
-end $$;
-revoke all on function private.price_credits(text, numeric) from public, anon, authenticated, service_role;
-
--- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, and the sum.
--- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
-create function private.price_items(items jsonb, out priced jsonb, out amount numeric)
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_item jsonb;
-  v_price record;
-begin
-  priced := '[]';
-  amount := 0;
-  if jsonb_typeof(items) is distinct from 'array' or jsonb_array_length(items) not between 1 and 100 then
-    raise exception 'A charge needs a list of 1 to 100 items' using errcode = 'PT422', detail = 'invalid_charge';
-  end if;
-  for v_item in select value from jsonb_array_elements(items) loop
-    if (jsonb_typeof(v_item) = 'object' and jsonb_typeof(v_item -> 'sku') = 'string'
-        and jsonb_typeof(v_item -> 'quantity') = 'number' and v_item - 'sku' - 'quantity' = '{}') is not true then
-      raise exception 'An item needs a sku and a quantity, and can have nothing else'
-        using errcode = 'PT422', detail = 'invalid_charge';
-    end if;
-    v_price := private.price_credits(v_item ->> 'sku', (v_item ->> 'quantity')::numeric);
-    priced := priced || jsonb_build_object('sku', v_item -> 'sku', 'unit', v_price.unit,
-      'quantity', v_item -> 'quantity', 'unit_price', v_price.unit_price, 'amount', v_price.amount);
-    amount := amount + v_price.amount;
-  end loop;
-end $$;
-revoke all on function private.price_items(jsonb) from public, anon, authenticated, service_role;
-
--- Works out a charge for either an amount or items at their prices. Returns an entry that has amount (positive here)
--- and the columns that say what was charged for.
--- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount.
-create function private.price_charge(amount numeric, items jsonb)
-returns public.credit_transactions
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_entry public.credit_transactions;
-  v_priced record;
-begin
-  if num_nonnulls(price_charge.amount, price_charge.items) <> 1 then
-    raise exception 'A charge needs either items or an amount'
-      using errcode = 'PT422', detail = 'invalid_charge';
-  end if;
-  if price_charge.items is null then
-    perform private.check_credit_amount(price_charge.amount);
-    v_entry.amount := price_charge.amount;
-  else
-    v_priced := private.price_items(price_charge.items);
-    perform private.check_credit_amount(v_priced.amount);
-    v_entry.amount := v_priced.amount;
-    if jsonb_array_length(v_priced.priced) = 1 then
-      v_entry.sku := v_priced.priced -> 0 ->> 'sku';
-      v_entry.quantity := v_priced.priced -> 0 -> 'quantity';
-      v_entry.unit_price := v_priced.priced -> 0 -> 'unit_price';
-    else
-      v_entry.items := v_priced.priced;
-    end if;
-  end if;
-  return v_entry;
-end $$;
-revoke all on function private.price_charge(numeric, jsonb) from public, anon, authenticated, service_role;
-
-create type public.credit_quote as (
-  items jsonb,
-  total numeric,
-  available numeric,
-  member_available numeric,
-  affordable boolean
-);
-comment on type public.credit_quote is
-  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; member_available is null unless the member of a team has a limit';
-
--- Prices items for a user, or for a member of a team on the team's account, and says whether they could be charged now.
--- Changes nothing. user_id may be null for a team.
--- Definer: not even the service may call the private functions that it needs. For the service only.
--- Raises: PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity.
-create function public.quote_credits(items jsonb, user_id uuid default null, team_id uuid default null)
-returns public.credit_quote
-language plpgsql stable security definer set search_path = ''
-as $$
-declare
-  v_account public.credit_accounts;
-  v_due record;
-  v_priced record;
-  v_quote public.credit_quote;
-begin
-  select a.* into v_account from public.credit_accounts as a
-  where case
-    when quote_credits.team_id is null then a.user_id = quote_credits.user_id
-    else a.team_id = quote_credits.team_id and (quote_credits.user_id is null or exists (
-      select 1 from public.team_members as m
-      where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id)) end;
-  if not found then
-    perform private.refuse_credit_account(user_id, team_id);
-  end if;
-  v_priced := private.price_items(items);
-  v_due := private.due_credits(v_account, statement_timestamp());
-  v_quote.items := v_priced.priced;
-  v_quote.total := v_priced.amount;
-  v_quote.available := v_account.balance + v_due.balance - v_account.held - v_due.held + v_account.overdraft_limit;
-  select m.available into v_quote.member_available from public.team_member_credits as m
-  where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id;
-  v_quote.affordable := v_quote.total <= least(v_quote.available, v_quote.member_available);
-  return v_quote;
-end $$;
-revoke all on function public.quote_credits(jsonb, uuid, uuid) from public, anon, authenticated;
-grant execute on function public.quote_credits(jsonb, uuid, uuid) to service_role;
+-- Credit charges: what a member of a team may spend, and the charge itself.
 
 -- credit_member_limits ------------------------------------------------------------------------------
 
@@ -252,35 +80,35 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_limit public.credit_member_limits;
-  v_start timestamptz;
+  v_available numeric := 0;
 begin
   if account.team_id is null or spend_allowance.user_id is null then
     return;
   end if;
-  select l.* into v_limit from public.credit_member_limits as l
+  update public.credit_member_limits as l
+  set spent = case when l.period_start < date_trunc(l.period, spend_allowance.at, 'UTC') then 0 else l.spent end
+      + spend_allowance.amount,
+    period_start = greatest(l.period_start, date_trunc(l.period, spend_allowance.at, 'UTC'))
   where l.team_id = account.team_id and l.user_id = spend_allowance.user_id
-  for no key update;
+    and (l.credit_limit is null or spend_allowance.amount <= l.credit_limit
+      - case when l.period_start < date_trunc(l.period, spend_allowance.at, 'UTC') then 0 else l.spent end);
+  if found then
+    return;
+  end if;
+  select l.* into v_limit from public.credit_member_limits as l
+  where l.team_id = account.team_id and l.user_id = spend_allowance.user_id;
   -- Every member has a row: a user without one has left the team while this waited for the account.
   if not found then
     raise exception 'User "%" is no longer in the team', user_id
       using errcode = 'PT402',
         detail = format('member_limit_exceeded %s', jsonb_build_object('available', 0, 'required', amount));
   end if;
-  v_start := private.credit_period_start(v_limit.period, at);
-  if v_limit.period_start < v_start then
-    v_limit.spent := 0;
-  end if;
-  if v_limit.credit_limit - v_limit.spent < amount then
-    raise exception 'The member may spend % more credits this %, not %',
-      trim_scale(greatest(0, v_limit.credit_limit - v_limit.spent)), v_limit.period, trim_scale(amount)
-      using errcode = 'PT402',
-        detail = format('member_limit_exceeded %s', jsonb_build_object(
-          'available', greatest(0, v_limit.credit_limit - v_limit.spent), 'required', amount)),
-        hint = 'An owner or admin of the team can raise the limit';
-  end if;
-  update public.credit_member_limits as l
-  set spent = v_limit.spent + amount, period_start = greatest(v_start, v_limit.period_start)
-  where l.team_id = v_limit.team_id and l.user_id = v_limit.user_id;
+  v_available := greatest(0, v_limit.credit_limit
+    - case when v_limit.period_start < private.credit_period_start(v_limit.period, at) then 0 else v_limit.spent end);
+  raise exception 'The member may spend % more credits this %, not %', trim_scale(v_available), v_limit.period,
+    trim_scale(amount)
+    using errcode = 'PT402', hint = 'An owner or admin of the team can raise the limit',
+      detail = format('member_limit_exceeded %s', jsonb_build_object('available', v_available, 'required', amount));
 end $$;
 revoke all on function private.spend_allowance(public.credit_accounts, uuid, numeric, timestamptz)
   from public, anon, authenticated, service_role;
@@ -306,25 +134,6 @@ revoke all on function private.restore_allowance(uuid, uuid, numeric, timestampt
 
 -- deduct_credits ------------------------------------------------------------------------------------
 
--- Checks that an account can be charged amount.
--- Raises: PT402 insufficient_credits {available, required}.
-create function private.require_credits(account public.credit_accounts, amount numeric)
-returns void
-language plpgsql immutable set search_path = ''
-as $$
-declare
-  v_available numeric := account.balance - account.held + account.overdraft_limit;
-begin
-  if v_available < amount then
-    raise exception 'Cannot charge % credits: % are available', trim_scale(amount), trim_scale(v_available)
-      using errcode = 'PT402',
-        detail = format('insufficient_credits %s', jsonb_build_object('available', v_available, 'required', amount)),
-        hint = 'Buy credits, or charge less';
-  end if;
-end $$;
-revoke all on function private.require_credits(public.credit_accounts, numeric)
-  from public, anon, authenticated, service_role;
-
 -- Charges the account of a user or, with team_id, the account of a team on behalf of its member: a quantity of sku at
 -- its price, items [{sku, quantity}] at their prices, or an amount. Posts one entry and returns it. The same request
 -- with the same idempotency_key, user and actor returns the first entry again, with replayed = true. actor, user or
@@ -349,12 +158,11 @@ returns public.credit_entry
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_account public.credit_accounts;
-  v_entry public.credit_transactions;
-  v_result public.credit_entry;
   v_owner uuid := coalesce(deduct_credits.user_id, deduct_credits.team_id);
-  v_request jsonb;
-  v_amount numeric;
+  v_account public.credit_accounts;
+  v_entry private.credit_transactions;
+  v_priced public.credit_entry;
+  v_amount numeric := deduct_credits.amount;
   v_drawn record;
 begin
   if num_nonnulls(deduct_credits.sku, deduct_credits.items, deduct_credits.amount) <> 1
@@ -367,14 +175,23 @@ begin
         hint = 'A description must be 1 to 500 characters long; actor must be service, or user together with a user_id';
   end if;
 
-  v_account := private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);
+  -- The common case here, everything else in the function: each call of one costs.
+  if deduct_credits.team_id is null then
+    select a.* into v_account from public.credit_accounts as a where a.user_id = deduct_credits.user_id
+    for no key update;
+  end if;
+  if v_account.id is null or v_account.next_due_at <= greatest(clock_timestamp(), v_account.updated_at) then
+    v_account := private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);
+  end if;
   if deduct_credits.idempotency_key is not null then
-    v_request := jsonb_build_array('deduct', v_account.id, deduct_credits.sku, trim_scale(deduct_credits.quantity),
-      trim_scale(deduct_credits.amount), deduct_credits.description, deduct_credits.items);
-    v_result := private.claim_entry_key(v_owner, deduct_credits.actor, deduct_credits.idempotency_key, v_request,
-      v_account);
-    if v_result.entry_no is not null then
-      return v_result;
+    v_entry.idempotency_id := private.idempotency_id(v_owner, deduct_credits.actor, deduct_credits.idempotency_key);
+    v_entry.request_hash := sha256(convert_to(jsonb_build_array('deduct', v_account.id, deduct_credits.sku,
+      trim_scale(deduct_credits.quantity), trim_scale(deduct_credits.amount), deduct_credits.description,
+      deduct_credits.items)::text, 'UTF8'));
+    if char_length(deduct_credits.idempotency_key) not between 1 and 255
+      or private.is_used_key(v_entry.idempotency_id, v_owner, deduct_credits.actor, deduct_credits.idempotency_key) then
+      return private.repeat_credit_entry(v_owner, deduct_credits.actor, deduct_credits.idempotency_key,
+        v_entry.request_hash);
     end if;
   end if;
 
@@ -383,28 +200,47 @@ begin
     from private.price_credits(deduct_credits.sku, deduct_credits.quantity) as p;
     v_entry.sku := deduct_credits.sku;
     v_entry.quantity := deduct_credits.quantity;
-    perform private.check_credit_amount(v_amount);
-  else
-    v_entry := private.price_charge(deduct_credits.amount, deduct_credits.items);
-    v_amount := v_entry.amount;
+  elsif deduct_credits.items is not null then
+    v_priced := private.price_charge(null, deduct_credits.items);
+    v_amount := v_priced.amount;
+    v_entry.sku := v_priced.sku;
+    v_entry.quantity := v_priced.quantity;
+    v_entry.unit_price := v_priced.unit_price;
+    v_entry.items := v_priced.items;
   end if;
-  perform private.require_credits(v_account, v_amount);
+  perform private.check_credit_amount(v_amount);
+  if v_amount > v_account.head_free or v_account.balance - v_account.held + v_account.overdraft_limit < v_amount then
+    perform private.require_credits(v_account, v_amount);
+  end if;
   if v_account.team_id is not null then
     perform private.spend_allowance(v_account, deduct_credits.user_id, v_amount, clock_timestamp());
   end if;
 
-  v_drawn := private.draw_credits(v_account.id, v_amount, false);
-  v_entry.account_id := v_account.id;
+  if v_amount <= v_account.head_free then
+    v_entry.grant_id := v_account.head_grant_id;
+    v_account.head_free := v_account.head_free - v_amount;
+  else
+    v_account := private.put_back_credit_head(v_account);
+    v_drawn := private.draw_credits(v_account, v_amount, false, greatest(clock_timestamp(), v_account.updated_at));
+    if v_drawn.uncovered > 0 then
+      v_drawn.allocations := v_drawn.allocations || private.credit_allocation(null, -v_drawn.uncovered);
+      v_account.overdraft_used := v_account.overdraft_used + v_drawn.uncovered;
+    end if;
+    v_entry := private.allocate_credit_entry(v_entry, v_drawn.allocations);
+    v_account := private.take_credit_head(v_account);
+  end if;
+  v_account.balance := v_account.balance - v_amount;
   v_entry.kind := 'deduct';
   v_entry.amount := -v_amount;
-  v_entry.allocations := v_drawn.allocations;
-  if v_drawn.uncovered > 0 then
-    v_entry.allocations := v_entry.allocations || private.credit_allocation(null, -v_drawn.uncovered);
-  end if;
   v_entry.description := deduct_credits.description;
   v_entry.actor := deduct_credits.actor;
   v_entry.actor_id := deduct_credits.user_id;
-  return private.to_credit_entry(private.post_credit_entry(v_entry, overdraft_used => v_drawn.uncovered));
+  v_account := private.post_credit_entry(v_account, v_entry);
+  -- A request of the same user about another account has used the key in the meantime.
+  if v_account.id is null then
+    perform private.refuse_reused_key();
+  end if;
+  return private.to_posted_entry(v_account, v_entry);
 end $$;
 revoke all on function public.deduct_credits(uuid, text, numeric, numeric, text, text, text, jsonb, uuid)
   from public, anon, authenticated;

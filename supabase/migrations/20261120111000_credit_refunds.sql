@@ -9,7 +9,7 @@ create table private.credit_refunds (
   refunded numeric(15, 4) not null,
   primary key (account_id, entry_no),
   constraint credit_refunds_entry_fkey foreign key (account_id, entry_no)
-    references public.credit_transactions (account_id, entry_no) on delete cascade,
+    references private.credit_transactions (account_id, entry_no) on delete cascade,
   constraint credit_refunds_refunded_check check (refunded > 0 and refunded <= charged)
 );
 comment on table private.credit_refunds is
@@ -52,22 +52,23 @@ returns public.credit_entry
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_request jsonb := jsonb_build_array('refund', account_id, entry_no, trim_scale(amount), description);
+  v_hash bytea := sha256(convert_to(jsonb_build_array('refund', account_id, entry_no, trim_scale(amount), description)::text,
+    'UTF8'));
+  v_owner uuid;
   v_account public.credit_accounts;
-  v_charge public.credit_transactions;
-  v_entry public.credit_transactions;
+  v_charge private.credit_transactions;
+  v_entry private.credit_transactions;
   v_result public.credit_entry;
-  v_first jsonb;
+  v_allocations jsonb := '[]';
   v_refunded numeric;
   v_amount numeric;
   v_portion record;
-  v_repaid numeric := 0;
   v_part numeric;
-  v_grant public.credit_grants;
+  v_grant private.credit_grants;
   v_now timestamptz;
 begin
   if char_length(refund_credits.description) not between 1 and 500 then
-    raise exception 'A description needs 1 to 500 characters' using errcode = 'PT422', detail = 'invalid_refund';
+    raise exception 'A description must be 1 to 500 characters long' using errcode = 'PT422', detail = 'invalid_refund';
   end if;
   if refund_credits.amount is not null then
     perform private.check_credit_amount(refund_credits.amount);
@@ -76,12 +77,17 @@ begin
     raise exception 'A refund needs account_id and entry_no' using errcode = 'PT422', detail = 'invalid_refund';
   end if;
   v_account := private.lock_credit_account(null, null, refund_credits.account_id);
-  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
-  if v_first is not null then
-    return jsonb_populate_record(null::public.credit_entry, v_first || '{"replayed": true}');
+  v_owner := coalesce(v_account.user_id, v_account.team_id);
+  if idempotency_key is not null then
+    v_result := private.repeat_credit_entry(v_owner, 'service', idempotency_key, v_hash);
+    if v_result.entry_no is not null then
+      return v_result;
+    end if;
+    v_entry.idempotency_id := private.idempotency_id(v_owner, 'service', idempotency_key);
+    v_entry.request_hash := v_hash;
   end if;
 
-  select t.* into v_charge from public.credit_transactions as t
+  select t.* into v_charge from private.credit_transactions as t
   where t.account_id = v_account.id and t.entry_no = refund_credits.entry_no;
   if not found then
     raise exception 'The account has no entry %', entry_no using errcode = 'PT404', detail = 'entry_not_found';
@@ -104,42 +110,47 @@ begin
   values (v_account.id, v_charge.entry_no, -v_charge.amount, v_amount)
   on conflict on constraint credit_refunds_pkey do update set refunded = r.refunded + excluded.refunded;
 
+  v_account := private.put_back_credit_head(v_account);
   v_now := greatest(clock_timestamp(), v_account.updated_at);
-  v_entry.allocations := '[]';
-  for v_portion in select p.grant_id, p.part as amount from private.refund_portions(v_charge.allocations, v_refunded, v_amount) as p loop
+  for v_portion in
+    select p.grant_id, p.part as amount
+    from private.refund_portions(
+      coalesce(v_charge.allocations, jsonb_build_array(private.credit_allocation(v_charge.grant_id, v_charge.amount))),
+      v_refunded, v_amount) as p
+  loop
     v_grant := null;
     if v_portion.grant_id is not null then
-      update public.credit_grants as g set remaining = g.remaining + v_portion.amount
-      where g.id = v_portion.grant_id and g.status = 'active';
+      update private.credit_grants as g set remaining = g.remaining + v_portion.amount
+      where g.id = v_portion.grant_id and g.status = 'active' and (g.expires_at is null or g.expires_at > v_now);
       if found then
-        v_entry.allocations := v_entry.allocations || private.credit_allocation(v_portion.grant_id, v_portion.amount);
+        v_allocations := v_allocations || private.credit_allocation(v_portion.grant_id, v_portion.amount);
         continue;
       end if;
-      select g.* into v_grant from public.credit_grants as g where g.id = v_portion.grant_id;
-      v_grant.expires_at := v_now + private.setting('credits.refund_validity') * interval '1 second';
+      select g.* into v_grant from private.credit_grants as g where g.id = v_portion.grant_id;
+      v_grant.expires_at := v_now + private.retention('credits.refund_validity');
     else
-      v_part := least(v_portion.amount, v_account.overdraft_used - v_repaid);
+      v_part := least(v_portion.amount, v_account.overdraft_used);
       if v_part > 0 then
-        v_repaid := v_repaid + v_part;
+        v_account.overdraft_used := v_account.overdraft_used - v_part;
         v_portion.amount := v_portion.amount - v_part;
-        v_entry.allocations := v_entry.allocations || private.credit_allocation(null, v_part);
+        v_allocations := v_allocations || private.credit_allocation(null, v_part);
       end if;
       continue when v_portion.amount = 0;
       v_grant.category := 'paid';
       v_grant.priority := 50;
     end if;
-    insert into public.credit_grants as g
+    insert into private.credit_grants as g
       (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
         description, created_at)
     values (v_account.id, v_grant.category, v_portion.amount, v_portion.amount, v_grant.priority, 'active', v_now,
       v_grant.expires_at, 'refund', v_grant.cost_basis, v_grant.currency, v_grant.description, v_now)
     returning g.* into v_grant;
-    update public.credit_accounts as a set next_due_at = least(a.next_due_at, v_grant.expires_at)
-    where a.id = v_account.id;
-    v_entry.allocations := v_entry.allocations || private.credit_allocation(v_grant.id, v_portion.amount);
+    v_account.live_grants := v_account.live_grants + 1;
+    v_account.next_due_at := least(v_account.next_due_at, v_grant.expires_at);
+    v_allocations := v_allocations || private.credit_allocation(v_grant.id, v_portion.amount);
   end loop;
 
-  v_entry.account_id := v_account.id;
+  v_entry := private.allocate_credit_entry(v_entry, v_allocations);
   v_entry.kind := 'refund';
   v_entry.amount := v_amount;
   v_entry.refund_of := v_charge.entry_no;
@@ -147,11 +158,15 @@ begin
   v_entry.actor := 'service';
   v_entry.actor_id := v_charge.actor_id;
   v_entry.created_at := v_now;
-  v_result := private.to_credit_entry(private.post_credit_entry(v_entry, overdraft_used => -v_repaid));
+  v_account.balance := v_account.balance + v_amount;
+  v_account := private.post_credit_entry(v_account, v_entry);
+  if v_account.id is null then
+    perform private.refuse_reused_key();
+  end if;
+  v_result := private.to_posted_entry(v_account, v_entry);
   perform private.restore_allowance(v_account.team_id, v_charge.actor_id, v_amount, v_charge.created_at);
-  perform private.repay_credit_overdraft(v_account.id, v_now);
-  perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
-    to_jsonb(v_result));
+  v_account := private.repay_credit_overdraft(v_account, v_now);
+  perform private.save_credit_account(private.take_credit_head(v_account));
   return v_result;
 end $$;
 revoke all on function public.refund_credits(uuid, bigint, numeric, text, text) from public, anon, authenticated;

@@ -1,118 +1,184 @@
 -- Credit holds: credits are set aside before the work is done, and charged when its cost is known. A hold keeps the
 -- very credits that it set aside: they can be captured even if their grant ends first.
+--
+-- The row of a hold goes when the hold is resolved: a capture keeps what it was in its entry, and a hold that is released
+-- or expires moves to ended_credit_holds.
 
 -- credit_holds --------------------------------------------------------------------------------------
 
-create table public.credit_holds (
+create table private.credit_holds (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  grant_id uuid,
+  actor_id uuid,
   amount numeric(15, 4) not null,
-  captured numeric(15, 4),
-  status text not null default 'held',
-  allocations jsonb not null,
+  allocations jsonb,
   items jsonb,
   description text,
-  actor_id uuid,
-  expires_at timestamptz not null,
-  resolved_at timestamptz,
-  entry_no bigint,
-  created_at timestamptz not null,
-  constraint credit_holds_entry_fkey foreign key (account_id, entry_no)
-    references public.credit_transactions (account_id, entry_no) on delete cascade,
-  constraint credit_holds_entry_key unique (account_id, entry_no),
-  constraint credit_holds_amount_check check (amount > 0),
-  constraint credit_holds_status_check check (status in ('held', 'captured', 'released', 'expired')),
-  constraint credit_holds_expires_at_check check (expires_at > created_at and isfinite(expires_at)),
-  constraint credit_holds_captured_check check (
-    (status = 'captured') = (captured is not null) and (status = 'captured') = (entry_no is not null)
-    and captured > 0),
-  constraint credit_holds_resolved_check check ((status = 'held') = (resolved_at is null)),
-  constraint credit_holds_description_check check (char_length(description) between 1 and 500)
+  request_hash bytea,
+  constraint credit_holds_rules_check check (
+    amount > 0 and expires_at > created_at and isfinite(expires_at) and num_nonnulls(grant_id, allocations) = 1)
 );
-comment on table public.credit_holds is
-  'Credits set aside until they are captured or released, or expire. Only functions write it.';
+comment on table private.credit_holds is
+  'Credits set aside until they are captured or released, or expire. Only functions write it; public.credit_holds shows it';
+comment on column private.credit_holds.id is 'The idempotency_id of the request, if it had a key';
+comment on column private.credit_holds.grant_id is 'The grant from which all of amount is set aside';
+comment on column private.credit_holds.allocations is
+  'What is set aside from each grant, if it is not from one: [{grant_id, amount}]; the rest of amount is from the overdraft';
+
+create index credit_holds_account_id on private.credit_holds (account_id, expires_at);
+
+create table private.ended_credit_holds (
+  id uuid primary key,
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  grant_id uuid,
+  actor_id uuid,
+  amount numeric(15, 4) not null,
+  allocations jsonb,
+  items jsonb,
+  description text,
+  request_hash bytea,
+  status text not null,
+  resolved_at timestamptz not null,
+  constraint ended_credit_holds_status_check check (status in ('released', 'expired'))
+);
+comment on table private.ended_credit_holds is
+  'Holds that were released or have expired: what they set aside is free again. public.credit_holds shows it';
+
+create index ended_credit_holds_account_id on private.ended_credit_holds (account_id, created_at);
+
+alter table private.credit_holds enable row level security;
+alter table private.ended_credit_holds enable row level security;
+revoke all on private.credit_holds, private.ended_credit_holds from public, anon, authenticated, service_role;
+grant select on private.credit_holds, private.ended_credit_holds to authenticated, service_role;
+
+create policy "owners read the holds on their accounts, members their own" on private.credit_holds
+  for select to authenticated
+  using (account_id = any (array(
+      select private.my_credit_account_ids() union all select private.my_member_credit_account_ids()))
+    and (actor_id = (select auth.uid()) or account_id <> all (array(select private.my_member_credit_account_ids()))));
+create policy "owners read the ended holds on their accounts, members their own" on private.ended_credit_holds
+  for select to authenticated
+  using (account_id = any (array(
+      select private.my_credit_account_ids() union all select private.my_member_credit_account_ids()))
+    and (actor_id = (select auth.uid()) or account_id <> all (array(select private.my_member_credit_account_ids()))));
+
+-- Returns what each grant gave to a hold: [{grant_id, amount}].
+create function private.hold_portions(grant_id uuid, amount numeric, allocations jsonb)
+returns jsonb
+language sql immutable set search_path = ''
+as $$
+  select coalesce(allocations, jsonb_build_array(jsonb_build_object('grant_id', grant_id, 'amount', amount)))
+$$;
+revoke all on function private.hold_portions(uuid, numeric, jsonb) from public, anon, authenticated, service_role;
+grant execute on function private.hold_portions(uuid, numeric, jsonb) to authenticated, service_role;
+
+create view public.credit_holds with (security_invoker = true) as
+  select h.id, h.account_id, h.amount, null::numeric(15, 4) as captured, 'held' as status,
+    private.hold_portions(h.grant_id, h.amount, h.allocations) as allocations, h.items, h.description, h.actor_id,
+    h.expires_at, null::timestamptz as resolved_at, null::bigint as entry_no, h.created_at
+  from private.credit_holds as h
+  union all
+  select h.id, h.account_id, h.amount, null, h.status, private.hold_portions(h.grant_id, h.amount, h.allocations), h.items,
+    h.description, h.actor_id, h.expires_at, h.resolved_at, null, h.created_at
+  from private.ended_credit_holds as h
+  union all
+  select t.hold_id, t.account_id, (t.hold ->> 'amount')::numeric(15, 4), -t.amount, 'captured', t.hold -> 'allocations',
+    t.hold -> 'items', t.hold ->> 'description', t.actor_id, (t.hold ->> 'expires_at')::timestamptz, t.created_at,
+    t.entry_no, (t.hold ->> 'created_at')::timestamptz
+  from private.credit_transactions as t
+  where t.hold_id is not null;
+comment on view public.credit_holds is
+  'Credits set aside until they are captured or released, or expire.';
 comment on column public.credit_holds.captured is 'What was charged; more than amount only with allow_overage';
+comment on column public.credit_holds.status is 'held, captured, released or expired';
 comment on column public.credit_holds.allocations is
   'What is set aside from each grant: [{grant_id, amount}]; the rest of amount is from the overdraft';
 comment on column public.credit_holds.items is
   'The items that amount is the price of, [{sku, quantity}]; null when the request named an amount';
 comment on column public.credit_holds.actor_id is 'The user for whom it is held';
 comment on column public.credit_holds.entry_no is 'The entry of the capture';
-
-create index credit_holds_account_id on public.credit_holds (account_id, created_at);
-create index credit_holds_open on public.credit_holds (account_id, expires_at) where status = 'held';
-
-alter table public.credit_holds enable row level security;
 revoke all on public.credit_holds from public, anon, authenticated, service_role;
 grant select on public.credit_holds to authenticated, service_role;
-
-create policy "owners read the holds on their accounts, members their own" on public.credit_holds
-  for select to authenticated
-  using (account_id = any (array(select private.my_credit_account_ids()))
-    or actor_id = (select auth.uid()) and account_id = any (array(select private.my_team_credit_account_ids())));
+create trigger credit_holds_read_only instead of insert or update or delete on public.credit_holds
+  for each row execute function private.refuse_write();
 
 -- Resolving -----------------------------------------------------------------------------------------
 
 -- Gives portions of a hold, [{grant_id, amount}], back to their grants; those of a grant that has ended lapse. Then
--- pays an overdraft. The caller has subtracted the hold from the account and holds the lock of the account.
-create function private.free_held_credits(account_id uuid, portions jsonb, at timestamptz)
-returns void
+-- pays an overdraft. Returns the account. The caller has subtracted the hold from the account, and has put back its
+-- head.
+create function private.free_held_credits(account public.credit_accounts, portions jsonb, at timestamptz)
+returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_portion record;
-  v_grant public.credit_grants;
+  v_grant private.credit_grants;
 begin
   for v_portion in
     select p.grant_id, p.amount from jsonb_to_recordset(portions) as p (grant_id uuid, amount numeric)
   loop
-    update public.credit_grants as g
+    update private.credit_grants as g
     set held = g.held - v_portion.amount,
       remaining = g.remaining - case when g.status in ('expired', 'voided') then v_portion.amount else 0 end
     where g.id = v_portion.grant_id
     returning g.* into v_grant;
     if v_grant.status in ('expired', 'voided') then
-      perform private.lapse_credits(v_grant, v_portion.amount, at);
+      account := private.lapse_credits(account, v_grant, v_portion.amount, at);
     end if;
   end loop;
-  perform private.repay_credit_overdraft(account_id, at);
+  return private.repay_credit_overdraft(account, at);
 end $$;
-revoke all on function private.free_held_credits(uuid, jsonb, timestamptz)
+revoke all on function private.free_held_credits(public.credit_accounts, jsonb, timestamptz)
   from public, anon, authenticated, service_role;
 
 -- Returns the part of a hold that is from the overdraft.
-create function private.held_overdraft(credit_hold public.credit_holds)
+create function private.held_overdraft(credit_hold private.credit_holds)
 returns numeric
 language plpgsql immutable set search_path = ''
 as $$
 begin
+  if credit_hold.grant_id is not null then
+    return 0;
+  end if;
   return credit_hold.amount - coalesce(
     (select sum(p.amount) from jsonb_to_recordset(credit_hold.allocations) as p (amount numeric)), 0);
 end $$;
-revoke all on function private.held_overdraft(public.credit_holds) from public, anon, authenticated, service_role;
+revoke all on function private.held_overdraft(private.credit_holds) from public, anon, authenticated, service_role;
 
--- Ends a hold without a charge and returns it. status is released or expired. The caller holds the lock of the account.
-create function private.end_credit_hold(credit_hold public.credit_holds, status text, at timestamptz)
-returns public.credit_holds
+-- Takes a hold off an account without a charge, and returns the account. status is released or expired. The caller holds
+-- the lock of the account.
+create function private.end_credit_hold(
+  account public.credit_accounts, credit_hold private.credit_holds, status text, at timestamptz
+)
+returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_team_id uuid;
 begin
-  update public.credit_holds as h set status = end_credit_hold.status, resolved_at = at
-  where h.id = credit_hold.id
-  returning h.* into credit_hold;
-  update public.credit_accounts as a
-  set held = a.held - credit_hold.amount,
-    overdraft_held = a.overdraft_held - private.held_overdraft(credit_hold),
-    updated_at = greatest(at, a.updated_at)
-  where a.id = credit_hold.account_id
-  returning a.team_id into v_team_id;
-  perform private.restore_allowance(v_team_id, credit_hold.actor_id, credit_hold.amount, credit_hold.created_at);
-  perform private.free_held_credits(credit_hold.account_id, credit_hold.allocations, at);
-  return credit_hold;
+  with ended as (
+    delete from private.credit_holds as h where h.id = credit_hold.id returning h.*
+  )
+  insert into private.ended_credit_holds
+  select e.*, end_credit_hold.status, end_credit_hold.at from ended as e;
+  account.held := account.held - credit_hold.amount;
+  account.open_holds := account.open_holds - 1;
+  account.updated_at := greatest(at, account.updated_at);
+  perform private.restore_allowance(account.team_id, credit_hold.actor_id, credit_hold.amount, credit_hold.created_at);
+  if credit_hold.grant_id = account.head_grant_id and account.overdraft_used = 0 and account.debt = 0 then
+    account.head_held := account.head_held - credit_hold.amount;
+    account.head_free := account.head_free + credit_hold.amount;
+    return account;
+  end if;
+  account.overdraft_held := account.overdraft_held - private.held_overdraft(credit_hold);
+  return private.free_held_credits(private.put_back_credit_head(account),
+    private.hold_portions(credit_hold.grant_id, credit_hold.amount, credit_hold.allocations), at);
 end $$;
-revoke all on function private.end_credit_hold(public.credit_holds, text, timestamptz)
+revoke all on function private.end_credit_hold(public.credit_accounts, private.credit_holds, text, timestamptz)
   from public, anon, authenticated, service_role;
 
 -- hold_credits, capture_credit_hold, release_credit_hold --------------------------------------------
@@ -135,24 +201,55 @@ create type public.credit_hold as (
 comment on type public.credit_hold is
   'A hold as callers see it; replayed is true when an earlier request did what this one asks for';
 
-create function private.to_credit_hold(credit_hold public.credit_holds)
+-- Returns the hold that a request with this idempotency_id has created, as it was then; null when there is none.
+create function private.find_first_hold(hold_id uuid, request_hash bytea)
 returns public.credit_hold
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
+declare
+  v_hold public.credit_holds;
 begin
-  return row(credit_hold.id, credit_hold.account_id, credit_hold.amount, credit_hold.captured, credit_hold.status,
-    credit_hold.items, credit_hold.description, credit_hold.actor_id, credit_hold.expires_at, credit_hold.resolved_at,
-    credit_hold.entry_no, credit_hold.created_at, false)::public.credit_hold;
+  select h.* into v_hold from public.credit_holds as h where h.id = hold_id;
+  if not found then
+    return null;
+  end if;
+  if find_first_hold.request_hash is distinct from coalesce(
+      (select h.request_hash from private.credit_holds as h where h.id = hold_id),
+      (select h.request_hash from private.ended_credit_holds as h where h.id = hold_id),
+      (select decode(t.hold ->> 'request_hash', 'hex') from private.credit_transactions as t
+        where t.hold_id = find_first_hold.hold_id)) then
+    perform private.refuse_reused_key();
+  end if;
+  return row(v_hold.id, v_hold.account_id, v_hold.amount, null, 'held', v_hold.items, v_hold.description, v_hold.actor_id,
+    v_hold.expires_at, null, null, v_hold.created_at, true)::public.credit_hold;
 end $$;
-revoke all on function private.to_credit_hold(public.credit_holds) from public, anon, authenticated, service_role;
+revoke all on function private.find_first_hold(uuid, bytea) from public, anon, authenticated, service_role;
+
+-- Checks that an account may get another hold.
+-- Raises: PT409 too_many_holds {most}.
+create function private.require_room_for_hold(account public.credit_accounts)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_most integer := private.setting('credits.open_holds');
+begin
+  if account.open_holds >= v_most then
+    raise exception 'The account has % open holds, and can have no more', account.open_holds
+      using errcode = 'PT409', detail = format('too_many_holds %s', jsonb_build_object('most', v_most)),
+        hint = 'Capture or release holds, or raise the setting credits.open_holds';
+  end if;
+end $$;
+revoke all on function private.require_room_for_hold(public.credit_accounts)
+  from public, anon, authenticated, service_role;
 
 -- Holds credits of a user, or of a team on behalf of its member: an amount, or what items [{sku, quantity}] cost now.
 -- For expires_in seconds (credits.hold_duration when null, at most credits.longest_hold) nothing else can spend them.
 -- user_id may be null for a team. Returns the hold.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
--- PT404 account_not_found; PT422 invalid_charge, invalid_hold {longest}, unknown_sku, invalid_quantity,
--- invalid_amount, idempotency_key_reused.
+-- PT404 account_not_found; PT409 too_many_holds {most}; PT422 invalid_charge, invalid_hold {longest}, unknown_sku,
+-- invalid_quantity, invalid_amount, idempotency_key_reused.
 create function public.hold_credits(
   user_id uuid default null,
   amount numeric default null,
@@ -167,51 +264,80 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_owner uuid := coalesce(hold_credits.user_id, hold_credits.team_id);
-  v_request jsonb := jsonb_build_array('hold', hold_credits.team_id, trim_scale(hold_credits.amount), hold_credits.items,
-    hold_credits.expires_in, hold_credits.description);
   v_account public.credit_accounts;
-  v_hold public.credit_holds;
-  v_priced public.credit_transactions;
+  v_hold private.credit_holds;
+  v_first public.credit_hold;
+  v_amount numeric := hold_credits.amount;
   v_drawn record;
-  v_first jsonb;
   v_longest integer;
 begin
   v_longest := private.setting('credits.longest_hold');
   if hold_credits.expires_in not between 1 and v_longest
     or char_length(hold_credits.description) not between 1 and 500 then
-    raise exception 'A hold lasts 1 to % seconds, and its description has 1 to 500 characters', v_longest
+    raise exception 'A hold must last 1 to % seconds, and its description must be 1 to 500 characters long', v_longest
       using errcode = 'PT422', detail = format('invalid_hold %s', jsonb_build_object('longest', v_longest));
   end if;
   v_account := private.lock_credit_account(hold_credits.user_id, hold_credits.team_id);
-  v_first := private.first_response(v_owner, 'service', hold_credits.idempotency_key, v_request);
-  if v_first is not null then
-    return jsonb_populate_record(null::public.credit_hold, v_first || '{"replayed": true}');
-  end if;
-
-  v_priced := private.price_charge(hold_credits.amount, hold_credits.items);
-  perform private.require_credits(v_account, v_priced.amount);
-  v_hold.created_at := greatest(clock_timestamp(), v_account.updated_at);
-  if v_account.team_id is not null then
-    perform private.spend_allowance(v_account, hold_credits.user_id, v_priced.amount, v_hold.created_at);
-  end if;
-  v_drawn := private.draw_credits(v_account.id, v_priced.amount, true);
-  v_hold.expires_at := v_hold.created_at
-    + coalesce(hold_credits.expires_in, least(v_longest, private.setting('credits.hold_duration'))) * interval '1 second';
-
-  insert into public.credit_holds as h
-    (account_id, amount, allocations, items, description, actor_id, expires_at, created_at)
-  values (v_account.id, v_priced.amount, v_drawn.allocations, hold_credits.items, hold_credits.description,
-    hold_credits.user_id, v_hold.expires_at, v_hold.created_at)
-  returning h.* into v_hold;
-  update public.credit_accounts as a
-  set held = a.held + v_hold.amount, overdraft_held = a.overdraft_held + v_drawn.uncovered,
-    next_due_at = least(a.next_due_at, v_hold.expires_at), updated_at = v_hold.created_at
-  where a.id = v_account.id;
   if hold_credits.idempotency_key is not null then
-    perform private.keep_response(v_owner, 'service', hold_credits.idempotency_key, v_request,
-      to_jsonb(private.to_credit_hold(v_hold)));
+    v_hold.id := private.idempotency_id(v_owner, 'service', hold_credits.idempotency_key);
+    v_hold.request_hash := sha256(convert_to(jsonb_build_array('hold', hold_credits.team_id,
+      trim_scale(hold_credits.amount), hold_credits.items, hold_credits.expires_in, hold_credits.description)::text, 'UTF8'));
+    if char_length(hold_credits.idempotency_key) not between 1 and 255
+      or private.is_used_key(v_hold.id, v_owner, 'service', hold_credits.idempotency_key) then
+      v_first := private.find_first_hold(v_hold.id, v_hold.request_hash);
+      if v_first.id is not null then
+        return v_first;
+      end if;
+      -- Another kind of request has used the key, or it cannot be one.
+      perform private.repeat_credit_entry(v_owner, 'service', hold_credits.idempotency_key, null);
+      perform private.refuse_reused_key();
+    end if;
+  else
+    v_hold.id := gen_random_uuid();
   end if;
-  return private.to_credit_hold(v_hold);
+
+  if hold_credits.items is not null or v_amount is null then
+    v_amount := (private.price_charge(hold_credits.amount, hold_credits.items)).amount;
+  else
+    perform private.check_credit_amount(v_amount);
+  end if;
+  if v_account.open_holds >= 100 then
+    perform private.require_room_for_hold(v_account);
+  end if;
+  v_hold.created_at := greatest(clock_timestamp(), v_account.updated_at);
+  v_hold.expires_at := v_hold.created_at + coalesce(hold_credits.expires_in,
+    least(v_longest, private.setting('credits.hold_duration'))) * interval '1 second';
+  perform private.require_credits(v_account, v_amount);
+  if v_account.team_id is not null then
+    perform private.spend_allowance(v_account, hold_credits.user_id, v_amount, v_hold.created_at);
+  end if;
+
+  if v_amount <= v_account.head_free then
+    v_hold.grant_id := v_account.head_grant_id;
+    v_account.head_free := v_account.head_free - v_amount;
+    v_account.head_held := v_account.head_held + v_amount;
+  else
+    v_account := private.put_back_credit_head(v_account);
+    v_drawn := private.draw_credits(v_account, v_amount, true, v_hold.created_at);
+    v_hold.allocations := v_drawn.allocations;
+    v_account.overdraft_held := v_account.overdraft_held + v_drawn.uncovered;
+    if v_drawn.uncovered = 0 and jsonb_array_length(v_drawn.allocations) = 1 then
+      v_hold.grant_id := (v_drawn.allocations -> 0 ->> 'grant_id')::uuid;
+      v_hold.allocations := null;
+    end if;
+    v_account := private.take_credit_head(v_account);
+  end if;
+  v_account.held := v_account.held + v_amount;
+  v_account.open_holds := v_account.open_holds + 1;
+  v_account.next_due_at := least(v_account.next_due_at, v_hold.expires_at);
+  v_account.updated_at := v_hold.created_at;
+  insert into private.credit_holds
+    (id, account_id, created_at, expires_at, grant_id, actor_id, amount, allocations, items, description, request_hash)
+  values (v_hold.id, v_account.id, v_hold.created_at, v_hold.expires_at, v_hold.grant_id, hold_credits.user_id, v_amount,
+    v_hold.allocations, hold_credits.items, hold_credits.description, v_hold.request_hash);
+  perform private.save_credit_account(v_account);
+  return row(v_hold.id, v_account.id, v_amount::numeric(15, 4), null, 'held', hold_credits.items, hold_credits.description,
+    hold_credits.user_id, v_hold.expires_at, null, null, v_hold.created_at, false)::public.credit_hold;
 end $$;
 revoke all on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid)
   from public, anon, authenticated;
@@ -226,33 +352,42 @@ as $$
 declare
   v_account_id uuid;
 begin
-  select h.account_id into v_account_id from public.credit_holds as h where h.id = hold_id;
+  select h.account_id into v_account_id from private.credit_holds as h where h.id = hold_id;
   if not found then
+    select h.account_id into v_account_id from public.credit_holds as h where h.id = hold_id;
+  end if;
+  if v_account_id is null then
     raise exception 'There is no hold "%"', hold_id using errcode = 'PT404', detail = 'hold_not_found';
   end if;
   return private.lock_credit_account(null, null, v_account_id);
 end $$;
 revoke all on function private.lock_hold_account(uuid) from public, anon, authenticated, service_role;
 
--- Returns a hold that is still open. The caller holds the lock of its account.
+-- Returns a hold that is still open at the present time, posted or not. The caller holds the lock of its account.
 -- Raises: PT409 hold_already_captured, hold_released, hold_expired.
-create function private.require_open_hold(hold_id uuid)
-returns public.credit_holds
+create function private.require_open_hold(account public.credit_accounts, hold_id uuid)
+returns private.credit_holds
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_hold public.credit_holds;
+  v_hold private.credit_holds;
+  v_status text := 'expired';
 begin
-  select h.* into v_hold from public.credit_holds as h where h.id = hold_id;
-  if v_hold.status <> 'held' then
-    raise exception 'Hold "%" is already %', hold_id, v_hold.status
-      using errcode = 'PT409', hint = 'A hold can be captured or released only once',
-        detail = case v_hold.status when 'captured' then 'hold_already_captured'
-          when 'released' then 'hold_released' else 'hold_expired' end;
+  select h.* into v_hold from private.credit_holds as h where h.id = hold_id;
+  if found and v_hold.expires_at > greatest(clock_timestamp(), account.updated_at) then
+    return v_hold;
   end if;
-  return v_hold;
+  if not found then
+    select h.status into v_status from public.credit_holds as h where h.id = hold_id;
+  end if;
+  raise exception 'Hold "%" is already %', hold_id, v_status
+    using errcode = 'PT409',
+      hint = case v_status when 'expired' then 'Create another hold' else 'A hold can be captured or released only once' end,
+      detail = case v_status when 'captured' then 'hold_already_captured'
+        when 'released' then 'hold_released' else 'hold_expired' end;
 end $$;
-revoke all on function private.require_open_hold(uuid) from public, anon, authenticated, service_role;
+revoke all on function private.require_open_hold(public.credit_accounts, uuid)
+  from public, anon, authenticated, service_role;
 
 -- Charges a hold: an amount, what items cost now, or all of it when neither is given. The rest becomes free again. More
 -- than was held is charged only with allow_overage, and only if it is available. Returns the entry.
@@ -272,18 +407,18 @@ returns public.credit_entry
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_request jsonb := jsonb_build_array('capture', hold_id, trim_scale(amount), items, allow_overage, description);
+  v_owner uuid;
   v_account public.credit_accounts;
-  v_hold public.credit_holds;
-  v_entry public.credit_transactions;
+  v_hold private.credit_holds;
+  v_entry private.credit_transactions;
   v_result public.credit_entry;
-  v_amount numeric;
+  v_amount numeric := amount;
   v_left numeric;
   v_part numeric;
   v_portion record;
-  v_rest jsonb := jsonb '[]';
+  v_allocations jsonb := '[]';
+  v_rest jsonb := '[]';
   v_drawn record;
-  v_uncovered numeric := 0;
 begin
   if char_length(capture_credit_hold.description) not between 1 and 500
     or capture_credit_hold.amount is not null and capture_credit_hold.items is not null then
@@ -291,17 +426,30 @@ begin
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
   v_account := private.lock_hold_account(hold_id);
-  v_result := private.claim_entry_key(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
-    v_account);
-  if v_result.entry_no is not null then
-    return v_result;
+  if idempotency_key is not null then
+    v_owner := coalesce(v_account.user_id, v_account.team_id);
+    v_entry.idempotency_id := private.idempotency_id(v_owner, 'service', idempotency_key);
+    v_entry.request_hash := sha256(convert_to(
+      jsonb_build_array('capture', hold_id, trim_scale(amount), items, allow_overage, description)::text, 'UTF8'));
+    if char_length(idempotency_key) not between 1 and 255
+      or private.is_used_key(v_entry.idempotency_id, v_owner, 'service', idempotency_key) then
+      return private.repeat_credit_entry(v_owner, 'service', idempotency_key, v_entry.request_hash);
+    end if;
   end if;
 
-  v_hold := private.require_open_hold(hold_id);
-  v_entry := private.price_charge(
-    case when capture_credit_hold.items is null then coalesce(capture_credit_hold.amount, v_hold.amount) end,
-    capture_credit_hold.items);
-  v_amount := v_entry.amount;
+  v_hold := private.require_open_hold(v_account, hold_id);
+  if capture_credit_hold.items is not null then
+    v_result := private.price_charge(null, capture_credit_hold.items);
+    v_amount := v_result.amount;
+    v_entry.sku := v_result.sku;
+    v_entry.quantity := v_result.quantity;
+    v_entry.unit_price := v_result.unit_price;
+    v_entry.items := v_result.items;
+  elsif v_amount is null then
+    v_amount := v_hold.amount;
+  else
+    perform private.check_credit_amount(v_amount);
+  end if;
   if v_amount > v_hold.amount then
     if allow_overage is not true then
       raise exception 'Cannot capture % credits: % are held', trim_scale(v_amount), trim_scale(v_hold.amount)
@@ -312,52 +460,70 @@ begin
     perform private.spend_allowance(v_account, v_hold.actor_id, v_amount - v_hold.amount, clock_timestamp());
   end if;
 
-  v_left := v_amount;
-  v_entry.allocations := '[]';
-  for v_portion in
-    select p.grant_id, p.amount from jsonb_to_recordset(v_hold.allocations) as p (grant_id uuid, amount numeric)
-  loop
-    v_part := least(v_portion.amount, v_left);
-    v_left := v_left - v_part;
-    if v_part > 0 then
-      update public.credit_grants as g set held = g.held - v_part, remaining = g.remaining - v_part
-      where g.id = v_portion.grant_id;
-      v_entry.allocations := v_entry.allocations || private.credit_allocation(v_portion.grant_id, -v_part);
+  v_account.held := v_account.held - v_hold.amount;
+  v_account.open_holds := v_account.open_holds - 1;
+  v_account.balance := v_account.balance - v_amount;
+  if v_hold.grant_id = v_account.head_grant_id and v_amount <= v_hold.amount + v_account.head_free
+    and v_account.overdraft_used = 0 and v_account.debt = 0 then
+    v_entry.grant_id := v_hold.grant_id;
+    v_account.head_held := v_account.head_held - v_hold.amount;
+    v_account.head_free := v_account.head_free + v_hold.amount - v_amount;
+  else
+    v_account := private.put_back_credit_head(v_account);
+    v_account.overdraft_held := v_account.overdraft_held - private.held_overdraft(v_hold);
+    v_left := v_amount;
+    for v_portion in
+      select p.grant_id, p.amount from jsonb_to_recordset(
+        private.hold_portions(v_hold.grant_id, v_hold.amount, v_hold.allocations)) as p (grant_id uuid, amount numeric)
+    loop
+      v_part := least(v_portion.amount, v_left);
+      v_left := v_left - v_part;
+      if v_part > 0 then
+        update private.credit_grants as g set held = g.held - v_part, remaining = g.remaining - v_part
+        where g.id = v_portion.grant_id;
+        v_allocations := v_allocations || private.credit_allocation(v_portion.grant_id, -v_part);
+      end if;
+      if v_part < v_portion.amount then
+        v_rest := v_rest || private.credit_allocation(v_portion.grant_id, v_portion.amount - v_part);
+      end if;
+    end loop;
+    -- What no grant covered when it was held, and what exceeds the hold, draws on what the grants have now.
+    if v_left > 0 then
+      v_drawn := private.draw_credits(v_account, v_left, false, greatest(clock_timestamp(), v_account.updated_at));
+      v_allocations := v_allocations || v_drawn.allocations;
+      if v_drawn.uncovered > 0 then
+        v_allocations := v_allocations || private.credit_allocation(null, -v_drawn.uncovered);
+        v_account.overdraft_used := v_account.overdraft_used + v_drawn.uncovered;
+      end if;
     end if;
-    if v_part < v_portion.amount then
-      v_rest := v_rest || private.credit_allocation(v_portion.grant_id, v_portion.amount - v_part);
-    end if;
-  end loop;
-  -- What no grant covered when it was held, and what exceeds the hold, draws on what the grants have now.
-  if v_left > 0 then
-    v_drawn := private.draw_credits(v_account.id, v_left, false);
-    v_uncovered := v_drawn.uncovered;
-    v_entry.allocations := v_entry.allocations || v_drawn.allocations;
-    if v_uncovered > 0 then
-      v_entry.allocations := v_entry.allocations || private.credit_allocation(null, -v_uncovered);
-    end if;
+    v_entry := private.allocate_credit_entry(v_entry, v_allocations);
   end if;
 
-  v_entry.account_id := v_account.id;
   v_entry.kind := 'capture';
   v_entry.amount := -v_amount;
+  v_entry.hold_id := v_hold.id;
+  v_entry.hold := jsonb_build_object('amount', v_hold.amount,
+    'allocations', private.hold_portions(v_hold.grant_id, v_hold.amount, v_hold.allocations), 'items', v_hold.items,
+    'description', v_hold.description, 'expires_at', v_hold.expires_at, 'created_at', v_hold.created_at,
+    'request_hash', encode(v_hold.request_hash, 'hex'));
   v_entry.description := coalesce(capture_credit_hold.description, v_hold.description);
   v_entry.actor := 'service';
   v_entry.actor_id := v_hold.actor_id;
-  v_entry := private.post_credit_entry(v_entry, overdraft_used => v_uncovered, held => -v_hold.amount,
-    overdraft_held => -private.held_overdraft(v_hold));
-  update public.credit_holds as h
-  set status = 'captured', captured = v_amount, entry_no = v_entry.entry_no, resolved_at = v_entry.created_at
-  where h.id = v_hold.id;
+  v_account := private.post_credit_entry(v_account, v_entry);
+  if v_account.id is null then
+    perform private.refuse_reused_key();
+  end if;
+  v_result := private.to_posted_entry(v_account, v_entry);
+  delete from private.credit_holds as h where h.id = v_hold.id;
   if v_account.team_id is not null then
     perform private.restore_allowance(v_account.team_id, v_hold.actor_id, greatest(0, v_hold.amount - v_amount),
       v_hold.created_at);
   end if;
-  if v_rest <> '[]' then
-    perform private.free_held_credits(v_account.id, v_rest, v_entry.created_at);
+  if v_account.head_grant_id is null then
+    v_account := private.free_held_credits(v_account, v_rest, v_account.updated_at);
+    perform private.save_credit_account(private.take_credit_head(v_account));
   end if;
-
-  return private.to_credit_entry(v_entry);
+  return v_result;
 end $$;
 revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text)
   from public, anon, authenticated;
@@ -373,20 +539,25 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_request jsonb := jsonb_build_array('release', hold_id);
+  v_owner uuid;
   v_account public.credit_accounts;
-  v_hold public.credit_holds;
+  v_hold private.credit_holds;
   v_first jsonb;
+  v_result public.credit_hold;
 begin
   v_account := private.lock_hold_account(hold_id);
-  v_first := private.first_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request);
+  v_owner := coalesce(v_account.user_id, v_account.team_id);
+  v_first := private.first_credit_response(v_owner, 'service', idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_hold, v_first || '{"replayed": true}');
   end if;
-  v_hold := private.end_credit_hold(private.require_open_hold(hold_id), 'released',
-    greatest(clock_timestamp(), v_account.updated_at));
-  perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
-    to_jsonb(private.to_credit_hold(v_hold)));
-  return private.to_credit_hold(v_hold);
+  v_hold := private.require_open_hold(v_account, hold_id);
+  v_account := private.end_credit_hold(v_account, v_hold, 'released', greatest(clock_timestamp(), v_account.updated_at));
+  v_account := private.save_credit_account(private.take_credit_head(v_account));
+  v_result := row(v_hold.id, v_account.id, v_hold.amount, null, 'released', v_hold.items, v_hold.description,
+    v_hold.actor_id, v_hold.expires_at, v_account.updated_at, null, v_hold.created_at, false)::public.credit_hold;
+  perform private.keep_response(v_owner, 'service', idempotency_key, v_request, to_jsonb(v_result));
+  return v_result;
 end $$;
 revoke all on function public.release_credit_hold(uuid, text) from public, anon, authenticated;
 grant execute on function public.release_credit_hold(uuid, text) to service_role;

@@ -4,56 +4,157 @@
 
 -- Settling ------------------------------------------------------------------------------------------
 
--- Posts what has come due on an account up to a time, in order, and returns the account. A grant counts from
--- effective_at until just before expires_at, a hold until just before expires_at. The caller holds the lock of the
--- account.
-create function private.settle_credit_account(account_id uuid, at timestamptz)
+-- The most that one call settles of an account: what a caller waits for stays bounded. The cleanup goes on with the rest.
+create function private.settlement_portion()
+returns integer
+language sql immutable set search_path = ''
+as $$ select 1000 $$;
+revoke all on function private.settlement_portion() from public, anon, authenticated, service_role;
+
+-- Expires holds of an account, if nothing but holds has come due on it and its overdraft is not in use, and returns the
+-- account. Then their order does not matter: in most cases this is one hold, and its credits are of the head.
+create function private.expire_credit_holds(account public.credit_accounts, at timestamptz)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_ended record;
+  v_portion record;
+  v_grant private.credit_grants;
+begin
+  with due as (
+    select h.id from private.credit_holds as h
+    where h.account_id = account.id and h.expires_at <= expire_credit_holds.at
+    order by h.expires_at
+    limit private.settlement_portion()
+  ), ended as (
+    delete from private.credit_holds as h using due as d where h.id = d.id
+    returning h.*
+  ), kept as (
+    insert into private.ended_credit_holds select e.*, 'expired', e.expires_at from ended as e
+  )
+  select count(*) as holds, sum(e.amount) as amount, max(e.expires_at) as expires_at,
+    coalesce(sum(e.amount) filter (where e.grant_id = account.head_grant_id), 0) as of_head,
+    coalesce(sum(private.held_overdraft(e)) filter (where e.grant_id is null), 0) as of_overdraft,
+    jsonb_agg(jsonb_build_object('at', e.expires_at,
+      'portions', private.hold_portions(e.grant_id, e.amount, e.allocations)) order by e.expires_at, e.id)
+      filter (where e.grant_id is distinct from account.head_grant_id) as others,
+    array_agg(e.actor_id) filter (where e.actor_id is not null) as actor_ids,
+    array_agg(e.amount) filter (where e.actor_id is not null) as amounts,
+    array_agg(e.created_at) filter (where e.actor_id is not null) as created_at
+  into v_ended
+  from ended as e;
+  account.held := account.held - v_ended.amount;
+  account.overdraft_held := account.overdraft_held - v_ended.of_overdraft;
+  account.open_holds := account.open_holds - v_ended.holds;
+  account.updated_at := greatest(v_ended.expires_at, account.updated_at);
+  account.head_held := account.head_held - v_ended.of_head;
+  account.head_free := account.head_free + v_ended.of_head;
+  if account.team_id is not null then
+    update public.credit_member_limits as l
+    set spent = greatest(0, l.spent - e.amount)
+    from (
+      select m.user_id, sum(x.amount) as amount
+      from unnest(v_ended.actor_ids, v_ended.amounts, v_ended.created_at) as x (user_id, amount, created_at)
+      join public.credit_member_limits as m
+        on m.team_id = account.team_id and m.user_id = x.user_id and x.created_at >= m.period_start
+      group by m.user_id
+    ) as e
+    where l.team_id = account.team_id and l.user_id = e.user_id;
+  end if;
+  if v_ended.others is null then
+    return account;
+  end if;
+
+  account := private.put_back_credit_head(account);
+  update private.credit_grants as g
+  set held = g.held - o.amount,
+    remaining = g.remaining - case when g.status in ('expired', 'voided') then o.amount else 0 end
+  from (
+    select p.grant_id, sum(p.amount) as amount
+    from jsonb_to_recordset(v_ended.others) as e (portions jsonb)
+    cross join jsonb_to_recordset(e.portions) as p (grant_id uuid, amount numeric)
+    group by p.grant_id
+  ) as o
+  where g.id = o.grant_id;
+  for v_portion in
+    select g as credit_grant, e.at, p.amount
+    from rows from (jsonb_to_recordset(v_ended.others) as (at timestamptz, portions jsonb)) with ordinality
+      as e (at, portions, place)
+    cross join rows from (jsonb_to_recordset(e.portions) as (grant_id uuid, amount numeric)) with ordinality
+      as p (grant_id, amount, place)
+    join private.credit_grants as g on g.id = p.grant_id and g.status in ('expired', 'voided')
+    order by e.place, p.place
+  loop
+    account := private.lapse_credits(account, v_portion.credit_grant, v_portion.amount, v_portion.at);
+  end loop;
+  return account;
+end $$;
+revoke all on function private.expire_credit_holds(public.credit_accounts, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Posts what has come due on an account up to a time, in order, and returns the account: all of it, or a portion when
+-- there is more. A grant counts from effective_at until just before expires_at, a hold until just before expires_at. The
+-- caller holds the lock of the account.
+create function private.settle_credit_account(account public.credit_accounts, at timestamptz)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_due record;
-  v_grant public.credit_grants;
-  v_hold public.credit_holds;
-  v_account public.credit_accounts;
+  v_grant private.credit_grants;
+  v_hold private.credit_holds;
 begin
-  for v_due in
-    select g.expires_at as at, 1 as rank, g.id from public.credit_grants as g
-    where g.account_id = settle_credit_account.account_id and g.status in ('pending', 'active')
-      and g.expires_at <= settle_credit_account.at
-    union all
-    select h.expires_at, 2, h.id from public.credit_holds as h
-    where h.account_id = settle_credit_account.account_id and h.status = 'held'
-      and h.expires_at <= settle_credit_account.at
-    union all
-    select g.effective_at, 3, g.id from public.credit_grants as g
-    where g.account_id = settle_credit_account.account_id and g.status = 'pending'
-      and g.effective_at <= settle_credit_account.at
-    order by at, rank, id
-  loop
-    case v_due.rank
-      when 1 then
-        select g.* into v_grant from public.credit_grants as g where g.id = v_due.id;
-        perform private.end_credit_grant(v_grant, 'expired', v_due.at);
-      when 2 then
-        select h.* into v_hold from public.credit_holds as h where h.id = v_due.id;
-        perform private.end_credit_hold(v_hold, 'expired', v_due.at);
-      when 3 then
-        select g.* into v_grant from public.credit_grants as g where g.id = v_due.id;
-        perform private.activate_credit_grant(v_grant, v_due.at, 'system');
-    end case;
-  end loop;
+  if account.overdraft_used = 0 and account.debt = 0 and account.open_holds > 0
+    and not exists (select from private.credit_grants as g
+      where g.account_id = account.id and g.status in ('pending', 'active') and g.expires_at <= settle_credit_account.at)
+    and not exists (select from private.credit_grants as g
+      where g.account_id = account.id and g.status = 'pending' and g.effective_at <= settle_credit_account.at) then
+    if exists (select from private.credit_holds as h
+      where h.account_id = account.id and h.expires_at <= settle_credit_account.at) then
+      account := private.expire_credit_holds(account, at);
+    end if;
+  else
+    account := private.put_back_credit_head(account);
+    for v_due in
+      (select g.expires_at as at, 1 as rank, g.id from private.credit_grants as g
+        where g.account_id = account.id and g.status in ('pending', 'active')
+          and g.expires_at <= settle_credit_account.at
+        order by g.expires_at limit private.settlement_portion())
+      union all
+      (select h.expires_at, 2, h.id from private.credit_holds as h
+        where h.account_id = account.id and h.expires_at <= settle_credit_account.at
+        order by h.expires_at limit private.settlement_portion())
+      union all
+      (select g.effective_at, 3, g.id from private.credit_grants as g
+        where g.account_id = account.id and g.status = 'pending' and g.effective_at <= settle_credit_account.at
+        order by g.effective_at limit private.settlement_portion())
+      order by at, rank, id
+      limit private.settlement_portion()
+    loop
+      case v_due.rank
+        when 1 then
+          select g.* into v_grant from private.credit_grants as g where g.id = v_due.id;
+          account := private.end_credit_grant(account, v_grant, 'expired', v_due.at);
+        when 2 then
+          select h.* into v_hold from private.credit_holds as h where h.id = v_due.id;
+          account := private.end_credit_hold(account, v_hold, 'expired', v_due.at);
+        when 3 then
+          select g.* into v_grant from private.credit_grants as g where g.id = v_due.id;
+          account := private.activate_credit_grant(account, v_grant, v_due.at, 'system');
+      end case;
+    end loop;
+  end if;
 
-  update public.credit_accounts as a
-  set next_due_at = least(
-    (select min(h.expires_at) from public.credit_holds as h where h.account_id = a.id and h.status = 'held'),
-    (select min(case g.status when 'pending' then g.effective_at else g.expires_at end)
-      from public.credit_grants as g where g.account_id = a.id and g.status in ('pending', 'active')))
-  where a.id = settle_credit_account.account_id
-  returning a.* into v_account;
-  return v_account;
+  account.next_due_at := least(
+    (select min(h.expires_at) from private.credit_holds as h where h.account_id = account.id),
+    (select min(g.expires_at) from private.credit_grants as g
+      where g.account_id = account.id and g.status in ('pending', 'active')),
+    (select min(g.effective_at) from private.credit_grants as g
+      where g.account_id = account.id and g.status = 'pending'));
+  return private.save_credit_account(private.take_credit_head(account));
 end $$;
-revoke all on function private.settle_credit_account(uuid, timestamptz)
+revoke all on function private.settle_credit_account(public.credit_accounts, timestamptz)
   from public, anon, authenticated, service_role;
 
 -- Reading -------------------------------------------------------------------------------------------
@@ -72,31 +173,35 @@ begin
     return;
   end if;
   with due_holds as (
-    select h.* from public.credit_holds as h
-    where h.account_id = account.id and h.status = 'held' and h.expires_at <= due_credits.at
+    select h.* from private.credit_holds as h
+    where h.account_id = account.id and h.expires_at <= due_credits.at
   ), due_grants as (
-    select g.* from public.credit_grants as g
+    select g.* from private.credit_grants as g
     where g.account_id = account.id and g.status = 'pending' and g.effective_at <= due_credits.at
   ), arrivals as (
     select h.expires_at as at, 2 as rank, h.id, g.id as grant_id, p.amount,
-      g.priority, g.expires_at, g.created_at,
+      g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
       g.status in ('expired', 'voided') or coalesce(g.expires_at <= h.expires_at, false) as ended
     from due_holds as h
-    cross join jsonb_to_recordset(h.allocations) as p (grant_id uuid, amount numeric)
-    join public.credit_grants as g on g.id = p.grant_id
+    cross join jsonb_to_recordset(private.hold_portions(h.grant_id, h.amount, h.allocations)) as p (grant_id uuid, amount numeric)
+    join private.credit_grants as g on g.id = p.grant_id
     union all
-    select g.effective_at, 3, g.id, g.id, g.amount, g.priority, g.expires_at, g.created_at, false from due_grants as g
+    select g.effective_at, 3, g.id, g.id, g.amount, g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
+      false
+    from due_grants as g
   ), flows as (
     -- Credits that become free pay an overdraft first, in the order in which they become free.
     select a.*, case when a.ended then 0 else least(a.amount, greatest(0, account.overdraft_used - (
         sum(a.amount) filter (where not a.ended)
-          over (order by a.at, a.rank, a.id, a.priority, a.expires_at, a.created_at, a.grant_id) - a.amount))) end as repaid
+          over (order by a.at, a.rank, a.id, a.priority, a.expires_at, a.category desc, a.effective_at, a.created_at,
+            a.grant_id) - a.amount))) end as repaid
     from arrivals as a
   )
   select
     coalesce((select sum(g.amount) from due_grants as g), 0)
     - coalesce((select sum(f.amount - f.repaid) from flows as f where f.ended or f.expires_at <= due_credits.at), 0)
-    - coalesce((select sum(g.remaining - g.held) from public.credit_grants as g
+    - coalesce((select sum(case g.id when account.head_grant_id then account.head_free else g.remaining - g.held end)
+        from private.credit_grants as g
         where g.account_id = account.id and g.status = 'active' and g.expires_at <= due_credits.at), 0),
     -coalesce((select sum(h.amount) from due_holds as h), 0)
   into balance, held;
@@ -139,8 +244,8 @@ create view public.team_member_credits with (security_invoker = true) as
   cross join lateral (
     select case when l.period_start < private.credit_period_start(l.period, statement_timestamp()) then 0
       else greatest(0, l.spent - coalesce((
-        select sum(h.amount) from public.credit_accounts as a join public.credit_holds as h on h.account_id = a.id
-        where a.team_id = l.team_id and h.actor_id = l.user_id and h.status = 'held'
+        select sum(h.amount) from public.credit_accounts as a join private.credit_holds as h on h.account_id = a.id
+        where a.team_id = l.team_id and h.actor_id = l.user_id
           and h.expires_at <= statement_timestamp() and h.created_at >= l.period_start), 0))
       end as spent
   ) as s;

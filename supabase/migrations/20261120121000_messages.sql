@@ -16,7 +16,7 @@ create table public.messages (
   metadata jsonb not null default '{}'::jsonb,
   sequence_number integer,
   status text not null default 'complete',
-  hold_id uuid references public.credit_holds (id) on delete set null,
+  hold_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint messages_hold_id_key unique (hold_id),
@@ -355,7 +355,7 @@ returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_hold public.credit_holds;
+  v_hold record;
   v_entry public.credit_entry;
 begin
   if jsonb_typeof(settle) is distinct from 'object' or settle - array['hold_id', 'amount', 'items', 'allow_overage'] <> '{}'
@@ -365,7 +365,7 @@ begin
     raise exception 'A settlement needs a hold_id, and an amount or items; allow_overage is true or false'
       using errcode = 'PT422', detail = 'invalid_settlement';
   end if;
-  select h.* into v_hold from public.credit_holds as h
+  select h.id, h.account_id, h.entry_no into v_hold from public.credit_holds as h
   join public.credit_accounts as a on a.id = h.account_id
   where h.id = private.json_uuid(settle -> 'hold_id')
     and (h.actor_id = settle_message.user_id or a.user_id = settle_message.user_id);
@@ -374,7 +374,7 @@ begin
       using errcode = 'PT404', detail = 'hold_not_found';
   end if;
   if message.hold_id = v_hold.id then
-    return (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from public.credit_transactions as t
+    return (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from private.credit_transactions as t
       where t.account_id = v_hold.account_id and t.entry_no = v_hold.entry_no);
   end if;
   if message.hold_id is not null then
@@ -414,9 +414,7 @@ begin
   join public.messages as m on m.id = i.id;
   if v_hold_id is not null then
     select to_jsonb(private.to_credit_entry(t)) - 'replayed' into v_saved.entry
-    from public.credit_holds as h
-    join public.credit_transactions as t on t.account_id = h.account_id and t.entry_no = h.entry_no
-    where h.id = v_hold_id;
+    from private.credit_transactions as t where t.hold_id = v_hold_id;
   end if;
   v_saved.replayed := to_saved_messages.replayed;
   return v_saved;

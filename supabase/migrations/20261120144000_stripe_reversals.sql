@@ -85,7 +85,7 @@ begin
   end if;
   select a.* into v_account from public.credit_accounts as a where a.id = v_payment.account_id;
   select nullif(max(coalesce(g.expires_at, 'infinity')), 'infinity') into v_expires_at
-  from public.credit_grants as g where g.id = any (v_payment.grant_ids);
+  from private.credit_grants as g where g.id = any (v_payment.grant_ids);
   v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
     amount => v_asked - v_lapsed, category => 'paid', source => 'stripe', external_reference => 'stripe:' || dispute.id,
     description => format('Dispute %s won', dispute.id),

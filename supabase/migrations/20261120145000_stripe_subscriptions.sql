@@ -270,12 +270,12 @@ begin
       format('Payment %s belongs to another account', payment_id), v_payment.lapsed);
   end if;
   for v_grant in
-    select g.id, g.amount, g.expires_at, g.external_reference from public.credit_grants as g
+    select g.id, g.amount, g.expires_at, g.external_reference from private.credit_grants as g
     where g.id = any (v_payment.grant_ids) and g.external_reference like format('stripe:%s:%%', payment_id)
     order by g.created_at, g.id
   loop
     -- The new grant needs the reference, which only one grant can have.
-    update public.credit_grants as g
+    update private.credit_grants as g
     set external_reference = format('moved:%s:%s', v_grant.external_reference, v_payment.account_id)
     where g.id = v_grant.id;
     v_new := public.grant_credits(user_id => move_stripe_payment.user_id, team_id => move_stripe_payment.team_id,

@@ -20,15 +20,18 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
 
 -- credit_settlement ---------------------------------------------------------------------------------
 
--- The longest due first. Accounts in use are left to whoever uses them. They are locked as they are found, not in the
--- order of ids: a transaction that waits for no lock cannot deadlock.
+-- The longest due first, and of each a portion: an account with more comes again in the next batch, which is another
+-- transaction. An account that fails is reported and left for the next run; the others go on. Accounts in use are left to
+-- whoever uses them. They are locked as they are found, not in the order of ids: a transaction that waits for no lock
+-- cannot deadlock.
 create function private.cleanup_credit_settlement(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
-  v_id uuid;
+  v_account public.credit_accounts;
+  v_failed uuid[] := array(select jsonb_array_elements_text(job.next_after -> 'failed')::uuid);
   -- A value, which an index finds; a function that moves with the clock would be called for every account.
   v_now timestamptz := clock_timestamp();
 begin
@@ -36,17 +39,29 @@ begin
     select count(*) into v_result.rows from public.credit_accounts as a where a.next_due_at <= v_now;
     return v_result;
   end if;
-  for v_id in
-    select a.id from public.credit_accounts as a
-    where a.next_due_at <= v_now
+  for v_account in
+    select a.* from public.credit_accounts as a
+    where a.next_due_at <= v_now and a.id <> all (v_failed)
     order by a.next_due_at
     limit job.batch_size
     for no key update skip locked
   loop
-    perform private.settle_credit_account(v_id, clock_timestamp());
+    begin
+      v_account := private.settle_credit_account(v_account, greatest(clock_timestamp(), v_account.updated_at));
+    exception when others then
+      v_failed := v_failed || v_account.id;
+      v_result.report := coalesce(v_result.report, '[]')
+        || jsonb_build_object('account_id', v_account.id, 'error', sqlerrm, 'code', sqlstate);
+    end;
     v_result.rows := v_result.rows + 1;
+    -- A batch that has grown long ends here.
+    exit when clock_timestamp() > v_now + interval '2 seconds';
   end loop;
-  v_result.more := v_result.rows = job.batch_size;
+  v_result.more := v_result.rows > 0 and exists (
+    select from public.credit_accounts as a where a.next_due_at <= v_now and a.id <> all (v_failed) limit 1);
+  if v_result.more and v_failed <> array[]::uuid[] then
+    v_result.next_after := jsonb_build_object('failed', to_jsonb(v_failed));
+  end if;
   return v_result;
 end $$;
 revoke all on function private.cleanup_credit_settlement(private.cleanup_jobs, boolean)
@@ -266,7 +281,7 @@ begin
     where d.is_garbage;
     return v_result;
   end if;
-  v_result.more := exists (select 1 from private.due_storage_removals);
+  v_result.more := v_result.rows > 0 and exists (select 1 from private.due_storage_removals);
   return v_result;
 end $$;
 revoke all on function private.cleanup_storage_removals(private.cleanup_jobs, boolean)

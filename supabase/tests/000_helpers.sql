@@ -51,7 +51,7 @@ end $$;
 -- Settles the accounts on which something has come due, and returns how many.
 create function tests.settle_due_credits() returns bigint language sql as $$
   select count(*) from public.credit_accounts as a
-  cross join lateral private.settle_credit_account(a.id, clock_timestamp())
+  cross join lateral private.settle_credit_account(a, clock_timestamp())
   where a.next_due_at <= clock_timestamp()
 $$;
 
@@ -72,15 +72,20 @@ $$;
 -- Moves all that an account has into the past: for it, that much time has passed.
 create function tests.pass_time(account_id uuid, passed interval) returns void language plpgsql as $$
 begin
-  alter table public.credit_transactions disable trigger credit_transactions_append_only;
-  update public.credit_transactions as t set created_at = t.created_at - passed
+  alter table private.credit_transactions disable trigger credit_transactions_append_only;
+  update private.credit_transactions as t set created_at = t.created_at - passed, hold = t.hold
+    || jsonb_build_object('created_at', (t.hold ->> 'created_at')::timestamptz - passed,
+      'expires_at', (t.hold ->> 'expires_at')::timestamptz - passed)
   where t.account_id = pass_time.account_id;
-  alter table public.credit_transactions enable trigger credit_transactions_append_only;
-  update public.credit_grants as g
+  alter table private.credit_transactions enable trigger credit_transactions_append_only;
+  update private.credit_grants as g
   set effective_at = g.effective_at - passed, expires_at = g.expires_at - passed, created_at = g.created_at - passed,
     voided_at = g.voided_at - passed
   where g.account_id = pass_time.account_id;
-  update public.credit_holds as h
+  update private.credit_holds as h
+  set expires_at = h.expires_at - passed, created_at = h.created_at - passed
+  where h.account_id = pass_time.account_id;
+  update private.ended_credit_holds as h
   set expires_at = h.expires_at - passed, created_at = h.created_at - passed, resolved_at = h.resolved_at - passed
   where h.account_id = pass_time.account_id;
   update public.credit_accounts as a

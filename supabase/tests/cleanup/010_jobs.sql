@@ -63,12 +63,12 @@ select hold_credits(tests.user_id('owner'), 5, expires_in => 60);
 select set_credit_alert(120, tests.user_id('other'));
 -- All of this was so long ago that it is due now, at this very instant, and of one a second later.
 select tests.pass_time(tests.account_of('owner'), interval '2 days');
-update credit_grants set expires_at = now() where account_id = tests.account_of('owner') and expires_at is not null;
+update private.credit_grants set expires_at = now() where account_id = tests.account_of('owner') and expires_at is not null;
 update credit_accounts set next_due_at = now() where id = tests.account_of('owner');
 select tests.pass_time(tests.account_of('other'), interval '3 days');
 select tests.pass_time(tests.account_of('later'), interval '2 days' - interval '1 second' - (clock_timestamp() - now()));
 update credit_accounts set next_due_at = now() + interval '1 minute' where id = tests.account_of('later');
-update credit_grants set expires_at = now() + interval '1 minute'
+update private.credit_grants set expires_at = now() + interval '1 minute'
 where account_id = tests.account_of('later') and expires_at is not null;
 select is(alert_armed, false, 'an alert is off below its threshold') from credit_accounts where id = tests.account_of('other');
 select pg_temp.check_job('credit_settlement', 2, 1);
@@ -156,11 +156,14 @@ select bag_eq($$ select prompt from tasks where user_id = tests.user_id('owner')
 
 -- idempotency_keys -------------------------------------------------------------------------------------------
 delete from private.idempotency_keys;
-select deduct_credits(tests.user_id('owner'), amount => 1, idempotency_key => 'k' || n) from generate_series(1, 3) as n;
+select grant_credits(tests.user_id('owner'), 1, idempotency_key => 'k' || n) from generate_series(1, 3) as n;
 update private.idempotency_keys set created_at = now() - interval '30 days' - (right(key, 1)::int - 2) * interval '1 microsecond';
 select pg_temp.check_job('idempotency_keys', 2, 1000);
-select is((deduct_credits(tests.user_id('owner'), amount => 1, idempotency_key => 'k1')).replayed, true, 'a key younger than 30 days is known');
-select is((deduct_credits(tests.user_id('owner'), amount => 1, idempotency_key => 'k3')).replayed, false, 'an older one is a new request''s');
+select is((grant_credits(tests.user_id('owner'), 1, idempotency_key => 'k1')).replayed, true, 'a key younger than 30 days is known');
+select is((grant_credits(tests.user_id('owner'), 1, idempotency_key => 'k3')).replayed, false, 'an older one is a new request''s');
+select is((deduct_credits(tests.user_id('owner'), amount => 1, idempotency_key => 'c')).replayed, false, 'the key of a charge');
+select pg_temp.run('idempotency_keys', 1);
+select is((deduct_credits(tests.user_id('owner'), amount => 1, idempotency_key => 'c')).replayed, true, 'stays with its entry');
 select grant_credits(tests.user_id('owner'), 5, external_reference => 'cleanup-payment', idempotency_key => 'g');
 update private.idempotency_keys set created_at = now() - interval '1 year';
 select pg_temp.run('idempotency_keys', 1);

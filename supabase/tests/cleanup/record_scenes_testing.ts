@@ -30,9 +30,9 @@ export const RECORD_SCENES: Record<string, Scene> = {
           select a.id from credit_accounts as a join ${series} on a.user_id = ${
         id(label, "user")
       } where n % 2 = 0;
-        update credit_grants set effective_at = now() - interval '2 hours', expires_at = now() - interval '1 minute'
+        update private.credit_grants set effective_at = now() - interval '2 hours', expires_at = now() - interval '1 minute'
           where account_id in (select id from accounts) and expires_at is not null;
-        update credit_holds set created_at = now() - interval '2 hours', expires_at = now() - interval '2 minutes'
+        update private.credit_holds set created_at = now() - interval '2 hours', expires_at = now() - interval '2 minutes'
           where account_id in (select id from accounts);
         update credit_accounts set next_due_at = now() - interval '2 minutes' where id in (select id from accounts)`)
         .simple();

@@ -47,7 +47,7 @@ select throws_ok($$ update credit_transactions set amount = 1 $$, '42501', null,
   'the owner cannot change an entry');
 select throws_ok($$ delete from credit_transactions $$, '42501', null,
   'the owner cannot delete an entry');
-select throws_ok($$ truncate credit_transactions $$, '42501', null, 'the owner cannot truncate entries');
+select throws_ok($$ truncate private.credit_transactions $$, '42501', null, 'the owner cannot truncate entries');
 select throws_ok($$ update user_credits set balance = 1000 $$, '55000', null,
   'the owner cannot change the balance through the view');
 select throws_ok($$ insert into credit_prices (sku, unit, price) values ('free', 'one', 0.0001) $$,
@@ -59,7 +59,7 @@ select throws_ok($$ select deduct_credits(tests.user_id('owner'), 'test.sku', 1)
   'the owner cannot call deduct_credits');
 select throws_ok($$ select private.open_credit_account(tests.user_id('owner'), 1) $$, '42501', null,
   'the owner cannot call open_credit_account');
-select throws_ok($$ select private.post_credit_entry(null) $$, '42501', null,
+select throws_ok($$ select private.post_credit_entry(null, null) $$, '42501', null,
   'the owner cannot call post_credit_entry');
 
 -- stranger ------------------------------------------------------------------------------------------
@@ -98,7 +98,7 @@ select throws_ok($$ update credit_transactions set amount = 1 $$, '42501', null,
   'the service cannot change an entry');
 select throws_ok($$ delete from credit_transactions $$, '42501', null,
   'the service cannot delete an entry');
-select throws_ok($$ truncate credit_transactions $$, '42501', null,
+select throws_ok($$ truncate private.credit_transactions $$, '42501', null,
   'the service cannot truncate entries');
 select lives_ok($$ insert into credit_prices (sku, unit, price) values ('new', 'one', 2) $$,
   'the service sets a price');

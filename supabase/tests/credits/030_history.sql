@@ -6,10 +6,10 @@ select tests.create_user('owner');
 insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
 select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
 
-select throws_ok($$ update credit_transactions set amount = -2 $$, '42501', null,
+select throws_ok($$ update private.credit_transactions set amount = -2 $$, '42501', null,
   'not even the owner of the table changes an entry');
-select throws_ok($$ delete from credit_transactions $$, '42501', null, 'or deletes one');
-select throws_ok($$ truncate credit_transactions cascade $$, '42501', null, 'or truncates');
+select throws_ok($$ delete from private.credit_transactions $$, '42501', null, 'or deletes one');
+select throws_ok($$ truncate private.credit_transactions cascade $$, '42501', null, 'or truncates');
 select is((select count(*) from credit_transactions where account_id = tests.account_of('owner')),
   2::bigint, 'the entries are there');
 
@@ -30,7 +30,7 @@ select throws_ok($$ insert into credit_accounts default values $$, '23514', null
 
 create function pg_temp.post(entry_no bigint, kind text, amount numeric, sku text, refund_of bigint)
 returns void language sql as $$
-  insert into public.credit_transactions
+  insert into private.credit_transactions
     (account_id, entry_no, kind, amount, balance_after, sku, actor, actor_id, refund_of, created_at)
   values (tests.account_of('owner'), entry_no, kind, amount, 0, sku, 'user', tests.user_id('owner'), refund_of, now())
 $$;
@@ -50,7 +50,7 @@ select throws_ok($$ select pg_temp.post(3, 'deduct', -1, null, 2) $$, '23514', n
 select throws_ok($$ select pg_temp.post(3, 'repay', -1, null, null) $$, '23514', null,
   'paying an overdraft changes no balance');
 select throws_ok($$ select pg_temp.post(3, 'expire', 1, null, null) $$, '23514', null, 'what expires is lost');
-select throws_ok($$ insert into credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
+select throws_ok($$ insert into private.credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
     values (tests.account_of('owner'), 9, 'grant', 1, 1, 'nobody', now()) $$, '23514', null,
   'an actor is user, service or system');
 

@@ -113,12 +113,12 @@ select results_eq(
   'dated when it was due');
 
 -- the last line of defence ---------------------------------------------------------------------------------
-select throws_ok(format('update credit_grants set %s where account_id = tests.account_of(''fresh'')', t.change), '23514', null, t.change)
+select throws_ok(format('update private.credit_grants set %s where account_id = tests.account_of(''fresh'')', t.change), '23514', null, t.change)
 from (values ($$ category = 'free' $$), ('amount = 0'), ('priority = 101'), ('priority = -1'), ('expires_at = effective_at'),
   ($$ expires_at = 'infinity' $$), ($$ source = '' $$), ($$ external_reference = '' $$), ($$ cost_basis = -1, currency = 'eur' $$),
   ('cost_basis = 1, currency = null'), ($$ currency = 'EURO' $$), ($$ description = '' $$), ($$ status = 'gone' $$),
   ($$ status = 'voided' $$), ($$ voided_by = 'x' $$), ('remaining = -1'), ('remaining = amount + 1'), ('held = remaining + 1')) as t (change);
-select throws_ok($$ insert into credit_grants (account_id, category, amount, remaining, status, effective_at, source, created_at)
+select throws_ok($$ insert into private.credit_grants (account_id, category, amount, remaining, status, effective_at, source, created_at)
   values (tests.account_of('fresh'), 'gift', 1, 1, 'active', now(), 's', now()) $$, '23514', null, 'also for a new row');
 
 -- the order of spending ---------------------------------------------------------------------------------

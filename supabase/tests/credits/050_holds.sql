@@ -131,9 +131,9 @@ select tests.settle_due_credits();
 select is(pg_temp.credits(), '2 0 12', 'what comes free pays the overdraft');
 select is((select overdraft_used from credit_accounts where id = tests.account_of('owner')), 0::numeric, 'all of it');
 
-select throws_ok($$ update credit_holds set status = 'captured', resolved_at = now() where status = 'released' $$, '23514', null,
-  'a captured hold has an entry and an amount');
-select throws_ok($$ update credit_holds set status = 'gone' $$, '23514', null, 'a hold is in one of four states');
+select throws_ok($$ update private.ended_credit_holds set status = 'captured' where status = 'released' $$, '23514', null,
+  'a captured hold is its entry');
+select throws_ok($$ update private.ended_credit_holds set status = 'gone' $$, '23514', null, 'a hold is in one of four states');
 select is_empty($$ select * from public.credit_reconciliation() $$, 'the books agree');
 
 select * from finish();

@@ -77,12 +77,14 @@ from (values
 ) as x (arguments, code);
 
 -- credit_reconciliation ----------------------------------------------------------------------------------------
+-- A grant that is not the head, whose row says what it has.
+select grant_credits(tests.user_id('owner'), 3, priority => 90);
 select hold_credits(tests.user_id('owner'), 10);
 select capture_credit_hold((hold_credits(tests.user_id('owner'), 5)).id);
 select refund_credits((select id from t), 2, 1);
 select is_empty($$ select * from credit_reconciliation() $$, 'the books of all accounts agree');
-alter table credit_transactions disable trigger user;
-alter table credit_transactions drop constraint credit_transactions_kind_check;
+alter table private.credit_transactions disable trigger user;
+alter table private.credit_transactions drop constraint credit_transactions_entry_check;
 alter table credit_accounts drop constraint credit_accounts_covered_check;
 alter table private.credit_refunds drop constraint credit_refunds_refunded_check;
 
@@ -109,27 +111,35 @@ from (values
   ('update credit_accounts set version = version + 1 where id = $id', 'numbering'),
   ('update credit_accounts set next_due_at = null where id = $id', 'due'),
   ('update credit_accounts set next_due_at = next_due_at + interval ''1 day'' where id = $id', 'due'),
-  ('delete from credit_transactions where account_id = $id and entry_no = 4', 'balance entries grants numbering'),
-  ('update credit_transactions set amount = amount - 1 where account_id = $id and entry_no = 4', 'balance entries'),
-  ('update credit_transactions set balance_after = 0 where account_id = $id and entry_no = 4', 'entries'),
-  ('update credit_transactions set created_at = now() where account_id = $id and entry_no = 4', 'dates'),
-  ('update credit_transactions set allocations = ''[]'' where account_id = $id and entry_no = 4', 'entries grants'),
-  ('update credit_transactions set allocations = jsonb_build_array(private.credit_allocation(gen_random_uuid(), amount))
+  ('delete from private.credit_transactions where account_id = $id and entry_no = 4', 'balance entries grants numbering'),
+  ('update private.credit_transactions set amount = amount - 1 where account_id = $id and entry_no = 4', 'balance entries grants'),
+  ('update private.credit_transactions set balance_after = 0 where account_id = $id and entry_no = 4', 'entries'),
+  ('update private.credit_transactions set created_at = now() where account_id = $id and entry_no = 4', 'dates'),
+  ('update private.credit_transactions set allocations = ''[]'', grant_id = null where account_id = $id and entry_no = 4', 'entries grants'),
+  ('update private.credit_transactions set grant_id = gen_random_uuid()
     where account_id = $id and entry_no = 4', 'grants'),
-  ('update credit_transactions set allocations = jsonb_build_array(private.credit_allocation(null, amount))
+  ('update private.credit_transactions set grant_id = null, allocations = jsonb_build_array(private.credit_allocation(null, amount))
     where account_id = $id and entry_no = 4', 'grants overdraft'),
-  ('insert into credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
+  ('insert into private.credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
     values ($id, 99, ''grant'', 1, 1, ''system'', clock_timestamp())', 'balance entries numbering'),
-  ('update credit_grants set remaining = remaining - 1 where account_id = $id and remaining > held + 1', 'balance grants'),
-  ('update credit_grants set held = held + 1 where account_id = $id and remaining > held + 1', 'grants'),
-  ('update credit_grants set status = ''expired'', remaining = held where account_id = $id and status = ''active''',
-    'balance grants'),
-  ('delete from credit_grants where account_id = $id and status = ''active''', 'balance grants'),
-  ('update credit_holds set amount = amount + 1 where account_id = $id and status = ''held''', 'holds'),
-  ('update credit_holds set status = ''expired'', resolved_at = now() where account_id = $id and status = ''held''', 'grants holds'),
-  ('delete from credit_holds where account_id = $id and status = ''held''', 'grants holds'),
-  ('delete from credit_holds where account_id = $id and status = ''captured''', 'holds'),
-  ('update credit_holds set captured = 4 where account_id = $id and status = ''captured''', 'holds'),
+  ('update credit_accounts set head_free = head_free - 1 where id = $id', 'balance grants'),
+  ('update credit_accounts set head_free = head_free - 1, head_held = head_held + 1 where id = $id', 'grants'),
+  ('update credit_accounts set head_grant_id = null where id = $id', 'head'),
+  ('update credit_accounts set head_grant_id = gen_random_uuid() where id = $id', 'head'),
+  ('update credit_accounts set open_holds = open_holds + 1 where id = $id', 'counters'),
+  ('update credit_accounts set live_grants = live_grants - 1 where id = $id', 'counters'),
+  ('update credit_accounts set pending = pending + 1 where id = $id', 'counters'),
+  ('update private.credit_grants set remaining = remaining - 1 where account_id = $id and priority = 90', 'balance grants'),
+  ('update private.credit_grants set held = held + 1 where account_id = $id and priority = 90', 'grants'),
+  ('update private.credit_grants set status = ''expired'', remaining = held where account_id = $id and priority = 90',
+    'balance counters grants'),
+  ('update private.credit_grants set status = ''expired'', remaining = held
+    where id = (select head_grant_id from credit_accounts where id = $id)', 'counters head'),
+  ('delete from private.credit_grants where account_id = $id and priority = 90', 'balance counters grants'),
+  ('update private.credit_holds set amount = amount + 1 where account_id = $id', 'grants holds'),
+  ('delete from private.credit_holds where account_id = $id', 'counters grants holds'),
+  ('update private.credit_transactions set hold_id = null where account_id = $id and kind = ''capture''', 'holds'),
+  ('update private.credit_transactions set hold_id = gen_random_uuid() where account_id = $id and entry_no = 4', 'holds'),
   ('update private.credit_refunds set refunded = 2 where account_id = $id', 'refunds'),
   ('update private.credit_refunds set charged = 99 where account_id = $id', 'refunds'),
   ('delete from private.credit_refunds where account_id = $id', 'refunds')

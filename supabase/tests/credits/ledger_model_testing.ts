@@ -263,7 +263,8 @@ export class LedgerModel {
   #inOrder = () =>
     this.grants.toSorted((a, b) =>
       a.priority - b.priority || (a.expires_at ?? NEVER) - (b.expires_at ?? NEVER) ||
-      a.created_at - b.created_at || byId(a.id, b.id)
+      byId(b.category, a.category) * (a.category === b.category ? 0 : 1) ||
+      a.effective_at - b.effective_at || a.created_at - b.created_at || byId(a.id, b.id)
     );
 }
 

@@ -199,16 +199,22 @@ class Ledger {
       .concat(hours).map((hour) => hour + 0.25);
     const foreseen = await this.#balancesAt(times);
     const columns = {
-      credit_accounts: "next_due_at updated_at created_at",
-      credit_grants: "effective_at expires_at created_at voided_at",
-      credit_holds: "expires_at created_at resolved_at",
-      credit_transactions: "created_at",
+      "public.credit_accounts": "next_due_at updated_at created_at",
+      "private.credit_grants": "effective_at expires_at created_at voided_at",
+      "private.credit_holds": "expires_at created_at",
+      "private.ended_credit_holds": "expires_at created_at resolved_at",
+      "private.credit_transactions": "created_at",
     };
     const updates = Object.entries(columns).map(([table, names]) => {
       const moves = names.split(" ").map((name) => `${name} = ${name} - interval '${hours} h'`);
-      const id = table === "credit_accounts" ? "id" : "account_id";
-      return `update public.${table} set ${moves} where ${id} = '${this.ids.account_id}';`;
+      const id = table === "public.credit_accounts" ? "id" : "account_id";
+      return `update ${table} set ${moves} where ${id} = '${this.ids.account_id}';`;
     });
+    const ofHold = (name: string) =>
+      `jsonb_build_object('${name}', (hold ->> '${name}')::timestamptz - interval '${hours} h')`;
+    updates.push(`update private.credit_transactions
+      set hold = hold || ${ofHold("created_at")} || ${ofHold("expires_at")}
+      where hold is not null and account_id = '${this.ids.account_id}';`);
     await this.root.unsafe(
       `begin; set local session_replication_role = replica; ${updates.join(" ")} commit`,
     );

@@ -140,14 +140,36 @@ function assertSameIds(rows: postgres.Row[], answers: postgres.Row[]): void {
   assert.deepEqual(ids(rows), ids(answers));
 }
 
-/** Asserts that exactly the successful requests have stored their keys. */
+/** Asserts that exactly the successful requests have stored their keys: in an entry, a hold, or with an answer. */
 async function assertKeys(accounts: Account[], journal: Journal): Promise<void> {
   const owners = accounts.flatMap(({ owner, spenders }) => [owner, ...spenders])
     .flatMap((owner) => Object.values(owner));
-  const keys = await withDatabase((sql) =>
-    sql`select key from private.idempotency_keys where owner_id = any (${owners})`
+  const ids = accounts.map(({ id }) => id);
+  const keys = [...journal.first.keys()].sort();
+  const [found] = await withDatabase((sql) =>
+    sql`
+    with stored as (
+      select private.idempotency_id(k.owner_id, k.actor, k.key) as id from private.idempotency_keys as k
+        where k.owner_id = any (${owners})
+      union all
+      select t.idempotency_id from private.credit_transactions as t
+        where t.account_id = any (${ids}) and t.idempotency_id is not null
+      union all
+      select h.id from private.credit_holds as h where h.account_id = any (${ids}) and h.request_hash is not null
+      union all
+      select h.id from private.ended_credit_holds as h where h.account_id = any (${ids}) and h.request_hash is not null
+      union all
+      select t.hold_id from private.credit_transactions as t
+        where t.account_id = any (${ids}) and t.hold ->> 'request_hash' is not null
+    )
+    select (select count(*)::integer from stored) as stored, array(
+      select distinct k.key from unnest(${keys}::text[]) as k (key)
+      cross join unnest(${owners}::uuid[]) as o (owner_id)
+      join stored as s on s.id = private.idempotency_id(o.owner_id, 'service', k.key)
+      order by 1) as keys`
   );
-  assert.deepEqual(keys.map(({ key }) => key).sort(), [...journal.first.keys()].sort());
+  assert.deepEqual(found?.keys, keys);
+  assert.equal(found?.stored, keys.length);
 }
 
 /** Asserts that what members have spent matches their entries and open holds. */

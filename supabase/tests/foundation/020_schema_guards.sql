@@ -1,7 +1,7 @@
 -- What must hold for every table and function, whoever adds one.
 
 begin;
-select plan(16);
+select plan(18);
 
 select is_empty(
   $$ select c.oid::regclass from pg_class c
@@ -9,10 +9,25 @@ select is_empty(
       and c.relkind in ('r', 'p') and not c.relrowsecurity $$,
   'row level security is on for every table that PostgREST exposes');
 
-select is_empty(
-  $$ select table_name, grantee, privilege_type from information_schema.table_privileges
+select set_eq(
+  $$ select table_name::text, grantee::text, privilege_type::text from information_schema.table_privileges
     where table_schema = 'private' and grantee in ('PUBLIC', 'anon', 'authenticated', 'service_role') $$,
-  'nobody has a right on a table in private');
+  $$ select t.name as table_name, r.name as grantee, 'SELECT'
+    from unnest(array['credit_grants', 'credit_holds', 'credit_transactions', 'ended_credit_holds']) as t (name)
+    cross join unnest(array['authenticated', 'service_role']) as r (name) $$,
+  'nobody has a right on a table in private, but to read those of the ledger, through their views in public');
+
+select is_empty(
+  $$ select c.oid::regclass from pg_class c
+    where c.relnamespace = 'private'::regnamespace and c.relkind = 'r' and not c.relrowsecurity
+      and (has_table_privilege('authenticated', c.oid, 'select') or has_table_privilege('service_role', c.oid, 'select')) $$,
+  'and these have row level security');
+
+select is_empty(
+  $$ select c.oid::regclass from pg_class c
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'v'
+      and not coalesce(c.reloptions, '{}') @> array['security_invoker=true'] $$,
+  'every view reads as its caller');
 
 select is_empty(
   $$ select p.oid::regprocedure from pg_proc p
@@ -110,7 +125,7 @@ select set_eq(
     'private.forget_idempotency_keys()',
     'private.keep_team_owner()',
     'private.my_credit_account_ids()',
-    'private.my_team_credit_account_ids()',
+    'private.my_member_credit_account_ids()',
     'private.my_administered_team_ids()',
     'private.my_owned_team_ids()',
     'private.my_team_ids()',
@@ -154,11 +169,12 @@ select set_eq(
     'notifications(user_settings)',
     'private.credit_balance_at(uuid,timestamp with time zone)',
     'private.credit_period_start(text,timestamp with time zone)',
+    'private.hold_portions(uuid,numeric,jsonb)',
     'private.due_credits(credit_accounts,timestamp with time zone)',
     'private.may_move(uuid,text,text)',
     'private.may_upload(text,text,jsonb)',
     'private.my_credit_account_ids()',
-    'private.my_team_credit_account_ids()',
+    'private.my_member_credit_account_ids()',
     'private.my_administered_team_ids()',
     'private.my_owned_team_ids()',
     'private.my_team_ids()',

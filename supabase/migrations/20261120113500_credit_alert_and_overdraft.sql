@@ -1,4 +1,4 @@
--- Credit settings: the alert threshold and the overdraft of an account.
+-- The settings of a credit account: its alert threshold and its overdraft.
 
 -- credit_settings -----------------------------------------------------------------------------------
 
@@ -71,7 +71,7 @@ begin
   if set_credit_alert.actor = 'user' then
     perform private.require_account_admin(v_account, set_credit_alert.user_id);
   end if;
-  v_first := private.first_response(v_owner, set_credit_alert.actor, set_credit_alert.idempotency_key, v_request);
+  v_first := private.first_credit_response(v_owner, set_credit_alert.actor, set_credit_alert.idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_settings, v_first || '{"replayed": true}');
   end if;
@@ -116,7 +116,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_overdraft';
   end if;
   v_account := private.lock_credit_account(set_credit_overdraft.user_id, set_credit_overdraft.team_id);
-  v_first := private.first_response(v_owner, 'service', set_credit_overdraft.idempotency_key, v_request);
+  v_first := private.first_credit_response(v_owner, 'service', set_credit_overdraft.idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_settings, v_first || '{"replayed": true}');
   end if;
@@ -127,10 +127,9 @@ begin
         jsonb_build_object('used', v_account.overdraft_used + v_account.overdraft_held)),
         hint = 'Grant credits first, or set a limit that covers the overdraft in use';
   end if;
-  update public.credit_accounts as a
-  set overdraft_limit = set_credit_overdraft.overdraft_limit, updated_at = greatest(clock_timestamp(), a.updated_at)
-  where a.id = v_account.id
-  returning a.* into v_account;
+  v_account.overdraft_limit := set_credit_overdraft.overdraft_limit;
+  v_account.updated_at := greatest(clock_timestamp(), v_account.updated_at);
+  v_account := private.save_credit_account(v_account);
   perform private.keep_response(v_owner, 'service', set_credit_overdraft.idempotency_key, v_request,
     to_jsonb(private.to_credit_settings(v_account)));
   return private.to_credit_settings(v_account);

@@ -1,0 +1,51 @@
+-- The errors that several functions of credits raise: no account, an impossible amount, not enough credits.
+
+-- Refuses a user or a team that has no account, or a user who is not in the team.
+-- Raises: PT404 account_not_found.
+create function private.refuse_credit_account(user_id uuid, team_id uuid)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  raise exception '%', case
+      when team_id is null then format('User "%s" has no credit account', user_id)
+      when user_id is null then format('Team "%s" has no credit account', team_id)
+      else format('User "%s" is not a member of team "%s"', user_id, team_id) end
+    using errcode = 'PT404', detail = 'account_not_found';
+end $$;
+revoke all on function private.refuse_credit_account(uuid, uuid) from public, anon, authenticated, service_role;
+
+-- Checks that an entry can have this amount: 0.0001 to 1000000000 credits, in steps of 0.0001.
+-- Raises: PT422 invalid_amount.
+create function private.check_credit_amount(amount numeric)
+returns void
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  -- The upper end also catches NaN, which PostgreSQL orders above every number.
+  if amount is null or amount < 0.0001 or amount > 1000000000 or scale(trim_scale(amount)) > 4 then
+    raise exception 'An amount of credits cannot be %', coalesce(amount::text, 'null')
+      using errcode = 'PT422', detail = 'invalid_amount',
+        hint = 'Use 0.0001 to 1000000000 credits, in steps of 0.0001';
+  end if;
+end $$;
+revoke all on function private.check_credit_amount(numeric) from public, anon, authenticated, service_role;
+
+-- Checks that an account can be charged amount.
+-- Raises: PT402 insufficient_credits {available, required}.
+create function private.require_credits(account public.credit_accounts, amount numeric)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_available numeric := private.available_credits(account);
+begin
+  if v_available < amount then
+    raise exception 'Cannot charge % credits: % are available', trim_scale(amount), trim_scale(v_available)
+      using errcode = 'PT402',
+        detail = format('insufficient_credits %s', jsonb_build_object('available', v_available, 'required', amount)),
+        hint = 'Buy credits, or charge less';
+  end if;
+end $$;
+revoke all on function private.require_credits(public.credit_accounts, numeric)
+  from public, anon, authenticated, service_role;

@@ -1,0 +1,587 @@
+-- The ledger: the grants that an account spends, the entries that record every change of its balance, and the steps of
+-- every change: draw on the grants in spending order, post the entry.
+--
+-- The common charge writes two rows, because the account's row keeps the head of the spending order: the grant that comes
+-- next, and what is free of it. What the head does not cover takes the long way: put the head back into its row, change
+-- the grants, take the new head.
+
+-- credit_grants -------------------------------------------------------------------------------------
+
+create table private.credit_grants (
+  id uuid primary key default gen_random_uuid(),
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  category text not null,
+  amount numeric(15, 4) not null,
+  remaining numeric(15, 4) not null,
+  held numeric(15, 4) not null default 0,
+  lapsed numeric(15, 4) not null default 0,
+  priority smallint not null default 50,
+  status text not null,
+  effective_at timestamptz not null,
+  expires_at timestamptz,
+  source text not null,
+  external_reference text,
+  cost_basis numeric(18, 6),
+  currency text,
+  description text,
+  voided_at timestamptz,
+  voided_by text,
+  void_reason text,
+  created_at timestamptz not null,
+  spendable boolean not null generated always as (status = 'active' and remaining > held) stored,
+  constraint credit_grants_external_reference_key unique (external_reference),
+  constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount
+    and (status in ('pending', 'active') or remaining = held))
+-- Leaves room on each page for new versions of its rows: on a full page, no update is heap-only.
+) with (fillfactor = 75);
+comment on table private.credit_grants is
+  'Credits that were bought or given away. Only functions write it; public.credit_grants shows it';
+comment on column private.credit_grants.remaining is
+  'Credits that have neither been spent nor ended; includes held. Of the head, the account''s row has it';
+comment on column private.credit_grants.held is
+  'The part of remaining that holds have set aside: it can be captured even after the grant has ended';
+comment on column private.credit_grants.lapsed is 'Credits that ended unused, because the grant expired or was voided';
+comment on column private.credit_grants.status is
+  'pending before effective_at, then active until it expires or is voided';
+comment on column private.credit_grants.spendable is
+  'Whether a charge can draw on it: only such grants are in the index of the spending order';
+
+create trigger credit_grants_terms
+  before insert or update of category, amount, priority, effective_at, expires_at, source, external_reference, cost_basis,
+    currency, description on private.credit_grants
+  for each row when ((
+    new.category in ('paid', 'promotional')
+    and new.amount > 0 and new.amount <= 100000000000
+    and new.priority between 0 and 100
+    and new.expires_at > new.effective_at and isfinite(new.expires_at)
+    and isfinite(new.effective_at)
+    and char_length(new.source) between 1 and 50
+    and char_length(new.external_reference) between 1 and 255
+    and new.cost_basis >= 0 and num_nulls(new.cost_basis, new.currency) in (0, 2)
+    and new.currency ~ '^[a-z]{3}$'
+    and char_length(new.description) between 1 and 500) is false)
+  execute function private.refuse_row();
+create trigger credit_grants_status
+  before insert or update of status, voided_at, voided_by, void_reason on private.credit_grants
+  for each row when ((
+    new.status in ('pending', 'active', 'expired', 'voided')
+    and num_nulls(new.voided_at, new.voided_by, new.void_reason) = case new.status when 'voided' then 0 else 3 end
+    and char_length(new.voided_by) between 1 and 200 and char_length(new.void_reason) between 1 and 500) is false)
+  execute function private.refuse_row();
+
+create index credit_grants_account_id on private.credit_grants (account_id, created_at);
+-- What comes due next: the beginning of a pending grant, the end of any that can end.
+create index credit_grants_pending on private.credit_grants (account_id, effective_at) where status = 'pending';
+create index credit_grants_ending on private.credit_grants (account_id, expires_at)
+  where status in ('pending', 'active') and expires_at is not null;
+-- The spending order. remaining is in no index, so that a charge changes no index (a heap-only update).
+create index credit_grants_spendable
+  on private.credit_grants (account_id, priority, expires_at, category desc, effective_at, created_at, id)
+  where spendable;
+
+alter table private.credit_grants enable row level security;
+revoke all on private.credit_grants from public, anon, authenticated, service_role;
+grant select on private.credit_grants to authenticated, service_role;
+
+create policy "owners read the grants of their accounts" on private.credit_grants
+  for select to authenticated using (account_id = any (array(select private.my_credit_account_ids())));
+
+create view public.credit_grants with (security_invoker = true) as
+  select g.id, g.account_id, g.category, g.amount,
+    (case when a.id is null then g.remaining else a.head_free + a.head_held end)::numeric(15, 4) as remaining,
+    (case when a.id is null then g.held else a.head_held end)::numeric(15, 4) as held,
+    g.priority, g.status, g.effective_at, g.expires_at, g.source, g.external_reference, g.cost_basis, g.currency,
+    g.description, g.voided_at, g.voided_by, g.void_reason, g.created_at,
+    g.status = 'active' and case when a.id is null then g.spendable else a.head_free > 0 end as spendable
+  from private.credit_grants as g
+  left join public.credit_accounts as a on a.id = g.account_id and a.head_grant_id = g.id;
+comment on view public.credit_grants is
+  'Credits that were bought or given away. Spent by priority, then by earliest end, then promotional before paid, then by effective date, then by age';
+comment on column public.credit_grants.category is 'paid or promotional';
+comment on column public.credit_grants.remaining is 'Credits that have neither been spent nor ended; includes held';
+comment on column public.credit_grants.held is
+  'The part of remaining that holds have set aside: it can be captured even after the grant has ended';
+comment on column public.credit_grants.priority is '0 to 100, lower is spent first';
+comment on column public.credit_grants.status is
+  'pending before effective_at, then active until it expires or is voided';
+comment on column public.credit_grants.source is 'Where it comes from: signup, stripe, refund ...';
+comment on column public.credit_grants.external_reference is
+  'Id of the payment: the same payment never grants twice';
+comment on column public.credit_grants.cost_basis is
+  'Price paid for one credit, in currency (ISO 4217 code in lower case, as Stripe writes it)';
+comment on column public.credit_grants.spendable is 'Whether a charge can draw on it';
+revoke all on public.credit_grants from public, anon, authenticated, service_role;
+grant select on public.credit_grants to authenticated, service_role;
+create trigger credit_grants_read_only instead of insert or update or delete on public.credit_grants
+  for each row execute function private.refuse_write();
+
+-- credit_transactions -------------------------------------------------------------------------------
+
+-- The rules of an entry. A function, because PostgreSQL reads and plans the expression of a check anew for every write, and
+-- keeps the plan of a function.
+create function private.is_credit_entry(
+  kind text, amount numeric, sku text, quantity numeric, unit_price numeric, items jsonb, refund_of bigint, actor text,
+  description text
+)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case
+      when kind in ('deduct', 'capture', 'expire', 'void') then amount < 0
+      when kind in ('grant', 'refund') then amount > 0
+      when kind = 'repay' then amount = 0
+      else false
+    end
+    and (kind = 'refund') = (refund_of is not null)
+    and num_nulls(sku, quantity, unit_price) in (0, 3)
+    and num_nonnulls(items, sku) <= 1
+    and actor in ('user', 'service', 'system')
+    and coalesce(char_length(description) between 1 and 500, true);
+end $$;
+revoke all on function private.is_credit_entry(text, numeric, text, numeric, numeric, jsonb, bigint, text, text)
+  from public, anon, authenticated, service_role;
+
+create table private.credit_transactions (
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  entry_no bigint not null,
+  created_at timestamptz not null,
+  grant_id uuid,
+  actor_id uuid,
+  idempotency_id uuid,
+  hold_id uuid,
+  -- No foreign key, because every charge would have to maintain its index: private.credit_refunds has one.
+  refund_of bigint,
+  kind text not null,
+  actor text not null,
+  amount numeric(15, 4) not null,
+  balance_after numeric(15, 4) not null,
+  sku text,
+  quantity numeric(15, 4),
+  unit_price numeric(15, 4),
+  items jsonb,
+  allocations jsonb,
+  hold jsonb,
+  description text,
+  request_hash bytea,
+  primary key (account_id, entry_no),
+  constraint credit_transactions_idempotency_id_key unique (idempotency_id),
+  constraint credit_transactions_entry_check check (
+    private.is_credit_entry(kind, amount, sku, quantity, unit_price, items, refund_of, actor, description))
+);
+comment on table private.credit_transactions is
+  'Append-only: every change of every balance, numbered per account without gaps. public.credit_transactions shows it';
+comment on column private.credit_transactions.grant_id is 'The grant that gave or received all of amount; null when there are several';
+comment on column private.credit_transactions.allocations is
+  'What each grant gave or received, where there are several or the overdraft took part: [{grant_id, amount}]';
+comment on column private.credit_transactions.idempotency_id is
+  'The idempotency key of the request: see private.idempotency_id';
+comment on column private.credit_transactions.request_hash is
+  'SHA-256 of the request that had the key, to tell a repeated request from a different one';
+comment on column private.credit_transactions.hold_id is 'The hold that a capture resolved';
+comment on column private.credit_transactions.hold is
+  'What that hold was: {amount, allocations, items, description, expires_at, created_at, request_hash}';
+
+create unique index credit_transactions_hold_id_key on private.credit_transactions (hold_id) where hold_id is not null;
+
+alter table private.credit_transactions enable row level security;
+revoke all on private.credit_transactions from public, anon, authenticated, service_role;
+grant select on private.credit_transactions to authenticated, service_role;
+-- Two conditions on account_id, not one for each kind of reader: PostgreSQL would take an "or" for rare, and read the whole
+-- history of an account to find its newest entries.
+create policy "owners read the entries of their accounts, members their own" on private.credit_transactions
+  for select to authenticated
+  using (account_id = any (array(
+      select private.my_credit_account_ids() union all select private.my_member_credit_account_ids()))
+    and (actor_id = (select auth.uid()) or account_id <> all (array(select private.my_member_credit_account_ids()))));
+
+create view public.credit_transactions with (security_invoker = true) as
+  select t.account_id, t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items,
+    coalesce(t.allocations, jsonb_build_array(jsonb_build_object('grant_id', t.grant_id, 'amount', t.amount))) as allocations,
+    t.refund_of, t.description, t.actor, t.actor_id, t.created_at
+  from private.credit_transactions as t;
+comment on view public.credit_transactions is
+  'Append-only: every change of every balance, numbered per account without gaps.';
+comment on column public.credit_transactions.entry_no is 'Place in the account''s statement: 1, 2, 3 ...';
+comment on column public.credit_transactions.kind is
+  'grant, deduct, capture, refund, expire, void; repay moves credits from grants to the overdraft, and its amount is 0';
+comment on column public.credit_transactions.amount is 'Signed: positive adds to the balance';
+comment on column public.credit_transactions.unit_price is 'Price of one unit when it was charged';
+comment on column public.credit_transactions.items is
+  'The items of a charge for several: [{sku, unit, quantity, unit_price, amount}]; a single one is in sku, quantity, unit_price';
+comment on column public.credit_transactions.allocations is
+  'What each grant gave or received: [{grant_id, amount}] in spending order; a null grant_id stands for the overdraft';
+comment on column public.credit_transactions.refund_of is 'The entry_no of the charge that a refund gives back';
+comment on column public.credit_transactions.actor is
+  'Who made the request: the user, the service with a secret key, or the system itself';
+comment on column public.credit_transactions.actor_id is 'The user who acted, or for whom the service acted';
+revoke all on public.credit_transactions from public, anon, authenticated, service_role;
+grant select on public.credit_transactions to authenticated, service_role;
+create trigger credit_transactions_read_only instead of insert or update or delete on public.credit_transactions
+  for each row execute function private.refuse_write();
+
+-- A trigger, because a revoke does not bind the owner of the table.
+create function private.refuse_change_of_history()
+returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+  -- Deleting an account deletes its history too; by then the account's row is gone.
+  if tg_op = 'DELETE'
+    and not exists (select 1 from public.credit_accounts as a where a.id = old.account_id) then
+    return old;
+  end if;
+  raise exception 'Entries of credit_transactions are never changed or removed'
+    using errcode = '42501', hint = 'Post another entry that corrects this one';
+end $$;
+revoke all on function private.refuse_change_of_history() from public, anon, authenticated, service_role;
+
+create trigger credit_transactions_append_only before update or delete on private.credit_transactions
+  for each row execute function private.refuse_change_of_history();
+create trigger credit_transactions_no_truncate before truncate on private.credit_transactions
+  for each statement execute function private.refuse_change_of_history();
+
+-- Posting -------------------------------------------------------------------------------------------
+
+create type public.credit_entry as (
+  account_id uuid,
+  entry_no bigint,
+  kind text,
+  amount numeric,
+  balance_after numeric,
+  sku text,
+  quantity numeric,
+  unit_price numeric,
+  items jsonb,
+  description text,
+  actor_id uuid,
+  refund_of bigint,
+  created_at timestamptz,
+  replayed boolean
+);
+comment on type public.credit_entry is
+  'An entry as callers see it; replayed is true when an earlier request with the same idempotency key posted it';
+
+-- An entry of the table as callers see it.
+create function private.to_credit_entry(entry private.credit_transactions, replayed boolean default false)
+returns public.credit_entry
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return row(entry.account_id, entry.entry_no, entry.kind, entry.amount, entry.balance_after, entry.sku, entry.quantity,
+    entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, entry.created_at,
+    replayed)::public.credit_entry;
+end $$;
+revoke all on function private.to_credit_entry(private.credit_transactions, boolean)
+  from public, anon, authenticated, service_role;
+
+-- The entry that was just posted as callers see it: account is what post_credit_entry has returned.
+create function private.to_posted_entry(account public.credit_accounts, entry private.credit_transactions)
+returns public.credit_entry
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return row(account.id, account.version, entry.kind, entry.amount, account.balance, entry.sku, entry.quantity,
+    entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, account.updated_at,
+    false)::public.credit_entry;
+end $$;
+revoke all on function private.to_posted_entry(public.credit_accounts, private.credit_transactions)
+  from public, anon, authenticated, service_role;
+
+-- Posts one entry: inserts it and writes the account's row, which the caller has locked and changed, in one statement.
+-- The entry gets the next number, the account's balance, and the present time unless the caller has set created_at (an
+-- entry for something that came due has the date on which it came due). Returns the account as it is now: its version
+-- is the number of the entry. Returns null, and writes nothing, when the idempotency key of the entry has been used. The
+-- caller has checked the amount and changed the grants.
+create function private.post_credit_entry(account public.credit_accounts, entry private.credit_transactions)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if account.alert_armed then
+    account := private.raise_credit_alert(account);
+  end if;
+  account.version := account.version + 1;
+  -- Not now(), which is when the transaction began to wait for the lock: dates follow the order of the entry numbers,
+  -- even when the clock steps back.
+  account.updated_at := greatest(coalesce(entry.created_at, clock_timestamp()), account.updated_at);
+  with posted as (
+    insert into private.credit_transactions
+      (account_id, entry_no, created_at, grant_id, actor_id, idempotency_id, hold_id, refund_of, kind, actor, amount,
+        balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash)
+    values (account.id, account.version, account.updated_at, entry.grant_id, entry.actor_id, entry.idempotency_id,
+      entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount, account.balance, entry.sku, entry.quantity,
+      entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash)
+    on conflict on constraint credit_transactions_idempotency_id_key do nothing
+    returning 1
+  )
+  update public.credit_accounts as a
+  set balance = account.balance, held = account.held, overdraft_used = account.overdraft_used,
+    overdraft_held = account.overdraft_held, debt = account.debt, head_grant_id = account.head_grant_id,
+    head_free = account.head_free, head_held = account.head_held, open_holds = account.open_holds,
+    live_grants = account.live_grants, pending = account.pending, alert_armed = account.alert_armed,
+    next_due_at = account.next_due_at, version = account.version, updated_at = account.updated_at
+  from posted
+  where a.id = account.id;
+  if not found then
+    return null;
+  end if;
+  return account;
+end $$;
+revoke all on function private.post_credit_entry(public.credit_accounts, private.credit_transactions)
+  from public, anon, authenticated, service_role;
+
+-- Posts an entry that gives amount to one grant, or takes it when amount is negative, and returns the account. The caller
+-- has set the kind of the entry, and who acts.
+create function private.post_grant_entry(
+  account public.credit_accounts, entry private.credit_transactions, grant_id uuid, amount numeric
+)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  entry.grant_id := post_grant_entry.grant_id;
+  entry.amount := post_grant_entry.amount;
+  account.balance := account.balance + post_grant_entry.amount;
+  return private.post_credit_entry(account, entry);
+end $$;
+revoke all on function private.post_grant_entry(public.credit_accounts, private.credit_transactions, uuid, numeric)
+  from public, anon, authenticated, service_role;
+
+-- Returns one element of an entry's allocations.
+create function private.credit_allocation(grant_id uuid, amount numeric)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return jsonb_build_object('grant_id', grant_id, 'amount', amount);
+end $$;
+revoke all on function private.credit_allocation(uuid, numeric) from public, anon, authenticated, service_role;
+
+-- Returns an entry with its allocations: in grant_id when there is one, and it is a grant.
+create function private.allocate_credit_entry(entry private.credit_transactions, allocations jsonb)
+returns private.credit_transactions
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  if jsonb_array_length(allocate_credit_entry.allocations) = 1 then
+    entry.grant_id := (allocate_credit_entry.allocations -> 0 ->> 'grant_id')::uuid;
+  end if;
+  if entry.grant_id is null then
+    entry.allocations := allocate_credit_entry.allocations;
+  end if;
+  return entry;
+end $$;
+revoke all on function private.allocate_credit_entry(private.credit_transactions, jsonb)
+  from public, anon, authenticated, service_role;
+
+-- Spending order ------------------------------------------------------------------------------------
+
+-- Puts the head of an account back into its row, so that the grants say what they have, and returns the account. The
+-- caller ends with take_credit_head.
+create function private.put_back_credit_head(account public.credit_accounts)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if account.head_grant_id is not null then
+    update private.credit_grants as g
+    set remaining = account.head_free + account.head_held, held = account.head_held
+    where g.id = account.head_grant_id;
+    account.head_grant_id := null;
+    account.head_free := 0;
+    account.head_held := 0;
+  end if;
+  return account;
+end $$;
+revoke all on function private.put_back_credit_head(public.credit_accounts)
+  from public, anon, authenticated, service_role;
+
+-- Takes the first grant in spending order as the head of an account, and returns the account, which the caller writes.
+-- Leaves a head as it is. An account on which something is still due has none: whatever is charged to it takes the long
+-- way.
+create function private.take_credit_head(account public.credit_accounts)
+returns public.credit_accounts
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_grant record;
+begin
+  if account.head_grant_id is not null or account.next_due_at <= greatest(clock_timestamp(), account.updated_at) then
+    return account;
+  end if;
+  select g.id, g.remaining - g.held as free, g.held into v_grant from private.credit_grants as g
+  where g.account_id = account.id and g.spendable
+  order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
+  limit 1;
+  if found then
+    account.head_grant_id := v_grant.id;
+    account.head_free := v_grant.free;
+    account.head_held := v_grant.held;
+  end if;
+  return account;
+end $$;
+revoke all on function private.take_credit_head(public.credit_accounts)
+  from public, anon, authenticated, service_role;
+
+-- Draws on the grants of an account in spending order: takes credits or, with for_hold, sets them aside. Returns what
+-- each grant gave, and the amount that no grant covered. A grant that has ended at this time gives nothing, whether or
+-- not its end has been posted. The caller holds the lock of the account and has put back its head.
+create function private.draw_credits(
+  account public.credit_accounts,
+  amount numeric,
+  for_hold boolean,
+  at timestamptz,
+  out allocations jsonb,
+  out uncovered numeric
+)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_grant record;
+  v_part numeric;
+  v_ids uuid[] := array[]::uuid[];
+  v_parts numeric[] := array[]::numeric[];
+begin
+  uncovered := amount;
+  -- The loop reads the grants in the order of the index, and stops when it has enough.
+  for v_grant in
+    select g.id, g.remaining - g.held as free from private.credit_grants as g
+    where g.account_id = account.id and g.spendable and (g.expires_at is null or g.expires_at > draw_credits.at)
+    order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
+  loop
+    exit when uncovered = 0;
+    v_part := least(v_grant.free, uncovered);
+    uncovered := uncovered - v_part;
+    v_ids := v_ids || v_grant.id;
+    v_parts := v_parts || v_part;
+  end loop;
+  update private.credit_grants as g
+  set held = g.held + case when for_hold then d.part else 0 end,
+    remaining = g.remaining - case when for_hold then 0 else d.part end
+  from unnest(v_ids, v_parts) as d (id, part)
+  where g.id = d.id;
+  allocations := coalesce((
+    select jsonb_agg(private.credit_allocation(d.id, case when for_hold then d.part else -d.part end) order by d.place)
+    from unnest(v_ids, v_parts) with ordinality as d (id, part, place)), '[]');
+end $$;
+revoke all on function private.draw_credits(public.credit_accounts, numeric, boolean, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Pays an overdraft with the free credits of the grants, in an entry of its own, and returns the account. Called whenever
+-- credits become free, so that an overdrawn account never has free credits.
+create function private.repay_credit_overdraft(account public.credit_accounts, at timestamptz)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_drawn record;
+  v_entry private.credit_transactions;
+begin
+  if account.overdraft_used > 0 then
+    v_drawn := private.draw_credits(account, account.overdraft_used, false, at);
+    if v_drawn.uncovered < account.overdraft_used then
+      v_entry.kind := 'repay';
+      v_entry.amount := 0;
+      v_entry.allocations := v_drawn.allocations
+        || private.credit_allocation(null, account.overdraft_used - v_drawn.uncovered);
+      v_entry.actor := 'system';
+      v_entry.created_at := at;
+      account.overdraft_used := v_drawn.uncovered;
+      account := private.post_credit_entry(account, v_entry);
+    end if;
+  end if;
+  account.debt := least(account.debt,
+    greatest(0, account.overdraft_used + account.overdraft_held - account.overdraft_limit));
+  return account;
+end $$;
+revoke all on function private.repay_credit_overdraft(public.credit_accounts, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Removes credits of an ended grant from the account, and returns the account: those that were free when it ended, or
+-- that a hold has given back since. The grant's status says whether the entry is of kind expire or void.
+create function private.lapse_credits(
+  account public.credit_accounts, credit_grant private.credit_grants, amount numeric, at timestamptz
+)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_entry private.credit_transactions;
+begin
+  if amount = 0 then
+    return account;
+  end if;
+  v_entry.kind := case credit_grant.status when 'voided' then 'void' else 'expire' end;
+  v_entry.description := credit_grant.void_reason;
+  v_entry.actor := case credit_grant.status when 'voided' then 'service' else 'system' end;
+  v_entry.created_at := at;
+  update private.credit_grants as g set lapsed = g.lapsed + lapse_credits.amount where g.id = credit_grant.id;
+  return private.post_grant_entry(account, v_entry, credit_grant.id, -lapse_credits.amount);
+end $$;
+revoke all on function private.lapse_credits(public.credit_accounts, private.credit_grants, numeric, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Idempotency ---------------------------------------------------------------------------------------
+
+-- Whether a key has been used: by an entry, by a hold (whose id it is, also when the hold is an entry or has ended), or by
+-- another kind of request. id is the key's idempotency_id.
+create function private.is_used_key(id uuid, owner_id uuid, actor text, key text)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (select from private.credit_transactions as t where t.idempotency_id = is_used_key.id)
+    or exists (select from private.credit_transactions as t where t.hold_id = is_used_key.id)
+    or exists (select from private.credit_holds as h where h.id = is_used_key.id)
+    or exists (select from private.ended_credit_holds as h where h.id = is_used_key.id)
+    or exists (select from private.idempotency_keys as k
+      where k.owner_id = is_used_key.owner_id and k.actor = is_used_key.actor and k.key = is_used_key.key);
+end $$;
+revoke all on function private.is_used_key(uuid, uuid, text, text) from public, anon, authenticated, service_role;
+
+-- Returns the entry that a request with this key has posted, as a repeated request gets it; null when the key is new.
+-- request_hash is the hash of the present request.
+-- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.
+create function private.repeat_credit_entry(owner_id uuid, actor text, key text, request_hash bytea)
+returns public.credit_entry
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_id uuid := private.idempotency_id(owner_id, actor, key);
+  v_entry private.credit_transactions;
+begin
+  if char_length(key) not between 1 and 255 then
+    raise exception 'An idempotency key must be 1 to 255 characters long'
+      using errcode = 'PT400', detail = 'invalid_idempotency_key';
+  end if;
+  if not private.is_used_key(v_id, owner_id, actor, key) then
+    return null;
+  end if;
+  select t.* into v_entry from private.credit_transactions as t where t.idempotency_id = v_id;
+  if v_entry.request_hash is distinct from repeat_credit_entry.request_hash then
+    perform private.refuse_reused_key();
+  end if;
+  return private.to_credit_entry(v_entry, true);
+end $$;
+revoke all on function private.repeat_credit_entry(uuid, text, text, bytea)
+  from public, anon, authenticated, service_role;
+
+-- As first_response, for the requests about credits whose answers are kept: the key may have been used for a charge or
+-- a hold as well.
+-- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.
+create function private.first_credit_response(owner_id uuid, actor text, key text, request jsonb)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_first jsonb := private.first_response(owner_id, actor, key, request);
+begin
+  if key is not null and v_first is null
+    and private.is_used_key(private.idempotency_id(owner_id, actor, key), owner_id, actor, key) then
+    perform private.refuse_reused_key();
+  end if;
+  return v_first;
+end $$;
+revoke all on function private.first_credit_response(uuid, text, text, jsonb)
+  from public, anon, authenticated, service_role;

@@ -1,0 +1,173 @@
+-- Credit prices: what things cost, and quotes.
+
+-- credit_prices -------------------------------------------------------------------------------------
+
+create table public.credit_prices (
+  sku text not null,
+  effective_from timestamptz not null default now(),
+  unit text not null,
+  price numeric(15, 4) not null,
+  quantity_scale smallint not null default 0,
+  created_at timestamptz not null default now(),
+  primary key (sku, effective_from),
+  constraint credit_prices_sku_check check (sku ~ '^[a-z0-9][a-z0-9._:/-]{0,99}$'),
+  constraint credit_prices_unit_check check (char_length(unit) between 1 and 50),
+  constraint credit_prices_price_check check (price > 0 and price <= 1000000000),
+  constraint credit_prices_quantity_scale_check check (quantity_scale between 0 and 4)
+);
+comment on table public.credit_prices is
+  'The price list. The row in force is the newest whose effective_from has passed; a new price is a new row.';
+comment on column public.credit_prices.sku is 'What is sold: chat.message, image.generate';
+comment on column public.credit_prices.unit is 'What a quantity counts: message, image, 1000 tokens';
+comment on column public.credit_prices.price is 'Credits for one unit';
+comment on column public.credit_prices.quantity_scale is
+  'Decimals that a quantity may have: 0 sells whole units only';
+
+alter table public.credit_prices enable row level security;
+revoke all on public.credit_prices from public, anon, authenticated, service_role;
+grant select on public.credit_prices to authenticated;
+grant select, insert, update, delete on public.credit_prices to service_role;
+
+-- True for everyone: a price list is meant to be read before buying.
+create policy "signed-in users read the price list" on public.credit_prices
+  for select to authenticated using (true);
+
+-- Prices a quantity of one sku: quantity times the price in force now, rounded half up to four decimals.
+-- Raises: PT422 unknown_sku, invalid_quantity.
+create function private.price_credits(
+  sku text, quantity numeric, out unit text, out unit_price numeric, out amount numeric
+)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_price public.credit_prices;
+begin
+  select p.* into v_price from public.credit_prices as p
+  where p.sku = price_credits.sku and p.effective_from <= statement_timestamp()
+  order by p.effective_from desc
+  limit 1;
+  if not found then
+    raise exception 'There is no price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
+      hint = 'Use a sku of the price list, credit_prices';
+  end if;
+  -- The upper end also catches NaN, which PostgreSQL orders above every number.
+  if quantity is null or quantity <= 0 or quantity > 1000000000
+    or scale(trim_scale(quantity)) > v_price.quantity_scale then
+    raise exception 'Cannot charge a quantity of % of "%"', quantity, price_credits.sku
+      using errcode = 'PT422', detail = 'invalid_quantity',
+        hint = format('A quantity of this sku is above 0, at most 1000000000, and has at most %s decimals',
+          v_price.quantity_scale);
+  end if;
+  unit := v_price.unit;
+  unit_price := v_price.price;
+  amount := round(v_price.price * quantity, 4);
+end $$;
+revoke all on function private.price_credits(text, numeric) from public, anon, authenticated, service_role;
+
+-- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, and the sum.
+-- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
+create function private.price_items(items jsonb, out priced jsonb, out amount numeric)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_item jsonb;
+  v_price record;
+begin
+  priced := '[]';
+  amount := 0;
+  if jsonb_typeof(items) is distinct from 'array' or jsonb_array_length(items) not between 1 and 100 then
+    raise exception 'A charge needs a list of 1 to 100 items' using errcode = 'PT422', detail = 'invalid_charge';
+  end if;
+  for v_item in select value from jsonb_array_elements(items) loop
+    if (jsonb_typeof(v_item) = 'object' and jsonb_typeof(v_item -> 'sku') = 'string'
+        and jsonb_typeof(v_item -> 'quantity') = 'number' and v_item - 'sku' - 'quantity' = '{}') is not true then
+      raise exception 'An item needs a sku and a quantity, and can have nothing else'
+        using errcode = 'PT422', detail = 'invalid_charge';
+    end if;
+    v_price := private.price_credits(v_item ->> 'sku', (v_item ->> 'quantity')::numeric);
+    priced := priced || jsonb_build_object('sku', v_item -> 'sku', 'unit', v_price.unit,
+      'quantity', v_item -> 'quantity', 'unit_price', v_price.unit_price, 'amount', v_price.amount);
+    amount := amount + v_price.amount;
+  end loop;
+end $$;
+revoke all on function private.price_items(jsonb) from public, anon, authenticated, service_role;
+
+-- Works out a charge for either an amount or items at their prices. Returns the part of an entry that says what is
+-- charged for, and amount, which is positive here.
+-- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount.
+create function private.price_charge(amount numeric, items jsonb)
+returns public.credit_entry
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_entry public.credit_entry;
+  v_priced record;
+begin
+  if num_nonnulls(price_charge.amount, price_charge.items) <> 1 then
+    raise exception 'A charge needs either items or an amount'
+      using errcode = 'PT422', detail = 'invalid_charge';
+  end if;
+  if price_charge.items is null then
+    perform private.check_credit_amount(price_charge.amount);
+    v_entry.amount := price_charge.amount;
+  else
+    v_priced := private.price_items(price_charge.items);
+    perform private.check_credit_amount(v_priced.amount);
+    v_entry.amount := v_priced.amount;
+    if jsonb_array_length(v_priced.priced) = 1 then
+      v_entry.sku := v_priced.priced -> 0 ->> 'sku';
+      v_entry.quantity := v_priced.priced -> 0 -> 'quantity';
+      v_entry.unit_price := v_priced.priced -> 0 -> 'unit_price';
+    else
+      v_entry.items := v_priced.priced;
+    end if;
+  end if;
+  return v_entry;
+end $$;
+revoke all on function private.price_charge(numeric, jsonb) from public, anon, authenticated, service_role;
+
+create type public.credit_quote as (
+  items jsonb,
+  total numeric,
+  available numeric,
+  member_available numeric,
+  affordable boolean
+);
+comment on type public.credit_quote is
+  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; member_available is null unless the member of a team has a limit';
+
+-- Prices items for a user, or for a member of a team on the team's account, and says whether they could be charged now.
+-- Changes nothing. user_id may be null for a team.
+-- Definer: not even the service may call the private functions that it needs. For the service only.
+-- Raises: PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity.
+create function public.quote_credits(items jsonb, user_id uuid default null, team_id uuid default null)
+returns public.credit_quote
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_account public.credit_accounts;
+  v_due record;
+  v_priced record;
+  v_quote public.credit_quote;
+begin
+  select a.* into v_account from public.credit_accounts as a
+  where case
+    when quote_credits.team_id is null then a.user_id = quote_credits.user_id
+    else a.team_id = quote_credits.team_id and (quote_credits.user_id is null or exists (
+      select 1 from public.team_members as m
+      where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id)) end;
+  if not found then
+    perform private.refuse_credit_account(user_id, team_id);
+  end if;
+  v_priced := private.price_items(items);
+  v_due := private.due_credits(v_account, statement_timestamp());
+  v_quote.items := v_priced.priced;
+  v_quote.total := v_priced.amount;
+  v_quote.available := v_account.balance + v_due.balance - v_account.held - v_due.held + v_account.overdraft_limit;
+  select m.available into v_quote.member_available from public.team_member_credits as m
+  where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id;
+  v_quote.affordable := v_quote.total <= least(v_quote.available, v_quote.member_available);
+  return v_quote;
+end $$;
+revoke all on function public.quote_credits(jsonb, uuid, uuid) from public, anon, authenticated;
+grant execute on function public.quote_credits(jsonb, uuid, uuid) to service_role;

@@ -29,8 +29,17 @@ export const ROUNDS = 5;
 /** Seconds of one turn. */
 export const ROUND_SECONDS = Math.max(0.2, Math.min(3, 3 * SCALE));
 
+/** What work returns that has nothing left to do in this turn. */
+export const NOTHING_LEFT = Symbol("nothing left");
+
 /** A piece of work on a connection, of one or more round trips. It is repeated. */
 export type Work = (sql: Sql) => Promise<unknown>;
+
+/** Work that is prepared, outside the measurement, before each of its turns. */
+export interface PreparedWork {
+  prepare: () => Promise<void>;
+  work: Work;
+}
 
 /** The speed of a piece of work in one round. */
 export interface Speed {
@@ -64,13 +73,19 @@ export async function withDatabase(run: (access: DatabaseAccess) => Promise<void
   }
 }
 
-async function measure(connections: Sql[], work: Work, seconds: number): Promise<Speed> {
+async function measure(
+  connections: Sql[],
+  piece: Work | PreparedWork,
+  seconds: number,
+): Promise<Speed> {
+  const work = typeof piece === "function" ? piece : piece.work;
+  if (typeof piece !== "function") await piece.prepare();
   const cpu = process.cpuUsage();
   const start = performance.now();
   let count = 0;
   await Promise.all(connections.map(async (sql) => {
     while (performance.now() < start + seconds * 1000) {
-      await work(sql);
+      if (await work(sql) === NOTHING_LEFT) break;
       count++;
     }
   }));
@@ -80,12 +95,15 @@ async function measure(connections: Sql[], work: Work, seconds: number): Promise
 }
 
 /** Repeats pieces of work for a while without measuring. */
-export async function warmUp(connections: Sql[], works: Work[]): Promise<void> {
+export async function warmUp(connections: Sql[], works: (Work | PreparedWork)[]): Promise<void> {
   for (const work of works) await measure(connections, work, ROUND_SECONDS / 3);
 }
 
 /** Measures pieces of work in turns. Returns the speeds of each by round. */
-export async function compare(connections: Sql[], works: Work[]): Promise<Speed[][]> {
+export async function compare(
+  connections: Sql[],
+  works: (Work | PreparedWork)[],
+): Promise<Speed[][]> {
   const speeds: Speed[][] = works.map(() => []);
   await warmUp(connections, works);
   for (let round = 0; round < ROUNDS; round++) {

@@ -41,10 +41,8 @@ create table public.credit_accounts (
   head_held numeric(15, 4) not null default 0,
   constraint credit_accounts_user_id_key unique (user_id),
   constraint credit_accounts_team_id_key unique (team_id),
-  -- One check: PostgreSQL reads and plans each anew whenever it writes a row.
-  constraint credit_accounts_covered_check check (
-    balance - held >= -overdraft_limit - debt and overdraft_used + overdraft_held <= overdraft_limit + debt
-    and least(held, overdraft_limit, overdraft_used, overdraft_held, debt, pending, head_free, head_held) >= 0)
+  -- One short check: PostgreSQL reads and plans it anew whenever it writes a row.
+  constraint credit_accounts_covered_check check (balance - held >= -overdraft_limit - debt and held >= 0)
 -- Leaves room on each page for new versions of its rows: on a full page, no update is heap-only.
 ) with (fillfactor = 75);
 comment on table public.credit_accounts is
@@ -71,12 +69,19 @@ comment on column public.credit_accounts.next_due_at is
   'When the next grant begins or ends or the next hold expires; from then on the account is settled before anything else';
 comment on column public.credit_accounts.version is 'Number of entries so far: the entry_no of the newest';
 
--- What a charge does not change is checked where it changes.
+-- What a charge does not change is checked where it changes. (A charge takes from head_free only what is there.)
 create trigger credit_accounts_terms
   before insert or update of user_id, team_id, alert_threshold on public.credit_accounts
   for each row when ((
     num_nonnulls(new.user_id, new.team_id) = 1
     and new.alert_threshold > 0 and new.alert_threshold <= 1000000000) is false)
+  execute function private.refuse_row();
+create trigger credit_accounts_amounts
+  before insert or update of overdraft_limit, overdraft_used, overdraft_held, debt, pending on public.credit_accounts
+  for each row when ((
+    new.overdraft_used + new.overdraft_held <= new.overdraft_limit + new.debt
+    and least(new.overdraft_limit, new.overdraft_used, new.overdraft_held, new.debt, new.pending, new.head_free,
+      new.head_held) >= 0) is false)
   execute function private.refuse_row();
 
 alter table public.credit_accounts enable row level security;

@@ -143,7 +143,8 @@ revoke all on function private.is_credit_entry(text, numeric, text, numeric, num
   from public, anon, authenticated, service_role;
 
 create table private.credit_transactions (
-  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  -- No foreign key, because every charge would pay for its check: private.delete_credit_history takes its place.
+  account_id uuid not null,
   entry_no bigint not null,
   created_at timestamptz not null,
   grant_id uuid,
@@ -236,6 +237,24 @@ begin
 end $$;
 revoke all on function private.refuse_change_of_history() from public, anon, authenticated, service_role;
 
+-- Deletes the entries and holds of an account with it.
+create function private.delete_credit_history()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  delete from private.credit_transactions as t where t.account_id = old.id;
+  delete from private.credit_holds as h where h.account_id = old.id;
+  delete from private.ended_credit_holds as h where h.account_id = old.id;
+  return null;
+end $$;
+comment on function private.delete_credit_history() is
+  'Trigger function. Definer: it also runs as the Auth server''s role, which has no rights here';
+revoke all on function private.delete_credit_history() from public, anon, authenticated, service_role;
+
+create trigger delete_credit_history after delete on public.credit_accounts
+  for each row execute function private.delete_credit_history();
+
 create trigger credit_transactions_append_only before update or delete on private.credit_transactions
   for each row execute function private.refuse_change_of_history();
 create trigger credit_transactions_no_truncate before truncate on private.credit_transactions
@@ -275,60 +294,93 @@ end $$;
 revoke all on function private.to_credit_entry(private.credit_transactions, boolean)
   from public, anon, authenticated, service_role;
 
--- The entry that was just posted as callers see it: account is what post_credit_entry has returned.
-create function private.to_posted_entry(account public.credit_accounts, entry private.credit_transactions)
-returns public.credit_entry
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  return row(account.id, account.version, entry.kind, entry.amount, account.balance, entry.sku, entry.quantity,
-    entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, account.updated_at,
-    false)::public.credit_entry;
-end $$;
-revoke all on function private.to_posted_entry(public.credit_accounts, private.credit_transactions)
-  from public, anon, authenticated, service_role;
-
--- Posts one entry: inserts it and writes the account's row, which the caller has locked and changed, in one statement.
--- The entry gets the next number, the account's balance, and the present time unless the caller has set created_at (an
--- entry for something that came due has the date on which it came due). Returns the account as it is now: its version
--- is the number of the entry. Returns null, and writes nothing, when the idempotency key of the entry has been used. The
--- caller has checked the amount and changed the grants.
-create function private.post_credit_entry(account public.credit_accounts, entry private.credit_transactions)
-returns public.credit_accounts
+-- Posts one entry, and is the only function that writes entries. Returns it with its number, date and balance.
+--
+-- With account, the long way: writes the account's row, which the caller has locked and changed (the balance included),
+-- and has changed the grants. Without, the common way, for a charge to the account of the user entry.actor_id: charges
+-- the head of the account, if the head covers it, nothing is due, no alert is to be raised, and no other kind of request
+-- has used the idempotency_key; otherwise returns null, and nothing has happened.
+--
+-- The entry gets the next number, and the present time unless the caller has set created_at (an entry for something that
+-- came due has the date on which it came due). Returns null as well when the idempotency key of the entry was used
+-- at the same time.
+create function private.post_credit_entry(
+  entry private.credit_transactions,
+  account public.credit_accounts default null,
+  idempotency_key text default null
+)
+returns private.credit_transactions
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  if account.alert_armed then
-    account := private.raise_credit_alert(account);
+  -- Dates are not now(), which is when the transaction began to wait for the lock: they follow the order of the entry
+  -- numbers, even when the clock steps back.
+  if account.id is null then
+    update public.credit_accounts as a
+    set balance = a.balance + entry.amount, head_free = a.head_free + entry.amount, version = a.version + 1,
+      updated_at = greatest(clock_timestamp(), a.updated_at)
+    where a.user_id = entry.actor_id and a.head_free >= -entry.amount
+      and a.balance + entry.amount >= a.held - a.overdraft_limit
+      and (a.next_due_at is null or a.next_due_at > greatest(clock_timestamp(), a.updated_at))
+      and (not a.alert_armed or a.balance + entry.amount >= a.alert_threshold + a.held - a.overdraft_limit)
+      and not exists (select from private.idempotency_keys as k
+        where k.owner_id = entry.actor_id and k.actor = entry.actor and k.key = post_credit_entry.idempotency_key)
+    returning a.id, a.version, a.balance, a.updated_at, a.head_grant_id
+    into entry.account_id, entry.entry_no, entry.balance_after, entry.created_at, entry.grant_id;
+    if not found then
+      return null;
+    end if;
+  else
+    if account.alert_armed then
+      account := private.raise_credit_alert(account);
+    end if;
+    update public.credit_accounts as a
+    set balance = account.balance, held = account.held, overdraft_used = account.overdraft_used,
+      overdraft_held = account.overdraft_held, debt = account.debt, head_grant_id = account.head_grant_id,
+      head_free = account.head_free, head_held = account.head_held, open_holds = account.open_holds,
+      live_grants = account.live_grants, pending = account.pending, alert_armed = account.alert_armed,
+      next_due_at = account.next_due_at, version = account.version + 1,
+      updated_at = greatest(coalesce(entry.created_at, clock_timestamp()), account.updated_at)
+    where a.id = account.id
+    returning a.id, a.version, a.balance, a.updated_at
+    into entry.account_id, entry.entry_no, entry.balance_after, entry.created_at;
   end if;
-  account.version := account.version + 1;
-  -- Not now(), which is when the transaction began to wait for the lock: dates follow the order of the entry numbers,
-  -- even when the clock steps back.
-  account.updated_at := greatest(coalesce(entry.created_at, clock_timestamp()), account.updated_at);
-  with posted as (
-    insert into private.credit_transactions
-      (account_id, entry_no, created_at, grant_id, actor_id, idempotency_id, hold_id, refund_of, kind, actor, amount,
-        balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash)
-    values (account.id, account.version, account.updated_at, entry.grant_id, entry.actor_id, entry.idempotency_id,
-      entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount, account.balance, entry.sku, entry.quantity,
-      entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash)
-    on conflict on constraint credit_transactions_idempotency_id_key do nothing
-    returning 1
-  )
+
+  insert into private.credit_transactions
+    (account_id, entry_no, created_at, grant_id, actor_id, idempotency_id, hold_id, refund_of, kind, actor, amount,
+      balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash)
+  values (entry.account_id, entry.entry_no, entry.created_at, entry.grant_id, entry.actor_id, entry.idempotency_id,
+    entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount, entry.balance_after, entry.sku, entry.quantity,
+    entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash)
+  on conflict on constraint credit_transactions_idempotency_id_key do nothing;
+  if found then
+    return entry;
+  end if;
+  -- A request with the same key was first: this one waited for the account, or it is about another account.
+  if account.id is not null then
+    perform private.refuse_reused_key();
+  end if;
   update public.credit_accounts as a
-  set balance = account.balance, held = account.held, overdraft_used = account.overdraft_used,
-    overdraft_held = account.overdraft_held, debt = account.debt, head_grant_id = account.head_grant_id,
-    head_free = account.head_free, head_held = account.head_held, open_holds = account.open_holds,
-    live_grants = account.live_grants, pending = account.pending, alert_armed = account.alert_armed,
-    next_due_at = account.next_due_at, version = account.version, updated_at = account.updated_at
-  from posted
-  where a.id = account.id;
-  if not found then
-    return null;
-  end if;
+  set balance = a.balance - entry.amount, head_free = a.head_free - entry.amount, version = a.version - 1
+  where a.id = entry.account_id;
+  return null;
+end $$;
+revoke all on function private.post_credit_entry(private.credit_transactions, public.credit_accounts, text)
+  from public, anon, authenticated, service_role;
+
+-- Returns an account as it is after the entry was posted on it.
+create function private.after_credit_entry(account public.credit_accounts, entry private.credit_transactions)
+returns public.credit_accounts
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  account.version := entry.entry_no;
+  account.updated_at := entry.created_at;
+  account.alert_armed := account.alert_armed
+    and account.balance - account.held + account.overdraft_limit >= account.alert_threshold;
   return account;
 end $$;
-revoke all on function private.post_credit_entry(public.credit_accounts, private.credit_transactions)
+revoke all on function private.after_credit_entry(public.credit_accounts, private.credit_transactions)
   from public, anon, authenticated, service_role;
 
 -- Posts an entry that gives amount to one grant, or takes it when amount is negative, and returns the account. The caller
@@ -343,7 +395,7 @@ begin
   entry.grant_id := post_grant_entry.grant_id;
   entry.amount := post_grant_entry.amount;
   account.balance := account.balance + post_grant_entry.amount;
-  return private.post_credit_entry(account, entry);
+  return private.after_credit_entry(account, private.post_credit_entry(entry, account));
 end $$;
 revoke all on function private.post_grant_entry(public.credit_accounts, private.credit_transactions, uuid, numeric)
   from public, anon, authenticated, service_role;
@@ -488,7 +540,7 @@ begin
       v_entry.actor := 'system';
       v_entry.created_at := at;
       account.overdraft_used := v_drawn.uncovered;
-      account := private.post_credit_entry(account, v_entry);
+      account := private.after_credit_entry(account, private.post_credit_entry(v_entry, account));
     end if;
   end if;
   account.debt := least(account.debt,
@@ -524,21 +576,18 @@ revoke all on function private.lapse_credits(public.credit_accounts, private.cre
 
 -- Idempotency ---------------------------------------------------------------------------------------
 
--- Whether a key has been used: by an entry, by a hold (whose id it is, also when the hold is an entry or has ended), or by
--- another kind of request. id is the key's idempotency_id.
-create function private.is_used_key(id uuid, owner_id uuid, actor text, key text)
+-- Whether a key has been used: by an entry, or by another kind of request. (A hold keeps its key among those, too.)
+create function private.is_used_key(owner_id uuid, actor text, key text)
 returns boolean
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return exists (select from private.credit_transactions as t where t.idempotency_id = is_used_key.id)
-    or exists (select from private.credit_transactions as t where t.hold_id = is_used_key.id)
-    or exists (select from private.credit_holds as h where h.id = is_used_key.id)
-    or exists (select from private.ended_credit_holds as h where h.id = is_used_key.id)
+  return exists (select from private.credit_transactions as t
+      where t.idempotency_id = private.idempotency_id(is_used_key.owner_id, is_used_key.actor, is_used_key.key))
     or exists (select from private.idempotency_keys as k
       where k.owner_id = is_used_key.owner_id and k.actor = is_used_key.actor and k.key = is_used_key.key);
 end $$;
-revoke all on function private.is_used_key(uuid, uuid, text, text) from public, anon, authenticated, service_role;
+revoke all on function private.is_used_key(uuid, text, text) from public, anon, authenticated, service_role;
 
 -- Returns the entry that a request with this key has posted, as a repeated request gets it; null when the key is new.
 -- request_hash is the hash of the present request.
@@ -548,17 +597,17 @@ returns public.credit_entry
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_id uuid := private.idempotency_id(owner_id, actor, key);
   v_entry private.credit_transactions;
 begin
   if char_length(key) not between 1 and 255 then
     raise exception 'An idempotency key must be 1 to 255 characters long'
       using errcode = 'PT400', detail = 'invalid_idempotency_key';
   end if;
-  if not private.is_used_key(v_id, owner_id, actor, key) then
+  if not private.is_used_key(owner_id, actor, key) then
     return null;
   end if;
-  select t.* into v_entry from private.credit_transactions as t where t.idempotency_id = v_id;
+  select t.* into v_entry from private.credit_transactions as t
+  where t.idempotency_id = private.idempotency_id(repeat_credit_entry.owner_id, repeat_credit_entry.actor, key);
   if v_entry.request_hash is distinct from repeat_credit_entry.request_hash then
     perform private.refuse_reused_key();
   end if;
@@ -567,8 +616,7 @@ end $$;
 revoke all on function private.repeat_credit_entry(uuid, text, text, bytea)
   from public, anon, authenticated, service_role;
 
--- As first_response, for the requests about credits whose answers are kept: the key may have been used for a charge or
--- a hold as well.
+-- As first_response, for the requests about credits whose responses are kept: the key may have been used for a charge.
 -- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.
 create function private.first_credit_response(owner_id uuid, actor text, key text, request jsonb)
 returns jsonb
@@ -577,8 +625,7 @@ as $$
 declare
   v_first jsonb := private.first_response(owner_id, actor, key, request);
 begin
-  if key is not null and v_first is null
-    and private.is_used_key(private.idempotency_id(owner_id, actor, key), owner_id, actor, key) then
+  if key is not null and v_first is null and private.is_used_key(owner_id, actor, key) then
     perform private.refuse_reused_key();
   end if;
   return v_first;

@@ -422,8 +422,8 @@ begin
   v_entry.description := take_back_credits.description;
   v_entry.actor := 'service';
   v_account.balance := v_account.balance + v_entry.amount;
-  v_account := private.post_credit_entry(private.take_credit_head(v_account), v_entry);
-  entry_no := v_account.version;
+  v_entry := private.post_credit_entry(v_entry, private.take_credit_head(v_account));
+  entry_no := v_entry.entry_no;
 end $$;
 revoke all on function private.take_back_credits(uuid, uuid[], numeric, text, numeric)
   from public, anon, authenticated, service_role;

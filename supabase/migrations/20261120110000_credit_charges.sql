@@ -134,6 +134,50 @@ revoke all on function private.restore_allowance(uuid, uuid, numeric, timestampt
 
 -- deduct_credits ------------------------------------------------------------------------------------
 
+-- Posts a charge that the head of the account may not cover: the account of entry.actor_id, or of the team. Returns the
+-- entry, or that of an earlier request with the same key.
+-- Raises: what deduct_credits raises.
+create function private.charge_grants(entry private.credit_transactions, team_id uuid, idempotency_key text)
+returns public.credit_entry
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_account public.credit_accounts := private.lock_credit_account(entry.actor_id, charge_grants.team_id);
+  v_amount numeric := -entry.amount;
+  v_first public.credit_entry;
+  v_drawn record;
+begin
+  -- Again: a request with the same key may have been posted while this one waited for the account.
+  if idempotency_key is not null then
+    v_first := private.repeat_credit_entry(coalesce(entry.actor_id, charge_grants.team_id), entry.actor, idempotency_key,
+      entry.request_hash);
+    if v_first.entry_no is not null then
+      return v_first;
+    end if;
+  end if;
+  perform private.require_credits(v_account, v_amount);
+  if v_account.team_id is not null then
+    perform private.spend_allowance(v_account, entry.actor_id, v_amount, clock_timestamp());
+  end if;
+  if v_amount <= v_account.head_free then
+    entry.grant_id := v_account.head_grant_id;
+    v_account.head_free := v_account.head_free - v_amount;
+  else
+    v_account := private.put_back_credit_head(v_account);
+    v_drawn := private.draw_credits(v_account, v_amount, false, greatest(clock_timestamp(), v_account.updated_at));
+    if v_drawn.uncovered > 0 then
+      v_drawn.allocations := v_drawn.allocations || private.credit_allocation(null, -v_drawn.uncovered);
+      v_account.overdraft_used := v_account.overdraft_used + v_drawn.uncovered;
+    end if;
+    entry := private.allocate_credit_entry(entry, v_drawn.allocations);
+    v_account := private.take_credit_head(v_account);
+  end if;
+  v_account.balance := v_account.balance - v_amount;
+  return private.to_credit_entry(private.post_credit_entry(entry, v_account));
+end $$;
+revoke all on function private.charge_grants(private.credit_transactions, uuid, text)
+  from public, anon, authenticated, service_role;
+
 -- Charges the account of a user or, with team_id, the account of a team on behalf of its member: a quantity of sku at
 -- its price, items [{sku, quantity}] at their prices, or an amount. Posts one entry and returns it. The same request
 -- with the same idempotency_key, user and actor returns the first entry again, with replayed = true. actor, user or
@@ -158,12 +202,11 @@ returns public.credit_entry
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_owner uuid := coalesce(deduct_credits.user_id, deduct_credits.team_id);
-  v_account public.credit_accounts;
+  v_owner uuid;
   v_entry private.credit_transactions;
+  v_posted private.credit_transactions;
   v_priced public.credit_entry;
   v_amount numeric := deduct_credits.amount;
-  v_drawn record;
 begin
   if num_nonnulls(deduct_credits.sku, deduct_credits.items, deduct_credits.amount) <> 1
     or deduct_credits.sku is null and deduct_credits.quantity is not null
@@ -175,21 +218,23 @@ begin
         hint = 'A description must be 1 to 500 characters long; actor must be service, or user together with a user_id';
   end if;
 
-  -- The common case here, everything else in the function: each call of one costs.
-  if deduct_credits.team_id is null then
-    select a.* into v_account from public.credit_accounts as a where a.user_id = deduct_credits.user_id
-    for no key update;
-  end if;
-  if v_account.id is null or v_account.next_due_at <= greatest(clock_timestamp(), v_account.updated_at) then
-    v_account := private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);
-  end if;
+  v_entry.kind := 'deduct';
+  v_entry.actor := deduct_credits.actor;
+  v_entry.actor_id := deduct_credits.user_id;
+  v_entry.description := deduct_credits.description;
   if deduct_credits.idempotency_key is not null then
-    v_entry.idempotency_id := private.idempotency_id(v_owner, deduct_credits.actor, deduct_credits.idempotency_key);
-    v_entry.request_hash := sha256(convert_to(jsonb_build_array('deduct', v_account.id, deduct_credits.sku,
-      trim_scale(deduct_credits.quantity), trim_scale(deduct_credits.amount), deduct_credits.description,
-      deduct_credits.items)::text, 'UTF8'));
+    v_owner := coalesce(deduct_credits.user_id, deduct_credits.team_id);
+    -- The id of the key, as private.idempotency_id returns it: a call of a function costs more than what it does.
+    v_entry.idempotency_id := left(encode(sha256(convert_to(
+      concat_ws(' ', v_owner, deduct_credits.actor, deduct_credits.idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
+    v_entry.request_hash := sha256(convert_to(jsonb_build_array('deduct', deduct_credits.user_id, deduct_credits.team_id,
+      deduct_credits.sku, trim_scale(deduct_credits.quantity), trim_scale(deduct_credits.amount),
+      deduct_credits.description, deduct_credits.items)::text, 'UTF8'));
+    -- A charge at a price is looked up before it is priced: the price may have changed since the first request.
     if char_length(deduct_credits.idempotency_key) not between 1 and 255
-      or private.is_used_key(v_entry.idempotency_id, v_owner, deduct_credits.actor, deduct_credits.idempotency_key) then
+      or deduct_credits.amount is null
+        and private.is_used_key(v_owner, deduct_credits.actor, deduct_credits.idempotency_key) then
+      perform private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);
       return private.repeat_credit_entry(v_owner, deduct_credits.actor, deduct_credits.idempotency_key,
         v_entry.request_hash);
     end if;
@@ -208,39 +253,20 @@ begin
     v_entry.unit_price := v_priced.unit_price;
     v_entry.items := v_priced.items;
   end if;
-  perform private.check_credit_amount(v_amount);
-  if v_amount > v_account.head_free or v_account.balance - v_account.held + v_account.overdraft_limit < v_amount then
-    perform private.require_credits(v_account, v_amount);
+  if (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
+    perform private.check_credit_amount(v_amount);
   end if;
-  if v_account.team_id is not null then
-    perform private.spend_allowance(v_account, deduct_credits.user_id, v_amount, clock_timestamp());
-  end if;
-
-  if v_amount <= v_account.head_free then
-    v_entry.grant_id := v_account.head_grant_id;
-    v_account.head_free := v_account.head_free - v_amount;
-  else
-    v_account := private.put_back_credit_head(v_account);
-    v_drawn := private.draw_credits(v_account, v_amount, false, greatest(clock_timestamp(), v_account.updated_at));
-    if v_drawn.uncovered > 0 then
-      v_drawn.allocations := v_drawn.allocations || private.credit_allocation(null, -v_drawn.uncovered);
-      v_account.overdraft_used := v_account.overdraft_used + v_drawn.uncovered;
-    end if;
-    v_entry := private.allocate_credit_entry(v_entry, v_drawn.allocations);
-    v_account := private.take_credit_head(v_account);
-  end if;
-  v_account.balance := v_account.balance - v_amount;
-  v_entry.kind := 'deduct';
   v_entry.amount := -v_amount;
-  v_entry.description := deduct_credits.description;
-  v_entry.actor := deduct_credits.actor;
-  v_entry.actor_id := deduct_credits.user_id;
-  v_account := private.post_credit_entry(v_account, v_entry);
-  -- A request of the same user about another account has used the key in the meantime.
-  if v_account.id is null then
-    perform private.refuse_reused_key();
+
+  if deduct_credits.team_id is null then
+    v_posted := private.post_credit_entry(v_entry, null, deduct_credits.idempotency_key);
   end if;
-  return private.to_posted_entry(v_account, v_entry);
+  if v_posted.entry_no is null then
+    return private.charge_grants(v_entry, deduct_credits.team_id, deduct_credits.idempotency_key);
+  end if;
+  return row(v_posted.account_id, v_posted.entry_no, v_posted.kind, v_posted.amount, v_posted.balance_after, v_posted.sku,
+    v_posted.quantity, v_posted.unit_price, v_posted.items, v_posted.description, v_posted.actor_id, null,
+    v_posted.created_at, false)::public.credit_entry;
 end $$;
 revoke all on function public.deduct_credits(uuid, text, numeric, numeric, text, text, text, jsonb, uuid)
   from public, anon, authenticated;

@@ -159,15 +159,12 @@ begin
   v_entry.actor_id := v_charge.actor_id;
   v_entry.created_at := v_now;
   v_account.balance := v_account.balance + v_amount;
-  v_account := private.post_credit_entry(v_account, v_entry);
-  if v_account.id is null then
-    perform private.refuse_reused_key();
-  end if;
-  v_result := private.to_posted_entry(v_account, v_entry);
+  v_entry := private.post_credit_entry(v_entry, v_account);
+  v_account := private.after_credit_entry(v_account, v_entry);
   perform private.restore_allowance(v_account.team_id, v_charge.actor_id, v_amount, v_charge.created_at);
   v_account := private.repay_credit_overdraft(v_account, v_now);
   perform private.save_credit_account(private.take_credit_head(v_account));
-  return v_result;
+  return private.to_credit_entry(v_entry);
 end $$;
 revoke all on function public.refund_credits(uuid, bigint, numeric, text, text) from public, anon, authenticated;
 grant execute on function public.refund_credits(uuid, bigint, numeric, text, text) to service_role;

@@ -8,7 +8,7 @@
 
 create table private.credit_holds (
   id uuid primary key default gen_random_uuid(),
-  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  account_id uuid not null,
   created_at timestamptz not null,
   expires_at timestamptz not null,
   grant_id uuid,
@@ -32,7 +32,7 @@ create index credit_holds_account_id on private.credit_holds (account_id, expire
 
 create table private.ended_credit_holds (
   id uuid primary key,
-  account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  account_id uuid not null,
   created_at timestamptz not null,
   expires_at timestamptz not null,
   grant_id uuid,
@@ -201,29 +201,31 @@ create type public.credit_hold as (
 comment on type public.credit_hold is
   'A hold as callers see it; replayed is true when an earlier request did what this one asks for';
 
--- Returns the hold that a request with this idempotency_id has created, as it was then; null when there is none.
-create function private.find_first_hold(hold_id uuid, request_hash bytea)
+-- Returns the hold that a request has created whose key this one has, too, as it was then.
+-- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused, when that was another request.
+create function private.repeat_credit_hold(hold_id uuid, owner_id uuid, key text, request_hash bytea)
 returns public.credit_hold
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_hold public.credit_holds;
+  v_hash bytea;
 begin
-  select h.* into v_hold from public.credit_holds as h where h.id = hold_id;
-  if not found then
-    return null;
-  end if;
-  if find_first_hold.request_hash is distinct from coalesce(
-      (select h.request_hash from private.credit_holds as h where h.id = hold_id),
-      (select h.request_hash from private.ended_credit_holds as h where h.id = hold_id),
-      (select decode(t.hold ->> 'request_hash', 'hex') from private.credit_transactions as t
-        where t.hold_id = find_first_hold.hold_id)) then
+  select h.* into v_hold from public.credit_holds as h where h.id = repeat_credit_hold.hold_id;
+  v_hash := coalesce(
+    (select h.request_hash from private.credit_holds as h where h.id = repeat_credit_hold.hold_id),
+    (select h.request_hash from private.ended_credit_holds as h where h.id = repeat_credit_hold.hold_id),
+    (select decode(t.hold ->> 'request_hash', 'hex') from private.credit_transactions as t
+      where t.hold_id = repeat_credit_hold.hold_id));
+  if v_hash is distinct from repeat_credit_hold.request_hash then
+    perform private.repeat_credit_entry(owner_id, 'service', key, null);
     perform private.refuse_reused_key();
   end if;
   return row(v_hold.id, v_hold.account_id, v_hold.amount, null, 'held', v_hold.items, v_hold.description, v_hold.actor_id,
     v_hold.expires_at, null, null, v_hold.created_at, true)::public.credit_hold;
 end $$;
-revoke all on function private.find_first_hold(uuid, bytea) from public, anon, authenticated, service_role;
+revoke all on function private.repeat_credit_hold(uuid, uuid, text, bytea)
+  from public, anon, authenticated, service_role;
 
 -- Checks that an account may get another hold.
 -- Raises: PT409 too_many_holds {most}.
@@ -232,8 +234,13 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_most integer := private.setting('credits.open_holds');
+  v_most integer;
 begin
+  -- The setting is at least this.
+  if account.open_holds < 100 then
+    return;
+  end if;
+  v_most := private.setting('credits.open_holds');
   if account.open_holds >= v_most then
     raise exception 'The account has % open holds, and can have no more', account.open_holds
       using errcode = 'PT409', detail = format('too_many_holds %s', jsonb_build_object('most', v_most)),
@@ -241,6 +248,49 @@ begin
   end if;
 end $$;
 revoke all on function private.require_room_for_hold(public.credit_accounts)
+  from public, anon, authenticated, service_role;
+
+-- Sets credits aside that the head of the account may not cover, for a hold that has all but what this finds out, and
+-- returns the hold.
+-- Raises: PT402 insufficient_credits, member_limit_exceeded; PT404 account_not_found; PT409 too_many_holds.
+create function private.hold_grants(credit_hold private.credit_holds, team_id uuid, duration interval)
+returns private.credit_holds
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_account public.credit_accounts := private.lock_credit_account(credit_hold.actor_id, hold_grants.team_id);
+  v_drawn record;
+begin
+  perform private.require_room_for_hold(v_account);
+  perform private.require_credits(v_account, credit_hold.amount);
+  credit_hold.account_id := v_account.id;
+  credit_hold.created_at := greatest(clock_timestamp(), v_account.updated_at);
+  if v_account.team_id is not null then
+    perform private.spend_allowance(v_account, credit_hold.actor_id, credit_hold.amount, credit_hold.created_at);
+  end if;
+  if credit_hold.amount <= v_account.head_free then
+    credit_hold.grant_id := v_account.head_grant_id;
+    v_account.head_free := v_account.head_free - credit_hold.amount;
+    v_account.head_held := v_account.head_held + credit_hold.amount;
+  else
+    v_account := private.put_back_credit_head(v_account);
+    v_drawn := private.draw_credits(v_account, credit_hold.amount, true, credit_hold.created_at);
+    v_account.overdraft_held := v_account.overdraft_held + v_drawn.uncovered;
+    if v_drawn.uncovered = 0 and jsonb_array_length(v_drawn.allocations) = 1 then
+      credit_hold.grant_id := (v_drawn.allocations -> 0 ->> 'grant_id')::uuid;
+    else
+      credit_hold.allocations := v_drawn.allocations;
+    end if;
+    v_account := private.take_credit_head(v_account);
+  end if;
+  v_account.held := v_account.held + credit_hold.amount;
+  v_account.open_holds := v_account.open_holds + 1;
+  v_account.next_due_at := least(v_account.next_due_at, credit_hold.created_at + duration);
+  v_account.updated_at := credit_hold.created_at;
+  perform private.save_credit_account(v_account);
+  return credit_hold;
+end $$;
+revoke all on function private.hold_grants(private.credit_holds, uuid, interval)
   from public, anon, authenticated, service_role;
 
 -- Holds credits of a user, or of a team on behalf of its member: an amount, or what items [{sku, quantity}] cost now.
@@ -264,80 +314,74 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_owner uuid := coalesce(hold_credits.user_id, hold_credits.team_id);
-  v_account public.credit_accounts;
   v_hold private.credit_holds;
-  v_first public.credit_hold;
   v_amount numeric := hold_credits.amount;
-  v_drawn record;
   v_longest integer;
+  v_duration interval;
 begin
-  v_longest := private.setting('credits.longest_hold');
+  select s.value into v_longest from private.settings as s where s.name = 'credits.longest_hold';
   if hold_credits.expires_in not between 1 and v_longest
     or char_length(hold_credits.description) not between 1 and 500 then
     raise exception 'A hold must last 1 to % seconds, and its description must be 1 to 500 characters long', v_longest
       using errcode = 'PT422', detail = format('invalid_hold %s', jsonb_build_object('longest', v_longest));
   end if;
-  v_account := private.lock_credit_account(hold_credits.user_id, hold_credits.team_id);
-  if hold_credits.idempotency_key is not null then
-    v_hold.id := private.idempotency_id(v_owner, 'service', hold_credits.idempotency_key);
+  if hold_credits.expires_in is null then
+    v_duration := least(v_longest, private.setting('credits.hold_duration')) * interval '1 second';
+  else
+    v_duration := hold_credits.expires_in * interval '1 second';
+  end if;
+
+  if hold_credits.idempotency_key is null then
+    v_hold.id := gen_random_uuid();
+  else
+    -- The id of the key, as private.idempotency_id returns it: a call of a function costs more than what it does.
+    v_hold.id := left(encode(sha256(convert_to(
+      concat_ws(' ', v_owner, 'service', hold_credits.idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
     v_hold.request_hash := sha256(convert_to(jsonb_build_array('hold', hold_credits.team_id,
       trim_scale(hold_credits.amount), hold_credits.items, hold_credits.expires_in, hold_credits.description)::text, 'UTF8'));
-    if char_length(hold_credits.idempotency_key) not between 1 and 255
-      or private.is_used_key(v_hold.id, v_owner, 'service', hold_credits.idempotency_key) then
-      v_first := private.find_first_hold(v_hold.id, v_hold.request_hash);
-      if v_first.id is not null then
-        return v_first;
-      end if;
-      -- Another kind of request has used the key, or it cannot be one.
-      perform private.repeat_credit_entry(v_owner, 'service', hold_credits.idempotency_key, null);
-      perform private.refuse_reused_key();
+    if char_length(hold_credits.idempotency_key) between 1 and 255 then
+      -- The response is the hold itself.
+      insert into private.idempotency_keys (owner_id, actor, key, request_hash, response)
+      select v_owner, 'service', hold_credits.idempotency_key, '', 'null'
+      where v_owner is not null
+        and not exists (select from private.credit_transactions as t where t.idempotency_id = v_hold.id)
+      on conflict do nothing;
     end if;
-  else
-    v_hold.id := gen_random_uuid();
+    if not found and v_owner is not null then
+      perform private.lock_credit_account(hold_credits.user_id, hold_credits.team_id);
+      return private.repeat_credit_hold(v_hold.id, v_owner, hold_credits.idempotency_key, v_hold.request_hash);
+    end if;
   end if;
 
   if hold_credits.items is not null or v_amount is null then
     v_amount := (private.price_charge(hold_credits.amount, hold_credits.items)).amount;
-  else
+  elsif (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
     perform private.check_credit_amount(v_amount);
   end if;
-  if v_account.open_holds >= 100 then
-    perform private.require_room_for_hold(v_account);
+  v_hold.amount := v_amount;
+  v_hold.actor_id := hold_credits.user_id;
+  if hold_credits.team_id is null then
+    update public.credit_accounts as a
+    set held = a.held + v_hold.amount, head_free = a.head_free - v_hold.amount, head_held = a.head_held + v_hold.amount,
+      open_holds = a.open_holds + 1, updated_at = greatest(clock_timestamp(), a.updated_at),
+      next_due_at = least(a.next_due_at, greatest(clock_timestamp(), a.updated_at) + v_duration)
+    -- The setting credits.open_holds is at least 100.
+    where a.user_id = hold_credits.user_id and a.head_free >= v_hold.amount and a.open_holds < 100
+      and a.balance - v_hold.amount >= a.held - a.overdraft_limit
+      and (a.next_due_at is null or a.next_due_at > greatest(clock_timestamp(), a.updated_at))
+      and (not a.alert_armed or a.balance - v_hold.amount >= a.alert_threshold + a.held - a.overdraft_limit)
+    returning a.id, a.head_grant_id, a.updated_at into v_hold.account_id, v_hold.grant_id, v_hold.created_at;
   end if;
-  v_hold.created_at := greatest(clock_timestamp(), v_account.updated_at);
-  v_hold.expires_at := v_hold.created_at + coalesce(hold_credits.expires_in,
-    least(v_longest, private.setting('credits.hold_duration'))) * interval '1 second';
-  perform private.require_credits(v_account, v_amount);
-  if v_account.team_id is not null then
-    perform private.spend_allowance(v_account, hold_credits.user_id, v_amount, v_hold.created_at);
+  if v_hold.account_id is null then
+    v_hold := private.hold_grants(v_hold, hold_credits.team_id, v_duration);
   end if;
-
-  if v_amount <= v_account.head_free then
-    v_hold.grant_id := v_account.head_grant_id;
-    v_account.head_free := v_account.head_free - v_amount;
-    v_account.head_held := v_account.head_held + v_amount;
-  else
-    v_account := private.put_back_credit_head(v_account);
-    v_drawn := private.draw_credits(v_account, v_amount, true, v_hold.created_at);
-    v_hold.allocations := v_drawn.allocations;
-    v_account.overdraft_held := v_account.overdraft_held + v_drawn.uncovered;
-    if v_drawn.uncovered = 0 and jsonb_array_length(v_drawn.allocations) = 1 then
-      v_hold.grant_id := (v_drawn.allocations -> 0 ->> 'grant_id')::uuid;
-      v_hold.allocations := null;
-    end if;
-    v_account := private.take_credit_head(v_account);
-  end if;
-  v_account.held := v_account.held + v_amount;
-  v_account.open_holds := v_account.open_holds + 1;
-  v_account.next_due_at := least(v_account.next_due_at, v_hold.expires_at);
-  v_account.updated_at := v_hold.created_at;
+  v_hold.expires_at := v_hold.created_at + v_duration;
   insert into private.credit_holds
     (id, account_id, created_at, expires_at, grant_id, actor_id, amount, allocations, items, description, request_hash)
-  values (v_hold.id, v_account.id, v_hold.created_at, v_hold.expires_at, v_hold.grant_id, hold_credits.user_id, v_amount,
-    v_hold.allocations, hold_credits.items, hold_credits.description, v_hold.request_hash);
-  perform private.save_credit_account(v_account);
-  return row(v_hold.id, v_account.id, v_amount::numeric(15, 4), null, 'held', hold_credits.items, hold_credits.description,
-    hold_credits.user_id, v_hold.expires_at, null, null, v_hold.created_at, false)::public.credit_hold;
+  values (v_hold.id, v_hold.account_id, v_hold.created_at, v_hold.expires_at, v_hold.grant_id, v_hold.actor_id,
+    v_hold.amount, v_hold.allocations, hold_credits.items, hold_credits.description, v_hold.request_hash);
+  return row(v_hold.id, v_hold.account_id, v_hold.amount, null, 'held', hold_credits.items, hold_credits.description,
+    v_hold.actor_id, v_hold.expires_at, null, null, v_hold.created_at, false)::public.credit_hold;
 end $$;
 revoke all on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid)
   from public, anon, authenticated;
@@ -425,19 +469,35 @@ begin
     raise exception 'A capture takes either an amount or items, not both, and its description must be 1 to 500 characters long'
       using errcode = 'PT422', detail = 'invalid_charge';
   end if;
-  v_account := private.lock_hold_account(hold_id);
+  -- The common case here: a call of a function costs more than what it does.
+  select h.* into v_hold from private.credit_holds as h where h.id = capture_credit_hold.hold_id;
+  select a.* into v_account from public.credit_accounts as a where a.id = v_hold.account_id for no key update;
+  if v_account.id is null or v_account.next_due_at <= greatest(clock_timestamp(), v_account.updated_at) then
+    v_account := private.lock_hold_account(hold_id);
+  end if;
   if idempotency_key is not null then
     v_owner := coalesce(v_account.user_id, v_account.team_id);
-    v_entry.idempotency_id := private.idempotency_id(v_owner, 'service', idempotency_key);
+    v_entry.idempotency_id := left(encode(sha256(convert_to(
+      concat_ws(' ', v_owner, 'service', idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
     v_entry.request_hash := sha256(convert_to(
       jsonb_build_array('capture', hold_id, trim_scale(amount), items, allow_overage, description)::text, 'UTF8'));
     if char_length(idempotency_key) not between 1 and 255
-      or private.is_used_key(v_entry.idempotency_id, v_owner, 'service', idempotency_key) then
+      or exists (select from private.credit_transactions as t where t.idempotency_id = v_entry.idempotency_id)
+      or exists (select from private.idempotency_keys as k
+        where k.owner_id = v_owner and k.actor = 'service' and k.key = capture_credit_hold.idempotency_key) then
       return private.repeat_credit_entry(v_owner, 'service', idempotency_key, v_entry.request_hash);
     end if;
   end if;
 
-  v_hold := private.require_open_hold(v_account, hold_id);
+  if v_hold.id is null or v_hold.expires_at <= greatest(clock_timestamp(), v_account.updated_at) then
+    perform private.require_open_hold(v_account, hold_id);
+  end if;
+  delete from private.credit_holds as h where h.id = v_hold.id;
+  -- Another request has resolved it while this one waited for the account.
+  if not found then
+    perform private.require_open_hold(v_account, hold_id);
+  end if;
+
   if capture_credit_hold.items is not null then
     v_result := private.price_charge(null, capture_credit_hold.items);
     v_amount := v_result.amount;
@@ -447,7 +507,7 @@ begin
     v_entry.items := v_result.items;
   elsif v_amount is null then
     v_amount := v_hold.amount;
-  else
+  elsif (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
     perform private.check_credit_amount(v_amount);
   end if;
   if v_amount > v_hold.amount then
@@ -502,28 +562,25 @@ begin
   v_entry.kind := 'capture';
   v_entry.amount := -v_amount;
   v_entry.hold_id := v_hold.id;
-  v_entry.hold := jsonb_build_object('amount', v_hold.amount,
-    'allocations', private.hold_portions(v_hold.grant_id, v_hold.amount, v_hold.allocations), 'items', v_hold.items,
+  v_entry.hold := jsonb_build_object('amount', v_hold.amount, 'allocations', coalesce(v_hold.allocations,
+      jsonb_build_array(jsonb_build_object('grant_id', v_hold.grant_id, 'amount', v_hold.amount))), 'items', v_hold.items,
     'description', v_hold.description, 'expires_at', v_hold.expires_at, 'created_at', v_hold.created_at,
     'request_hash', encode(v_hold.request_hash, 'hex'));
   v_entry.description := coalesce(capture_credit_hold.description, v_hold.description);
   v_entry.actor := 'service';
   v_entry.actor_id := v_hold.actor_id;
-  v_account := private.post_credit_entry(v_account, v_entry);
-  if v_account.id is null then
-    perform private.refuse_reused_key();
-  end if;
-  v_result := private.to_posted_entry(v_account, v_entry);
-  delete from private.credit_holds as h where h.id = v_hold.id;
+  v_entry := private.post_credit_entry(v_entry, v_account);
   if v_account.team_id is not null then
     perform private.restore_allowance(v_account.team_id, v_hold.actor_id, greatest(0, v_hold.amount - v_amount),
       v_hold.created_at);
   end if;
   if v_account.head_grant_id is null then
-    v_account := private.free_held_credits(v_account, v_rest, v_account.updated_at);
+    v_account := private.free_held_credits(private.after_credit_entry(v_account, v_entry), v_rest, v_entry.created_at);
     perform private.save_credit_account(private.take_credit_head(v_account));
   end if;
-  return v_result;
+  return row(v_entry.account_id, v_entry.entry_no, v_entry.kind, v_entry.amount, v_entry.balance_after, v_entry.sku,
+    v_entry.quantity, v_entry.unit_price, v_entry.items, v_entry.description, v_entry.actor_id, null,
+    v_entry.created_at, false)::public.credit_entry;
 end $$;
 revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text)
   from public, anon, authenticated;

@@ -83,7 +83,7 @@ export const document: unknown = describeFunction({
       response: { status: 201, description: "The grant", schema: Grant },
       problems: {
         404: ["account_not_found"],
-        409: ["external_reference_used"],
+        409: ["external_reference_used", "too_many_grants"],
         422: ["invalid_grant", "invalid_amount", "balance_too_large"],
       },
     },
@@ -118,6 +118,7 @@ export const document: unknown = describeFunction({
       problems: {
         402: PAYMENT,
         404: ["account_not_found"],
+        409: ["too_many_holds"],
         422: [...PRICING, "invalid_amount", "invalid_hold"],
       },
     },

@@ -121,6 +121,7 @@ select set_eq(
     'hold_credits(uuid,numeric,jsonb,integer,text,text,uuid)',
     'private.credit_balance_at(uuid,timestamp with time zone)',
     'private.due_credits(credit_accounts,timestamp with time zone)',
+    'private.delete_credit_history()',
     'private.enter_project()',
     'private.forget_idempotency_keys()',
     'private.keep_team_owner()',

@@ -145,8 +145,16 @@ declare
   v_account public.credit_accounts := private.lock_credit_account(entry.actor_id, charge_grants.team_id);
   v_amount numeric := -entry.amount;
   v_first public.credit_entry;
+  v_posted private.credit_transactions;
   v_drawn record;
 begin
+  -- Only something that was due was in the way of the common charge.
+  if charge_grants.team_id is null and v_amount <= v_account.head_free then
+    v_posted := private.post_credit_entry(entry, null, idempotency_key);
+    if v_posted.entry_no is not null then
+      return private.to_credit_entry(v_posted);
+    end if;
+  end if;
   -- Again: a request with the same key may have been posted while this one waited for the account.
   if idempotency_key is not null then
     v_first := private.repeat_credit_entry(coalesce(entry.actor_id, charge_grants.team_id), entry.actor, idempotency_key,

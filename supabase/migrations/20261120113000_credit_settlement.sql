@@ -11,8 +11,57 @@ language sql immutable set search_path = ''
 as $$ select 1000 $$;
 revoke all on function private.settlement_portion() from public, anon, authenticated, service_role;
 
--- Expires holds of an account, if nothing but holds has come due on it and its overdraft is not in use, and returns the
--- account. Then their order does not matter: in most cases this is one hold, and its credits are of the head.
+-- Expires the holds of an account that are due, when all of them are of its head, and returns the account: the most
+-- common thing that comes due, in the fewest statements. Returns null, and changes nothing, in any other case.
+create function private.expire_head_holds(account public.credit_accounts, at timestamptz)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_next_at timestamptz;
+  v_ended record;
+begin
+  if account.head_grant_id is null or account.overdraft_used > 0 or account.debt > 0 or account.team_id is not null
+    or account.open_holds = 0 or account.open_holds > private.settlement_portion() then
+    return null;
+  end if;
+  v_next_at := least(
+    (select min(g.expires_at) from private.credit_grants as g
+      where g.account_id = account.id and g.status in ('pending', 'active')),
+    (select min(g.effective_at) from private.credit_grants as g
+      where g.account_id = account.id and g.status = 'pending'));
+  if v_next_at <= at then
+    return null;
+  end if;
+  if exists (select from private.credit_holds as h
+    where h.account_id = account.id and h.expires_at <= expire_head_holds.at
+      and h.grant_id is distinct from account.head_grant_id) then
+    return null;
+  end if;
+  with ended as (
+    delete from private.credit_holds as h
+    where h.account_id = account.id and h.expires_at <= expire_head_holds.at
+    returning h.*
+  ), kept as (
+    insert into private.ended_credit_holds select e.*, 'expired', e.expires_at from ended as e
+    returning amount, expires_at
+  )
+  select count(*) as holds, coalesce(sum(k.amount), 0) as amount, max(k.expires_at) as expires_at into v_ended
+  from kept as k;
+  update public.credit_accounts as a
+  set held = a.held - v_ended.amount, head_held = a.head_held - v_ended.amount, head_free = a.head_free + v_ended.amount,
+    open_holds = a.open_holds - v_ended.holds, updated_at = greatest(a.updated_at, v_ended.expires_at),
+    next_due_at = least(v_next_at,
+      (select min(h.expires_at) from private.credit_holds as h where h.account_id = account.id))
+  where a.id = account.id
+  returning a.* into account;
+  return account;
+end $$;
+revoke all on function private.expire_head_holds(public.credit_accounts, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Expires a portion of the holds of an account that are due, together, and returns the account. For an account on which
+-- nothing but holds has come due, and whose overdraft is not in use: then their order does not matter.
 create function private.expire_credit_holds(account public.credit_accounts, at timestamptz)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
@@ -38,7 +87,7 @@ begin
     coalesce(sum(private.held_overdraft(e)) filter (where e.grant_id is null), 0) as of_overdraft,
     jsonb_agg(jsonb_build_object('at', e.expires_at,
       'portions', private.hold_portions(e.grant_id, e.amount, e.allocations)) order by e.expires_at, e.id)
-      filter (where e.grant_id is distinct from account.head_grant_id) as others,
+      filter (where (e.grant_id = account.head_grant_id) is not true) as others,
     array_agg(e.actor_id) filter (where e.actor_id is not null) as actor_ids,
     array_agg(e.amount) filter (where e.actor_id is not null) as amounts,
     array_agg(e.created_at) filter (where e.actor_id is not null) as created_at
@@ -102,9 +151,13 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_due record;
+  v_settled public.credit_accounts := private.expire_head_holds(account, at);
   v_grant private.credit_grants;
   v_hold private.credit_holds;
 begin
+  if v_settled.id is not null then
+    return v_settled;
+  end if;
   if account.overdraft_used = 0 and account.debt = 0 and account.open_holds > 0
     and not exists (select from private.credit_grants as g
       where g.account_id = account.id and g.status in ('pending', 'active') and g.expires_at <= settle_credit_account.at)

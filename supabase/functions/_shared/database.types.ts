@@ -488,12 +488,18 @@ export type Database = {
           "balance": number;
           "created_at": string;
           "debt": number;
+          "head_free": number;
+          "head_grant_id": string | null;
+          "head_held": number;
           "held": number;
           "id": string;
+          "live_grants": number;
           "next_due_at": string | null;
+          "open_holds": number;
           "overdraft_held": number;
           "overdraft_limit": number;
           "overdraft_used": number;
+          "pending": number;
           "team_id": string | null;
           "updated_at": string;
           "user_id": string | null;
@@ -506,12 +512,18 @@ export type Database = {
           "balance"?: number;
           "created_at"?: string;
           "debt"?: number;
+          "head_free"?: number;
+          "head_grant_id"?: string | null;
+          "head_held"?: number;
           "held"?: number;
           "id"?: string;
+          "live_grants"?: number;
           "next_due_at"?: string | null;
+          "open_holds"?: number;
           "overdraft_held"?: number;
           "overdraft_limit"?: number;
           "overdraft_used"?: number;
+          "pending"?: number;
           "team_id"?: string | null;
           "updated_at"?: string;
           "user_id"?: string | null;
@@ -523,12 +535,18 @@ export type Database = {
           "balance"?: number;
           "created_at"?: string;
           "debt"?: number;
+          "head_free"?: number;
+          "head_grant_id"?: string | null;
+          "head_held"?: number;
           "held"?: number;
           "id"?: string;
+          "live_grants"?: number;
           "next_due_at"?: string | null;
+          "open_holds"?: number;
           "overdraft_held"?: number;
           "overdraft_limit"?: number;
           "overdraft_used"?: number;
+          "pending"?: number;
           "team_id"?: string | null;
           "updated_at"?: string;
           "user_id"?: string | null;
@@ -588,176 +606,6 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "user_credits";
             referencedColumns: ["account_id"];
-          },
-        ];
-      };
-      "credit_grants": {
-        Row: {
-          "account_id": string;
-          "amount": number;
-          "category": string;
-          "cost_basis": number | null;
-          "created_at": string;
-          "currency": string | null;
-          "description": string | null;
-          "effective_at": string;
-          "expires_at": string | null;
-          "external_reference": string | null;
-          "held": number;
-          "id": string;
-          "priority": number;
-          "remaining": number;
-          "source": string;
-          "spendable": boolean;
-          "status": string;
-          "void_reason": string | null;
-          "voided_at": string | null;
-          "voided_by": string | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          "account_id": string;
-          "amount": number;
-          "category": string;
-          "cost_basis"?: number | null;
-          "created_at": string;
-          "currency"?: string | null;
-          "description"?: string | null;
-          "effective_at": string;
-          "expires_at"?: string | null;
-          "external_reference"?: string | null;
-          "held"?: number;
-          "id"?: string;
-          "priority"?: number;
-          "remaining": number;
-          "source": string;
-          "spendable"?: never;
-          "status": string;
-          "void_reason"?: string | null;
-          "voided_at"?: string | null;
-          "voided_by"?: string | null;
-        };
-        Update: {
-          "account_id"?: string;
-          "amount"?: number;
-          "category"?: string;
-          "cost_basis"?: number | null;
-          "created_at"?: string;
-          "currency"?: string | null;
-          "description"?: string | null;
-          "effective_at"?: string;
-          "expires_at"?: string | null;
-          "external_reference"?: string | null;
-          "held"?: number;
-          "id"?: string;
-          "priority"?: number;
-          "remaining"?: number;
-          "source"?: string;
-          "spendable"?: never;
-          "status"?: string;
-          "void_reason"?: string | null;
-          "voided_at"?: string | null;
-          "voided_by"?: string | null;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "credit_grants_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "credit_accounts";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "credit_grants_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "team_credits";
-            referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_grants_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "user_credits";
-            referencedColumns: ["account_id"];
-          },
-        ];
-      };
-      "credit_holds": {
-        Row: {
-          "account_id": string;
-          "actor_id": string | null;
-          "allocations": NonNullable<Json>;
-          "amount": number;
-          "captured": number | null;
-          "created_at": string;
-          "description": string | null;
-          "entry_no": number | null;
-          "expires_at": string;
-          "id": string;
-          "items": Json | null;
-          "resolved_at": string | null;
-          "status": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "account_id": string;
-          "actor_id"?: string | null;
-          "allocations": NonNullable<Json>;
-          "amount": number;
-          "captured"?: number | null;
-          "created_at": string;
-          "description"?: string | null;
-          "entry_no"?: number | null;
-          "expires_at": string;
-          "id"?: string;
-          "items"?: Json | null;
-          "resolved_at"?: string | null;
-          "status"?: string;
-        };
-        Update: {
-          "account_id"?: string;
-          "actor_id"?: string | null;
-          "allocations"?: NonNullable<Json>;
-          "amount"?: number;
-          "captured"?: number | null;
-          "created_at"?: string;
-          "description"?: string | null;
-          "entry_no"?: number | null;
-          "expires_at"?: string;
-          "id"?: string;
-          "items"?: Json | null;
-          "resolved_at"?: string | null;
-          "status"?: string;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "credit_holds_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "credit_accounts";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "credit_holds_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "team_credits";
-            referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_holds_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "user_credits";
-            referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_holds_entry_fkey";
-            columns: ["account_id", "entry_no"];
-            isOneToOne: true;
-            referencedRelation: "credit_transactions";
-            referencedColumns: ["account_id", "entry_no"];
           },
         ];
       };
@@ -827,83 +675,6 @@ export type Database = {
           "unit"?: string;
         };
         Relationships: [];
-      };
-      "credit_transactions": {
-        Row: {
-          "account_id": string;
-          "actor": string;
-          "actor_id": string | null;
-          "allocations": NonNullable<Json>;
-          "amount": number;
-          "balance_after": number;
-          "created_at": string;
-          "description": string | null;
-          "entry_no": number;
-          "items": Json | null;
-          "kind": string;
-          "quantity": number | null;
-          "refund_of": number | null;
-          "sku": string | null;
-          "unit_price": number | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          "account_id": string;
-          "actor": string;
-          "actor_id"?: string | null;
-          "allocations"?: NonNullable<Json>;
-          "amount": number;
-          "balance_after": number;
-          "created_at": string;
-          "description"?: string | null;
-          "entry_no": number;
-          "items"?: Json | null;
-          "kind": string;
-          "quantity"?: number | null;
-          "refund_of"?: number | null;
-          "sku"?: string | null;
-          "unit_price"?: number | null;
-        };
-        Update: {
-          "account_id"?: string;
-          "actor"?: string;
-          "actor_id"?: string | null;
-          "allocations"?: NonNullable<Json>;
-          "amount"?: number;
-          "balance_after"?: number;
-          "created_at"?: string;
-          "description"?: string | null;
-          "entry_no"?: number;
-          "items"?: Json | null;
-          "kind"?: string;
-          "quantity"?: number | null;
-          "refund_of"?: number | null;
-          "sku"?: string | null;
-          "unit_price"?: number | null;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "credit_transactions_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "credit_accounts";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "credit_transactions_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "team_credits";
-            referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_transactions_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "user_credits";
-            referencedColumns: ["account_id"];
-          },
-        ];
       };
       "customization_preferences": {
         Row: {
@@ -1348,13 +1119,6 @@ export type Database = {
             columns: ["conversation_id"];
             isOneToOne: false;
             referencedRelation: "conversations";
-            referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "messages_hold_id_fkey";
-            columns: ["hold_id"];
-            isOneToOne: true;
-            referencedRelation: "credit_holds";
             referencedColumns: ["id"];
           },
           {
@@ -2672,6 +2436,202 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "credit_grants": {
+        Row: {
+          "account_id": string;
+          "amount": number;
+          "category": string;
+          "cost_basis": number | null;
+          "created_at": string;
+          "currency": string | null;
+          "description": string | null;
+          "effective_at": string;
+          "expires_at": string | null;
+          "external_reference": string | null;
+          "held": number | null;
+          "id": string;
+          "priority": number;
+          "remaining": number | null;
+          "source": string;
+          "spendable": boolean | null;
+          "status": string;
+          "void_reason": string | null;
+          "voided_at": string | null;
+          "voided_by": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id"?: string | null;
+          "amount"?: number | null;
+          "category"?: string | null;
+          "cost_basis"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "description"?: string | null;
+          "effective_at"?: string | null;
+          "expires_at"?: string | null;
+          "external_reference"?: string | null;
+          "held"?: number | null;
+          "id"?: string | null;
+          "priority"?: number | null;
+          "remaining"?: number | null;
+          "source"?: string | null;
+          "spendable"?: boolean | null;
+          "status"?: string | null;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Update: {
+          "account_id"?: string | null;
+          "amount"?: number | null;
+          "category"?: string | null;
+          "cost_basis"?: number | null;
+          "created_at"?: string | null;
+          "currency"?: string | null;
+          "description"?: string | null;
+          "effective_at"?: string | null;
+          "expires_at"?: string | null;
+          "external_reference"?: string | null;
+          "held"?: number | null;
+          "id"?: string | null;
+          "priority"?: number | null;
+          "remaining"?: number | null;
+          "source"?: string | null;
+          "spendable"?: boolean | null;
+          "status"?: string | null;
+          "void_reason"?: string | null;
+          "voided_at"?: string | null;
+          "voided_by"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_accounts";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "team_credits";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "user_credits";
+            referencedColumns: ["account_id"];
+          },
+        ];
+      };
+      "credit_holds": {
+        Row: {
+          "account_id": string | null;
+          "actor_id": string | null;
+          "allocations": Json | null;
+          "amount": number | null;
+          "captured": number | null;
+          "created_at": string | null;
+          "description": string | null;
+          "entry_no": number | null;
+          "expires_at": string | null;
+          "id": string | null;
+          "items": Json | null;
+          "resolved_at": string | null;
+          "status": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id"?: string | null;
+          "actor_id"?: string | null;
+          "allocations"?: Json | null;
+          "amount"?: number | null;
+          "captured"?: number | null;
+          "created_at"?: string | null;
+          "description"?: string | null;
+          "entry_no"?: number | null;
+          "expires_at"?: string | null;
+          "id"?: string | null;
+          "items"?: Json | null;
+          "resolved_at"?: string | null;
+          "status"?: string | null;
+        };
+        Update: {
+          "account_id"?: string | null;
+          "actor_id"?: string | null;
+          "allocations"?: Json | null;
+          "amount"?: number | null;
+          "captured"?: number | null;
+          "created_at"?: string | null;
+          "description"?: string | null;
+          "entry_no"?: number | null;
+          "expires_at"?: string | null;
+          "id"?: string | null;
+          "items"?: Json | null;
+          "resolved_at"?: string | null;
+          "status"?: string | null;
+        };
+        Relationships: [];
+      };
+      "credit_transactions": {
+        Row: {
+          "account_id": string;
+          "actor": string;
+          "actor_id": string | null;
+          "allocations": Json | null;
+          "amount": number;
+          "balance_after": number;
+          "created_at": string;
+          "description": string | null;
+          "entry_no": number;
+          "items": Json | null;
+          "kind": string;
+          "quantity": number | null;
+          "refund_of": number | null;
+          "sku": string | null;
+          "unit_price": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "account_id"?: string | null;
+          "actor"?: string | null;
+          "actor_id"?: string | null;
+          "allocations"?: Json | null;
+          "amount"?: number | null;
+          "balance_after"?: number | null;
+          "created_at"?: string | null;
+          "description"?: string | null;
+          "entry_no"?: number | null;
+          "items"?: Json | null;
+          "kind"?: string | null;
+          "quantity"?: number | null;
+          "refund_of"?: number | null;
+          "sku"?: string | null;
+          "unit_price"?: number | null;
+        };
+        Update: {
+          "account_id"?: string | null;
+          "actor"?: string | null;
+          "actor_id"?: string | null;
+          "allocations"?: Json | null;
+          "amount"?: number | null;
+          "balance_after"?: number | null;
+          "created_at"?: string | null;
+          "description"?: string | null;
+          "entry_no"?: number | null;
+          "items"?: Json | null;
+          "kind"?: string | null;
+          "quantity"?: number | null;
+          "refund_of"?: number | null;
+          "sku"?: string | null;
+          "unit_price"?: number | null;
+        };
+        Relationships: [];
       };
       "project_stats": {
         Row: {

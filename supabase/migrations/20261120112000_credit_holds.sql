@@ -523,7 +523,7 @@ begin
   v_account.held := v_account.held - v_hold.amount;
   v_account.open_holds := v_account.open_holds - 1;
   v_account.balance := v_account.balance - v_amount;
-  if v_hold.grant_id = v_account.head_grant_id and v_amount <= v_hold.amount + v_account.head_free
+  if v_hold.grant_id = v_account.head_grant_id and v_amount <= v_hold.amount
     and v_account.overdraft_used = 0 and v_account.debt = 0 then
     v_entry.grant_id := v_hold.grant_id;
     v_account.head_held := v_account.head_held - v_hold.amount;

@@ -96,7 +96,6 @@ begin
   account.held := account.held - v_ended.amount;
   account.overdraft_held := account.overdraft_held - v_ended.of_overdraft;
   account.open_holds := account.open_holds - v_ended.holds;
-  account.updated_at := greatest(v_ended.expires_at, account.updated_at);
   account.head_held := account.head_held - v_ended.of_head;
   account.head_free := account.head_free + v_ended.of_head;
   if account.team_id is not null then
@@ -112,6 +111,7 @@ begin
     where l.team_id = account.team_id and l.user_id = e.user_id;
   end if;
   if v_ended.others is null then
+    account.updated_at := greatest(v_ended.expires_at, account.updated_at);
     return account;
   end if;
 
@@ -137,6 +137,7 @@ begin
   loop
     account := private.lapse_credits(account, v_portion.credit_grant, v_portion.amount, v_portion.at);
   end loop;
+  account.updated_at := greatest(v_ended.expires_at, account.updated_at);
   return account;
 end $$;
 revoke all on function private.expire_credit_holds(public.credit_accounts, timestamptz)

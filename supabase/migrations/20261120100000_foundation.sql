@@ -168,13 +168,13 @@ begin
     return null;
   end if;
   if char_length(key) not between 1 and 255 then
-    raise exception 'An idempotency key needs 1 to 255 characters'
-      using errcode = 'PT400', detail = 'invalid_idempotency_key';
+    raise exception 'An idempotency key must be 1 to 255 characters long'
+      using errcode = 'PT400', detail = 'invalid_idempotency_key', hint = 'Use a UUID';
   end if;
   select k.* into v_first from private.idempotency_keys as k
   where k.owner_id = first_response.owner_id and k.actor = first_response.actor and k.key = first_response.key;
   if found and v_first.request_hash <> private.hash_request(request) then
-    raise exception 'This idempotency key was used for another request'
+    raise exception 'This idempotency key has already been used for a different request'
       using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
   end if;
   return v_first.response;
@@ -195,7 +195,7 @@ begin
   values (owner_id, actor, key, private.hash_request(request), response)
   on conflict do nothing;
   if not found then
-    raise exception 'This idempotency key was used for another request'
+    raise exception 'This idempotency key has already been used for a different request'
       using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
   end if;
 end $$;

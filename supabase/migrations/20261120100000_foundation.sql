@@ -175,7 +175,7 @@ begin
   where k.owner_id = first_response.owner_id and k.actor = first_response.actor and k.key = first_response.key;
   if found and v_first.request_hash <> private.hash_request(request) then
     raise exception 'This idempotency key has already been used for a different request'
-      using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
+      using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new idempotency key for each new request';
   end if;
   return v_first.response;
 end $$;
@@ -196,7 +196,7 @@ begin
   on conflict do nothing;
   if not found then
     raise exception 'This idempotency key has already been used for a different request'
-      using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
+      using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new idempotency key for each new request';
   end if;
 end $$;
 revoke all on function private.keep_response(uuid, text, text, jsonb, jsonb)

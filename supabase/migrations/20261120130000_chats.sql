@@ -248,8 +248,8 @@ begin
   if v_code is not null then
     raise exception 'Cannot save the encrypted %: %', part, v_says
       using errcode = v_state, detail = v_code || ' ' || v_fields,
-      hint = case v_code when 'key_epoch_old' then 'Read the keys again, and encrypt it with the current key'
-        else 'Encrypt it as docs/encryption.md describes' end;
+      hint = case v_code when 'key_epoch_old' then 'Read the keys again, and encrypt the content with the current key'
+        else 'Encrypt the content as docs/encryption.md describes' end;
   end if;
 
   insert into private.chat_nonces (user_id, key_id, nonce)
@@ -257,7 +257,7 @@ begin
   on conflict do nothing;
   if not found then
     raise exception 'The nonce of the encrypted % has already been used', part
-      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt it again with a new random nonce';
+      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt the content again with a new random nonce';
   end if;
   return v_key_id;
 end $$;
@@ -307,14 +307,14 @@ begin
     end if;
     if exists (select 1 from private.chat_tombstones as t where t.user_id = new.user_id and t.chat_id = new.id) then
       raise exception 'Chat "%" was deleted', new.id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'To keep it, save it with a new id';
+        hint = 'To keep the chat, save it with a new id';
     end if;
   end if;
   if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then
     -- A client that does not know segments would save the chat without their content.
     if exists (select 1 from public.chat_segments as s where s.user_id = new.user_id and s.chat_id = new.id) then
       raise exception 'Chat "%" has segments, which this update would lose', new.id
-        using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save it with PUT /chats/:id';
+        using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save the chat with PUT /chats/:id';
     end if;
     new.key_id := private.take_envelope(new.user_id, 'data', new.encrypted_data);
     new.data_version := coalesce(old.version, 0) + 1;
@@ -350,7 +350,7 @@ begin
     new.segment_bytes := 0;
   elsif (new.id, new.user_id) <> (old.id, old.user_id) then
     raise exception 'The id and the user of a chat cannot change' using errcode = 'PT422', detail = 'chat_id_changed',
-      hint = 'Encrypt it again and save it as a new chat: its envelopes are bound to its id and user';
+      hint = 'Encrypt the content again, and save it as a new chat: envelopes are bound to the id and the user of their chat';
   else
     new.version := old.version + 1;
   end if;

@@ -464,7 +464,7 @@ begin
         when (v_operation in ('INSERT', 'UPDATE', 'DELETE')) is not true then 'type must be INSERT, UPDATE or DELETE'
         when (jsonb_typeof(payload -> 'schema') = 'string') is not true then 'schema must be a string'
         when (jsonb_typeof(payload -> 'table') = 'string') is not true then 'table must be a string'
-        when char_length(v_type) > 255 then 'schema and table are too long'
+        when char_length(v_type) > 255 then 'schema, table and type together must be at most 253 characters long'
         when v_operation = 'DELETE' then 'old_record must be a JSON object'
         else 'record must be a JSON object' end
       using errcode = 'PT422', detail = 'invalid_webhook_event';

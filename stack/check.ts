@@ -20,7 +20,7 @@ const HELP = `Checks the project: everything, or only the named checks.
 
   deno task check [NAME ...]
 
-  --all   count a check that this machine cannot run as failed
+  --all   report a check as failed if this machine cannot run it
 
 `;
 
@@ -37,7 +37,7 @@ const CHECKS: Record<string, Check> = {
   lockfile: () =>
     run(["install", "--frozen", "--quiet"], "Run deno install, then commit deno.lock."),
   openapi: () =>
-    run(["task", "--quiet", "openapi", "--check"], "Update them with: deno task openapi"),
+    run(["task", "--quiet", "openapi", "--check"], "Update openapi.json with: deno task openapi"),
   database: () => withScratchDatabase(checkDatabase),
   pglite: checkPglite,
   cron: checkCron,
@@ -75,7 +75,7 @@ async function adviseOn(remote: string): Promise<string | undefined> {
     return `supabase db advisors printed unexpected output:\n${output}`;
   }
   if (findings.length === 0) {
-    return `supabase db advisors checked nothing: it did not even report unused indexes:\n${output}`;
+    return `supabase db advisors has checked nothing, because it did not even report unused indexes:\n${output}`;
   }
   const unexpected = findings.filter((finding) => finding.name !== EXPECTED_ADVICE);
   if (unexpected.length === 0) return undefined;
@@ -88,7 +88,7 @@ async function checkPglite(): Promise<string | undefined> {
   const { passed, failed, skipped } = await runPgtapOnPglite();
   if (failed > 0 || passed === 0) return `${failed} pgTAP tests failed on PGlite: see above.`;
   if (skipped > 0) {
-    return `${skipped} pgTAP tests were skipped, although PGlite has everything that they need.`;
+    return `${skipped} pgTAP tests were skipped on PGlite, which has everything that they need.`;
   }
 }
 
@@ -96,7 +96,7 @@ async function checkPglite(): Promise<string | undefined> {
 async function checkPlatformRuntime(): Promise<string | undefined> {
   return await run(
     ["task", "--quiet", "test", "--deno", "supabase/functions"],
-    "If they pass with the newer Deno, a function uses something that the platform's runtime does not have.",
+    "If these tests pass with deno task test, a function uses something that the platform's Deno does not have.",
     { STACK_DENO: await platformDeno() },
   );
 }

@@ -94,7 +94,12 @@ async function copyPrograms(root: string): Promise<PostgresBinaries> {
   await Deno.symlink(LIB, `${root}${LIB}`);
   await Deno.mkdir(`${root}/usr/share/postgresql`, { recursive: true });
   const { success, output } = await run("cp", ["-as", SHARE, `${root}${SHARE}`]);
-  if (!success) throw new StackFailure(`Cannot copy ${SHARE}: ${output}`, "Make room in /tmp.");
+  if (!success) {
+    throw new StackFailure(
+      `Cannot copy ${SHARE}: ${output}`,
+      "Free space in /tmp, then try again.",
+    );
+  }
 
   const extensionDir = `${root}${SHARE}/extension`;
   await Deno.writeTextFile(

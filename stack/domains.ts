@@ -55,8 +55,8 @@ export function withDependents(domains: Domain[], names: string[]): Domain[] {
     const domain = domains.find((one) => one.name === name);
     if (!domain) {
       throw new StackFailure(
-        `Unknown domain "${name}"`,
-        `Domains: ${domains.map((one) => one.name).join(", ")}`,
+        `There is no domain "${name}"`,
+        `Name one or more of these domains: ${domains.map((one) => one.name).join(", ")}`,
       );
     }
     if (found.has(name)) continue;

@@ -94,7 +94,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
       `Cannot run the functions with ${options.deno}: ${
         cause instanceof Error ? cause.message : cause
       }`,
-      "Set STACK_DENO to a Deno executable, or leave it unset.",
+      "Set STACK_DENO to the path of a Deno executable, or unset it.",
       { cause },
     );
   }
@@ -122,7 +122,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
       } catch (error) {
         // The process died during the request, as a worker on the platform does when it exceeds its
         // limits. Whether the request had an effect is unknown.
-        return unavailable(`The functions' process ended: ${error}`);
+        return unavailable(`The process of the functions ended: ${error}`);
       }
     },
     kill,

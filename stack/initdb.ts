@@ -24,7 +24,7 @@ export async function initialise(
   if (version !== undefined) {
     if (version.trim() === binaries.version) return;
     throw new StackFailure(
-      `The data folder was created by PostgreSQL ${version.trim()}, but this is version ${binaries.version}`,
+      `The data was created by PostgreSQL ${version.trim()}, but the stack now runs version ${binaries.version}`,
       "Delete the data with: deno task reset",
     );
   }
@@ -55,7 +55,7 @@ export async function initialise(
     if (!success) {
       throw new StackFailure(
         `initdb failed: ${new TextDecoder().decode(stderr).trim()}`,
-        "Make the folder writable, or set STACK_DIR to a folder that is.",
+        "Make the folder writable, or set STACK_DIR to a writable folder.",
       );
     }
     await Deno.rename(partial, data);

@@ -127,7 +127,7 @@ test("a stack runs in a folder that is closed to other users, even as root", asy
     await child.status;
     await checkout.start();
     await signIn(checkout, email);
-    assert.match((await checkout.command("reset")).output, /The data is deleted/);
+    assert.match((await checkout.command("reset")).output, /The data has been deleted/);
   }, 0o700);
 });
 
@@ -157,7 +157,7 @@ test("reset deletes the data and keeps the keys", async () => {
     await checkout.start();
     const email = await signUp(checkout);
     const keys = await Deno.readTextFile(`${checkout.dir}/keys.json`);
-    assert.match((await checkout.command("reset")).output, /The data is deleted/);
+    assert.match((await checkout.command("reset")).output, /The data has been deleted/);
     await checkout.start();
     await assert.rejects(signIn(checkout, email));
     assert.equal(await Deno.readTextFile(`${checkout.dir}/keys.json`), keys);
@@ -212,7 +212,7 @@ test("a start that fails says in one sentence what is wrong and what to do, and 
 
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
     await Deno.writeTextFile(`${project}/stack/platform.sql`, "-- changed\n", { append: true });
-    await refused(/^The data folder was created by another version/, /deno task reset/);
+    await refused(/^The data was created by another version/, /deno task reset/);
 
     await Deno.writeTextFile(`${project}/supabase/config.toml`, "[");
     await refused(/^Cannot read supabase\/config\.toml/, /Fix the file/);
@@ -226,7 +226,10 @@ test("a data folder of another PostgreSQL version is refused", async () => {
     await Deno.writeTextFile(`${data}/PG_VERSION`, "16\n");
     const { code, output } = await checkout.command("start");
     assert.equal(code, 1);
-    assert.match(output, /created by PostgreSQL 16, but this is version 17\.\nDelete the data/);
+    assert.match(
+      output,
+      /created by PostgreSQL 16, but the stack now runs version 17\.\nDelete the data/,
+    );
   });
 });
 

@@ -97,7 +97,7 @@ async function open(dir: string): Promise<Deno.FsFile> {
   } catch (cause) {
     throw new StackFailure(
       `Cannot write to ${dir}: ${cause instanceof Error ? cause.message : cause}`,
-      "Make it writable, or set STACK_DIR to a folder that is.",
+      "Make the folder writable, or set STACK_DIR to a writable folder.",
       { cause },
     );
   }

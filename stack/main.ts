@@ -15,17 +15,17 @@ import { type Stack, startStack } from "./stack.ts";
 const HELP =
   `The local stack: PostgreSQL, REST, Auth, Storage and the Edge Functions, without Docker.
 
-  deno task start     start the stack and show the logs of the functions; Ctrl-C stops it
-  deno task stop      stop a stack that runs in another terminal
+  deno task start     start the stack and show the log of the functions; Ctrl-C stops it
+  deno task stop      stop the stack that is running in another terminal
   deno task reset     stop the stack and delete its data: users, rows and files; the keys stay
-  deno task status    show whether the stack runs, and its addresses and keys
+  deno task status    show whether the stack is running, and its addresses and keys
 
 Environment
   STACK_DIR        folder for data, keys and logs       (default .stack)
   STACK_API_PORT   port of the API on 127.0.0.1         (default 54321)
   STACK_DB_PORT    port of PostgreSQL on 127.0.0.1      (default 54322)
   STACK_DENO       Deno executable for the functions    (default this one)
-  STACK_SCHEDULER  off: do not run cleanup jobs on a schedule  (default on)
+  STACK_SCHEDULER  on or off: whether cleanup jobs run on a schedule  (default on)
 `;
 
 const COMMANDS: Record<string, (options: StackOptions) => Promise<void>> = {
@@ -52,11 +52,11 @@ async function start(options: StackOptions): Promise<void> {
   printSummary(stack, options);
   const signal = await end;
   if (signal === "PostgreSQL's end") {
-    say(`\nPostgreSQL ended unexpectedly. Its log: ${stack.postgres.dir}/postgres.log`);
+    say(`\nPostgreSQL stopped unexpectedly. Its log: ${stack.postgres.dir}/postgres.log`);
   }
   say(`\nStopping (${signal})`);
   await stack.stop();
-  say("Stopped. The data is kept.");
+  say("Stopped. The data has been kept.");
   Deno.exit(signal === "PostgreSQL's end" || signal === "a fault" ? 1 : 0);
 }
 
@@ -80,7 +80,7 @@ function nextFault(): Promise<"a fault"> {
 function printSummary(stack: Stack, options: StackOptions): void {
   const { environment } = stack;
   say(`
-Strongroom is running. Press Ctrl-C to stop it. The data is kept.
+Strongroom is running. Press Ctrl-C to stop it; the data is kept.
 
   API              ${environment.SUPABASE_URL}
   Functions        ${environment.SUPABASE_URL}/functions/v1/
@@ -88,11 +88,12 @@ Strongroom is running. Press Ctrl-C to stop it. The data is kept.
   Publishable key  ${environment.SUPABASE_PUBLISHABLE_KEY}
   Secret key       ${environment.SUPABASE_SECRET_KEY}
 
-These are in ${options.dir}/env. Errors of REST, Auth and Storage, and all e-mails, are in services.log next to it. Try:
+${options.dir}/env contains these values. The file services.log in the same folder contains all e-mails, and the errors
+of REST, Auth and Storage. Try:
 
   curl ${environment.SUPABASE_URL}/functions/v1/credits/openapi.json
 
-The logs of the functions follow.
+The log of the functions follows.
 `);
 }
 
@@ -107,7 +108,7 @@ async function reset(options: StackOptions): Promise<void> {
   await Deno.remove(`${options.dir}/supabase`, { recursive: true }).catch(() => {});
   await Deno.remove(`${options.dir}/env`).catch(() => {});
   await lock.release();
-  say("The data is deleted. The next start creates an empty database.");
+  say("The data has been deleted. The next start creates an empty database.");
 }
 
 async function status(options: StackOptions): Promise<void> {

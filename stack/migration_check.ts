@@ -53,11 +53,19 @@ export async function findFaults(files: MigrationFile[]): Promise<string[]> {
   const definedIn = new Map<string, string>();
   for (const { file, text } of files) {
     const lines = text.trimEnd().split("\n").length;
-    if (lines > MOST_LINES) faults.push(`${file}: ${lines} lines, at most ${MOST_LINES}`);
+    if (lines > MOST_LINES) {
+      faults.push(`${file}: ${lines} lines; at most ${MOST_LINES} are allowed`);
+    }
     for (const { kind, node } of await statementsOf(text)) {
-      if (kind in CHANGES) faults.push(`${file}: ${CHANGES[kind]}`);
+      if (kind in CHANGES) {
+        faults.push(
+          `${file}: contains the statement ${CHANGES[kind]}, which changes an earlier definition`,
+        );
+      }
       const created = createdBy(kind, node);
-      if (created && node.replace) faults.push(`${file}: create or replace ${created}`);
+      if (created && node.replace) {
+        faults.push(`${file}: contains create or replace ${created}; write create`);
+      }
       if (created && definedIn.has(created)) {
         faults.push(`${file}: ${created} is already defined in ${definedIn.get(created)}`);
       }

@@ -39,7 +39,7 @@ Deno.test("a second definition, a change from another file and a long file are e
     ],
     [
       "create or replace function public.sell(a uuid, b numeric, out c int) language sql as '';",
-      "create or replace function public.sell(uuid, pg_catalog.numeric)",
+      "contains create or replace function public.sell(uuid, pg_catalog.numeric); write create",
     ],
     [
       `create policy "all read" on public.books for select using (false);`,
@@ -61,10 +61,19 @@ Deno.test("a second definition, a change from another file and a long file are e
       "grant execute on function public.sell(uuid, numeric) to anon;",
       "grants or revokes on function public.sell(uuid, pg_catalog.numeric), which 1.sql defines",
     ],
-    ["drop function public.sell(uuid, numeric);", "drop"],
-    ['alter policy "all read" on public.books using (false);', "alter policy"],
-    ["update public.books set id = id;", "update"],
-    ["select 1;\n".repeat(601), "601 lines, at most 600"],
+    [
+      "drop function public.sell(uuid, numeric);",
+      "contains the statement drop, which changes an earlier definition",
+    ],
+    [
+      'alter policy "all read" on public.books using (false);',
+      "contains the statement alter policy, which changes an earlier definition",
+    ],
+    [
+      "update public.books set id = id;",
+      "contains the statement update, which changes an earlier definition",
+    ],
+    ["select 1;\n".repeat(601), "601 lines; at most 600 are allowed"],
   ] as const;
   for (const [sql, fault] of cases) {
     assert.equal((await findFaults(files(BOOKS, sql)))[0], `2.sql: ${fault}`);

@@ -110,7 +110,7 @@ function sqlFailure(file: string, text: string, error: unknown): StackFailure {
   const line = position ? `:${text.slice(0, Number(position)).split("\n").length}` : "";
   return new StackFailure(
     `${file}${line} failed: ${message}`,
-    "Fix the file and start again. No part of it was applied.",
+    "Fix the file, then start again. Nothing of this file was applied.",
     { cause: error },
   );
 }

@@ -37,11 +37,16 @@ export async function platformDeno(): Promise<string> {
     [PLATFORM_DENO, "eval", "console.log(Deno.execPath())"],
     "/",
   );
-  if (code !== 0) throw new StackFailure(`Cannot run ${PLATFORM_DENO}: ${output}`, NPM_CURE);
+  if (code !== 0) {
+    throw new StackFailure(
+      `npx cannot run ${PLATFORM_DENO}: ${output.trim()}`,
+      "Check that npm can reach its registry, then try again.",
+    );
+  }
   return stdout.trim();
 }
 
-const NPM_CURE = "Install Node.js with npm from https://nodejs.org";
+const NPM_CURE = "Install Node.js with npm from https://nodejs.org.";
 
 async function npx(args: string[], cwd: string): Promise<Answer> {
   try {

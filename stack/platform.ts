@@ -44,7 +44,7 @@ export async function applyPlatformText(sql: Sql, text: string, password: string
   const [row] = await sql`select sha256 from _stack.platform`;
   if (row?.sha256 !== digest) {
     throw new StackFailure(
-      "The data folder was created by another version of the local stack",
+      "The data was created by another version of the local stack",
       "Delete the data with: deno task reset",
     );
   }

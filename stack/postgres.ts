@@ -64,7 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       if (Date.now() > deadline) {
         throw new StackFailure(
           "Processes of the previous PostgreSQL are still running",
-          `Wait until they have ended, or end the processes named postgres that use ${data}`,
+          `Wait until they have ended, or end the postgres processes that use ${data}.`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 200));
@@ -205,8 +205,8 @@ export async function waitForPredecessor(stackDir: string): Promise<void> {
   while (await serverRuns(binaries, data)) {
     if (Date.now() > deadline) {
       throw new StackFailure(
-        `Another PostgreSQL uses ${data}`,
-        `Stop it. If that process is not a PostgreSQL, remove ${data}/postmaster.pid.`,
+        `Another PostgreSQL server is using ${data}`,
+        `Stop that server. If no PostgreSQL server is running, remove ${data}/postmaster.pid.`,
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -252,7 +252,7 @@ async function waitUntilReady(
     } catch (error) {
       if ((error as PostgresError).code === INVALID_PASSWORD) {
         throw new StackFailure(
-          "The data folder was created with other keys than those in keys.json",
+          "The data was created with keys that differ from those in keys.json",
           "Delete the data with: deno task reset",
         );
       }

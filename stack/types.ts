@@ -32,7 +32,7 @@ export async function generateTypes(access: DatabaseAccess): Promise<string> {
   if (code !== 0) {
     throw new StackFailure(
       `supabase gen types failed: ${output}`,
-      "Check that the migrations apply with: deno task check database",
+      "Find the cause with: deno task check database",
     );
   }
   return await format(stdout);

@@ -161,8 +161,8 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  raise exception 'This idempotency key was used for another request'
-    using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new key for a new request';
+  raise exception 'This idempotency key has already been used for a different request'
+    using errcode = 'PT422', detail = 'idempotency_key_reused', hint = 'Use a new idempotency key for each new request';
 end $$;
 revoke all on function private.refuse_reused_key() from public, anon, authenticated, service_role;
 
@@ -191,7 +191,7 @@ begin
   end if;
   if char_length(key) not between 1 and 255 then
     raise exception 'An idempotency key must be 1 to 255 characters long'
-      using errcode = 'PT400', detail = 'invalid_idempotency_key';
+      using errcode = 'PT400', detail = 'invalid_idempotency_key', hint = 'Use a UUID';
   end if;
   select k.* into v_first from private.idempotency_keys as k
   where k.owner_id = first_response.owner_id and k.actor = first_response.actor and k.key = first_response.key;

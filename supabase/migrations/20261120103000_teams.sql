@@ -197,7 +197,7 @@ begin
     return null;
   end if;
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
-    raise exception 'A team needs at least one owner' using errcode = 'PT409', detail = 'last_owner',
+    raise exception 'A team must have at least one owner' using errcode = 'PT409', detail = 'last_owner',
       hint = 'Make another member an owner first, or delete the team';
   end if;
   update public.team_members as m set role = 'owner'
@@ -226,7 +226,7 @@ begin
   end if;
   if old.user_id <> (select auth.uid())
     or new.team_id is not null and new.team_id <> all (array(select private.my_team_ids())) then
-    raise exception 'Only the owner of a row can move it, and only into a team that they belong to'
+    raise exception 'Only the owner of a row can change its team, and only to a team that they belong to'
       using errcode = '42501';
   end if;
   return new;

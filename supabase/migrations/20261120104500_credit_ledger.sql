@@ -601,7 +601,7 @@ declare
 begin
   if char_length(key) not between 1 and 255 then
     raise exception 'An idempotency key must be 1 to 255 characters long'
-      using errcode = 'PT400', detail = 'invalid_idempotency_key';
+      using errcode = 'PT400', detail = 'invalid_idempotency_key', hint = 'Use a UUID';
   end if;
   if not private.is_used_key(owner_id, actor, key) then
     return null;

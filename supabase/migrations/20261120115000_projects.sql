@@ -242,7 +242,7 @@ begin
     return v_project;
   end if;
   if permanent and not private.owns_team(user_id, v_project.team_id) then
-    raise exception 'Only the owner of project "%" and the owners of its team can delete it for good', project_id
+    raise exception 'Only the owner of project "%" and the owners of its team can delete it permanently', project_id
       using errcode = 'PT403', detail = 'not_project_owner';
   end if;
   if not private.administers_team(user_id, v_project.team_id) then
@@ -290,9 +290,12 @@ declare
   v_clone public.projects;
   v_result public.project_change;
 begin
-  if char_length(clone_project.title) not between 1 and 500 or clone_project.title ~ '^\s*$'
-    or with_messages is null or with_files is null then
-    raise exception 'A title needs 1 to 500 characters, not only spaces'
+  if char_length(clone_project.title) not between 1 and 500 or clone_project.title ~ '^\s*$' then
+    raise exception 'A title must be 1 to 500 characters long and must not be blank'
+      using errcode = 'PT422', detail = 'invalid_title';
+  end if;
+  if with_messages is null or with_files is null then
+    raise exception 'with_messages and with_files must each be true or false'
       using errcode = 'PT422', detail = 'invalid_title';
   end if;
   -- The lock keeps new messages out, so that the clone shows one moment, and makes repeats take turns.
@@ -308,7 +311,7 @@ begin
     return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
   end if;
   if v_project.status = 'deleted' then
-    raise exception 'Project "%" is deleted', project_id
+    raise exception 'Project "%" has been deleted', project_id
       using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
   end if;
   if with_files and v_project.user_id <> clone_project.user_id then
@@ -417,7 +420,7 @@ create table private.project_purges (
   begun_at timestamptz not null default now()
 );
 comment on table private.project_purges is
-  'Deleted projects that the cleanup has begun to delete for good, batch by batch: they cannot be restored';
+  'Deleted projects that the cleanup has begun to delete permanently, batch by batch: they cannot be restored';
 revoke all on private.project_purges from public, anon, authenticated, service_role;
 
 -- A trigger, because clients also restore projects directly. It runs after the update, because another trigger decides
@@ -430,9 +433,9 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if exists (select 1 from private.project_purges as x where x.project_id = new.id) then
-    raise exception 'Project "%" can no longer be restored: it is being deleted for good', new.id
+    raise exception 'Project "%" can no longer be restored: it is being deleted permanently', new.id
       using errcode = 'PT409', detail = 'project_purged',
-        hint = 'Restore a project within the time set by projects.deleted_retention';
+        hint = 'Restore a deleted project within the time that the setting projects.deleted_retention allows';
   end if;
   return null;
 end $$;

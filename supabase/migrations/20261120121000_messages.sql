@@ -126,10 +126,10 @@ declare
     octet_length(new.result_data::text), octet_length(new.metadata::text));
 begin
   if v_size > v_largest then
-    raise exception 'The content of a message has % bytes: at most % are allowed', v_size, v_largest
+    raise exception 'The largest field of the message is % bytes long: at most % bytes are allowed', v_size, v_largest
       using errcode = 'PT413',
         detail = format('content_too_large %s', jsonb_build_object('largest', v_largest, 'size', v_size)),
-        hint = 'Upload files to Storage and put their paths into the message';
+        hint = 'Upload large data to Storage, and put its path into the message';
   end if;
   return new;
 end $$;
@@ -154,7 +154,8 @@ begin
   -- Once per transaction: the first message of a batch takes the lock for all.
   update public.projects as p set updated_at = now() where p.id = new.project_id and p.updated_at <> now();
   if new.sequence_number >= private.setting('messages.per_project') then
-    raise exception 'Sequence number % is too high for a project', new.sequence_number
+    raise exception 'Sequence number % is too high: a project can have at most % messages', new.sequence_number,
+      private.setting('messages.per_project')
       using errcode = 'PT422', detail = format('too_many_messages %s',
         jsonb_build_object('most', private.setting('messages.per_project'))), hint = 'Continue in another project';
   end if;
@@ -162,9 +163,9 @@ begin
   -- Without this limit, one message with the highest number would keep everybody from adding more.
   if new.sequence_number > v_lead + (select coalesce(max(m.sequence_number), 0) from public.messages as m
     where m.project_id = new.project_id) then
-    raise exception 'Sequence number % is too far ahead', new.sequence_number
+    raise exception 'Sequence number % is too far ahead of the newest message', new.sequence_number
       using errcode = 'PT422', detail = 'invalid_sequence_number',
-        hint = format('Use a number at most %s higher than the newest in the project, or leave it out', v_lead);
+        hint = format('Use a number that is at most %s higher than the newest, or leave sequence_number out', v_lead);
   end if;
   return new;
 end $$;
@@ -201,7 +202,7 @@ begin
     perform private.refuse_project(project_id);
   end if;
   if v_project.status = 'deleted' then
-    raise exception 'Project "%" is deleted', project_id
+    raise exception 'Project "%" has been deleted', project_id
       using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
   end if;
 end $$;
@@ -224,14 +225,19 @@ begin
       'result_data', 'metadata', 'sequence_number', 'status'] <> '{}'
     or coalesce(jsonb_typeof(message -> 'metadata'), 'object') not in ('object', 'null') then
     v_code := 'invalid_message';
-    v_says := 'A message is an object that may have id, role, content, object_data, result_data, metadata (an object), '
-      'sequence_number and status';
+    v_says := case
+      when jsonb_typeof(message) is distinct from 'object' then 'A message must be a JSON object'
+      when coalesce(jsonb_typeof(message -> 'metadata'), 'object') not in ('object', 'null')
+        then 'The metadata of a message must be a JSON object'
+      else 'A message can only have the members id, role, content, object_data, result_data, metadata, sequence_number '
+        'and status' end;
   elsif (message ->> 'role' in ('user', 'assistant') or message ->> 'role' = 'system' and actor = 'service') is not true then
     v_code := 'invalid_role';
-    v_says := format('A message cannot have the role "%s"', message ->> 'role');
+    v_says := format('The role of a message must be %s', case actor when 'service' then 'user, assistant or system'
+      else 'user or assistant' end);
   elsif coalesce(jsonb_typeof(message -> 'content'), 'null') = 'null' then
     v_code := 'content_missing';
-    v_says := 'A message needs content';
+    v_says := 'The content of a message must be neither missing nor null';
   elsif message -> 'id' <> 'null' and private.json_uuid(message -> 'id') is null then
     v_code := 'invalid_message_id';
     v_says := 'The id of a message must be a UUID';
@@ -287,9 +293,9 @@ begin
         return v_there;
       end if;
       if message.sequence_number is null then
-        raise exception 'The saved message "%" differs from this one', message.id
+        raise exception 'A different message has already been saved with the id "%"', message.id
           using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
-            hint = 'Use a new id for a new message, or give the sequence_number of the saved one to replace it';
+            hint = 'Use a new id for a new message. In a project, give the sequence_number of the saved message to replace it';
       end if;
     end if;
   end if;
@@ -302,13 +308,13 @@ begin
     end if;
     if v_there.id is not null then
       if not replace or message.id <> v_there.id then
-        raise exception 'The project already has a message %', message.sequence_number
+        raise exception 'The project already has a message with the sequence number %', message.sequence_number
           using errcode = 'PT412', detail = format('sequence_number_taken %s',
             jsonb_build_object('index', index, 'sequence_number', message.sequence_number)),
             hint = 'Leave sequence_number out to take the next number';
       end if;
       if v_there.role = 'system' and actor <> 'service' then
-        raise exception 'Only the service can replace message % of the project: its role is system',
+        raise exception 'Message % of the project has the role system: only the service can replace it',
           message.sequence_number
           using errcode = 'PT409', detail = format('system_message %s', jsonb_build_object('index', index)),
             hint = 'Use another sequence number';
@@ -326,7 +332,7 @@ begin
       from public.messages as m where m.project_id = message.project_id;
     end if;
   elsif message.sequence_number is not null then
-    raise exception 'A message of a conversation cannot have a sequence number'
+    raise exception 'A message in a conversation cannot have a sequence number'
       using errcode = 'PT422', detail = format('invalid_sequence_number %s', jsonb_build_object('index', index)),
         hint = 'Leave sequence_number out';
   end if;
@@ -362,7 +368,13 @@ begin
     or private.json_uuid(settle -> 'hold_id') is null
     or coalesce(jsonb_typeof(settle -> 'amount'), 'number') <> 'number'
     or coalesce(jsonb_typeof(settle -> 'allow_overage'), 'boolean') <> 'boolean' then
-    raise exception 'A settlement needs a hold_id, and an amount or items; allow_overage is true or false'
+    raise exception '%', case
+        when jsonb_typeof(settle) is distinct from 'object' then 'settle must be a JSON object'
+        when settle - array['hold_id', 'amount', 'items', 'allow_overage'] <> '{}'
+          then 'settle can only have the members hold_id, amount, items and allow_overage'
+        when private.json_uuid(settle -> 'hold_id') is null then 'settle.hold_id must be the UUID of a hold'
+        when coalesce(jsonb_typeof(settle -> 'amount'), 'number') <> 'number' then 'settle.amount must be a number'
+        else 'settle.allow_overage must be true or false' end
       using errcode = 'PT422', detail = 'invalid_settlement';
   end if;
   select h.id, h.account_id, h.entry_no into v_hold from public.credit_holds as h
@@ -378,7 +390,7 @@ begin
       where t.account_id = v_hold.account_id and t.entry_no = v_hold.entry_no);
   end if;
   if message.hold_id is not null then
-    raise exception 'Another hold has already paid for the message "%"', message.id
+    raise exception 'Another hold has already paid for message "%"', message.id
       using errcode = 'PT409', detail = 'message_settled';
   end if;
   v_entry := public.capture_credit_hold(v_hold.id, (settle ->> 'amount')::numeric, settle -> 'items',
@@ -458,14 +470,22 @@ declare
 begin
   if save_messages.actor is null or save_messages.actor not in ('user', 'service')
     or num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1 or replace is null then
-    raise exception 'Messages are saved into either a project or a conversation'
-      using errcode = 'PT422', detail = 'invalid_message',
-        hint = 'Give either project_id or conversation_id; replace must be true or false, and actor must be user or service';
+    raise exception '%', case
+        when num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1
+          then 'Give either project_id or conversation_id, not both'
+        when replace is null then 'replace must be true or false'
+        else 'actor must be user or service' end
+      using errcode = 'PT422', detail = 'invalid_message';
   end if;
   if jsonb_typeof(save_messages.messages) is distinct from 'array'
     or jsonb_array_length(save_messages.messages) not between 1 and v_most
     or settle is not null and (save_messages.actor <> 'service' or jsonb_array_length(save_messages.messages) <> 1) then
-    raise exception 'A request can save 1 to % messages; only the service can settle, and only when it saves a single message', v_most
+    raise exception '%', case
+        when jsonb_typeof(save_messages.messages) is distinct from 'array'
+          or jsonb_array_length(save_messages.messages) not between 1 and v_most
+          then format('messages must be a list of 1 to %s messages', v_most)
+        when save_messages.actor <> 'service' then 'Only the service can settle a message'
+        else 'With settle, messages must contain exactly one message' end
       using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
   end if;
   perform private.lock_message_parent(save_messages.user_id, save_messages.project_id, save_messages.conversation_id);

@@ -32,9 +32,9 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  raise exception 'The message "%" is already %', message_id, status
+  raise exception 'Message "%" is already %', message_id, status
     using errcode = 'PT409', detail = 'message_finished',
-      hint = 'Only a draft (a message whose status is streaming) can be updated or finished';
+      hint = 'Only drafts (messages with the status streaming) can be updated, finished or aborted';
 end $$;
 revoke all on function private.refuse_finished_message(uuid, text) from public, anon, authenticated, service_role;
 
@@ -54,7 +54,7 @@ declare
   v_message public.messages;
 begin
   if coalesce(jsonb_typeof(update_draft.content), 'null') = 'null' then
-    raise exception 'A message needs content' using errcode = 'PT422', detail = 'content_missing';
+    raise exception 'The content of a message must be neither missing nor null' using errcode = 'PT422', detail = 'content_missing';
   end if;
   update public.messages as m set content = update_draft.content
   where m.id = message_id and m.status = 'streaming' and case
@@ -99,7 +99,7 @@ declare
   v_message public.messages;
 begin
   if finish_draft.status is null or finish_draft.status not in ('complete', 'aborted') then
-    raise exception 'The status of a finished draft must be complete or aborted'
+    raise exception 'status must be complete or aborted'
       using errcode = 'PT422', detail = 'invalid_status';
   end if;
   if settle is not null and actor is distinct from 'service' then

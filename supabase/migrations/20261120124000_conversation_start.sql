@@ -71,7 +71,7 @@ declare
   v_saved public.saved_messages;
 begin
   if char_length(start_conversation.title) not between 1 and 200 or start_conversation.title ~ '^\s*$' then
-    raise exception 'A title needs 1 to 200 characters, not only spaces'
+    raise exception 'A title must be 1 to 200 characters long and must not be blank'
       using errcode = 'PT422', detail = 'invalid_title';
   end if;
   -- The profile is the lock for new conversations of the user: a repeat waits for the first request and finds its

@@ -18,11 +18,11 @@ declare
   v_projects uuid[];
 begin
   if query is null or char_length(query) > 1000 or query ~ '^\s*$' then
-    raise exception 'A query needs 1 to 1000 characters, not only spaces'
+    raise exception 'query must be 1 to 1000 characters long and must not be blank'
       using errcode = 'PT422', detail = 'invalid_query';
   end if;
   if page_size is null or page_size not between 1 and 100 then
-    raise exception 'The limit of a search must be 1 to 100' using errcode = 'PT422', detail = 'invalid_limit';
+    raise exception 'limit must be a number from 1 to 100' using errcode = 'PT422', detail = 'invalid_limit';
   end if;
   v_conversations := array(select c.id from public.conversations as c where c.user_id = (select auth.uid()));
   v_projects := array(select p.id from public.projects as p

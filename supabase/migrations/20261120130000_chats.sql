@@ -20,7 +20,7 @@ comment on column private.chat_owners.sync_sequence is 'The number of the last c
 comment on column private.chat_owners.pruned_through is
   'Deletions up to this change may have been forgotten: a cursor from before it is too old';
 comment on column private.chat_owners.key_version is 'How often the keys have changed, which a client states when it changes them; 0 when there are none';
-comment on column private.chat_owners.key_id is 'The epoch in force';
+comment on column private.chat_owners.key_id is 'The current epoch';
 revoke all on private.chat_owners from public, anon, authenticated, service_role;
 
 -- Locks and returns what a user's chats have in common. This lock comes before that of any chat: in the other order,
@@ -67,11 +67,11 @@ begin
   if added_bytes > 0 then
     v_limit := private.setting('chats.max_bytes');
     if v_owner.bytes > v_limit then
-      raise exception 'Your chats would take up % bytes, and may take up %', v_owner.bytes, v_limit
+      raise exception 'With this change, your chats would take up % bytes: at most % bytes are allowed', v_owner.bytes, v_limit
         using errcode = 'PT413', detail = 'chat_quota_exceeded ' || jsonb_build_object(
           'used', v_owner.bytes - added_bytes, 'available', greatest(v_limit - v_owner.bytes + added_bytes, 0),
           'required', added_bytes)::text,
-        hint = 'Delete chats, or make them smaller';
+        hint = 'Delete chats to make room';
     end if;
   end if;
   return v_owner.sync_sequence;
@@ -196,7 +196,7 @@ declare
   v_says text;
 begin
   if octet_length(envelope) > v_limit then
-    raise exception 'The envelope of the % has % bytes, and may have %', part, octet_length(envelope), v_limit
+    raise exception 'The encrypted % is % bytes long: at most % bytes are allowed', part, octet_length(envelope), v_limit
       using errcode = 'PT413', detail = 'envelope_too_large ' || (v_fields || jsonb_build_object('limit', v_limit))::text,
       hint = 'Append segments to the chat instead, or start another chat';
   end if;
@@ -207,56 +207,57 @@ begin
   select o.key_id into v_current from private.chat_owners as o where o.user_id = take_envelope.user_id;
   if v_json is null then
     v_code := 'envelope_malformed';
-    v_says := 'It has to be the text of a JSON object with the strings v, key_id, nonce, ciphertext and mac';
+    v_says := 'the envelope must be a JSON object with exactly the members v, key_id, nonce, ciphertext and mac, all strings';
   elsif v_json ->> 'v' <> all (formats) then
     v_code := 'envelope_version_unknown';
-    v_says := format('Its format has to be one of %s', array_to_string(formats, ', '));
+    v_says := format('the member v must be %s', array_to_string(formats, ' or '));
   elsif (v_json ->> 'v' = '2') <> (v_json ? 'key_id') then
     v_code := 'envelope_malformed';
-    v_says := 'Format 2 needs key_id, and no other format has it';
+    v_says := case v_json ->> 'v' when '2' then 'an envelope of format 2 must have a key_id'
+      else 'an envelope of format 1.0 must not have a key_id' end;
   elsif v_json ->> 'v' = '2' and v_key_id::text is distinct from v_json ->> 'key_id' then
     v_code := 'envelope_key_unknown';
-    v_says := 'Its key_id has to be a UUID in lower case';
+    v_says := 'key_id must be a UUID in lower case';
   else
     select m into v_code from unnest(array['nonce', 'ciphertext', 'mac']) as m
     where private.decode_base64(v_json ->> m) is null limit 1;
     if found then
       v_fields := v_fields || jsonb_build_object('member', v_code);
-      v_says := format('Its %s has to be base64 with padding', v_code);
+      v_says := format('%s must be base64 with padding', v_code);
       v_code := 'envelope_base64_invalid';
     elsif octet_length(private.decode_base64(v_json ->> 'nonce')) <> 12 then
       v_code := 'envelope_nonce_invalid';
-      v_says := 'Its nonce needs 12 bytes';
+      v_says := 'nonce must be 12 bytes long';
     elsif octet_length(private.decode_base64(v_json ->> 'mac')) <> 16 then
       v_code := 'envelope_mac_invalid';
-      v_says := 'Its mac needs 16 bytes';
+      v_says := 'mac must be 16 bytes long';
     elsif v_json ->> 'v' = '2' and v_json ->> 'ciphertext' = '' then
       v_code := 'envelope_malformed';
-      v_says := 'Its ciphertext is empty; even an empty text has some';
+      v_says := 'ciphertext must not be empty, not even for an empty text';
     elsif v_key_id is not null and not exists (select 1 from public.chat_keys as k
       where k.user_id = take_envelope.user_id and k.id = v_key_id) then
       v_code := 'envelope_key_unknown';
-      v_says := 'The user has no such key';
+      v_says := 'the user has no key with this key_id';
     elsif v_key_id is distinct from v_current then
       v_state := 'PT409';
       v_code := 'key_epoch_old';
       v_fields := v_fields || jsonb_build_object('key_id', v_current);
-      v_says := 'It was encrypted with an old key';
+      v_says := 'it was encrypted with an old key';
     end if;
   end if;
   if v_code is not null then
-    raise exception 'The envelope of the % cannot be saved. %', part, v_says
+    raise exception 'Cannot save the encrypted %: %', part, v_says
       using errcode = v_state, detail = v_code || ' ' || v_fields,
-      hint = case v_code when 'key_epoch_old' then 'Read the keys again, and encrypt it with the one in force'
-        else 'docs/encryption.md describes envelopes' end;
+      hint = case v_code when 'key_epoch_old' then 'Read the keys again, and encrypt the content with the current key'
+        else 'Encrypt the content as docs/encryption.md describes' end;
   end if;
 
   insert into private.chat_nonces (user_id, key_id, nonce)
   values (take_envelope.user_id, coalesce(v_key_id, take_envelope.user_id), decode(v_json ->> 'nonce', 'base64'))
   on conflict do nothing;
   if not found then
-    raise exception 'The nonce of the % was used before', part
-      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt it again, with a random nonce';
+    raise exception 'The nonce of the encrypted % has already been used', part
+      using errcode = 'PT409', detail = 'nonce_reused ' || v_fields::text, hint = 'Encrypt the content again with a new random nonce';
   end if;
   return v_key_id;
 end $$;
@@ -306,14 +307,14 @@ begin
     end if;
     if exists (select 1 from private.chat_tombstones as t where t.user_id = new.user_id and t.chat_id = new.id) then
       raise exception 'Chat "%" was deleted', new.id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'Save it with a new id';
+        hint = 'To keep the chat, save it with a new id';
     end if;
   end if;
   if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then
     -- A client that does not know segments would save the chat without their content.
     if exists (select 1 from public.chat_segments as s where s.user_id = new.user_id and s.chat_id = new.id) then
       raise exception 'Chat "%" has segments, which this update would lose', new.id
-        using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save it with PUT /chats/:id';
+        using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save the chat with PUT /chats/:id';
     end if;
     new.key_id := private.take_envelope(new.user_id, 'data', new.encrypted_data);
     new.data_version := coalesce(old.version, 0) + 1;
@@ -349,18 +350,18 @@ begin
     new.segment_bytes := 0;
   elsif (new.id, new.user_id) <> (old.id, old.user_id) then
     raise exception 'The id and the user of a chat cannot change' using errcode = 'PT422', detail = 'chat_id_changed',
-      hint = 'Save it as a new chat: the id and the user are part of what was encrypted';
+      hint = 'Encrypt the content again, and save it as a new chat: envelopes are bound to the id and the user of their chat';
   else
     new.version := old.version + 1;
   end if;
   if v_text_bytes > v_limit then
-    raise exception 'title, custom_name and image_paths together have % bytes, and may have %', v_text_bytes, v_limit
+    raise exception 'title, custom_name and image_paths together are % bytes long: at most % bytes are allowed', v_text_bytes, v_limit
       using errcode = 'PT413', detail = 'chat_text_too_large ' || jsonb_build_object('limit', v_limit)::text,
-      hint = 'Move text into the encrypted part';
+      hint = 'Move text into the encrypted data';
   end if;
   if (tg_op = 'INSERT' or new.image_paths is distinct from old.image_paths)
     and exists (select 1 from unnest(new.image_paths) as p (path) where octet_length(p.path) > 1024) then
-    raise exception 'A path in image_paths can have at most 1024 bytes'
+    raise exception 'Each path in image_paths must be at most 1024 bytes long'
       using errcode = 'PT422', detail = 'invalid_image_path {"limit": 1024}';
   end if;
   new.bytes := octet_length(new.encrypted_data) + coalesce(octet_length(new.encrypted_title), 0) + v_text_bytes

@@ -11,7 +11,7 @@ create table public.chat_keys (
   constraint chat_keys_user_epoch_key unique (user_id, epoch),
   constraint chat_keys_epoch_check check (epoch >= 1)
 );
-comment on table public.chat_keys is 'The epochs of the data key that encrypts a user''s chats; the last one is in force';
+comment on table public.chat_keys is 'The epochs of the data key that encrypts a user''s chats; the last one is current';
 comment on column public.chat_keys.id is 'The key_id of envelopes; chosen by the client, unique among the keys of its user';
 
 alter table public.chat_keys enable row level security;
@@ -85,24 +85,35 @@ begin
   if jsonb_typeof(value) is distinct from 'object'
     or value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
     or (v_wrap.kind in ('password', 'recovery', 'device', 'epoch')) is not true then
-    v_says := 'A wrap needs a kind (password, recovery, device or epoch) and a wrap, and salt and iterations or device_id';
+    v_says := case
+      when jsonb_typeof(value) is distinct from 'object' then 'A wrap must be a JSON object'
+      when value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
+        then 'A wrap can only have the members kind, device_id, salt, iterations and wrap'
+      else 'kind must be password, recovery, device or epoch' end;
   elsif octet_length(v_wrap.wrap) > 1024 or v_json is null or v_json ->> 'v' <> '2'
     or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
     or octet_length(private.decode_base64(v_json ->> 'ciphertext')) is distinct from 32
     or octet_length(private.decode_base64(v_json ->> 'mac')) is distinct from 16 then
-    v_says := 'wrap has to be the text of {v: "2", nonce, ciphertext, mac}, with 12, 32 and 16 bytes in base64';
+    v_says := case
+      when octet_length(v_wrap.wrap) > 1024 then 'wrap must be at most 1024 bytes long'
+      when v_json is null
+        then 'wrap must be the text of a JSON object with exactly the members v, nonce, ciphertext and mac, all strings'
+      when v_json ->> 'v' <> '2' then 'The member v of wrap must be "2"'
+      else 'nonce, ciphertext and mac of wrap must be 12, 32 and 16 bytes long, in base64 with padding' end;
   elsif (v_wrap.kind = 'device') <> (value ? 'device_id')
     or value ? 'device_id' and private.json_uuid(value -> 'device_id') is null then
-    v_says := 'The kind device needs a device_id, which is a UUID, and no other kind has it';
+    v_says := case v_wrap.kind when 'device' then 'A wrap of the kind device must have a device_id, which must be a UUID'
+      else format('A wrap of the kind %s must not have a device_id', v_wrap.kind) end;
   elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (v_wrap.kind = 'password') <> (value ? 'iterations') then
-    v_says := 'The kind password needs salt and iterations, and no other kind has them';
+    v_says := case v_wrap.kind when 'password' then 'A wrap of the kind password must have salt and iterations'
+      else format('A wrap of the kind %s must have neither salt nor iterations', v_wrap.kind) end;
   elsif v_wrap.kind = 'password' and (jsonb_typeof(value -> 'salt') <> 'string'
     or coalesce(octet_length(private.decode_base64(value ->> 'salt')), 0) not between 16 and 64) then
-    v_says := 'A salt needs 16 to 64 bytes in base64';
+    v_says := 'salt must be 16 to 64 bytes long, in base64 with padding';
   elsif v_wrap.kind = 'password'
     and coalesce(private.json_integer(value -> 'iterations'), 0)
       not between private.setting('chats.min_iterations') and 10000000 then
-    v_says := format('iterations has to be %s to 10000000', private.setting('chats.min_iterations'));
+    v_says := format('iterations must be a whole number from %s to 10000000', private.setting('chats.min_iterations'));
   end if;
   if v_says is not null then
     raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;
@@ -120,7 +131,7 @@ create type public.chat_key_change as (
   epoch integer,
   replayed boolean
 );
-comment on type public.chat_key_change is 'The version of a user''s chat keys after a change, and the epoch in force';
+comment on type public.chat_key_change is 'The version of a user''s chat keys after a change, and the current epoch';
 
 -- Stores 1 to 10 wraps of a key. They replace those of the same kind and device; others stay. required are the kinds
 -- that must be among them. previous is the older epoch that a wrap of the kind epoch opens; null when there is none.
@@ -135,20 +146,23 @@ declare
   v_kind text;
 begin
   if jsonb_typeof(wraps) is distinct from 'array' or jsonb_array_length(wraps) not between 1 and 10 then
-    raise exception 'wraps has to be a list of 1 to 10 wraps' using errcode = 'PT422', detail = 'invalid_wraps';
+    raise exception 'wraps must be a list of 1 to 10 wraps' using errcode = 'PT422', detail = 'invalid_wraps';
   end if;
   v_wraps := array(select private.read_chat_key_wrap(w.value, w.ordinality::integer - 1)
     from jsonb_array_elements(wraps) with ordinality as w);
   foreach v_kind in array required loop
     if not exists (select 1 from unnest(v_wraps) as w where w.kind = v_kind) then
-      raise exception 'The list needs a wrap of the kind %', v_kind
+      raise exception 'wraps must contain a wrap of the kind %', v_kind
         using errcode = 'PT422', detail = 'wrap_missing ' || jsonb_build_object('kind', v_kind)::text;
     end if;
   end loop;
-  if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1)
-    or exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then
-    raise exception 'Each pair of kind and device can appear only once, and the kind epoch is allowed only in a rotation'
+  if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1) then
+    raise exception 'wraps must contain at most one wrap of each kind, and of the kind device one for each device'
       using errcode = 'PT422', detail = 'invalid_wraps';
+  end if;
+  if exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then
+    raise exception 'A wrap of the kind epoch is allowed only in a rotation'
+      using errcode = 'PT422', detail = 'invalid_wraps', hint = 'Rotate the keys with POST /chats/keys/rotate';
   end if;
 
   foreach v_wrap in array v_wraps loop
@@ -184,10 +198,10 @@ begin
     return v_first;
   end if;
   if begin_chat_key_change.key_id is null then
-    raise exception 'key_id has to be a UUID' using errcode = 'PT422', detail = 'invalid_key_id';
+    raise exception 'key_id must be a UUID' using errcode = 'PT422', detail = 'invalid_key_id';
   end if;
   if expected_version is distinct from owner.key_version then
-    raise exception 'The keys were changed meanwhile, and are at version %', owner.key_version
+    raise exception 'Another request has changed the keys: they are at version %', owner.key_version
       using errcode = 'PT409', detail = 'version_conflict ' || jsonb_build_object('version', owner.key_version)::text,
       hint = 'Read the keys again, unlock the chats with them, and repeat the change';
   end if;
@@ -196,7 +210,7 @@ end $$;
 revoke all on function private.begin_chat_key_change(private.chat_owners, integer, uuid, text, jsonb)
   from public, anon, authenticated, service_role;
 
--- Ends a change of a user's keys: counts their version, sets the epoch in force and keeps the answer for repeats.
+-- Ends a change of a user's keys: counts their version, sets the current epoch and keeps the response for retries.
 create function private.end_chat_key_change(user_id uuid, key_id uuid, idempotency_key text, request jsonb)
 returns public.chat_key_change
 language plpgsql volatile set search_path = ''
@@ -216,7 +230,7 @@ begin
 end $$;
 revoke all on function private.end_chat_key_change(uuid, uuid, text, jsonb) from public, anon, authenticated, service_role;
 
--- Stores wraps of the epoch in force: for a new password, a new recovery key or another device. expected_version is the
+-- Stores wraps of the current epoch: for a new password, a new recovery key or another device. expected_version is the
 -- version of the keys that the client has read. With 0 this makes the first epoch, which needs wraps of the kinds
 -- password and recovery. Returns the new version.
 -- Definer: no role may write keys. For the service only, which answers for user_id.
@@ -245,9 +259,9 @@ begin
   if v_owner.key_id is null then
     insert into public.chat_keys (user_id, id, epoch) values (set_chat_keys.user_id, set_chat_keys.key_id, 1);
   elsif v_owner.key_id <> set_chat_keys.key_id then
-    raise exception 'Key "%" is not in force', key_id
+    raise exception 'Key "%" is not the current key', key_id
       using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id)::text,
-      hint = 'Read the keys again, and wrap the current one';
+      hint = 'Read the keys again, and wrap the current key';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps,
     case when v_owner.key_id is null then array['password', 'recovery'] else '{}' end, null);
@@ -283,15 +297,15 @@ begin
   end if;
   if v_owner.key_id is null then
     raise exception 'The account has no keys yet' using errcode = 'PT404', detail = 'keys_not_found',
-      hint = 'Set the first keys instead';
+      hint = 'Set up the first keys with PUT /chats/keys';
   end if;
   insert into public.chat_keys (user_id, id, epoch)
   select rotate_chat_keys.user_id, rotate_chat_keys.key_id, k.epoch + 1
   from public.chat_keys as k where k.user_id = rotate_chat_keys.user_id and k.id = v_owner.key_id
   on conflict on constraint chat_keys_pkey do nothing;
   if not found then
-    raise exception 'The account already has a key "%"', key_id using errcode = 'PT409', detail = 'key_id_used',
-      hint = 'Use a new UUID';
+    raise exception 'The account already has a key with the id "%"', key_id using errcode = 'PT409', detail = 'key_id_used',
+      hint = 'Use a new UUID as key_id';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps, array['password', 'recovery', 'epoch'], v_owner.key_id);
   delete from public.chat_key_wraps as w

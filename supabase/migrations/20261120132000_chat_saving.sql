@@ -47,7 +47,7 @@ begin
     if exists (select 1 from private.chat_tombstones as t
       where t.user_id = lock_chat.user_id and t.chat_id = lock_chat.chat_id) then
       raise exception 'Chat "%" was deleted', chat_id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'Save it with a new id to keep it';
+        hint = 'To keep the chat, save it with a new id';
     end if;
     raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
   end if;
@@ -63,7 +63,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if (expected_version >= 0) is not true then
-    raise exception 'expected_version has to be the version that you have read, or 0 for a new chat'
+    raise exception 'expected_version must be the version that you have read, or 0 for a new chat'
       using errcode = 'PT422', detail = 'invalid_version';
   end if;
 end $$;
@@ -95,7 +95,7 @@ declare
 begin
   perform private.check_expected_version(expected_version);
   if expected_version = 0 and encrypted_data is null then
-    raise exception 'A new chat needs encrypted_data' using errcode = 'PT422', detail = 'data_missing';
+    raise exception 'A new chat must have encrypted_data' using errcode = 'PT422', detail = 'data_missing';
   end if;
   perform private.lock_chat_owner(user_id);
   if idempotency_key is not null then

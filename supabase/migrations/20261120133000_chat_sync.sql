@@ -31,7 +31,7 @@ declare
   v_limit bigint := private.setting('chats.max_page_bytes');
 begin
   if (from_segment >= 0) is not true then
-    raise exception 'from_segment has to be a whole number from 0' using errcode = 'PT422', detail = 'invalid_segment_number';
+    raise exception 'from_segment must be a whole number, 0 or greater' using errcode = 'PT422', detail = 'invalid_segment_number';
   end if;
   select c.id, c.version, c.data_version, c.next_segment, c.is_starred, c.title, c.custom_name, c.image_paths, c.bytes,
     c.created_at, c.updated_at, c.encrypted_title,
@@ -169,11 +169,11 @@ declare
   v_result public.chat_changes;
 begin
   if (page_size between 1 and 1000) is not true then
-    raise exception 'limit has to be 1 to 1000' using errcode = 'PT422', detail = 'invalid_limit';
+    raise exception 'limit must be a number from 1 to 1000' using errcode = 'PT422', detail = 'invalid_limit';
   end if;
   if after_cursor !~ '^[0-9]{1,18}(-[0-9]{1,18})?$' then
-    raise exception 'This is not a cursor' using errcode = 'PT422', detail = 'invalid_cursor',
-      hint = 'Send the cursor of the last answer, or no cursor to start from the beginning';
+    raise exception 'The cursor is malformed' using errcode = 'PT422', detail = 'invalid_cursor',
+      hint = 'Send the cursor from the last response, or no cursor to start from the beginning';
   end if;
   select o.* into v_owner from private.chat_owners as o where o.user_id = v_user_id;
   v_owner.sync_sequence := coalesce(v_owner.sync_sequence, 0);
@@ -184,7 +184,7 @@ begin
     else coalesce(nullif(split_part(after_cursor, '-', 2), '')::bigint, v_after) end;
   -- A cursor can also be from the future, if the database was restored to an earlier time.
   if greatest(v_after, v_complete_at) not between coalesce(v_owner.pruned_through, 0) and v_owner.sync_sequence then
-    raise exception 'This cursor is too old: some deletions since then have been forgotten'
+    raise exception 'The cursor is too old: some later deletions are no longer remembered'
       using errcode = 'PT410', detail = 'cursor_too_old',
       hint = 'Start again without a cursor, and remove the local copies of chats that are not returned';
   end if;

@@ -391,8 +391,8 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if bytes < 0 then
-    raise exception 'A quota cannot be negative' using errcode = 'PT422', detail = 'invalid_quota',
-      hint = 'Send null for the quota that everybody has';
+    raise exception 'bytes must be 0 or greater' using errcode = 'PT422', detail = 'invalid_quota',
+      hint = 'Send null to restore the default quota';
   end if;
   if not exists (select 1 from auth.users as u where u.id = set_storage_quota.user_id) then
     raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';

@@ -87,8 +87,8 @@ returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  raise exception 'Upload "%" is not complete', old.id
-    using errcode = '42501', hint = 'Complete it first, or delete it and reserve another upload';
+  raise exception 'Upload "%" is not complete, so its record cannot be changed', old.id
+    using errcode = '42501', hint = 'Complete the upload first, or delete the record and reserve another upload';
 end $$;
 comment on function private.keep_reservation() is 'Trigger function: refuses a change of a reservation';
 revoke all on function private.keep_reservation() from public, anon, authenticated, service_role;

@@ -221,7 +221,7 @@ declare
   v_seen integer;
 begin
   if batch is null or batch not between 1 and 1000 then
-    raise exception 'A batch needs 1 to 1000 objects' using errcode = 'PT422', detail = 'invalid_batch';
+    raise exception 'batch must be a number from 1 to 1000' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
   loop
     v_seen := 0;

@@ -63,17 +63,20 @@ declare
 begin
   if name is null or char_length(name) not between 1 and 1024 or name ~ '^\s*$' or name ~ '[/\\[:cntrl:]]'
     or name in ('.', '..') then
-    raise exception 'A file name needs 1 to 1024 characters, and cannot be a path'
-      using errcode = 'PT422', detail = 'invalid_name', hint = 'Leave out slashes, backslashes and control characters';
+    raise exception '%', case
+        when name is null or char_length(name) not between 1 and 1024 then 'name must be 1 to 1024 characters long'
+        when name ~ '^\s*$' then 'name must not be blank'
+        when name in ('.', '..') then 'name must not be "." or ".."'
+        else 'name must not contain slashes, backslashes or control characters' end
+      using errcode = 'PT422', detail = 'invalid_name';
   end if;
   if size is null or size < 1 then
-    raise exception 'A file needs at least 1 byte' using errcode = 'PT422', detail = 'invalid_size';
+    raise exception 'size must be 1 byte or more' using errcode = 'PT422', detail = 'invalid_size';
   end if;
   if content_type is null or char_length(content_type) > 255
     or content_type !~ '^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$' then
-    raise exception 'This is not a content type'
-      using errcode = 'PT422', detail = 'invalid_content_type',
-      hint = 'Send a type like image/png, in lower case and without parameters';
+    raise exception 'content_type must be a media type such as image/png, at most 255 characters long'
+      using errcode = 'PT422', detail = 'invalid_content_type', hint = 'Use lower case, and leave out parameters';
   end if;
   select b.* into v_bucket from storage.buckets as b where b.id = rule.bucket_id;
   if not private.takes_type(v_bucket.allowed_mime_types, content_type) then
@@ -85,7 +88,8 @@ begin
   v_largest := least(rule.max_file_size, v_bucket.file_size_limit);
   if size > v_largest then
     raise exception 'The bucket "%" accepts files of at most % bytes', rule.bucket_id, v_largest
-      using errcode = 'PT413', detail = 'file_too_large ' || jsonb_build_object('maximum', v_largest)::text;
+      using errcode = 'PT413', detail = 'file_too_large ' || jsonb_build_object('maximum', v_largest)::text,
+      hint = 'Send a smaller file, or use another bucket';
   end if;
 end $$;
 revoke all on function private.check_file(private.bucket_rules, text, bigint, text)
@@ -103,7 +107,7 @@ declare
   v_project public.projects;
 begin
   if rule.path like '%{chat_id}%' and chat_id is null then
-    raise exception 'A file in the bucket "%" needs a chat', rule.bucket_id
+    raise exception 'A file in the bucket "%" must belong to a chat', rule.bucket_id
       using errcode = 'PT422', detail = 'chat_required', hint = 'Set chat_id to the id of the chat';
   end if;
   if project_id is not null then
@@ -118,8 +122,8 @@ begin
         using errcode = 'PT403', detail = 'not_project_owner';
     end if;
     if v_project.status = 'deleted' then
-      raise exception 'Project "%" is deleted', project_id
-        using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore it first';
+      raise exception 'Project "%" has been deleted', project_id
+        using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
     end if;
   end if;
 end $$;
@@ -216,10 +220,10 @@ begin
   into v_open;
   if v_open > private.setting('files.open_uploads') then
     raise exception 'At most % uploads can be open at the same time', private.setting('files.open_uploads')
-      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete the open ones, or wait until they expire';
+      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete the open uploads, or wait until they expire';
   end if;
   if size > v_room then
-    raise exception 'Cannot store % bytes: there is room for %', size, greatest(v_room, 0)
+    raise exception 'Cannot store % bytes: % bytes are available', size, greatest(v_room, 0)
       using errcode = 'PT413', detail = 'storage_quota_exceeded '
         || jsonb_build_object('available', greatest(v_room, 0), 'required', size)::text,
         hint = 'Delete files first, or ask for a larger quota';
@@ -277,9 +281,10 @@ begin
     returning u.* into v_upload;
     if not found then
       select u.* into v_upload from public.file_uploads as u where u.id = (v_first ->> 'id')::uuid;
-      raise exception 'Upload "%" is already %', v_first ->> 'id', coalesce(v_upload.status, 'gone')
+      raise exception 'Upload "%" %', v_first ->> 'id',
+        case v_upload.status when 'complete' then 'is already complete' else 'has expired' end
         using errcode = 'PT409', detail = case v_upload.status when 'complete' then 'upload_already_complete'
-          else 'upload_expired' end, hint = 'Reserve another upload with a new key';
+          else 'upload_expired' end, hint = 'Reserve another upload, with a new idempotency key';
     end if;
     -- The new URL can bring as many bytes again as the first one has.
     perform private.check_room(user_id, v_upload.bucket_name, greatest(v_upload.file_size,
@@ -426,7 +431,7 @@ begin
   end if;
   -- It may have been removed since it was checked.
   if not private.is_in_place(v_upload) then
-    raise exception 'Upload "%" has brought no file yet', upload_id
+    raise exception 'Nothing has been uploaded for upload "%" yet', upload_id
       using errcode = 'PT409', detail = 'upload_missing', hint = 'Upload the file first';
   end if;
   return private.upload_reservation(private.finish_upload(v_upload));
@@ -466,7 +471,7 @@ declare
   v_rows integer;
 begin
   if cardinality(paths) not between 1 and 1000 or paths is null then
-    raise exception 'A batch needs 1 to 1000 paths' using errcode = 'PT422', detail = 'invalid_batch';
+    raise exception 'paths must be a list of 1 to 1000 paths' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
   perform public.get_bucket_terms(bucket);
   -- In order, so that two calls with the same paths cannot deadlock.

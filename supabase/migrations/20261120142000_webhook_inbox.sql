@@ -45,7 +45,7 @@ comment on column public.webhook_events.payload is
   'The event as it was delivered; the latest delivery if its effect failed. Null once webhooks.payload_retention is over';
 comment on column public.webhook_events.attempts is 'How many times the effect was tried';
 comment on column public.webhook_events.outcome is
-  'processed; ignored: it has no effect here; failed: the sender repeats it; dead: its attempts are used up';
+  'processed; ignored: it has no effect here; failed: the sender sends it again; dead: its attempts are used up';
 comment on column public.webhook_events.result is 'What the effect did';
 comment on column public.webhook_events.error is 'The error with which the effect last failed';
 
@@ -97,7 +97,10 @@ as $$
 begin
   if provider is null or reason is null
     or not private.is_webhook_provider(provider) or reason !~ '^[a-z_]{1,50}$' then
-    raise exception 'A refusal needs a provider and a reason' using errcode = 'PT422', detail = 'invalid_webhook_event';
+    raise exception '%', case
+        when provider is null or not private.is_webhook_provider(provider) then 'provider must be a name such as stripe or standard:acme'
+        else 'reason must be 1 to 50 lower-case letters or underscores' end
+      using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   insert into public.webhook_refusals as r (provider, reason)
   values (count_webhook_refusal.provider, count_webhook_refusal.reason)
@@ -149,7 +152,7 @@ begin
   join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
   where i.indrelid = v_table and i.indisprimary;
   if v_key is null then
-    raise exception 'There is no table % with a primary key', row_of
+    raise exception 'Table % does not exist or has no primary key', row_of
       using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   execute format('select to_jsonb(t), concat(t.xmin, t.ctid) from %s as t, jsonb_populate_record(null::%s, $1) as r where %s',
@@ -275,7 +278,12 @@ begin
     or type is null or char_length(type) not between 1 and 255
     or payload is null or jsonb_typeof(payload) <> 'object'
     or not isfinite(coalesce(event_created, now())) then
-    raise exception 'An event needs a provider, an id and a type, each 1 to 255 characters long, and a JSON object as its payload'
+    raise exception '%', case
+        when provider is null or not private.is_webhook_provider(provider) then 'provider must be a name such as stripe or standard:acme'
+        when event_id is null or char_length(event_id) not between 1 and 255 then 'event_id must be 1 to 255 characters long'
+        when type is null or char_length(type) not between 1 and 255 then 'type must be 1 to 255 characters long'
+        when payload is null or jsonb_typeof(payload) <> 'object' then 'payload must be a JSON object'
+        else 'event_created must be a time, not infinity' end
       using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   -- Most repeats are of events that are done: to say so takes no lock and writes nothing.
@@ -359,8 +367,15 @@ begin
     or event_id is not null and (provider is null or type is not null)
     or not isfinite(coalesce(received_from, now())) or not isfinite(coalesce(received_before, now()))
     or after is null or batch is null or batch not between 1 and 500 then
-    raise exception 'A replay names either one event, by provider and event_id, or a range of time'
-      using errcode = 'PT422', detail = 'invalid_replay', hint = 'batch is 1 to 500 events';
+    raise exception '%', case
+        when num_nonnulls(event_id, coalesce(received_from, received_before)) <> 1
+          then 'Give either event_id or a range of time with received_from, received_before or both'
+        when event_id is not null and provider is null then 'With event_id, provider is required'
+        when event_id is not null and type is not null then 'With event_id, type must be left out'
+        when after is null then 'after must be a number'
+        when batch is null or batch not between 1 and 500 then 'batch must be a number from 1 to 500'
+        else 'received_from and received_before must be times, not infinity' end
+      using errcode = 'PT422', detail = 'invalid_replay';
   end if;
   v_replay := row(0, 0, 0, 0, 0, '[]', null)::public.webhook_replay;
   if replay_webhook_events.event_id is not null then
@@ -408,14 +423,14 @@ begin
     v_replay.next_after := null;
   end if;
   if replay_webhook_events.event_id is not null and v_ids = '{}' then
-    raise exception 'There is no event "%" of "%"', event_id, provider
+    raise exception 'There is no event "%" from the provider "%"', event_id, provider
       using errcode = 'PT404', detail = 'webhook_event_not_found';
   end if;
   if replay_webhook_events.event_id is not null and v_replay.payload_gone = 1 then
-    raise exception 'The payload of event "%" is no longer kept', event_id
+    raise exception 'The payload of event "%" has been cleared', event_id
       using errcode = 'PT409', detail = 'webhook_payload_gone',
-        hint = case v_before.outcome when 'processed' then 'Its effect was applied: there is nothing to replay'
-          else 'Have the sender deliver it again, which brings the payload, then replay it' end;
+        hint = case v_before.outcome when 'processed' then 'The effect of the event was applied, so there is nothing to replay'
+          else 'Let the sender deliver the event again, then replay it' end;
   end if;
   return v_replay;
 end $$;
@@ -445,8 +460,14 @@ begin
   if (v_operation in ('INSERT', 'UPDATE', 'DELETE') and jsonb_typeof(payload -> 'schema') = 'string'
     and jsonb_typeof(payload -> 'table') = 'string' and jsonb_typeof(v_record) = 'object'
     and char_length(v_type) <= 255) is not true then
-    raise exception 'A Database Webhook needs a type, a schema, a table and a record' using errcode = 'PT422',
-      detail = 'invalid_webhook_event';
+    raise exception '%', case
+        when (v_operation in ('INSERT', 'UPDATE', 'DELETE')) is not true then 'type must be INSERT, UPDATE or DELETE'
+        when (jsonb_typeof(payload -> 'schema') = 'string') is not true then 'schema must be a string'
+        when (jsonb_typeof(payload -> 'table') = 'string') is not true then 'table must be a string'
+        when char_length(v_type) > 255 then 'schema, table and type together must be at most 253 characters long'
+        when v_operation = 'DELETE' then 'old_record must be a JSON object'
+        else 'record must be a JSON object' end
+      using errcode = 'PT422', detail = 'invalid_webhook_event';
   end if;
   -- Only tables with a handler are read, whatever is sent.
   if private.webhook_handler('database', v_type) is not null then

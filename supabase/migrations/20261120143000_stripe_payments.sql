@@ -156,12 +156,15 @@ as $$
 begin
   -- basil moved an invoice's subscription and payments, and a subscription's period, to where they are read here.
   if (event.payload ->> 'api_version' >= '2025-03-31') is not true then
-    raise exception 'The event has API version "%": only versions from 2025-03-31.basil on can be read',
+    raise exception 'The event has API version "%": it must have version 2025-03-31.basil or later',
       event.payload ->> 'api_version' using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   if jsonb_typeof(event.payload #> '{data,object}') is distinct from 'object' or event.event_created_at is null
     or event.payload #>> '{data,object,id}' is null then
-    raise exception 'The event lacks an object, its id, or a time'
+    raise exception '%', case
+        when jsonb_typeof(event.payload #> '{data,object}') is distinct from 'object' then 'data.object of the event must be an object'
+        when event.event_created_at is null then 'created of the event must be a time'
+        else 'data.object of the event must have an id' end
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   return event.payload #> '{data,object}';
@@ -176,7 +179,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if list -> 'has_more' = 'true' then
-    raise exception '% has more lines than the event contains: put the complete response of GET /v1/% into the payload of the event, and replay the event',
+    raise exception '% has more lines than the event contains. Put the complete response of GET /v1/% into the payload of the event, then replay the event',
       name, resource using errcode = 'PT422', detail = 'stripe_lines_incomplete', hint = 'docs/webhooks.md says how';
   end if;
   return case jsonb_typeof(list -> 'data') when 'array' then list -> 'data' else jsonb '[]' end;
@@ -211,7 +214,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   if jsonb_typeof(object -> name) is distinct from 'number' or (object ->> name) !~ '^[0-9]{1,15}$' then
-    raise exception 'The "%" of the event is missing or not an amount', name
+    raise exception 'The member "%" of the event must be a whole number with at most 15 digits', name
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   return (object ->> name)::bigint;
@@ -509,7 +512,7 @@ begin
     and coalesce(v_session #>> '{metadata,quantity}', '1') ~ '^[1-9][0-9]{0,5}$' then
     if not exists (select 1 from public.stripe_prices as p where p.id = v_session #>> '{metadata,price_id}') then
       raise exception 'Price "%" of session "%" is not in stripe_prices', v_session #>> '{metadata,price_id}',
-        v_session ->> 'id' using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, and replay the event';
+        v_session ->> 'id' using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert the price, then replay the event';
     end if;
     v_lines := jsonb_build_array(jsonb_build_object('id', v_session #>> '{metadata,price_id}',
       'price', v_session #>> '{metadata,price_id}', 'quantity', coalesce(v_session #>> '{metadata,quantity}', '1')));

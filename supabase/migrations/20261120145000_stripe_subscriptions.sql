@@ -130,7 +130,7 @@ begin
     limit 1;
     if v_tier is null and not private.buys_credits_alone(v_subscription.price_ids) then
       raise exception 'A price of subscription "%" is not in stripe_prices', v_subscription.id
-        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert it, with its tier if it has one';
+        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert the price, with its tier if it has one, then replay the event';
     end if;
   end if;
   v_tier := coalesce(v_tier, 'free');
@@ -329,7 +329,11 @@ begin
   if v_customer is null or v_object ->> 'status' is null or jsonb_typeof(v_object #> '{items,data}') is distinct from 'array'
     or v_object ->> 'status' not in ('active', 'canceled', 'past_due', 'unpaid', 'incomplete', 'trialing',
       'incomplete_expired', 'paused') then
-    raise exception 'The subscription lacks a customer, items or a known status'
+    raise exception '%', case
+        when v_customer is null then 'The subscription must have a customer'
+        when jsonb_typeof(v_object #> '{items,data}') is distinct from 'array' then 'items.data of the subscription must be a list'
+        when v_object ->> 'status' is null then 'The subscription must have a status'
+        else format('The subscription has the unknown status "%s"', v_object ->> 'status') end
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   v_owner := private.stripe_owner(v_customer, v_object -> 'metadata', null);
@@ -380,7 +384,9 @@ begin
     return null;
   end if;
   if v_customer is null or jsonb_typeof(v_invoice #> '{lines,data}') is distinct from 'array' then
-    raise exception 'The invoice has no customer or no lines' using errcode = 'PT422', detail = 'stripe_event_unreadable';
+    raise exception '%', case when v_customer is null then 'The invoice must have a customer'
+        else 'lines.data of the invoice must be a list' end
+      using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   select n.user_id, n.team_id into v_user_id, v_team_id
   from private.stripe_named(array[v_invoice #>> '{metadata,team_id}', v_invoice #>> '{metadata,user_id}']) as n;

@@ -202,7 +202,7 @@ declare
   v_run private.cleanup_runs;
 begin
   if lease is null then
-    raise exception 'A batch needs a lease' using errcode = 'PT422', detail = 'invalid_lease', hint = 'Pass a new UUID';
+    raise exception 'lease must not be null' using errcode = 'PT422', detail = 'invalid_lease', hint = 'Pass a new UUID';
   end if;
   -- Skipped, not waited for: whoever has locked the row is in the middle of a batch.
   select j.* into v_job from private.cleanup_jobs as j where j.name = run_cleanup_batch.job
@@ -357,7 +357,7 @@ language plpgsql stable security definer set search_path = ''
 as $$
 begin
   if page_size is null or page_size not between 1 and 1000 then
-    raise exception 'A page has 1 to 1000 runs' using errcode = 'PT422', detail = 'invalid_page';
+    raise exception 'page_size must be a number from 1 to 1000' using errcode = 'PT422', detail = 'invalid_page';
   end if;
   if job is not null and not exists (select 1 from private.cleanup_jobs as j where j.name = cleanup_runs.job) then
     perform private.refuse_cleanup_job(cleanup_runs.job);
@@ -422,8 +422,8 @@ begin
   select s.decrypted_secret into v_url from vault.decrypted_secrets as s where s.name = 'project_url';
   select s.decrypted_secret into v_key from vault.decrypted_secrets as s where s.name = 'cron_secret_key';
   if v_url is null or v_key is null then
-    raise exception 'The Vault has no project_url or no cron_secret_key'
-      using errcode = 'P0002', hint = 'Set both as docs/cleanup.md describes';
+    raise exception 'The Vault does not contain the secret %', case when v_url is null then 'project_url' else 'cron_secret_key' end
+      using errcode = 'P0002', hint = 'Store project_url and cron_secret_key as docs/cleanup.md describes';
   end if;
   return net.http_post(
     url := rtrim(v_url, '/') || '/functions/v1/cleanup',

@@ -5,7 +5,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
-  ('deleted_projects', '13 * * * *', 5000, 'Deletes for good the projects that were deleted long enough ago, and queues their objects'),
+  ('deleted_projects', '13 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
   ('stale_drafts', '*/5 * * * *', 1000, 'Aborts drafts that nobody writes to any more'),
   ('chat_tombstones', '57 2 * * *', 500, 'Forgets deletions of chats that devices no longer need to hear of'),
   ('expired_uploads', '5-59/10 * * * *', 1000, 'Gives up expired reservations and queues what arrived too late'),
@@ -517,5 +517,5 @@ exception
   -- An extension can be available and not enabled. The jobs work without a schedule, which can be made later.
   when others then
     raise warning 'Cleanups have no schedule yet: %', sqlerrm
-      using hint = 'When pg_cron and pg_net are there: select private.schedule_cleanups()';
+      using hint = 'Enable pg_cron and pg_net, then run: select private.schedule_cleanups()';
 end $$;

@@ -38,7 +38,7 @@ z.globalRegistry.add(Saved, { id: "SavedMessages" });
 
 const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
   id:
-    "UUID that the caller may choose. Sending the same message with the same id again is a repeat",
+    "UUID that the caller may choose. Sending the same message with the same id again saves nothing twice",
   role: "user or assistant; a service can also use system",
   content:
     "Any JSON except null: for example a string, an object with text or value, or a list of such parts",
@@ -156,7 +156,8 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       method: "patch",
       path: "/{id}/messages/{message_id}",
       summary: "Replace the content of a draft",
-      description: "Costs little: call it a few times a second while the answer is written.",
+      description:
+        "Cheap enough to call a few times a second while the assistant writes the message.",
       auth: ["user", "secret"],
       params: schema.MessagePath,
       body: z.union([schema.UserDraft, schema.ServiceDraft]),

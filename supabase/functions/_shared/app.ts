@@ -74,7 +74,7 @@ export function createApp(
 
 function refuseMethod(c: Context, methods: string[]): Response {
   const allow = methods.join(", ");
-  const problem = new Problem(405, "method_not_allowed", `This route only accepts ${allow}`, {
+  const problem = new Problem(405, "method_not_allowed", `This route accepts only ${allow}`, {
     headers: { allow },
   });
   return renderProblem(problem, c);

@@ -45,7 +45,7 @@ export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedE
       await verify(c, async () => {});
     } catch (error) {
       throw error instanceof HTTPException && error.cause instanceof AuthError
-        ? toProblem(error.cause)
+        ? toProblem(error.cause, cure(auth))
         : error;
     }
     const { jwtClaims } = c.var.supabaseContext;
@@ -53,7 +53,11 @@ export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedE
       jwtClaims &&
       (jwtClaims.role !== SIGNED_IN || jwtClaims.exp === undefined || !UUID.test(jwtClaims.sub))
     ) {
-      throw unauthorized("invalid_token", "The token does not belong to a signed-in user");
+      throw unauthorized(
+        "invalid_token",
+        "The token does not belong to a signed-in user",
+        "Sign in again",
+      );
     }
     await next();
   };
@@ -66,7 +70,7 @@ export function userId(context: SupabaseContext<Database>): string {
   return id;
 }
 
-function toProblem(error: AuthError): Problem {
+function toProblem(error: AuthError, cure: string): Problem {
   // The server has no keys. The caller did nothing wrong.
   if (error.status >= 500) {
     return new Problem(500, "internal_error", "Something went wrong on the server", {
@@ -85,13 +89,27 @@ function toProblem(error: AuthError): Problem {
     case "INVALID_API_KEY":
       // supabase-js sends the publishable key when nobody is signed in. The credential is missing, not wrong.
       if (receivedKey(error) === "publishable") break;
-      return unauthorized("invalid_api_key", "The API key is not valid for this route");
+      return unauthorized(
+        "invalid_api_key",
+        "This route does not accept the key in the apikey header",
+        cure,
+      );
   }
   return unauthorized(
     "credentials_missing",
-    "This route needs a credential, and the request has none",
-    "Sign in, or send a secret key in the apikey header if you call from a server",
+    "The request has no credential that this route accepts",
+    cure,
   );
+}
+
+/** What to do about a missing or wrong credential: name those that the route accepts. */
+function cure(auth: AuthConfig): string {
+  const cures = [auth].flat().map((mode) => {
+    if (mode === "user") return "Sign in, and send the session token";
+    const [, name = "default"] = mode.split(":");
+    return `From a server, send the secret key named ${name} in the apikey header`;
+  });
+  return cures.join(". ");
 }
 
 function receivedKey(error: AuthError): unknown {

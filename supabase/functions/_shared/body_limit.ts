@@ -30,14 +30,14 @@ export function limitBody(maxBytes: number): MiddlewareHandler {
           400,
           "body_incomplete",
           "The connection closed before the whole body arrived",
-          { cause },
+          { hint: "Send the request again", cause },
         );
       });
       if (!body) {
         throw new Problem(
           413,
           "body_too_large",
-          `The body is larger than ${maxBytes} bytes, the limit of this route`,
+          `The body is larger than the ${maxBytes} bytes that this route accepts`,
         );
       }
       c.req.raw = new Request(c.req.raw, { body });

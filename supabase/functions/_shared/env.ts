@@ -24,10 +24,8 @@ export function requireEnvironment(): void {
   ].filter(Boolean);
   if (missing.length > 0) {
     throw new Error(
-      `Cannot start: ${
-        missing.join(", ")
-      } not set. The platform sets them for projects that have ` +
-        "publishable and secret keys: Project Settings > API Keys",
+      `Cannot start: ${missing.join(", ")} must be set. The platform does so for projects that ` +
+        "have publishable and secret keys: Project Settings > API Keys",
     );
   }
 }

@@ -148,7 +148,7 @@ export function readIdempotencyKey(c: Context): string | undefined {
   throw new Problem(
     400,
     "invalid_idempotency_key",
-    "The Idempotency-Key header must be 1 to 255 visible ASCII characters",
+    "The Idempotency-Key header must consist of 1 to 255 visible ASCII characters",
     { hint: "Use a UUID" },
   );
 }
@@ -175,7 +175,7 @@ function invalidJson(cause: unknown): Problem {
 function check<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
-  throw new Problem(422, "invalid_request", "The request is not valid: see errors", {
+  throw new Problem(422, "invalid_request", "The request is invalid: errors lists what is wrong", {
     fields: {
       errors: result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
     },

@@ -111,6 +111,13 @@ const KNOWN_STATES: Record<string, [status: number, code: string, detail: string
   PGRST116: [404, "not_found", "The requested item does not exist"],
 };
 
+/** What to do about a problem, by status. The same request can be sent again: an idempotency key makes that harmless. */
+const HINTS: Record<number, string> = {
+  401: "Refresh the session and send the request again",
+  503: "Send the same request again in a moment",
+  504: "Send the same request again in a moment",
+};
+
 /** Problems for responses without a known code, by status: from PostgREST, or from a proxy in front of it. */
 const KNOWN_STATUSES: Record<number, [status: number, code: string, detail: string]> = {
   401: [401, "token_expired", "The session token has expired"],
@@ -129,6 +136,7 @@ function fromPostgres(error: PostgrestError, status: number): Problem {
   if (known) {
     const [status, code, detail] = known;
     return new Problem(status, code, detail, {
+      hint: HINTS[status],
       cause: error,
       ...(status === 503 && { headers: { "retry-after": "1" } }),
       ...(status === 401 && { headers: { "www-authenticate": "Bearer" } }),
@@ -156,8 +164,12 @@ function fromRaise(status: number, error: PostgrestError): Problem {
 function unreachable(error: PostgrestError): Problem {
   const timedOut = /timeout|abort/i.test(error.message);
   return timedOut
-    ? new Problem(504, "database_timeout", "The database took too long", { cause: error })
+    ? new Problem(504, "database_timeout", "The database took too long", {
+      hint: HINTS[504],
+      cause: error,
+    })
     : new Problem(503, "try_again", "The database cannot be reached", {
+      hint: HINTS[503],
       cause: error,
       headers: { "retry-after": "1" },
     });

@@ -47,7 +47,7 @@ export function fromStorage(error: StorageRefusal): Problem {
       cause: error,
     });
   }
-  return new Problem(known, code, `Storage refused: ${error.message}`, {
+  return new Problem(known, code, `Storage refused the request: ${error.message}`, {
     fields: { storage: { status, code: error.code ?? error.statusCode, message: error.message } },
     cause: error,
   });

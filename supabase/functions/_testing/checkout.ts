@@ -90,7 +90,7 @@ export async function withCheckout(
         const child = spawn("start").spawn();
         children.push(child);
         child.stderr.cancel();
-        return { child, output: await readUntil(child.stdout, "The logs of the functions follow") };
+        return { child, output: await readUntil(child.stdout, "The log of the functions follows") };
       },
       async stack() {
         return stackOf(parseEnv(await Deno.readTextFile(`${dir}/env`)), dir);

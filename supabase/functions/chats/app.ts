@@ -105,10 +105,15 @@ type SavedChat = Database["public"]["CompositeTypes"]["saved_chat"];
  */
 function withoutConflict({ conflict, ...saved }: SavedChat): Omit<SavedChat, "conflict"> {
   if (conflict === null) return saved;
-  throw new Problem(409, "version_conflict", `The chat is at version ${saved.version}`, {
-    hint: "Read the chat, apply your change to that version and send it again",
-    fields: { version: saved.version, chat: conflict },
-  });
+  throw new Problem(
+    409,
+    "version_conflict",
+    `The chat is at version ${saved.version}, not at the expected version`,
+    {
+      hint: "Read the chat, apply your change to its current version and send it again",
+      fields: { version: saved.version, chat: conflict },
+    },
+  );
 }
 
 function numberOf(digits: string | undefined): number | undefined {

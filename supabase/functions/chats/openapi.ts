@@ -96,7 +96,7 @@ const keyProblems = {
 /** The OpenAPI document of `chats`. */
 export const document: unknown = describeFunction({
   name: "chats",
-  summary: "Chats that only their user can read, and the keys that open them.",
+  summary: "Chats that only their owner can read, and the wrapped keys that encrypt them.",
   routes: [
     {
       method: "get",
@@ -143,7 +143,7 @@ export const document: unknown = describeFunction({
       path: "/keys/devices/{device_id}",
       summary: "Revoke a device",
       description:
-        "Deletes its wrap. If the device was lost, rotate the keys too: it may have kept what it has read.",
+        "Deletes the wrap of the device. If somebody else may have the device, also rotate the keys.",
       auth: ["user"],
       params: schema.DevicePath,
       response: { status: 200, description: "The new version of the keys", schema: KeyChange },
@@ -207,7 +207,7 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Delete a chat",
       description:
-        "With `expected_version`, deletes the chat only if it is at that version. Safe to repeat.",
+        "With `expected_version`, deletes the chat only if it is at that version. Sending the request twice does no harm.",
       auth: ["user"],
       params: schema.ChatPath,
       query: schema.DeleteQuery,

@@ -11,7 +11,10 @@ import { pageSize } from "../_shared/schema.ts";
 /** Default time limit of a request in seconds. pg_net waits for it, and the platform ends requests after 150 s. */
 export const DEFAULT_SECONDS = 25;
 
-const job = z.string().check(z.regex(/^[a-z]+(_[a-z]+)*$/), z.maxLength(50));
+const job = z.string().check(
+  z.regex(/^[a-z]+(_[a-z]+)*$/, "Must be the name of a job, such as finished_tasks"),
+  z.maxLength(50),
+);
 
 /** `POST /cleanup`. */
 export const Cleanup = z.strictObject({
@@ -23,6 +26,8 @@ export const Cleanup = z.strictObject({
 /** `GET /cleanup/runs`. */
 export const RunsQuery = z.strictObject({
   job: z.optional(job),
-  before: z.optional(z.string().check(z.regex(/^[1-9]\d{0,15}$/))),
+  before: z.optional(
+    z.string().check(z.regex(/^[1-9]\d{0,15}$/, "Must be a whole number, 1 or greater")),
+  ),
   limit: z.optional(pageSize),
 });

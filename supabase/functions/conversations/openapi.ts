@@ -32,8 +32,8 @@ export const document: unknown = describeFunction({
       path: "",
       summary: "Start a conversation with its first message",
       description:
-        "Saves both or neither. Without `title`, the conversation takes the first line of the message. The caller may " +
-        "choose the ids of both: a request with the same two ids is a repeat.",
+        "Saves the conversation and the message, both or neither. Without `title`, the title is the first line of the " +
+        "message. The caller may choose both ids: a second request with the same two ids saves nothing twice.",
       auth: ["user", "secret"],
       idempotent: true,
       body: z.union([schema.UserConversation, schema.ServiceConversation]),

@@ -92,7 +92,7 @@ export const document: unknown = describeFunction({
       path: "/grants/{id}/void",
       summary: "Void a grant",
       description:
-        "Its free credits lapse now, and held credits when their hold is released. Spent credits stay spent.",
+        "Credits that are not held lapse now; held credits lapse when their hold is released. Spent credits stay spent.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,
@@ -127,7 +127,7 @@ export const document: unknown = describeFunction({
       path: "/holds/{id}/capture",
       summary: "Capture a hold",
       description:
-        "Charges an amount, items, or all of the hold. The rest becomes free again. More than was held is charged only " +
+        "Charges an amount, items, or all of the hold. The rest becomes available again. More than was held is charged only " +
         "with `allow_overage`, and only if it is available.",
       auth: ["secret"],
       idempotent: true,
@@ -145,7 +145,7 @@ export const document: unknown = describeFunction({
       method: "post",
       path: "/holds/{id}/release",
       summary: "Release a hold",
-      description: "All its credits become free again.",
+      description: "All credits of the hold become available again.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,

@@ -17,7 +17,10 @@ const STEP = 0.0001;
 /** Most items in one charge. */
 const MOST_ITEMS = 100;
 
-const sku = z.string().check(z.regex(/^[a-z0-9][a-z0-9._:/-]{0,99}$/));
+const sku = z.string().check(z.regex(
+  /^[a-z0-9][a-z0-9._:/-]{0,99}$/,
+  "Must be 1 to 100 of the characters a-z, 0-9 and . _ : / -, and begin with a letter or digit",
+));
 /** An amount of credits or a quantity. */
 export const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
 const amount = quantity;
@@ -49,7 +52,7 @@ const oneCharge = z.refine<Given>(
   (value) =>
     count(value, ["sku", "items", "amount"]) === 1 &&
     (value.sku === undefined) === (value.quantity === undefined),
-  "Give either sku and quantity, or items, or amount",
+  "Give exactly one of these: sku with quantity; items; amount, which only a service may give",
 );
 const amountOrItems = z.refine<Given>(
   (value) => count(value, ["items", "amount"]) === 1,
@@ -57,7 +60,7 @@ const amountOrItems = z.refine<Given>(
 );
 const someAccount = z.refine<Given>(
   (value) => count(value, ["user_id", "team_id"]) > 0,
-  "Give user_id, or team_id, or both for a member of a team",
+  "Give user_id or team_id, or both for a member of a team",
 );
 const oneAccount = z.refine<Given>(
   (value) => count(value, ["user_id", "team_id"]) === 1,
@@ -96,7 +99,9 @@ export const Grant = z.strictObject({
   source: z.optional(z.string().check(z.minLength(1), z.maxLength(50))),
   external_reference: z.optional(z.string().check(z.minLength(1), z.maxLength(255))),
   cost_basis: z.optional(z.number().check(z.minimum(0), z.maximum(LARGEST))),
-  currency: z.optional(z.string().check(z.regex(/^[a-z]{3}$/))),
+  currency: z.optional(
+    z.string().check(z.regex(/^[a-z]{3}$/, "Must be a currency code in lower case, such as eur")),
+  ),
   description: z.optional(description),
 }).check(oneAccount);
 
@@ -161,8 +166,12 @@ export const ServiceBalanceQuery = z.strictObject(account).check(oneAccount);
 export const UserBalanceQuery = z.strictObject({ team_id: z.optional(id) });
 
 const statement = {
-  month: z.string().check(z.regex(/^[2-9]\d{3}-(0[1-9]|1[0-2])$/)),
-  after: z.optional(z.string().check(z.regex(/^\d{1,15}$/))),
+  month: z.string().check(
+    z.regex(/^[2-9]\d{3}-(0[1-9]|1[0-2])$/, "Must be a month such as 2026-11"),
+  ),
+  after: z.optional(
+    z.string().check(z.regex(/^\d{1,15}$/, "Must be a whole number, 0 or greater")),
+  ),
   limit: z.optional(pageSize),
 };
 

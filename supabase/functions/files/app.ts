@@ -22,7 +22,7 @@ import { fromStorage } from "../_storage/errors.ts";
 import { removeAfterResponse, removeObjects } from "../_storage/removals.ts";
 import { startUpload } from "../_storage/uploads.ts";
 import { signDownloads } from "./downloads.ts";
-import { type Declared, inspect } from "./inspection.ts";
+import { type Declared, describe, inspect } from "./inspection.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -58,9 +58,9 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) =>
     throw new Problem(
       422,
       "upload_rejected",
-      `The upload does not match its declaration: ${fault.rule} differs`,
+      describe(fault),
       {
-        hint: "Reserve another upload that declares the file as it is",
+        hint: "Reserve another upload, and declare the size and type that the file has",
         fields: { ...fault },
       },
     );

@@ -51,9 +51,7 @@ export async function signDownloads(
       422,
       "expiry_too_long",
       `A URL of this bucket can be valid for at most ${longest} seconds`,
-      {
-        fields: { maximum: longest },
-      },
+      { hint: "Send a smaller expires_in", fields: { maximum: longest } },
     );
   }
   if (signed?.error) throw fromStorage(signed.error);

@@ -52,7 +52,7 @@ export async function inspect(
   if (info.error) {
     if (storageStatus(info.error) !== 404) throw fromStorage(info.error);
     throw new Problem(409, "upload_missing", "Nothing has been uploaded yet", {
-      hint: "Upload the file first",
+      hint: "Upload the file first, then complete the upload",
     });
   }
   const size = info.data.size ?? 0;
@@ -65,6 +65,22 @@ export async function inspect(
   if (bytes.error) throw fromStorage(bytes.error);
   const { ok, detected } = await isOfType(bytes.data, type);
   return ok ? undefined : { rule: "content", expected: type, actual: detected };
+}
+
+/**
+ * Says how an uploaded file differs from its declaration.
+ *
+ * @param fault The rule that it breaks.
+ */
+export function describe({ rule, expected, actual }: Fault): string {
+  switch (rule) {
+    case "size":
+      return `The uploaded file is ${actual} bytes long, but ${expected} bytes were declared`;
+    case "content_type":
+      return `The file was uploaded as "${actual}", but "${expected}" was declared`;
+    case "content":
+      return `The content of the file is not of the declared type "${expected}": detected ${actual}`;
+  }
 }
 
 async function readFirstBytes(client: SupabaseClient<Database>, { bucket, upload_path }: Declared) {

@@ -51,7 +51,10 @@ export const Downloads = z.strictObject({
       path: z.string(),
       download: z.string().check(z.minLength(1), z.maxLength(1024)),
     }),
-  ])).check(z.minLength(1), z.maxLength(MAX_PATHS)),
+  ], "Must be a path, or an object with path and download (1 to 1024 characters)")).check(
+    z.minLength(1),
+    z.maxLength(MAX_PATHS),
+  ),
   expires_in: z.optional(z.int().check(z.minimum(1))),
 });
 

@@ -63,13 +63,17 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Delete a project",
       description:
-        "The project can be restored. With `permanent=true` it is deleted for good, with its messages and with its " +
+        "The project can be restored. With `permanent=true`, it is deleted permanently, with its messages and with its " +
         "files in Storage that no other project uses.",
       auth: ["user", "secret"],
       idempotent: true,
       params: schema.ProjectPath,
       query: z.partial(schema.ServiceDelete),
-      response: { status: 200, description: "The project in its last state", schema: Change },
+      response: {
+        status: 200,
+        description: "The deleted project, and the numbers of its messages and files",
+        schema: Change,
+      },
       problems: {
         403: ["project_read_only", "not_project_owner"],
         404: ["project_not_found"],

@@ -36,8 +36,8 @@ export function answerAuthHook(c: Context, receipt: Receipt): Response {
 
 /** The response does not say why the effect failed: that is for the operator, not the sender. */
 function effectFailed({ id, attempts, error }: Receipt): Problem {
-  return new Problem(503, "webhook_effect_failed", "The event is stored, but its effect failed", {
-    hint: "Send the event again. The error is in webhook_events",
+  return new Problem(503, "webhook_effect_failed", "The event was stored, but its effect failed", {
+    hint: "Send the event again. The column error of webhook_events says what failed",
     fields: { id, attempts },
     headers: { "retry-after": String(RETRY_AFTER_S) },
     cause: error,

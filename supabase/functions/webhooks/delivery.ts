@@ -50,14 +50,14 @@ function isNested(value: unknown): value is object {
 
 /** 401: the request has no signature. */
 export function signatureMissing(header: string): Problem {
-  return refused("signature_missing", `Missing or malformed header: ${header}`);
+  return refused("signature_missing", `The header ${header} is missing or malformed`);
 }
 
 /** 401: signed with an unknown secret, or for another body. */
 export function signatureInvalid(): Problem {
   return refused(
     "signature_invalid",
-    "The signature does not match the body and the sender's secret",
+    "The signature was not made for this body with a secret of this sender",
   );
 }
 
@@ -65,7 +65,7 @@ export function signatureInvalid(): Problem {
 export function signatureExpired(): Problem {
   return refused(
     "signature_expired",
-    `The signature is more than ${TOLERANCE_S / 60} minutes old, or its time is in the future`,
+    `The signature must have been made in the last ${TOLERANCE_S / 60} minutes`,
   );
 }
 

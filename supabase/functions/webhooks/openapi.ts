@@ -47,7 +47,7 @@ function delivery(
     body: Event,
     response: {
       status: 200,
-      description: "The event is stored and needs no repeat",
+      description: "The event is stored. The sender does not have to send it again",
       schema: Receipt,
     },
     ...more,

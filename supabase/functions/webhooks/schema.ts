@@ -27,8 +27,12 @@ const range = {
 };
 
 /** `POST /webhooks/replay`: one event, or a range of the time of receipt. */
-export const Replay = z.union([
-  OneEvent,
-  z.strictObject({ ...range, received_from: time, received_before: z.optional(time) }),
-  z.strictObject({ ...range, received_before: time }),
-]);
+export const Replay = z.union(
+  [
+    OneEvent,
+    z.strictObject({ ...range, received_from: time, received_before: z.optional(time) }),
+    z.strictObject({ ...range, received_before: time }),
+  ],
+  "Give either provider and event_id, or a range of time: received_from, received_before or both, " +
+    "and optionally provider, type, after (0 or greater) and batch (1 to 500)",
+);

@@ -50,14 +50,19 @@ export async function readStandardDelivery(c: Context, source: string): Promise<
     throw new Problem(
       404,
       "webhook_source_unknown",
-      "No secret is set for a source with this name",
+      "There is no secret for a source with this name",
+      { hint: "Check the URL, or add the source to STANDARD_WEBHOOK_SECRETS" },
     );
   }
   const { id, body } = await readSigned(c, secrets, "STANDARD_WEBHOOK_SECRETS");
+  if (id.length > 255) {
+    throw invalidEvent("The header webhook-id must be at most 255 characters long");
+  }
   const { success, data: event } = z.safeParse(StandardEvent, body);
-  if (!success || id.length > 255) {
+  if (!success) {
     throw invalidEvent(
-      "An event needs an id of at most 255 characters, a type, and a valid timestamp if it has one",
+      "The body must have a type of 1 to 255 characters; a timestamp, if there is one, must be " +
+        "like 2026-11-01T00:00:00Z",
     );
   }
   return {
@@ -84,7 +89,7 @@ export async function readAuthHook(c: Context): Promise<Delivery> {
       "auth_hook_unsupported",
       "Only the hook before-user-created is supported",
       {
-        hint: "Disable the other hook, or point it to your own function",
+        hint: "Disable the other hook, or set its URL to a function of your own",
       },
     );
   }

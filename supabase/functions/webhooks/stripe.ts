@@ -54,7 +54,9 @@ export async function readStripeDelivery(c: Context): Promise<Delivery> {
 
   const { success, data: event } = z.safeParse(StripeEvent, parseEvent(text));
   if (!success) {
-    throw invalidEvent("The body is not a Stripe event with a snapshot of its object");
+    throw invalidEvent(
+      "The body must be a snapshot event of Stripe, with id, type, created and data.object",
+    );
   }
   return {
     provider: "stripe",

@@ -90,7 +90,7 @@ from (values
   ($$ '[{"role": "user", "content": 1}]', settle => '{}' $$, 'PT422 invalid_batch'),
   ($$ '[{"role": "user", "content": 1}]', actor => 'nobody' $$, 'PT422 invalid_message')
 ) as t (arguments, code);
-select throws_ok($$ select pg_temp.save('[{"role": "user", "content": 1}, {"role": "x", "content": 1}]') $$, 'PT422', 'A message cannot have the role "x"',
+select throws_ok($$ select pg_temp.save('[{"role": "user", "content": 1}, {"role": "x", "content": 1}]') $$, 'PT422', 'The role of a message must be user or assistant',
   'a refusal says what is wrong');
 select is(tests.refusal($$ select public.save_messages(tests.user_id('stranger'), '[{"role": "user", "content": 1}]', null, pg_temp.id('conversation')) $$),
   'PT404 conversation_not_found', 'a conversation is its owner''s alone');

@@ -84,7 +84,7 @@ select pg_temp.forget(), pg_temp.subscription('created', 1000, 'incomplete_expir
 select is(pg_temp.state(), 'free canceled 1000 1500 sub_1', 'never begun');
 select pg_temp.forget(), pg_temp.subscription('created', 1000, 'past_due');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'past due keeps its tier');
-select is((pg_temp.subscription('updated', 1001, 'strange')).error, 'stripe_event_unreadable: The subscription lacks a customer, items or a known status', 'a status that is none');
+select is((pg_temp.subscription('updated', 1001, 'strange')).error, 'stripe_event_unreadable: The subscription has the unknown status "strange"', 'a status that is none');
 select is((pg_temp.subscription('updated', 1002, 'active', 'price_unknown')).error,
   'stripe_price_unknown: A price of subscription "sub_1" is not in stripe_prices', 'a price that is not in the table');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'changes nothing');

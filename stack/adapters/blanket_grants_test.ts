@@ -8,7 +8,7 @@ async function readGrants(): Promise<string[]> {
   return await withDatabase(async (sql) => {
     const rows = await sql`
       select grantee || ' ' || privilege_type as right from information_schema.role_table_grants
-      where table_name = 'credit_transactions' and grantee not in ('postgres', 'stack_api')
+      where table_schema = 'public' and table_name = 'credit_transactions' and grantee not in ('postgres', 'stack_api')
       order by 1`;
     return rows.map((row) => row.right as string);
   });

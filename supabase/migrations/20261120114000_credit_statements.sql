@@ -97,8 +97,11 @@ declare
 begin
   select m.* into v_sums from private.credit_months as m
   where m.account_id = credit_month.account_id and m.month = credit_month.month;
-  if coalesce(v_sums.last_entry_no, first - 1) >= last then
-    return coalesce(v_sums, row(account_id, month, last, 0, 0, 0, 0, 0)::private.credit_months);
+  if v_sums.last_entry_no >= last then
+    return v_sums;
+  end if;
+  if first > last then
+    return row(account_id, month, last, 0, 0, 0, 0, 0)::private.credit_months;
   end if;
   insert into private.credit_months as m
     (account_id, month, last_entry_no, granted, charged, refunded, expired, voided)

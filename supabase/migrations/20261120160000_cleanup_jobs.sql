@@ -281,7 +281,7 @@ begin
     where d.is_garbage;
     return v_result;
   end if;
-  v_result.more := v_result.rows > 0 and exists (select 1 from private.due_storage_removals);
+  v_result.more := exists (select 1 from private.due_storage_removals);
   return v_result;
 end $$;
 revoke all on function private.cleanup_storage_removals(private.cleanup_jobs, boolean)

@@ -140,7 +140,7 @@ function assertSameIds(rows: postgres.Row[], answers: postgres.Row[]): void {
   assert.deepEqual(ids(rows), ids(answers));
 }
 
-/** Asserts that exactly the successful requests have stored their keys: in an entry, a hold, or with an answer. */
+/** Asserts that exactly the successful requests have stored their keys: in an entry, a hold, or with a response. */
 async function assertKeys(accounts: Account[], journal: Journal): Promise<void> {
   const owners = accounts.flatMap(({ owner, spenders }) => [owner, ...spenders])
     .flatMap((owner) => Object.values(owner));
@@ -151,14 +151,14 @@ async function assertKeys(accounts: Account[], journal: Journal): Promise<void> 
     with stored as (
       select private.idempotency_id(k.owner_id, k.actor, k.key) as id from private.idempotency_keys as k
         where k.owner_id = any (${owners})
-      union all
+      union
       select t.idempotency_id from private.credit_transactions as t
         where t.account_id = any (${ids}) and t.idempotency_id is not null
-      union all
+      union
       select h.id from private.credit_holds as h where h.account_id = any (${ids}) and h.request_hash is not null
-      union all
+      union
       select h.id from private.ended_credit_holds as h where h.account_id = any (${ids}) and h.request_hash is not null
-      union all
+      union
       select t.hold_id from private.credit_transactions as t
         where t.account_id = any (${ids}) and t.hold ->> 'request_hash' is not null
     )

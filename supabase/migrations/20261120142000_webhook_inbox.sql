@@ -27,12 +27,13 @@ create table public.webhook_events (
   result jsonb,
   error text,
   constraint webhook_events_event_key unique (provider, event_id),
-  constraint webhook_events_provider_check check (private.is_webhook_provider(provider)),
-  constraint webhook_events_event_id_check check (char_length(event_id) between 1 and 255),
-  constraint webhook_events_type_check check (char_length(type) between 1 and 255),
-  constraint webhook_events_attempts_check check (attempts >= 0),
-  constraint webhook_events_outcome_check check (outcome in ('processed', 'ignored', 'failed', 'dead')),
-  constraint webhook_events_error_check check ((outcome in ('failed', 'dead')) = (error is not null))
+  -- One constraint for all columns: PostgreSQL plans each of them at every write.
+  constraint webhook_events_check check (
+    private.is_webhook_provider(provider)
+    and char_length(event_id) between 1 and 255
+    and char_length(type) between 1 and 255
+    and attempts >= 0
+    and case when error is null then outcome in ('processed', 'ignored') else outcome in ('failed', 'dead') end)
 );
 comment on table public.webhook_events is
   'Every event that another service has reported, once, and what came of it. Written by functions only.';
@@ -139,6 +140,46 @@ begin
 end $$;
 revoke all on function private.webhook_handler(text, text) from public, anon, authenticated, service_role;
 
+-- Calls the handler of an event and returns what it did, or null when there is none. The trigger below writes its body anew
+-- whenever webhook_handlers changes, because a call of a function whose name is in a table is planned every time.
+create function private.handle_webhook_event(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return null;
+end $$;
+revoke all on function private.handle_webhook_event(public.webhook_events) from public, anon, authenticated, service_role;
+
+create function private.write_webhook_dispatch()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_branches text := (
+    select string_agg(format('  if event.provider = %L%s then return %s(event); end if;', h.provider, h.types, h.handler),
+      E'\n' order by h.types is null, h.provider, h.handler)
+    from (
+      select x.provider, x.handler, ' and event.type in (' || string_agg(quote_literal(x.type), ', ' order by x.type) || ')' as types
+      from private.webhook_handlers as x where x.type <> '*' group by x.provider, x.handler
+      union all
+      select x.provider, x.handler, null from private.webhook_handlers as x where x.type = '*'
+    ) as h);
+begin
+  execute format($function$
+create or replace function private.handle_webhook_event(event public.webhook_events)
+returns jsonb
+language plpgsql volatile set search_path = ''
+as %L$function$, format(E'\nbegin\n%s\n  return null;\nend ', v_branches));
+  return null;
+end $$;
+comment on function private.write_webhook_dispatch() is
+  'Trigger function: writes private.handle_webhook_event from the rows of private.webhook_handlers';
+revoke all on function private.write_webhook_dispatch() from public, anon, authenticated, service_role;
+
+create trigger write_webhook_dispatch after insert or update or delete or truncate on private.webhook_handlers
+  for each statement execute function private.write_webhook_dispatch();
+
 -- Returns the current row of the table row_of that has the record's primary key, and its version; nulls when there is none.
 create function private.read_recorded_row(row_of text, record jsonb, out current_row jsonb, out version text)
 language plpgsql volatile set search_path = ''
@@ -161,71 +202,83 @@ begin
 end $$;
 revoke all on function private.read_recorded_row(text, jsonb) from public, anon, authenticated, service_role;
 
--- A Database Webhook is not signed, so only what the database confirms is believed: its record becomes the row as it is
--- now. Returns null when the row does not exist, or when a row reported as deleted still does.
-create function private.believe_database_webhook(event public.webhook_events)
-returns public.webhook_events
+-- Applies the effect of a Database Webhook. It is not signed, so only what the database confirms is believed: its record
+-- becomes the row as it is now. Returns null when no effect is defined for it, when the row does not exist, or when a row
+-- reported as deleted still does.
+create function private.handle_database_webhook(event public.webhook_events)
+returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_deleted boolean := event.payload ->> 'type' = 'DELETE';
-  v_row jsonb := (private.read_recorded_row(format('%I.%I', event.payload ->> 'schema', event.payload ->> 'table'),
-    case when v_deleted then event.payload -> 'old_record' else event.payload -> 'record' end)).current_row;
+  v_row jsonb;
 begin
+  -- Only tables with a handler are read, whatever is sent.
+  if private.webhook_handler(event.provider, event.type) is null then
+    return null;
+  end if;
+  v_row := (private.read_recorded_row(format('%I.%I', event.payload ->> 'schema', event.payload ->> 'table'),
+    case when v_deleted then event.payload -> 'old_record' else event.payload -> 'record' end)).current_row;
   if v_deleted <> (v_row is null) then
     return null;
   end if;
   if not v_deleted then
     event.payload := event.payload || jsonb_build_object('record', v_row);
   end if;
-  return event;
+  return private.handle_webhook_event(event);
 end $$;
-revoke all on function private.believe_database_webhook(public.webhook_events)
+revoke all on function private.handle_database_webhook(public.webhook_events)
   from public, anon, authenticated, service_role;
 
--- Applies the effect of an event and records what came of it. If the effect fails, its changes are undone, and the error
--- and the attempt are recorded. A passing failure (a deadlock, a database at its limit) is raised instead: the caller
--- repeats the call as if it had not been made. The caller holds the lock of the event.
+-- Applies the effect of an event and returns the event with what came of it, for the caller to store. If the effect fails,
+-- its changes are undone, and the event has the error. A passing failure (a deadlock, a database at its limit) is raised
+-- instead: the caller repeats the call as if it had not been made. The caller holds the lock of the event.
 create function private.apply_webhook_event(event public.webhook_events)
 returns public.webhook_events
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_handler text := private.webhook_handler(event.provider, event.type);
-  v_believed public.webhook_events := event;
   v_state text;
   v_message text;
   v_detail text;
 begin
   begin
-    event.result := null;
+    event.result := case event.provider when 'database' then private.handle_database_webhook(event)
+      else private.handle_webhook_event(event) end;
     event.error := null;
-    if v_handler is not null and event.provider = 'database' then
-      v_believed := private.believe_database_webhook(event);
-    end if;
-    if v_handler is not null and v_believed.id is not null then
-      execute format('select %s($1)', v_handler) into event.result using v_believed;
-    end if;
     event.outcome := case when event.result is null then 'ignored' else 'processed' end;
+    event.processed_at := clock_timestamp();
   exception when others then
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail;
     -- Transaction rollback, insufficient resources, not available, intervention, system error, connection, internal.
     if left(v_state, 2) in ('40', '53', '55', '57', '58', '08', 'XX') then
       raise;
     end if;
+    event.result := null;
     event.error := left(format('%s: %s', case when v_state ~ '^PT' then split_part(v_detail, ' ', 1) else v_state end,
       v_message), 2000);
     event.outcome := case
       when event.attempts + 1 >= private.setting('webhooks.max_attempts') then 'dead' else 'failed' end;
+    event.processed_at := null;
   end;
-  update public.webhook_events as e
-  set attempts = e.attempts + 1, outcome = event.outcome, result = event.result, error = event.error,
-    processed_at = case when event.error is null then clock_timestamp() end
-  where e.id = event.id
-  returning e.* into event;
+  event.attempts := event.attempts + 1;
   return event;
 end $$;
 revoke all on function private.apply_webhook_event(public.webhook_events) from public, anon, authenticated, service_role;
+
+-- Writes what an attempt or a delivery has changed of an event in the inbox. The caller holds the lock of the event.
+create function private.update_webhook_event(event public.webhook_events)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.webhook_events as e
+  set payload = event.payload, event_created_at = event.event_created_at, received_at = event.received_at,
+    attempts = event.attempts, outcome = event.outcome, result = event.result, error = event.error,
+    processed_at = event.processed_at
+  where e.id = event.id;
+end $$;
+revoke all on function private.update_webhook_event(public.webhook_events) from public, anon, authenticated, service_role;
 
 -- Receiving -----------------------------------------------------------------------------------------
 
@@ -242,17 +295,6 @@ create type public.webhook_receipt as (
 );
 comment on type public.webhook_receipt is
   'What came of a delivery; replayed is true when an earlier delivery did the work';
-
-create function private.to_webhook_receipt(event public.webhook_events, replayed boolean)
-returns public.webhook_receipt
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  return row(event.id, event.provider, event.event_id, event.type, event.outcome, event.attempts, event.result,
-    event.error, replayed)::public.webhook_receipt;
-end $$;
-revoke all on function private.to_webhook_receipt(public.webhook_events, boolean)
-  from public, anon, authenticated, service_role;
 
 -- Stores an event and applies its effect, once. The same event again, later or at the same time, returns what the first
 -- delivery did. An event whose effect failed is tried again with the payload of the new delivery, until
@@ -272,12 +314,12 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_event public.webhook_events;
+  v_replayed boolean;
+  v_newer boolean;
 begin
-  if provider is null or not private.is_webhook_provider(provider)
-    or event_id is null or char_length(event_id) not between 1 and 255
-    or type is null or char_length(type) not between 1 and 255
-    or payload is null or jsonb_typeof(payload) <> 'object'
-    or not isfinite(coalesce(event_created, now())) then
+  if (private.is_webhook_provider(provider) and char_length(event_id) between 1 and 255
+    and char_length(type) between 1 and 255 and jsonb_typeof(payload) = 'object'
+    and isfinite(coalesce(event_created, now()))) is not true then
     raise exception '%', case
         when provider is null or not private.is_webhook_provider(provider) then 'provider must be a name such as stripe or standard:acme'
         when event_id is null or char_length(event_id) not between 1 and 255 then 'event_id must be 1 to 255 characters long'
@@ -291,35 +333,40 @@ begin
   where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
     and (e.outcome = 'processed' or e.outcome = 'ignored' and e.payload is not null
       or e.outcome = 'dead' and e.payload = receive_webhook_event.payload);
-  if found then
-    return private.to_webhook_receipt(v_event, true);
-  end if;
-  -- Of two deliveries at the same time, the second waits here for the first.
-  insert into public.webhook_events as e (provider, event_id, type, event_created_at, payload, outcome, error)
-  values (receive_webhook_event.provider, receive_webhook_event.event_id, receive_webhook_event.type, event_created,
-    receive_webhook_event.payload, 'failed', 'not tried')
-  on conflict on constraint webhook_events_event_key do nothing
-  returning e.* into v_event;
-  if v_event.id is null then
+  v_replayed := found;
+  if not v_replayed then
+    -- Of two deliveries at the same time, the second waits here for the first. The row cannot be the lock: it is written
+    -- once, when the outcome is known.
+    perform pg_advisory_xact_lock(hashtextextended('webhook:' || provider || ':' || event_id, 0));
     select e.* into v_event from public.webhook_events as e
     where e.provider = receive_webhook_event.provider and e.event_id = receive_webhook_event.event_id
     for update;
-    -- An event that had its effect stays as it was. Of the others the latest delivery counts: the sender may have corrected
-    -- it, or sent it again so that it can be replayed.
-    if v_event.type = receive_webhook_event.type
-      and (v_event.outcome in ('failed', 'dead') or v_event.outcome = 'ignored' and v_event.payload is null)
-      and v_event.payload is distinct from receive_webhook_event.payload then
-      update public.webhook_events as e
-      set payload = receive_webhook_event.payload, event_created_at = event_created,
-        received_at = case when e.payload is null then now() else e.received_at end
-      where e.id = v_event.id
-      returning e.* into v_event;
-    end if;
-    if v_event.outcome <> 'failed' then
-      return private.to_webhook_receipt(v_event, true);
+    if not found then
+      v_event := private.apply_webhook_event(row(nextval('public.webhook_events_id_seq'), provider, event_id, type,
+        event_created, now(), null, payload, 0, 'failed', null, null)::public.webhook_events);
+      insert into public.webhook_events overriding system value values (v_event.*);
+    else
+      v_replayed := v_event.outcome <> 'failed';
+      -- An event that had its effect stays as it was. Of the others the latest delivery counts: the sender may have
+      -- corrected it, or sent it again so that it can be replayed.
+      v_newer := v_event.type = receive_webhook_event.type
+        and (v_event.outcome in ('failed', 'dead') or v_event.outcome = 'ignored' and v_event.payload is null)
+        and v_event.payload is distinct from receive_webhook_event.payload;
+      if v_newer then
+        v_event.received_at := case when v_event.payload is null then now() else v_event.received_at end;
+        v_event.payload := receive_webhook_event.payload;
+        v_event.event_created_at := event_created;
+      end if;
+      if not v_replayed then
+        v_event := private.apply_webhook_event(v_event);
+      end if;
+      if v_newer or not v_replayed then
+        perform private.update_webhook_event(v_event);
+      end if;
     end if;
   end if;
-  return private.to_webhook_receipt(private.apply_webhook_event(v_event), false);
+  return row(v_event.id, v_event.provider, v_event.event_id, v_event.type, v_event.outcome, v_event.attempts,
+    v_event.result, v_event.error, v_replayed)::public.webhook_receipt;
 end $$;
 revoke all on function public.receive_webhook_event(text, text, text, jsonb, timestamptz)
   from public, anon, authenticated;
@@ -412,11 +459,8 @@ begin
           'error', v_event.error);
     end case;
     -- An event that was done keeps the record of its first time; only a new outcome is recorded.
-    if v_before.outcome = 'processed' or v_before.outcome = v_event.outcome and v_event.error is null then
-      update public.webhook_events as e
-      set attempts = v_before.attempts, outcome = v_before.outcome, result = v_before.result, error = v_before.error,
-        processed_at = v_before.processed_at
-      where e.id = v_id;
+    if v_before.outcome <> 'processed' and (v_before.outcome <> v_event.outcome or v_event.error is not null) then
+      perform private.update_webhook_event(v_event);
     end if;
   end loop;
   if cardinality(v_ids) < batch or replay_webhook_events.event_id is not null then

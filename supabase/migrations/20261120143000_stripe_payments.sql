@@ -73,8 +73,7 @@ create table public.stripe_payments (
   taken_back numeric(15, 4) not null default 0,
   lapsed numeric(15, 4) not null default 0,
   grant_ids uuid[] not null,
-  created_at timestamptz not null default now(),
-  constraint stripe_payments_taken_back_check check (taken_back between 0 and credits and lapsed between 0 and taken_back)
+  created_at timestamptz not null default now()
 );
 comment on table public.stripe_payments is
   'Payments that have granted credits, and how many of these were taken back. Only functions write it.';
@@ -87,6 +86,11 @@ comment on column public.stripe_payments.taken_back is
   'Credits that refunds and disputes have taken back, including lapsed';
 comment on column public.stripe_payments.lapsed is
   'The part of taken_back that had already ended unused, so that nothing was taken for it';
+
+-- Not a CHECK constraint, which each payment would evaluate: a new one has taken nothing back.
+create trigger stripe_payments_taken_back before update of credits, taken_back, lapsed on public.stripe_payments
+  for each row when ((new.taken_back between 0 and new.credits and new.lapsed between 0 and new.taken_back) is false)
+  execute function private.refuse_row();
 
 create index stripe_payments_account_id on public.stripe_payments (account_id);
 create index stripe_payments_subscription_id on public.stripe_payments (subscription_id) where subscription_id is not null;
@@ -103,11 +107,14 @@ create policy "the service reads payments" on public.stripe_payments
 
 create table private.stripe_payment_intents (
   id text primary key,
-  invoice_id text not null
+  invoice_id text,
+  reversed boolean not null default false
 );
 comment on table private.stripe_payment_intents is
   'Which invoice a payment intent paid: charges name the payment intent, grants the invoice';
-create index stripe_payment_intents_invoice_id on private.stripe_payment_intents (invoice_id);
+comment on column private.stripe_payment_intents.reversed is
+  'Whether stripe_refunds or stripe_disputes name it: the grant of a payment looks there only if they do';
+create index stripe_payment_intents_invoice_id on private.stripe_payment_intents (invoice_id) where invoice_id is not null;
 revoke all on private.stripe_payment_intents from public, anon, authenticated, service_role;
 
 create table private.stripe_refunds (
@@ -223,64 +230,79 @@ revoke all on function private.stripe_amount(jsonb, text) from public, anon, aut
 
 -- Owners ----------------------------------------------------------------------------------------------
 
--- Returns the team or user whose id comes first among names; neither if no name is such an id.
-create function private.stripe_named(names text[], out user_id uuid, out team_id uuid)
+create type private.stripe_owner as (
+  user_id uuid,
+  team_id uuid,
+  named_by text
+);
+comment on type private.stripe_owner is 'Either a user or a team, and what names them: metadata, reference or customer';
+
+-- Returns the team or user that metadata names (team_id, then user_id), else the one that reference names; nulls if none
+-- of these is the id of a team or user.
+create function private.stripe_named(metadata jsonb, reference text)
+returns private.stripe_owner
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
   v_name text;
+  v_owner private.stripe_owner;
 begin
-  foreach v_name in array names loop
-    continue when (v_name ~ v_uuid) is not true;
-    select t.id into team_id from public.teams as t where t.id = v_name::uuid;
-    exit when team_id is not null;
-    select u.id into user_id from auth.users as u where u.id = v_name::uuid;
-    exit when user_id is not null;
+  foreach v_name in array array[metadata ->> 'team_id', metadata ->> 'user_id', reference] loop
+    if v_name ~ v_uuid then
+      select case when t.id is null then u.id end, t.id,
+        case when v_name in (metadata ->> 'team_id', metadata ->> 'user_id') then 'metadata' else 'reference' end
+      into v_owner
+      from (values (v_name::uuid)) as n (id)
+      left join public.teams as t on t.id = n.id
+      left join auth.users as u on u.id = n.id
+      where num_nonnulls(t.id, u.id) > 0;
+      if found then
+        return v_owner;
+      end if;
+    end if;
   end loop;
+  return null;
 end $$;
-revoke all on function private.stripe_named(text[]) from public, anon, authenticated, service_role;
+revoke all on function private.stripe_named(jsonb, text) from public, anon, authenticated, service_role;
 
 -- Returns the team or user that a customer belongs to: the one that metadata (team_id, user_id) names, else the one
--- that reference names, else the one that the customer is linked with. named_by says which: metadata, reference or
--- customer. Links the customer, unless it is linked already. Locks the customer until the end of the transaction,
--- because several events together decide who owns its subscriptions.
+-- that reference names, else the one that the customer is linked with. Links the customer, unless it is linked already.
+-- Locks the customer until the end of the transaction, because several events together decide who owns its subscriptions.
 -- Raises: PT404 stripe_customer_unknown.
-create function private.stripe_owner(
-  customer_id text, metadata jsonb, reference text, out user_id uuid, out team_id uuid, out named_by text
-)
+create function private.stripe_owner(customer_id text, metadata jsonb, reference text)
+returns private.stripe_owner
 language plpgsql volatile set search_path = ''
 as $$
+declare
+  v_owner private.stripe_owner := private.stripe_named(metadata, reference);
+  v_customer public.stripe_customers;
 begin
   if customer_id is not null then
     perform pg_advisory_xact_lock(hashtextextended('stripe customer:' || customer_id, 0));
+    select c.* into v_customer from public.stripe_customers as c where c.id = customer_id;
   end if;
-  named_by := 'metadata';
-  select n.user_id, n.team_id into user_id, team_id
-  from private.stripe_named(array[metadata ->> 'team_id', metadata ->> 'user_id']) as n;
-  if num_nonnulls(user_id, team_id) = 0 then
-    named_by := 'reference';
-    select n.user_id, n.team_id into user_id, team_id from private.stripe_named(array[reference]) as n;
+  if v_owner.named_by is null then
+    v_owner := row(v_customer.user_id, v_customer.team_id, 'customer')::private.stripe_owner;
+    if v_customer.id is null then
+      select t.id into v_owner.team_id from public.teams as t where t.stripe_customer_id = customer_id;
+    end if;
+    if num_nonnulls(v_owner.user_id, v_owner.team_id) = 0 then
+      raise exception 'Customer "%" is not linked to any user or team', customer_id
+        using errcode = 'PT404', detail = 'stripe_customer_unknown',
+          hint = 'Set client_reference_id or metadata, or insert the customer into stripe_customers';
+    end if;
   end if;
-  if num_nonnulls(user_id, team_id) = 0 then
-    named_by := 'customer';
-    select c.user_id, c.team_id into user_id, team_id from public.stripe_customers as c where c.id = customer_id;
-  end if;
-  if num_nonnulls(user_id, team_id) = 0 then
-    select t.id into team_id from public.teams as t where t.stripe_customer_id = customer_id;
-  end if;
-  if num_nonnulls(user_id, team_id) = 0 then
-    raise exception 'Customer "%" is not linked to any user or team', customer_id
-      using errcode = 'PT404', detail = 'stripe_customer_unknown',
-        hint = 'Set client_reference_id or metadata, or insert the customer into stripe_customers';
-  end if;
-  if customer_id is not null then
+  if customer_id is not null and v_customer.id is null then
     insert into public.stripe_customers as c (id, user_id, team_id)
-    values (customer_id, stripe_owner.user_id, stripe_owner.team_id) on conflict do nothing;
+    values (customer_id, v_owner.user_id, v_owner.team_id) on conflict do nothing;
+  end if;
+  if customer_id is not null and v_owner.team_id is not null then
     update public.teams as t set stripe_customer_id = customer_id
-    where t.id = stripe_owner.team_id and t.stripe_customer_id is null
+    where t.id = v_owner.team_id and t.stripe_customer_id is null
       and not exists (select 1 from public.teams as x where x.stripe_customer_id = customer_id);
   end if;
+  return v_owner;
 end $$;
 revoke all on function private.stripe_owner(text, jsonb, text) from public, anon, authenticated, service_role;
 
@@ -296,34 +318,6 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('stripe:' || id, 0));
 end $$;
 revoke all on function private.lock_stripe_payment(text) from public, anon, authenticated, service_role;
-
--- Returns what the lines of a purchase buy according to stripe_prices, [{part, credits, expires_at}], without lines
--- that buy no credits. A line is {id, price, quantity, period_start, period_end}; one with a period belongs to a
--- subscription. Of its credits, as many as the price's rollover_cap last through the next period, the others until the
--- end of their own.
-create function private.price_stripe_lines(lines jsonb)
-returns jsonb
-language plpgsql stable set search_path = ''
-as $$
-begin
-  return (select coalesce(jsonb_agg(jsonb_build_object('part', p.part, 'credits', p.credits, 'expires_at', p.expires_at)
-    order by p.part), '[]')
-  from jsonb_to_recordset(lines) as l (
-    id text, price text, quantity numeric, period_start timestamptz, period_end timestamptz)
-  join public.stripe_prices as s on s.id = l.price
-  cross join lateral (select round(s.credits * l.quantity, 4) as total,
-    l.period_end is not null and s.rollover_cap is not null as ends) as t
-  cross join lateral (select case when t.ends then least(s.rollover_cap, t.total) else 0 end as rollover) as r
-  cross join lateral (values
-    (l.id, t.total - r.rollover, case when t.ends then l.period_end end),
-    (l.id || ':rollover', r.rollover,
-      -- In UTC: the length of the period in months must not depend on the server's time zone.
-      (l.period_end at time zone 'UTC' + age(l.period_end at time zone 'UTC', l.period_start at time zone 'UTC'))
-        at time zone 'UTC')
-  ) as p (part, credits, expires_at)
-  where p.credits > 0);
-end $$;
-revoke all on function private.price_stripe_lines(jsonb) from public, anon, authenticated, service_role;
 
 -- Returns the earliest time at which the credits of a payment that is reported now may expire.
 create function private.stripe_late_end()
@@ -397,73 +391,111 @@ begin
 end $$;
 revoke all on function private.settle_stripe_payment(text) from public, anon, authenticated, service_role;
 
+create type private.stripe_line as (
+  id text,
+  price text,
+  quantity numeric,
+  period_start timestamptz,
+  period_end timestamptz
+);
+comment on type private.stripe_line is 'A line of a purchase. One with a period belongs to a subscription';
+
+create type private.stripe_part as (
+  id text,
+  credits numeric,
+  expires_at timestamptz
+);
+comment on type private.stripe_part is 'A part of what a line of a payment buys: one grant';
+
 -- Grants what a payment has bought, once, and applies the refunds and disputes that arrived before it. Returns the
--- credits; 0 when it buys none. payment_intent_id is null when another event names it. subscription_id is given when
--- the credits are for the owner of the subscription, whoever that turns out to be.
+-- credits; 0 when it buys none. payment_id is an invoice or, if there is none, a payment intent or a session.
+-- subscription_id is given when the credits are for the owner of the subscription, whoever that turns out to be.
+-- stripe_prices says what a line buys. Of the credits of a line with a period, as many as the price's rollover_cap last
+-- through the next period, the others until the end of their own.
 create function private.grant_stripe_payment(
   payment_id text,
-  payment_intent_id text,
   user_id uuid,
   team_id uuid,
   amount bigint,
   currency text,
-  lines jsonb,
+  lines private.stripe_line[],
   subscription_id text default null
 )
 returns numeric
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_parts jsonb := private.price_stripe_lines(lines);
-  v_part record;
+  v_parts private.stripe_part[];
+  v_part private.stripe_part;
   v_grant public.credit_grant;
-  v_grant_ids uuid[] := array[]::uuid[];
-  v_account_id uuid;
-  v_credits numeric := 0;
+  v_grant_ids uuid[] := '{}';
+  v_credits numeric;
+  v_reversed boolean;
   v_intent text;
-  v_ids text[];
 begin
-  if payment_intent_id is not null then
-    perform private.lock_stripe_payment(payment_intent_id);
-  end if;
-  if payment_id is distinct from payment_intent_id then
-    perform private.lock_stripe_payment(payment_id);
-  end if;
-  -- One purchase may be reported by its session and by its invoice: either may have granted already.
-  v_ids := array[payment_id, private.stripe_payment_of(payment_intent_id)]
-    || array(select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id);
-  select p.credits into v_credits from public.stripe_payments as p where p.id = any (v_ids);
-  if found then
+  perform private.lock_stripe_payment(payment_id);
+  select
+    -- One purchase may be reported by its session and by its invoice: either may have granted already.
+    coalesce((select p.credits from public.stripe_payments as p where p.id = payment_id),
+      case when i.ids is not null then
+        (select p.credits from public.stripe_payments as p where p.id = any (i.ids) limit 1) end),
+    i.reversed,
+    array(
+      select row(p.id, p.credits, p.expires_at)::private.stripe_part
+      from unnest(lines) as l
+      join public.stripe_prices as s on s.id = l.price
+      cross join lateral (select round(s.credits * l.quantity, 4) as total,
+        l.period_end is not null and s.rollover_cap is not null as ends) as t
+      cross join lateral (select case when t.ends then least(s.rollover_cap, t.total) else 0 end as rollover) as r
+      cross join lateral (values
+        (l.id, t.total - r.rollover, case when t.ends then l.period_end end),
+        (l.id || ':rollover', r.rollover,
+          -- In UTC: the length of the period in months must not depend on the server's time zone.
+          (l.period_end at time zone 'UTC' + age(l.period_end at time zone 'UTC', l.period_start at time zone 'UTC'))
+            at time zone 'UTC')
+      ) as p (id, credits, expires_at)
+      where p.credits > 0
+      order by p.id)
+  into v_credits, v_reversed, v_parts
+  from (
+    select array_agg(i.id) || array_agg(i.invoice_id) as ids, bool_or(i.reversed) as reversed
+    from (
+      select i.* from private.stripe_payment_intents as i where i.id = payment_id
+      union all
+      select i.* from private.stripe_payment_intents as i where i.invoice_id = payment_id
+    ) as i
+  ) as i;
+  if v_credits is not null then
     return v_credits;
   end if;
   v_credits := 0;
-  for v_part in select * from jsonb_to_recordset(v_parts) as p (part text, credits numeric, expires_at timestamptz) loop
+  foreach v_part in array v_parts loop
     v_grant := public.grant_credits(user_id => grant_stripe_payment.user_id, team_id => grant_stripe_payment.team_id,
       amount => v_part.credits, category => 'paid', source => 'stripe',
-      external_reference => format('stripe:%s:%s', payment_id, v_part.part),
+      external_reference => format('stripe:%s:%s', payment_id, v_part.id),
       description => format('Payment %s', payment_id),
       expires_at => case when v_part.expires_at is not null then greatest(v_part.expires_at, private.stripe_late_end()) end);
     v_grant_ids := v_grant_ids || v_grant.id;
-    v_account_id := v_grant.account_id;
     v_credits := v_credits + v_part.credits;
   end loop;
   if v_credits = 0 then
     return 0;
   end if;
   insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids)
-  values (payment_id, v_account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
+  values (payment_id, v_grant.account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
     grant_stripe_payment.subscription_id, v_grant_ids);
-  for v_intent in
-    select payment_intent_id where payment_intent_id = payment_id
-    union
-    select i.id from private.stripe_payment_intents as i where i.invoice_id = payment_id
-    order by 1
-  loop
-    perform private.settle_stripe_payment(v_intent);
-  end loop;
+  if v_reversed then
+    for v_intent in
+      select i.id from private.stripe_payment_intents as i
+      where (i.id = payment_id or i.invoice_id = payment_id) and i.reversed
+      order by 1
+    loop
+      perform private.settle_stripe_payment(v_intent);
+    end loop;
+  end if;
   return v_credits;
 end $$;
-revoke all on function private.grant_stripe_payment(text, text, uuid, uuid, bigint, text, jsonb, text)
+revoke all on function private.grant_stripe_payment(text, uuid, uuid, bigint, text, private.stripe_line[], text)
   from public, anon, authenticated, service_role;
 
 -- Checkout ------------------------------------------------------------------------------------------
@@ -478,51 +510,53 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_session jsonb := private.stripe_object(event);
-  v_owner record;
-  v_items jsonb;
-  v_lines jsonb;
-  v_intent text := private.stripe_id(v_session -> 'payment_intent');
+  -- As stripe_id() reads them: its calls would cost as much as a look-up.
+  v_customer text := coalesce(v_session #>> '{customer,id}', v_session ->> 'customer');
+  v_intent text := coalesce(v_session #>> '{payment_intent,id}', v_session ->> 'payment_intent');
+  v_owner private.stripe_owner;
+  v_price text;
+  v_quantity text;
+  v_lines private.stripe_line[];
   v_credits numeric;
 begin
-  v_owner := private.stripe_owner(private.stripe_id(v_session -> 'customer'), v_session -> 'metadata',
-    v_session ->> 'client_reference_id');
+  v_owner := private.stripe_owner(v_customer, v_session -> 'metadata', v_session ->> 'client_reference_id');
   -- The subscription belongs to the buyer that the session names, whoever the customer belongs to.
-  if v_owner.named_by <> 'customer' and private.stripe_id(v_session -> 'subscription') is not null
-    and private.stripe_id(v_session -> 'customer') is not null then
-    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'),
-      private.stripe_id(v_session -> 'customer'), v_owner.user_id, v_owner.team_id, 'session');
+  if v_session ->> 'subscription' is not null and v_customer is not null and v_owner.named_by <> 'customer' then
+    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'), v_customer, v_owner.user_id,
+      v_owner.team_id, 'session');
   end if;
-  if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
-    raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
-      using errcode = 'PT422', detail = 'stripe_event_unreadable';
-  end if;
-  if v_session ->> 'mode' is distinct from 'payment'
-    or v_session ->> 'payment_status' not in ('paid', 'no_payment_required')
-    or private.stripe_id(v_session -> 'invoice') is not null
-    or v_session #> '{invoice_creation,enabled}' = 'true' then
+  if (v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' in ('paid', 'no_payment_required')
+    and v_session ->> 'invoice' is null and v_session #> '{invoice_creation,enabled}' is distinct from 'true') is not true then
+    if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
+      raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
+        using errcode = 'PT422', detail = 'stripe_event_unreadable';
+    end if;
     return jsonb '{"credits": 0}';
   end if;
-  v_items := private.stripe_lines(v_session -> 'line_items', format('Session "%s"', v_session ->> 'id'),
-    format('checkout/sessions/%s/line_items', v_session ->> 'id'));
-  if jsonb_array_length(v_items) > 0 then
-    select jsonb_agg(jsonb_build_object('id', l ->> 'id', 'price', private.stripe_id(l -> 'price'),
-      'quantity', coalesce(l -> 'quantity', '1'))) into v_lines
-    from jsonb_array_elements(v_items) as l;
-  elsif v_session #>> '{metadata,price_id}' is not null
-    and coalesce(v_session #>> '{metadata,quantity}', '1') ~ '^[1-9][0-9]{0,5}$' then
-    if not exists (select 1 from public.stripe_prices as p where p.id = v_session #>> '{metadata,price_id}') then
-      raise exception 'Price "%" of session "%" is not in stripe_prices', v_session #>> '{metadata,price_id}',
-        v_session ->> 'id' using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert the price, then replay the event';
-    end if;
-    v_lines := jsonb_build_array(jsonb_build_object('id', v_session #>> '{metadata,price_id}',
-      'price', v_session #>> '{metadata,price_id}', 'quantity', coalesce(v_session #>> '{metadata,quantity}', '1')));
-  else
-    raise exception 'Session "%" does not say what was bought', v_session ->> 'id'
-      using errcode = 'PT422', detail = 'stripe_lines_missing',
-        hint = 'Create sessions with invoice_creation, or with price_id and quantity in their metadata';
+  if v_session ? 'line_items' then
+    select array_agg(row(l ->> 'id', private.stripe_id(l -> 'price'), coalesce(l ->> 'quantity', '1'), null,
+      null)::private.stripe_line) into v_lines
+    from jsonb_array_elements(private.stripe_lines(v_session -> 'line_items', format('Session "%s"', v_session ->> 'id'),
+      format('checkout/sessions/%s/line_items', v_session ->> 'id'))) as l;
   end if;
-  v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_intent, v_owner.user_id,
+  if v_lines is null then
+    v_price := v_session #>> '{metadata,price_id}';
+    v_quantity := coalesce(v_session #>> '{metadata,quantity}', '1');
+    if v_price is null or v_quantity !~ '^[1-9][0-9]{0,5}$' then
+      raise exception 'Session "%" does not say what was bought', v_session ->> 'id'
+        using errcode = 'PT422', detail = 'stripe_lines_missing',
+          hint = 'Create sessions with invoice_creation, or with price_id and quantity in their metadata';
+    end if;
+    v_lines := array[row(v_price, v_price, v_quantity, null, null)::private.stripe_line];
+  end if;
+  v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_owner.user_id,
     v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines);
+  if v_credits = 0 and v_price is not null then
+    if not exists (select 1 from public.stripe_prices as p where p.id = v_price) then
+      raise exception 'Price "%" of session "%" is not in stripe_prices', v_price, v_session ->> 'id'
+        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert the price, then replay the event';
+    end if;
+  end if;
   return jsonb_build_object('credits', v_credits);
 end $$;
 revoke all on function private.on_stripe_checkout(public.webhook_events) from public, anon, authenticated, service_role;

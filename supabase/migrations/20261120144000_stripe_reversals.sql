@@ -99,6 +99,17 @@ revoke all on function private.return_stripe_credits(text, private.stripe_disput
 
 -- Events --------------------------------------------------------------------------------------------
 
+-- Notes that a refund or a dispute names a payment intent. The caller holds the lock of the payment intent.
+create function private.note_stripe_reversal(payment_intent_id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into private.stripe_payment_intents as i (id, reversed) values (payment_intent_id, true)
+  on conflict on constraint stripe_payment_intents_pkey do update set reversed = true where not i.reversed;
+end $$;
+revoke all on function private.note_stripe_reversal(text) from public, anon, authenticated, service_role;
+
 -- charge.refunded: takes credits back for the part that this event refunds, between the total refunded before it
 -- (previous_attributes) and the total refunded after it.
 create function private.on_stripe_refund(event public.webhook_events)
@@ -121,6 +132,7 @@ begin
     return null;
   end if;
   perform private.lock_stripe_payment(v_intent);
+  perform private.note_stripe_reversal(v_intent);
   insert into private.stripe_refunds (charge_id, refunded_from, refunded_to, payment_intent_id, charged)
   values (v_charge ->> 'id', v_from, v_to, v_intent, private.stripe_amount(v_charge, 'amount')) on conflict do nothing;
   perform private.settle_stripe_payment(v_intent);
@@ -146,6 +158,7 @@ begin
     return null;
   end if;
   perform private.lock_stripe_payment(v_intent);
+  perform private.note_stripe_reversal(v_intent);
   insert into private.stripe_disputes as d (id, payment_intent_id, amount, opened, won)
   values (v_dispute ->> 'id', v_intent, private.stripe_amount(v_dispute, 'amount'), v_opened, v_won)
   on conflict on constraint stripe_disputes_pkey do update

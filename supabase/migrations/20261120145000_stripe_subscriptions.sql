@@ -319,7 +319,7 @@ as $$
 declare
   v_object jsonb := private.stripe_object(event);
   v_customer text := private.stripe_id(v_object -> 'customer');
-  v_owner record;
+  v_owner private.stripe_owner;
   v_subscription public.stripe_subscriptions;
   v_rank integer := case event.type
     when 'customer.subscription.created' then 1 when 'customer.subscription.deleted' then 3 else 2 end;
@@ -371,12 +371,12 @@ declare
   v_customer text := private.stripe_id(v_invoice -> 'customer');
   v_subscription_id text := private.stripe_id(v_invoice #> '{parent,subscription_details,subscription}');
   v_paid boolean := event.type = 'invoice.paid';
-  v_owner record;
+  v_owner private.stripe_owner;
   v_subscription public.stripe_subscriptions;
   v_user_id uuid;
   v_team_id uuid;
   v_owner_of text;
-  v_lines jsonb;
+  v_lines private.stripe_line[];
   v_intent text;
   v_credits numeric := 0;
 begin
@@ -389,7 +389,7 @@ begin
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   select n.user_id, n.team_id into v_user_id, v_team_id
-  from private.stripe_named(array[v_invoice #>> '{metadata,team_id}', v_invoice #>> '{metadata,user_id}']) as n;
+  from private.stripe_named(v_invoice -> 'metadata', null) as n;
   v_owner := private.stripe_owner(v_customer, v_invoice #> '{parent,subscription_details,metadata}',
     coalesce(v_team_id, v_user_id)::text);
 
@@ -413,12 +413,10 @@ begin
     v_team_id := case when v_subscription_id is null then v_owner.team_id else v_subscription.team_id end;
   end if;
   if v_paid then
-    select jsonb_agg(jsonb_build_object('id', l ->> 'id', 'price', private.stripe_id(l #> '{pricing,price_details,price}'),
-      'quantity', l -> 'quantity',
-      'period_start', case when l #>> '{parent,type}' = 'subscription_item_details'
-        then private.stripe_time(l #> '{period,start}') end,
-      'period_end', case when l #>> '{parent,type}' = 'subscription_item_details'
-        then private.stripe_time(l #> '{period,end}') end)) into v_lines
+    select array_agg(row(l ->> 'id', private.stripe_id(l #> '{pricing,price_details,price}'), l ->> 'quantity',
+      case when l #>> '{parent,type}' = 'subscription_item_details' then private.stripe_time(l #> '{period,start}') end,
+      case when l #>> '{parent,type}' = 'subscription_item_details' then private.stripe_time(l #> '{period,end}') end
+    )::private.stripe_line) into v_lines
     from jsonb_array_elements(private.stripe_lines(v_invoice -> 'lines', format('Invoice "%s"', v_invoice ->> 'id'),
       format('invoices/%s/lines', v_invoice ->> 'id'))) as l
     where private.stripe_id(l #> '{pricing,price_details,price}') is not null
@@ -434,8 +432,8 @@ begin
     loop
       perform private.link_stripe_payment(v_intent, v_invoice ->> 'id');
     end loop;
-    v_credits := private.grant_stripe_payment(v_invoice ->> 'id', null, v_user_id, v_team_id,
-      private.stripe_amount(v_invoice, 'amount_paid'), v_invoice ->> 'currency', coalesce(v_lines, '[]'), v_owner_of);
+    v_credits := private.grant_stripe_payment(v_invoice ->> 'id', v_user_id, v_team_id,
+      private.stripe_amount(v_invoice, 'amount_paid'), v_invoice ->> 'currency', v_lines, v_owner_of);
   end if;
   if v_credits = 0 and v_subscription_id is null then
     return null;
@@ -451,8 +449,10 @@ language plpgsql volatile set search_path = ''
 as $$
 begin
   perform private.lock_stripe_payment(payment_intent_id);
-  insert into private.stripe_payment_intents (id, invoice_id)
-  values (payment_intent_id, link_stripe_payment.invoice_id) on conflict do nothing;
+  insert into private.stripe_payment_intents as i (id, invoice_id)
+  values (payment_intent_id, link_stripe_payment.invoice_id)
+  on conflict on constraint stripe_payment_intents_pkey do update
+  set invoice_id = excluded.invoice_id where i.invoice_id is null;
   perform private.settle_stripe_payment(payment_intent_id);
 end $$;
 revoke all on function private.link_stripe_payment(text, text) from public, anon, authenticated, service_role;

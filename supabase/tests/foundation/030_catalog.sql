@@ -217,6 +217,7 @@ select bag_eq(
     ('projects', 'keep_team', 'keep_team'),
     ('projects', 'sync_project_archived', 'sync_project_archived'),
     ('projects', 'update_projects_updated_at', 'update_updated_at_column'),
+    ('stripe_payments', 'stripe_payments_taken_back', 'refuse_row'),
     ('stripe_prices', 'stripe_prices_updated_at', 'handle_updated_at'),
     ('tasks', 'update_tasks_updated_at', 'update_updated_at_column'),
     ('team_members', 'keep_team_owner', 'keep_team_owner'),

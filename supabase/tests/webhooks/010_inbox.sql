@@ -64,6 +64,12 @@ update private.webhook_handlers set handler = 'private.count_probe' where type =
 select is((pg_temp.receive('i')).outcome, 'processed', 'and is applied when it is');
 select throws_ok($$ insert into private.webhook_handlers values ('standard:acme', 'x', 'select 1; drop') $$, '23514', null,
   'a handler is the name of a function');
+delete from private.webhook_handlers where type = '*';
+select is((pg_temp.receive('j', '{}', 'order.seen')).outcome, 'ignored', 'an effect that is taken away is applied no more');
+insert into private.webhook_handlers values ('standard:acme', '*', 'private.count_probe'), ('standard:acme', 'it''s', 'private.count_probe');
+delete from webhook_events where event_id = 'j';
+select is((pg_temp.receive('j', '{}', 'it''s')).outcome, 'processed', 'a type is only a text');
+delete from webhook_events where event_id = 'j';
 
 -- bad input ------------------------------------------------------------------------------------------
 select is(tests.refusal(format('select public.receive_webhook_event(%s)', v)), 'PT422 invalid_webhook_event', v)
@@ -72,6 +78,13 @@ from unnest(array[
   $$'stripe', null, 't', '{}'$$, $$'stripe', '', 't', '{}'$$, $$'stripe', repeat('e', 256), 't', '{}'$$,
   $$'stripe', 'e', null, '{}'$$, $$'stripe', 'e', '', '{}'$$, $$'stripe', 'e', 't', null$$, $$'stripe', 'e', 't', '[]'$$,
   $$'stripe', 'e', 't', '1'$$, $$'stripe', 'e', 't', '{}', 'infinity'$$]) as v;
+
+-- The last line, whoever writes: what the functions check is checked by the table too.
+select throws_ok(format('insert into webhook_events (provider, event_id, type, attempts, outcome, error) values (%s)', v), '23514', null, v)
+from unnest(array[$$'Pay pal', 'e', 't', 1, 'processed', null$$, $$'stripe', '', 't', 1, 'processed', null$$,
+  $$'stripe', 'e', repeat('t', 256), 1, 'processed', null$$, $$'stripe', 'e', 't', -1, 'processed', null$$,
+  $$'stripe', 'e', 't', 1, 'done', null$$, $$'stripe', 'e', 't', 1, 'failed', null$$,
+  $$'stripe', 'e', 't', 1, 'processed', 'x'$$]) as v;
 
 -- refusals -------------------------------------------------------------------------------------------
 select public.count_webhook_refusal('stripe', 'signature_invalid') from generate_series(1, 3);

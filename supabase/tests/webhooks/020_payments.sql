@@ -150,6 +150,8 @@ select pg_temp.refund('pi_1', 300);
 select pg_temp.refund('pi_1', 1000, 300);
 select is(pg_temp.balance('buyer'), 1507::numeric, 'told of again it is not taken again, and the rest is the rest');
 select is((select taken_back from stripe_payments where id = 'pi_1'), 500::numeric, 'all is taken back');
+select throws_ok($$ update stripe_payments set taken_back = credits + 1 where id = 'pi_1' $$, '23514', null, 'and no more than all');
+select throws_ok($$ update stripe_payments set lapsed = taken_back + 1 where id = 'pi_1' $$, '23514', null, 'nor lapses more than that');
 
 select pg_temp.refund('pi_30', 1000, 300), pg_temp.refund('pi_30', 300), pg_temp.refund('pi_30', 1000, 300);
 select is(pg_temp.entries('early'), null, 'refunds of what is not known yet wait');

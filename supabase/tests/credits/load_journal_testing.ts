@@ -148,24 +148,28 @@ async function assertKeys(accounts: Account[], journal: Journal): Promise<void> 
   const keys = [...journal.first.keys()].sort();
   const [found] = await withDatabase((sql) =>
     sql`
-    with stored as (
+    with owners as (
+      select value::uuid as id from jsonb_array_elements_text(${sql.json(owners)})
+    ), accounts as (
+      select value::uuid as id from jsonb_array_elements_text(${sql.json(ids)})
+    ), stored as (
       select private.idempotency_id(k.owner_id, k.actor, k.key) as id from private.idempotency_keys as k
-        where k.owner_id = any (${owners})
+        where k.owner_id in (select id from owners)
       union
       select t.idempotency_id from private.credit_transactions as t
-        where t.account_id = any (${ids}) and t.idempotency_id is not null
+        where t.account_id in (select id from accounts) and t.idempotency_id is not null
       union
-      select h.id from private.credit_holds as h where h.account_id = any (${ids}) and h.request_hash is not null
+      select h.id from private.credit_holds as h where h.account_id in (select id from accounts) and h.request_hash is not null
       union
-      select h.id from private.ended_credit_holds as h where h.account_id = any (${ids}) and h.request_hash is not null
+      select h.id from private.ended_credit_holds as h where h.account_id in (select id from accounts) and h.request_hash is not null
       union
       select t.hold_id from private.credit_transactions as t
-        where t.account_id = any (${ids}) and t.hold ->> 'request_hash' is not null
+        where t.account_id in (select id from accounts) and t.hold ->> 'request_hash' is not null
     )
     select (select count(*)::integer from stored) as stored, array(
-      select distinct k.key from unnest(${keys}::text[]) as k (key)
-      cross join unnest(${owners}::uuid[]) as o (owner_id)
-      join stored as s on s.id = private.idempotency_id(o.owner_id, 'service', k.key)
+      select distinct k.key from jsonb_array_elements_text(${sql.json(keys)}) as k (key)
+      cross join owners as o
+      join stored as s on s.id = private.idempotency_id(o.id, 'service', k.key)
       order by 1) as keys`
   );
   assert.deepEqual(found?.keys, keys);

@@ -7,6 +7,7 @@
 
 const BENCHMARKS = [
   "cold_start",
+  "function_cpu",
   "policies",
   "credits",
   "messages",

@@ -10,6 +10,7 @@ import * as z from "zod/mini";
 import { answer } from "../_shared/answer.ts";
 import { authenticate, type AuthenticatedEnv } from "../_shared/auth.ts";
 import {
+  checkFor,
   mayReplace,
   readFor,
   readIdempotencyKey,
@@ -37,10 +38,11 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
     const idempotency_key = readIdempotencyKey(c);
     const replace = mayReplace(c);
     const { id } = readPath(c, schema.ParentPath);
-    const isBatch = "messages" in await readJson(c, z.looseObject({}));
+    const body = await readJson(c, z.unknown());
+    const isBatch = body instanceof Object && "messages" in body;
     const batch = isBatch
-      ? await readFor(c, schema.UserBatch, schema.ServiceBatch)
-      : toBatch(await readFor(c, schema.UserMessage, schema.ServiceMessage));
+      ? checkFor(c, body, { user: schema.UserBatch, service: schema.ServiceBatch })
+      : toBatch(checkFor(c, body, { user: schema.UserMessage, service: schema.ServiceMessage }));
     const args = defined({ ...batch, ...of(id), replace, idempotency_key });
     return answer(c, await call(() => supabaseAdmin.rpc("save_messages", args)), 201);
   });

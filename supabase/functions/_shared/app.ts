@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type Next } from "hono";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
@@ -14,7 +14,7 @@ import en from "zod/locales/en";
 
 import type { AuthenticatedEnv } from "./auth.ts";
 import { limitBody } from "./body_limit.ts";
-import { requireEnvironment } from "./env.ts";
+import { projectEnvironment } from "./env.ts";
 import { logRequests } from "./log.ts";
 import { Problem, renderProblem } from "./problem.ts";
 
@@ -28,6 +28,17 @@ const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
 
 /** One day. Browsers have shorter limits of their own and use those. */
 const PREFLIGHT_MAX_AGE_S = 86_400;
+
+/** Any origin is safe: callers are identified by a token, which browsers never send on their own. */
+const ALLOWED_ORIGIN = "*";
+
+const EXPOSED_HEADERS = ["x-request-id", "idempotent-replayed", "retry-after"];
+
+const answerCors = cors({
+  origin: ALLOWED_ORIGIN,
+  exposeHeaders: EXPOSED_HEADERS,
+  maxAge: PREFLIGHT_MAX_AGE_S,
+});
 
 /**
  * Creates the app of one Edge Function. Its routes are relative to the function's name.
@@ -43,7 +54,7 @@ export function createApp(
   openapi: () => Promise<{ default: Record<string, unknown> }>,
   options: AppOptions = {},
 ): Hono<AuthenticatedEnv> {
-  requireEnvironment();
+  projectEnvironment();
   z.config(en());
 
   const app = new Hono<AuthenticatedEnv>().basePath(`/${name}`);
@@ -56,20 +67,24 @@ export function createApp(
   );
   app.use(requestId());
   app.use(logRequests(name));
-  // Any origin is safe: callers are identified by a token, which browsers never send on their own.
-  app.use(cors({
-    origin: "*",
-    exposeHeaders: ["x-request-id", "idempotent-replayed", "retry-after"],
-    maxAge: PREFLIGHT_MAX_AGE_S,
-  }));
+  app.use(answerPreflight);
+  app.use(setHeaders);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
   app.use(limitBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES));
-  app.use(async function forbidCaching(c, next) {
-    await next();
-    c.header("cache-control", "no-store");
-  });
   app.get("/openapi.json", async (c) => c.json((await openapi()).default));
   return app;
+}
+
+function answerPreflight(c: Context, next: Next): Promise<Response | void> {
+  return c.req.method === "OPTIONS" ? answerCors(c, next) : next();
+}
+
+/** Sets them before there is a response, because Hono copies a response to change it. */
+function setHeaders(c: Context, next: Next): Promise<void> {
+  c.header("access-control-allow-origin", ALLOWED_ORIGIN);
+  c.header("access-control-expose-headers", EXPOSED_HEADERS.join(","));
+  c.header("cache-control", "no-store");
+  return next();
 }
 
 function refuseMethod(c: Context, methods: string[]): Response {

@@ -9,13 +9,13 @@
  */
 
 import type { MiddlewareHandler } from "hono";
-import { HTTPException } from "hono/http-exception";
-import { type AuthConfig, AuthError, type SupabaseContext } from "@supabase/server";
-import { withSupabase } from "@supabase/server/adapters/hono";
+import type { AuthConfig, AuthError, AuthResult, SupabaseContext } from "@supabase/server";
+import type { SupabaseClient } from "@supabase/supabase-js";
 
+import { adminClient, userClient } from "./clients.ts";
+import { createVerifier } from "./credentials.ts";
 import type { Database } from "./database.types.ts";
 import { Problem } from "./problem.ts";
-import { DATABASE_TIMEOUT_MS } from "./rpc.ts";
 
 /** Context variables of an authenticated request. */
 export interface AuthenticatedEnv {
@@ -35,20 +35,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * @throws {Problem} 401 `credentials_missing`, `invalid_api_key`, `token_expired` or `invalid_token`.
  */
 export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedEnv> {
-  const verify = withSupabase<Database>({
-    auth,
-    audience: SIGNED_IN,
-    supabaseOptions: { db: { timeout: DATABASE_TIMEOUT_MS } },
-  });
+  const verify = createVerifier(auth, SIGNED_IN);
   return async function authenticateRequest(c, next) {
-    try {
-      await verify(c, async () => {});
-    } catch (error) {
-      throw error instanceof HTTPException && error.cause instanceof AuthError
-        ? toProblem(error.cause, cure(auth))
-        : error;
-    }
-    const { jwtClaims } = c.var.supabaseContext;
+    const { data, error } = await verify(c.req.raw);
+    if (error) throw toProblem(error, cure(auth));
+    const { jwtClaims } = data;
     if (
       jwtClaims &&
       (jwtClaims.role !== SIGNED_IN || jwtClaims.exp === undefined || !UUID.test(jwtClaims.sub))
@@ -59,8 +50,37 @@ export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedE
         "Sign in again",
       );
     }
+    c.set("supabaseContext", new Caller(data));
     await next();
   };
+}
+
+/** Who sent a request, and the clients to act with. A client is created when it is used first. */
+class Caller implements SupabaseContext<Database> {
+  readonly authMode: AuthResult["authMode"];
+  readonly userClaims: AuthResult["userClaims"];
+  readonly jwtClaims: AuthResult["jwtClaims"];
+  readonly #token: string | null;
+  readonly #keyName: string | null | undefined;
+  #supabase: SupabaseClient<Database> | undefined;
+
+  constructor({ authMode, userClaims, jwtClaims, token, keyName }: AuthResult) {
+    this.authMode = authMode;
+    this.userClaims = userClaims;
+    this.jwtClaims = jwtClaims;
+    this.#token = token;
+    this.#keyName = keyName;
+  }
+
+  /** Acts as the signed-in user. Never shared with another request. */
+  get supabase(): SupabaseClient<Database> {
+    return this.#supabase ??= userClient(this.#token);
+  }
+
+  /** Acts with the secret key that the request was sent with, or with the default one. */
+  get supabaseAdmin(): SupabaseClient<Database> {
+    return adminClient(this.authMode === "secret" ? this.#keyName : undefined);
+  }
 }
 
 /** The id of the signed-in user. Only for requests that were authenticated as `user`. */

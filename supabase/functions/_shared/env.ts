@@ -1,18 +1,30 @@
 /**
- * The environment that the platform gives a function. `@supabase/server` reads it on each request; here it
- * is checked once, before the first request, so that a function without keys does not start.
+ * The environment that the platform gives a function. It is read and checked once, before the first request, so that a
+ * function without keys does not start.
  *
  * @module
  */
 
+import type { SupabaseEnv } from "@supabase/server";
 import { resolveEnv } from "@supabase/server/core";
 
+let environment: SupabaseEnv | undefined;
+
 /**
- * Makes sure that the function has what it needs to authenticate its callers.
+ * The URL and the keys of the project. The platform starts a function anew when they change.
+ *
+ * @throws {Error} as {@link requireEnvironment}.
+ */
+export function projectEnvironment(): SupabaseEnv {
+  return environment ??= requireEnvironment();
+}
+
+/**
+ * Reads the environment, and makes sure that the function has what it needs to authenticate its callers.
  *
  * @throws {Error} that names the missing variable and where to find its value.
  */
-export function requireEnvironment(): void {
+export function requireEnvironment(): SupabaseEnv {
   const { data: env, error } = resolveEnv();
   if (error) throw new Error(`Cannot start: ${error.message}`, { cause: error });
 
@@ -28,4 +40,5 @@ export function requireEnvironment(): void {
         "have publishable and secret keys: Project Settings > API Keys",
     );
   }
+  return env;
 }

@@ -38,6 +38,29 @@ export async function readFor<Body>(
 }
 
 /**
+ * Checks what a signed-in user, or a service for a user, sent.
+ *
+ * @param c The request's context.
+ * @param value What was sent.
+ * @param schemas Its shape from a user, and from a service, which names the user.
+ * @throws {Problem} 422 `invalid_request`.
+ */
+export function checkFor<Input>(
+  c: Context<AuthenticatedEnv>,
+  value: unknown,
+  { user, service }: {
+    user: z.ZodMiniType<Omit<Input, "user_id">>;
+    service: z.ZodMiniType<Input>;
+  },
+): RequestFor<Input> {
+  const { supabaseContext } = c.var;
+  if (supabaseContext.authMode !== "user") return { ...check(service, value), actor: "service" };
+  const request = { ...check(user, value), user_id: userId(supabaseContext), actor: "user" };
+  // TypeScript does not see that adding user_id to Omit<Input, "user_id"> gives an Input again.
+  return request as RequestFor<Input>;
+}
+
+/**
  * Reads the query of a request from a signed-in user, or from a service for a user.
  *
  * @param c The request's context.
@@ -151,21 +174,6 @@ export function readIdempotencyKey(c: Context): string | undefined {
     "The Idempotency-Key header must consist of 1 to 255 visible ASCII characters",
     { hint: "Use a UUID" },
   );
-}
-
-function checkFor<Input>(
-  c: Context<AuthenticatedEnv>,
-  value: unknown,
-  { user, service }: {
-    user: z.ZodMiniType<Omit<Input, "user_id">>;
-    service: z.ZodMiniType<Input>;
-  },
-): RequestFor<Input> {
-  const { supabaseContext } = c.var;
-  if (supabaseContext.authMode !== "user") return { ...check(service, value), actor: "service" };
-  const request = { ...check(user, value), user_id: userId(supabaseContext), actor: "user" };
-  // TypeScript does not see that adding user_id to Omit<Input, "user_id"> gives an Input again.
-  return request as RequestFor<Input>;
 }
 
 function invalidJson(cause: unknown): Problem {

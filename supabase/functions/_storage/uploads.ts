@@ -53,10 +53,10 @@ export async function startUpload(
   context: SupabaseContext<Database>,
   request: UploadRequest,
 ): Promise<SignedUpload> {
-  const { supabase, supabaseAdmin } = context;
+  const { supabaseAdmin } = context;
   const reserved = await call(() => supabaseAdmin.rpc("reserve_upload", defined({ ...request })));
   const { id, bucket, path, upload_path, replayed } = reserved as Reserved;
-  const signer = request.actor === "user" ? supabase : supabaseAdmin;
+  const signer = request.actor === "user" ? context.supabase : supabaseAdmin;
   const { data, error } = await signer.storage.from(bucket).createSignedUploadUrl(upload_path);
   if (error) {
     // A repeated request keeps the first request's reservation: its URL may be in use.

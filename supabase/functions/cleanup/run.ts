@@ -8,7 +8,6 @@
  */
 
 import type { SupabaseClient } from "@supabase/supabase-js";
-import { Cron } from "croner";
 
 import type { Database } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
@@ -76,6 +75,11 @@ export async function runJobs(
   options: RunOptions,
 ): Promise<RunResult[]> {
   const end = performance.now() + options.seconds * 1000;
+  // Loaded on use, so that the other routes do not pay for it at a cold start.
+  const { Cron } = await import("croner");
+  // In UTC like pg_cron.
+  const nextTime = (schedule: string) =>
+    new Cron(schedule, { timezone: "UTC" }).nextRun()?.toISOString();
   const runs = jobs.map(({ job, schedule }) => new Run(client, job, nextTime(schedule)));
   let pending = runs;
   for (let batches = 0; pending.length > 0; pending = pending.filter((run) => !run.ended)) {
@@ -94,11 +98,6 @@ export async function runJobs(
 /** Pauses as long as a batch took, so that cleanup uses the database at most half of the time. */
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-/** The next time of a cron expression, in UTC like pg_cron. */
-function nextTime(schedule: string): string | undefined {
-  return new Cron(schedule, { timezone: "UTC" }).nextRun()?.toISOString();
 }
 
 class Run {

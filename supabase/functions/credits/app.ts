@@ -17,7 +17,6 @@ import {
 } from "../_shared/request.ts";
 import { call, defined, nullable, unwrap } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
-import { answerStatement } from "./statement.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
@@ -25,13 +24,13 @@ const openapi = () => import("./openapi.json", { with: { type: "json" } });
 export const app = createApp("credits", openapi);
 
 app.get("/", authenticate(["user", "secret"]), async (c) => {
-  const { supabase, supabaseAdmin } = c.var.supabaseContext;
+  const { supabaseContext } = c.var;
   const { user_id = "", team_id, actor } = readQueryFor(
     c,
     schema.UserBalanceQuery,
     schema.ServiceBalanceQuery,
   );
-  const client = actor === "user" ? supabase : supabaseAdmin;
+  const client = actor === "user" ? supabaseContext.supabase : supabaseContext.supabaseAdmin;
   const [credits] = team_id === undefined
     ? unwrap(await client.from("user_credits").select().eq("user_id", user_id))
     : unwrap(await client.from("team_credits").select().eq("team_id", team_id));
@@ -117,8 +116,10 @@ app.put("/alert", authenticate(["user", "secret"]), async (c) => {
   return answer(c, await call(() => supabaseAdmin.rpc("set_credit_alert", args)));
 });
 
-app.get("/statement", authenticate(["user", "secret"]), (c) => {
+app.get("/statement", authenticate(["user", "secret"]), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const query = readQueryFor(c, schema.UserStatementQuery, schema.ServiceStatementQuery);
+  // Loaded on use, so that a charge does not pay for it at a cold start.
+  const { answerStatement } = await import("./statement.ts");
   return answerStatement(c, supabaseAdmin, query);
 });

@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { SignJWT } from "jose";
+
+import { test, until } from "../supabase/functions/_testing/testing.ts";
+import { FUNCTIONS_DIR, startFunctions } from "./functions.ts";
+import type { StackKeys } from "./keys.ts";
+
+/** Keys of a project, all of them named after it. */
+function keysOf(project: string): StackKeys {
+  return {
+    jwtSecret: `the secret of ${project}, which signs session tokens`,
+    jwtKid: project,
+    publishableKey: `sb_publishable_${project}`,
+    secretKeys: { default: `sb_secret_${project}`, cron: `sb_secret_${project}_cron` },
+    databasePassword: "p",
+  };
+}
+
+function tokenOf(
+  id: string,
+  { jwtSecret, jwtKid }: StackKeys,
+  lifetime = "1h",
+): Promise<string> {
+  return new SignJWT({ sub: id, aud: "authenticated", role: "authenticated" })
+    .setProtectedHeader({ alg: "HS256", kid: jwtKid }).setExpirationTime(lifetime)
+    .sign(new TextEncoder().encode(jwtSecret));
+}
+
+interface Fixture {
+  ask(path: string, headers: Record<string, string>, body?: unknown): Promise<number>;
+  /** The credentials of the calls that the database received since it was asked last. */
+  received(): { apikey: string | null; authorization: string | null }[];
+}
+
+/** Runs the project's functions with these keys. The database is played: it notes who calls. */
+async function withKeys(keys: StackKeys, run: (fixture: Fixture) => Promise<void>): Promise<void> {
+  let calls: { apikey: string | null; authorization: string | null }[] = [];
+  const database = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    ({ headers }) => {
+      calls.push({ apikey: headers.get("apikey"), authorization: headers.get("authorization") });
+      return Response.json([{}]);
+    },
+  );
+  const functions = await startFunctions({
+    dir: FUNCTIONS_DIR,
+    apiUrl: `http://127.0.0.1:${database.addr.port}`,
+    access: { port: 2, password: "p" },
+    keys,
+    deno: Deno.env.get("STACK_DENO") ?? Deno.execPath(),
+    log: () => {},
+    watch: false,
+  });
+  try {
+    await run({
+      async ask(path, headers, body) {
+        const response = await functions.fetch(
+          new Request(`http://127.0.0.1:1/${path}`, {
+            headers,
+            ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
+          }),
+        );
+        await response.body?.cancel();
+        return response.status;
+      },
+      received() {
+        const received = calls;
+        calls = [];
+        return received;
+      },
+    });
+  } finally {
+    await functions.stop();
+    await database.shutdown();
+  }
+}
+
+const [A, B] = [crypto.randomUUID(), crypto.randomUUID()];
+const ofA = `credits?user_id=${A}`;
+
+test("each request acts with its own credential, in whatever order and however many at once", async () => {
+  const keys = keysOf("now");
+  const bearer = async (id: string) => `Bearer ${await tokenOf(id, keys)}`;
+  const [a, b] = [await bearer(A), await bearer(B)];
+  const { default: key, cron } = keys.secretKeys;
+  const publishable = keys.publishableKey;
+  await withKeys(keys, async ({ ask, received }) => {
+    const read = (authorization: string) => () => ask("credits", { authorization });
+    const charge = (authorization: string) => () =>
+      ask("credits/deduct", { authorization }, { sku: "x", quantity: 1 });
+    const cases: [request: () => Promise<number>, apikey: string, authorization: string][] = [
+      [read(a), publishable, a],
+      [read(b), publishable, b],
+      [() => ask(ofA, { apikey: key }), key, `Bearer ${key}`],
+      [charge(a), key, `Bearer ${key}`],
+      [read(a), publishable, a],
+      [() => ask("cleanup", { apikey: cron }), cron, `Bearer ${cron}`],
+      [charge(b), key, `Bearer ${key}`],
+      [() => ask("credits", { apikey: key, authorization: b }), publishable, b],
+      [read(a), publishable, a],
+    ];
+    for (const [request, apikey, authorization] of cases) {
+      assert.equal(await request(), 200);
+      // supabase-js sends a secret key in apikey alone, or in both headers.
+      assert.deepEqual(
+        received().map((call) => ({
+          ...call,
+          authorization: call.authorization ?? `Bearer ${key}`,
+        })),
+        [{ apikey, authorization }],
+      );
+    }
+    const refused: Record<string, string>[] = [
+      {},
+      { apikey: publishable },
+      { apikey: cron },
+      { apikey: `${key}x` },
+      { apikey: key.slice(0, -1) },
+      { authorization: `Bearer ${key}` },
+      { authorization: `${a}x` },
+      { apikey: key, authorization: `${a}x` },
+    ];
+    for (const headers of refused) assert.equal(await ask(ofA, headers), 401);
+    assert.deepEqual(received(), [], "nothing refused reaches the database");
+
+    const many = Array.from({ length: 40 }, (_, n) => n % 2 === 0 ? a : b);
+    const statuses = await Promise.all(many.map((authorization) => read(authorization)()));
+    assert.ok(statuses.every((status) => status === 200));
+    const senders = received().map(({ authorization }) => authorization);
+    assert.deepEqual(senders.toSorted(), many.toSorted());
+  });
+});
+
+test("after a rotation, the former secret key and the tokens of the former signing key are refused", async () => {
+  const former = keysOf("former");
+  const now = keysOf("now");
+  const authorization = `Bearer ${await tokenOf(A, former)}`;
+  await withKeys(former, async ({ ask }) => {
+    assert.equal(await ask(ofA, { apikey: former.secretKeys.default }), 200);
+    assert.equal(await ask("credits", { authorization }), 200);
+  });
+  await withKeys(now, async ({ ask, received }) => {
+    assert.equal(await ask(ofA, { apikey: now.secretKeys.default }), 200);
+    assert.equal(received()[0]?.apikey, now.secretKeys.default);
+    assert.equal(await ask(ofA, { apikey: former.secretKeys.default }), 401);
+    assert.equal(await ask("cleanup", { apikey: former.secretKeys.cron }), 401);
+    assert.equal(await ask("credits", { authorization }), 401);
+    assert.deepEqual(received(), []);
+  });
+});
+
+test("a token that was accepted is refused as soon as it has expired", async () => {
+  const keys = keysOf("now");
+  await withKeys(keys, async ({ ask, received }) => {
+    const [short, long] = [await tokenOf(A, keys, "3s"), await tokenOf(A, keys)];
+    const authorization = `Bearer ${short}`;
+    for (let n = 0; n < 3; n++) assert.equal(await ask("credits", { authorization }), 200);
+    await until(async () => await ask("credits", { authorization }) === 401);
+    received();
+    assert.equal(await ask("credits", { authorization }), 401);
+    assert.deepEqual(received(), []);
+    assert.equal(await ask("credits", { authorization: `Bearer ${long}` }), 200);
+  });
+});

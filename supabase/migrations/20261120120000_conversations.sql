@@ -8,11 +8,12 @@ create table public.conversations (
   title text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
-);
+  -- As for projects: every message sets updated_at.
+) with (fillfactor = 85);
 comment on table public.conversations is 'Conversations of Wbot';
 
 create index idx_conversations_user_id on public.conversations (user_id);
-create index idx_conversations_updated_at on public.conversations (updated_at desc);
+create index idx_conversations_updated_at on public.conversations using brin (updated_at);
 
 alter table public.conversations enable row level security;
 revoke all on public.conversations from public, anon, authenticated, service_role;

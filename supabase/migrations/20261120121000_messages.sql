@@ -111,68 +111,61 @@ create trigger on_message_created after insert on public.messages
 
 alter publication supabase_realtime add table public.messages;
 
--- Sizes ---------------------------------------------------------------------------------------------
+-- Sizes and numbers -----------------------------------------------------------------------------------
 
--- A trigger, because clients also write messages directly.
--- Definer: a client may not read the settings.
--- Raises: PT413 content_too_large {largest, size}.
-create function private.check_message_size()
+-- Checks the size of a message. In a project, it also sets updated_at of the project to the time of its new message, and
+-- checks the sequence number. Updating the row locks the project before the unique key locks the number. In the other
+-- order two writers could deadlock: one waiting for a number while the other, which has it, waits for the project.
+-- A trigger, because clients also write messages directly; a single one, because every message pays for it.
+-- Definer: a client may not read the settings, and a member of the team may write into a project that they may not
+-- update.
+-- Raises: PT413 content_too_large {largest, size}; PT422 too_many_messages {most}, invalid_sequence_number.
+create function private.check_message()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_largest integer := private.setting('messages.content_size');
+  v_largest numeric;
+  v_most numeric;
+  v_lead numeric;
   v_size integer := greatest(octet_length(new.content::text), octet_length(new.object_data::text),
     octet_length(new.result_data::text), octet_length(new.metadata::text));
 begin
+  -- Read here, because a call of private.setting() costs twice as much.
+  select s.value into strict v_largest from private.settings as s where s.name = 'messages.content_size';
   if v_size > v_largest then
     raise exception 'The largest field of the message is % bytes long: at most % bytes are allowed', v_size, v_largest
       using errcode = 'PT413',
         detail = format('content_too_large %s', jsonb_build_object('largest', v_largest, 'size', v_size)),
         hint = 'Upload large data to Storage, and put its path into the message';
   end if;
-  return new;
-end $$;
-comment on function private.check_message_size() is 'Trigger function: refuses a message that is too large';
-revoke all on function private.check_message_size() from public, anon, authenticated, service_role;
-
-create trigger check_message_size before insert or update of content, object_data, result_data, metadata
-  on public.messages for each row execute function private.check_message_size();
-
--- Sets updated_at of the project to the time of its new message, and checks the sequence number. Updating the row also
--- locks the project before the unique key locks the number. In the other order two writers could deadlock: one waiting
--- for a number while the other, which has it, waits for the project.
--- Definer: a member of the team may write into a project that they may not update.
--- Raises: PT422 too_many_messages {most}, invalid_sequence_number.
-create function private.enter_project()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_lead numeric;
-begin
+  if tg_op = 'UPDATE' or new.project_id is null then
+    return new;
+  end if;
   -- Once per transaction: the first message of a batch takes the lock for all.
   update public.projects as p set updated_at = now() where p.id = new.project_id and p.updated_at <> now();
-  if new.sequence_number >= private.setting('messages.per_project') then
-    raise exception 'Sequence number % is too high: a project can have at most % messages', new.sequence_number,
-      private.setting('messages.per_project')
-      using errcode = 'PT422', detail = format('too_many_messages %s',
-        jsonb_build_object('most', private.setting('messages.per_project'))), hint = 'Continue in another project';
+  select s.value into strict v_most from private.settings as s where s.name = 'messages.per_project';
+  if new.sequence_number >= v_most then
+    raise exception 'Sequence number % is too high: a project can have at most % messages', new.sequence_number, v_most
+      using errcode = 'PT422', detail = format('too_many_messages %s', jsonb_build_object('most', v_most)),
+        hint = 'Continue in another project';
   end if;
-  v_lead := private.setting('messages.sequence_lead');
   -- Without this limit, one message with the highest number would keep everybody from adding more.
-  if new.sequence_number > v_lead + (select coalesce(max(m.sequence_number), 0) from public.messages as m
-    where m.project_id = new.project_id) then
+  select s.value into strict v_lead from private.settings as s where s.name = 'messages.sequence_lead';
+  if new.sequence_number > v_lead and new.sequence_number > v_lead + (
+    select coalesce(max(m.sequence_number), 0) from public.messages as m where m.project_id = new.project_id) then
     raise exception 'Sequence number % is too far ahead of the newest message', new.sequence_number
       using errcode = 'PT422', detail = 'invalid_sequence_number',
         hint = format('Use a number that is at most %s higher than the newest, or leave sequence_number out', v_lead);
   end if;
   return new;
 end $$;
-revoke all on function private.enter_project() from public, anon, authenticated, service_role;
+comment on function private.check_message() is
+  'Trigger function: refuses a message that is too large or whose number is too high, and enters it into its project';
+revoke all on function private.check_message() from public, anon, authenticated, service_role;
 
-create trigger enter_project before insert on public.messages
-  for each row when (new.project_id is not null) execute function private.enter_project();
+create trigger check_message before insert or update of content, object_data, result_data, metadata
+  on public.messages for each row execute function private.check_message();
 
 -- Saving -------------------------------------------------------------------------------------------
 
@@ -433,6 +426,75 @@ begin
 end $$;
 revoke all on function private.to_saved_messages(uuid[], boolean) from public, anon, authenticated, service_role;
 
+-- Does the work of public.save_messages for any request, and raises its errors.
+create function private.save_messages_in_turn(
+  user_id uuid, messages jsonb, project_id uuid, conversation_id uuid, replace boolean, settle jsonb,
+  idempotency_key text, actor text
+)
+returns public.saved_messages
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_request jsonb;
+  v_first jsonb;
+  v_item record;
+  v_message public.messages;
+  v_rows public.messages[] := array[]::public.messages[];
+  v_saved public.saved_messages;
+  v_most integer := private.setting('messages.batch_size');
+begin
+  if actor is null or actor not in ('user', 'service')
+    or num_nulls(project_id, conversation_id) <> 1 or replace is null then
+    raise exception '%', case
+        when num_nulls(project_id, conversation_id) <> 1 then 'Give either project_id or conversation_id, not both'
+        when replace is null then 'replace must be true or false'
+        else 'actor must be user or service' end
+      using errcode = 'PT422', detail = 'invalid_message';
+  end if;
+  if jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) not between 1 and v_most
+    or settle is not null and (actor <> 'service' or jsonb_array_length(messages) <> 1) then
+    raise exception '%', case
+        when jsonb_typeof(messages) is distinct from 'array' or jsonb_array_length(messages) not between 1 and v_most
+          then format('messages must be a list of 1 to %s messages', v_most)
+        when actor <> 'service' then 'Only the service can settle a message'
+        else 'With settle, messages must contain exactly one message' end
+      using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
+  end if;
+  perform private.lock_message_parent(user_id, project_id, conversation_id);
+  if idempotency_key is not null then
+    v_request := jsonb_build_array('messages', project_id, conversation_id, messages, replace, settle);
+    v_first := private.first_response(user_id, actor, idempotency_key, v_request);
+    if v_first is not null then
+      return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true);
+    end if;
+  end if;
+
+  for v_item in
+    select m.value, m.ordinality::integer - 1 as index
+    from jsonb_array_elements(messages) with ordinality as m order by m.ordinality
+  loop
+    v_message := private.read_message(v_item.value, v_item.index, actor);
+    v_message.project_id := save_messages_in_turn.project_id;
+    v_message.conversation_id := save_messages_in_turn.conversation_id;
+    v_message := private.save_message(v_message, replace, actor, v_item.index);
+    v_rows := v_rows || v_message;
+  end loop;
+  if settle is not null then
+    v_saved.entry := private.settle_message(v_message, user_id, settle);
+    v_rows := array(select m from public.messages as m where m.id = v_message.id);
+  end if;
+  if idempotency_key is not null then
+    -- Only the ids: a batch can be large.
+    perform private.keep_response(user_id, actor, idempotency_key, v_request,
+      to_jsonb(array(select r.id from unnest(v_rows) as r)));
+  end if;
+  v_saved.messages := to_jsonb(v_rows);
+  v_saved.replayed := false;
+  return v_saved;
+end $$;
+revoke all on function private.save_messages_in_turn(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text)
+  from public, anon, authenticated, service_role;
+
 -- Saves messages for a user, in order and all or none, into either a project or a conversation: [{id, role, content,
 -- object_data, result_data, metadata, sequence_number, status}]. In a project, a message without sequence_number takes
 -- the next number, and one whose number is taken replaces that message, unless replace is false. A message that has
@@ -460,118 +522,76 @@ returns public.saved_messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_request jsonb;
-  v_first jsonb;
-  v_item record;
-  v_message public.messages;
-  v_rows public.messages[] := array[]::public.messages[];
+  v_message jsonb := save_messages.messages -> 0;
+  v_id uuid;
+  v_new boolean;
   v_saved public.saved_messages;
-  v_most integer := private.setting('messages.batch_size');
 begin
-  if save_messages.actor is null or save_messages.actor not in ('user', 'service')
-    or num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1 or replace is null then
-    raise exception '%', case
-        when num_nulls(save_messages.project_id, save_messages.conversation_id) <> 1
-          then 'Give either project_id or conversation_id, not both'
-        when replace is null then 'replace must be true or false'
-        else 'actor must be user or service' end
-      using errcode = 'PT422', detail = 'invalid_message';
+  -- Nearly every request saves one new message, in a project under the next number. That takes as few statements and
+  -- functions as possible: to start them is most of the cost. Any other request, and any that is to be refused, goes the
+  -- long way.
+  v_new := (project_id is null) <> (conversation_id is null) and replace is not null and settle is null
+    and actor in ('user', 'service')
+    and jsonb_typeof(save_messages.messages) = 'array' and jsonb_array_length(save_messages.messages) = 1
+    and jsonb_typeof(v_message) = 'object'
+    and v_message - array['id', 'role', 'content', 'object_data', 'result_data', 'metadata'] = '{}'
+    and v_message ->> 'role' in ('user', 'assistant') and v_message -> 'content' <> 'null'
+    and (v_message -> 'metadata' is null or jsonb_typeof(v_message -> 'metadata') = 'object')
+    and (idempotency_key is null or char_length(idempotency_key) between 1 and 255);
+  -- A repeat must not change the project: look before, and again once the lock keeps other requests away.
+  if v_new and v_message ? 'id' then
+    v_id := private.json_uuid(v_message -> 'id');
+    perform 1 from public.messages as m where m.id = v_id;
+    v_new := v_id is not null and not found;
   end if;
-  if jsonb_typeof(save_messages.messages) is distinct from 'array'
-    or jsonb_array_length(save_messages.messages) not between 1 and v_most
-    or settle is not null and (save_messages.actor <> 'service' or jsonb_array_length(save_messages.messages) <> 1) then
-    raise exception '%', case
-        when jsonb_typeof(save_messages.messages) is distinct from 'array'
-          or jsonb_array_length(save_messages.messages) not between 1 and v_most
-          then format('messages must be a list of 1 to %s messages', v_most)
-        when save_messages.actor <> 'service' then 'Only the service can settle a message'
-        else 'With settle, messages must contain exactly one message' end
-      using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
+  if v_new and idempotency_key is not null then
+    perform 1 from private.idempotency_keys as k
+    where k.owner_id = save_messages.user_id and k.actor = save_messages.actor and k.key = idempotency_key;
+    v_new := not found;
   end if;
-  perform private.lock_message_parent(save_messages.user_id, save_messages.project_id, save_messages.conversation_id);
-  if idempotency_key is not null then
-    v_request := jsonb_build_array('messages', save_messages.project_id, save_messages.conversation_id,
-      save_messages.messages, replace, settle);
-    v_first := private.first_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request);
-    if v_first is not null then
-      return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true);
+  if v_new then
+    if project_id is null then
+      perform 1 from public.conversations as c
+      where c.id = save_messages.conversation_id and c.user_id = save_messages.user_id for no key update;
+    else
+      update public.projects as p set updated_at = now()
+      where p.id = save_messages.project_id and p.status <> 'deleted'
+        and (p.user_id = save_messages.user_id or private.writes_project(p, save_messages.user_id));
     end if;
+    v_new := found;
   end if;
-
-  for v_item in
-    select m.value, m.ordinality::integer - 1 as index
-    from jsonb_array_elements(save_messages.messages) with ordinality as m order by m.ordinality
-  loop
-    v_message := private.read_message(v_item.value, v_item.index, save_messages.actor);
-    v_message.project_id := save_messages.project_id;
-    v_message.conversation_id := save_messages.conversation_id;
-    v_message := private.save_message(v_message, replace, save_messages.actor, v_item.index);
-    v_rows := v_rows || v_message;
-  end loop;
-  if settle is not null then
-    v_saved.entry := private.settle_message(v_message, save_messages.user_id, settle);
-    v_rows := array(select m from public.messages as m where m.id = v_message.id);
+  if v_new and v_id is not null then
+    perform 1 from public.messages as m where m.id = v_id;
+    v_new := not found;
   end if;
-  if idempotency_key is not null then
-    -- Only the ids: a batch can be large.
-    perform private.keep_response(save_messages.user_id, save_messages.actor, idempotency_key, v_request,
-      to_jsonb(array(select r.id from unnest(v_rows) as r)));
+  if v_new and idempotency_key is not null then
+    v_id := coalesce(v_id, gen_random_uuid());
+    insert into private.idempotency_keys (owner_id, actor, key, request_hash, response)
+    values (save_messages.user_id, save_messages.actor, idempotency_key,
+      private.hash_request(jsonb_build_array('messages', save_messages.project_id, save_messages.conversation_id,
+        save_messages.messages, replace, null)),
+      jsonb_build_array(v_id))
+    on conflict do nothing;
+    v_new := found;
   end if;
-  v_saved.messages := to_jsonb(v_rows);
-  v_saved.replayed := false;
-  return v_saved;
+  if v_new then
+    insert into public.messages as m
+      (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, created_at)
+    values (coalesce(v_id, gen_random_uuid()), save_messages.project_id, save_messages.conversation_id,
+      (v_message ->> 'role')::public.message_role_enum, v_message -> 'content',
+      nullif(v_message -> 'object_data', 'null'), nullif(v_message -> 'result_data', 'null'),
+      coalesce(v_message -> 'metadata', '{}'),
+      case when save_messages.project_id is not null then (
+        select coalesce(max(x.sequence_number) + 1, 0) from public.messages as x
+        where x.project_id = save_messages.project_id) end,
+      clock_timestamp())
+    returning jsonb_build_array(to_jsonb(m)) into v_saved.messages;
+    v_saved.replayed := false;
+    return v_saved;
+  end if;
+  return private.save_messages_in_turn(save_messages.user_id, save_messages.messages, save_messages.project_id,
+    save_messages.conversation_id, replace, settle, idempotency_key, save_messages.actor);
 end $$;
 revoke all on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text)
   from public, anon, authenticated;
 grant execute on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text) to service_role;
-
--- save_message_and_update_project -------------------------------------------------------------------
-
--- Does the work of its namesake in public.
--- Definer: a member of the team may write into a project that they may not update, and replace a message by its
--- sequence number, which no grant allows.
-create function private.save_message_and_update_project(
-  project_id uuid, role text, content jsonb, object_data jsonb, result_data jsonb, sequence_number integer
-)
-returns public.messages
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  -- A call without claims does not come through PostgREST: only the service can make it.
-  v_actor text := case coalesce((select auth.role()), 'service_role') when 'service_role' then 'service' else 'user' end;
-  v_user_id uuid := (select auth.uid());
-  v_message public.messages;
-begin
-  if v_actor = 'service' then
-    -- The service acts for the owner of the project.
-    select p.user_id into v_user_id from public.projects as p where p.id = save_message_and_update_project.project_id;
-  end if;
-  perform private.lock_message_parent(v_user_id, save_message_and_update_project.project_id, null);
-  v_message := private.read_message(jsonb_build_object('role', role, 'content', content, 'object_data', object_data,
-    'result_data', result_data, 'sequence_number', sequence_number), 0, v_actor);
-  v_message.project_id := save_message_and_update_project.project_id;
-  return private.save_message(v_message, true, v_actor, 0);
-end $$;
-revoke all on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
-  from public, anon, authenticated, service_role;
-grant execute on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
-  to authenticated, service_role;
-
--- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
--- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
--- Raises: PT403 project_read_only; PT404 project_not_found; PT409 project_deleted, system_message; PT413
--- content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
-create function public.save_message_and_update_project(
-  project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,
-  result_data_param jsonb default null, sequence_number_param integer default null
-)
-returns public.messages
-language sql volatile set search_path = ''
-as $$
-  select private.save_message_and_update_project(project_id_param, role_param, content_param,
-    object_data_param, result_data_param, sequence_number_param)
-$$;
-revoke all on function public.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
-  from public, anon, authenticated, service_role;
-grant execute on function public.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
-  to authenticated, service_role;

@@ -1,4 +1,6 @@
--- Messages of projects, as projects count, copy and delete them.
+-- Messages of projects: the function that CodingIT-1 documents, and how projects count, copy and delete messages.
+
+-- Counting, copying and deleting --------------------------------------------------------------------
 
 create function private.count_project_messages(project_id uuid)
 returns integer
@@ -43,3 +45,54 @@ begin
   return v_deleted;
 end $$;
 revoke all on function private.delete_project_messages(uuid, integer) from public, anon, authenticated, service_role;
+
+-- save_message_and_update_project -------------------------------------------------------------------
+
+-- Does the work of its namesake in public.
+-- Definer: a member of the team may write into a project that they may not update, and replace a message by its
+-- sequence number, which no grant allows.
+create function private.save_message_and_update_project(
+  project_id uuid, role text, content jsonb, object_data jsonb, result_data jsonb, sequence_number integer
+)
+returns public.messages
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  -- A call without claims does not come through PostgREST: only the service can make it.
+  v_actor text := case coalesce((select auth.role()), 'service_role') when 'service_role' then 'service' else 'user' end;
+  v_user_id uuid := (select auth.uid());
+  v_message public.messages;
+begin
+  if v_actor = 'service' then
+    -- The service acts for the owner of the project.
+    select p.user_id into v_user_id from public.projects as p where p.id = save_message_and_update_project.project_id;
+  end if;
+  perform private.lock_message_parent(v_user_id, save_message_and_update_project.project_id, null);
+  v_message := private.read_message(jsonb_build_object('role', role, 'content', content, 'object_data', object_data,
+    'result_data', result_data, 'sequence_number', sequence_number), 0, v_actor);
+  v_message.project_id := save_message_and_update_project.project_id;
+  return private.save_message(v_message, true, v_actor, 0);
+end $$;
+revoke all on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  to authenticated, service_role;
+
+-- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
+-- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
+-- Raises: PT403 project_read_only; PT404 project_not_found; PT409 project_deleted, system_message; PT413
+-- content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
+create function public.save_message_and_update_project(
+  project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,
+  result_data_param jsonb default null, sequence_number_param integer default null
+)
+returns public.messages
+language sql volatile set search_path = ''
+as $$
+  select private.save_message_and_update_project(project_id_param, role_param, content_param,
+    object_data_param, result_data_param, sequence_number_param)
+$$;
+revoke all on function public.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function public.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
+  to authenticated, service_role;

@@ -11,6 +11,7 @@ insert into team_members (team_id, user_id, role) values
 insert into projects (id, user_id, team_id, title, is_public) values
   (pg_temp.id('project'), tests.user_id('owner'), pg_temp.id('team'), 'P', false),
   (pg_temp.id('other'), tests.user_id('owner'), null, 'O', false),
+  (pg_temp.id('keys'), tests.user_id('owner'), null, 'K', false),
   (pg_temp.id('public'), tests.user_id('owner'), null, 'Q', true),
   (pg_temp.id('gone'), tests.user_id('owner'), null, 'G', false);
 update projects set status = 'deleted' where id = pg_temp.id('gone');
@@ -57,6 +58,18 @@ select is(tests.refusal(format($$ select pg_temp.save('[{"id": "%s", "role": "us
 select is((pg_temp.save('[{"role": "user", "content": "k"}]', key => 'k')).replayed, false, 'a key saves');
 select is((pg_temp.save('[{"role": "user", "content": "k"}]', key => 'k')).replayed, true, 'once');
 select is(tests.refusal($$ select pg_temp.save('[{"role": "user", "content": "l"}]', key => 'k') $$), 'PT422 idempotency_key_reused', 'and one thing');
+select is(tests.refusal(format($$ select pg_temp.save('[{"role": "user", "content": "k"}]', 'keys', key => %L) $$, t.key)), 'PT400 invalid_idempotency_key',
+  format('a key with %s characters', char_length(t.key))) from (values (''), (repeat('k', 256))) as t (key);
+select is((pg_temp.save('[{"role": "user", "content": "s"}]', 'keys', actor => 'service', key => 'k')).replayed, false, 'the service has keys of its own');
+select is((pg_temp.save(jsonb_build_array(jsonb_build_object('id', pg_temp.id('both'), 'role', 'user', 'content', 'b')), 'keys', key => 'both')).replayed, t.again,
+  format('an id and a key, again: %s', t.again)) from (values (false), (true)) as t (again);
+select is(tests.refusal($$ select pg_temp.save(pg_temp.with_id('z'), 'keys', key => 'refused') $$), 'PT409 message_id_used', 'a refusal');
+select is((pg_temp.save('[{"role": "user", "content": "r"}]', 'keys', key => 'refused')).replayed, false, 'keeps no key');
+alter table projects disable trigger update_projects_updated_at;
+update projects set updated_at = '2020-01-01' where id = pg_temp.id('project');
+alter table projects enable trigger update_projects_updated_at;
+select pg_temp.save('[{"role": "user", "content": "k"}]', key => 'k'), pg_temp.save(pg_temp.with_id('y'));
+select is((select updated_at from projects where id = pg_temp.id('project')), '2020-01-01', 'a repeat leaves the project as it is');
 
 -- bad input --------------------------------------------------------------------------------------------------
 create temp table before as select pg_temp.there() as messages;
@@ -114,6 +127,18 @@ select is(tests.refusal($$ select pg_temp.save('[{"role": "user", "content": 1, 
   'which a user does not replace');
 
 -- conversations ------------------------------------------------------------------------------------------------
+create function pg_temp.say(message jsonb, key text default null) returns public.saved_messages language sql as $$
+  select public.save_messages(tests.user_id('owner'), jsonb_build_array(message), null, pg_temp.id('conversation'), idempotency_key => key, actor => 'user')
+$$;
+create function pg_temp.said() returns bigint language sql as $$ select count(*) from public.messages where conversation_id = pg_temp.id('conversation') $$;
+select results_eq($$ select (s.m ->> 'conversation_id')::uuid, s.m ->> 'content', s.m ->> 'sequence_number', s.m -> 'metadata'
+    from (select (pg_temp.say('{"role": "user", "content": "c", "metadata": {"a": 1}}')).messages -> 0) as s (m) $$,
+  $$ values (pg_temp.id('conversation'), 'c', null, '{"a": 1}'::jsonb) $$, 'a conversation takes a message without a number');
+select is((select updated_at from conversations where id = pg_temp.id('conversation')), now(), 'and is as new');
+select is((pg_temp.say('{"role": "user", "content": "c"}', 'said')).replayed, t.again, format('with a key, again: %s', t.again)) from (values (false), (true)) as t (again);
+select is((pg_temp.say(jsonb_build_object('id', pg_temp.id('said'), 'role', 'user', 'content', 'c'))).messages -> 0 ->> 'id', pg_temp.id('said')::text, 'with an id')
+from generate_series(1, 2);
+select is(pg_temp.said(), 3::bigint, 'each once');
 select ok((select min(m.value ->> 'created_at') < max(m.value ->> 'created_at') from public.save_messages(tests.user_id('owner'),
     '[{"role": "user", "content": 1}, {"role": "assistant", "content": 2}]', null, pg_temp.id('conversation')) s
     cross join jsonb_array_elements(s.messages) m), 'messages of a batch have an order in time');

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import type { Database } from "../../functions/_shared/database.types.ts";
 import { serviceClient, signUp, test } from "../../functions/_testing/testing.ts";
 
 test("a message without a number never replaces one that another client inserts directly", async () => {
@@ -30,6 +31,38 @@ test("a message without a number never replaces one that another client inserts 
   assert.equal(late.error?.code, "23505");
   const { data: messages } = await client.from("messages").select("content");
   assert.equal(new Set(messages?.map((message) => message.content)).size, written);
+});
+
+test("20 posts of one message at once save it once", async () => {
+  const { id: user_id, client } = await signUp();
+  const service = serviceClient();
+  const { data: project } = await client.from("projects").insert({ user_id, title: "P" })
+    .select("id").single();
+  assert.ok(project);
+  const to = { user_id, project_id: project.id };
+  const requests: Database["public"]["Functions"]["save_messages"]["Args"][] = [
+    { ...to, messages: [{ role: "user", content: "key" }], idempotency_key: crypto.randomUUID() },
+    { ...to, messages: [{ role: "user", content: "id", id: crypto.randomUUID() }] },
+    {
+      ...to,
+      messages: [{ role: "user", content: "both", id: crypto.randomUUID() }],
+      idempotency_key: crypto.randomUUID(),
+    },
+  ];
+  for (const request of requests) {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => await service.rpc("save_messages", request)),
+    );
+    assert.deepEqual(answers.flatMap((answer) => answer.error ?? []), []);
+    const saved = new Set(answers.map((answer) => JSON.stringify(answer.data?.messages)));
+    assert.equal(saved.size, 1, "Each answer is the same message");
+  }
+  const { data: messages } = await client.from("messages").select("sequence_number, content")
+    .order("sequence_number");
+  assert.deepEqual(
+    messages,
+    ["key", "id", "both"].map((content, sequence_number) => ({ sequence_number, content })),
+  );
 });
 
 test("messages that 20 callers save at once are numbered without gaps or duplicates", async () => {

@@ -10,6 +10,7 @@ const BENCHMARKS = [
   "function_cpu",
   "policies",
   "credits",
+  "credit_growth",
   "messages",
   "chats",
   "files",

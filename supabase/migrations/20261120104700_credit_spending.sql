@@ -66,30 +66,42 @@ as $$
 declare
   v_grant record;
   v_part numeric;
-  v_ids uuid[] := array[]::uuid[];
-  v_parts numeric[] := array[]::numeric[];
+  v_ids uuid[];
+  v_parts numeric[];
+  v_limit integer := 4;
+  v_read integer;
 begin
+  allocations := '[]';
   uncovered := amount;
-  -- The loop reads the grants in the order of the index, and stops when it has enough.
-  for v_grant in
-    select g.id, g.remaining - g.held as free from private.credit_grants as g
-    where g.account_id = account.id and g.spendable and (g.expires_at is null or g.expires_at > draw_credits.at)
-    order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
+  -- Few grants at a time, then more: with the limit, PostgreSQL reads them in the order of the index, and not all.
   loop
-    exit when uncovered = 0;
-    v_part := least(v_grant.free, uncovered);
-    uncovered := uncovered - v_part;
-    v_ids := v_ids || v_grant.id;
-    v_parts := v_parts || v_part;
+    v_ids := array[]::uuid[];
+    v_parts := array[]::numeric[];
+    v_read := 0;
+    for v_grant in
+      select g.id, g.remaining - g.held as free from private.credit_grants as g
+      where g.account_id = account.id and g.spendable and (g.expires_at is null or g.expires_at > draw_credits.at)
+      order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
+      limit v_limit
+    loop
+      v_read := v_read + 1;
+      exit when uncovered = 0;
+      v_part := least(v_grant.free, uncovered);
+      uncovered := uncovered - v_part;
+      v_ids := v_ids || v_grant.id;
+      v_parts := v_parts || v_part;
+    end loop;
+    update private.credit_grants as g
+    set held = g.held + case when for_hold then d.part else 0 end,
+      remaining = g.remaining - case when for_hold then 0 else d.part end
+    from unnest(v_ids, v_parts) as d (id, part)
+    where g.id = d.id;
+    allocations := allocations || coalesce((
+      select jsonb_agg(private.credit_allocation(d.id, case when for_hold then d.part else -d.part end) order by d.place)
+      from unnest(v_ids, v_parts) with ordinality as d (id, part, place)), '[]');
+    exit when uncovered = 0 or v_read < v_limit;
+    v_limit := v_limit * 4;
   end loop;
-  update private.credit_grants as g
-  set held = g.held + case when for_hold then d.part else 0 end,
-    remaining = g.remaining - case when for_hold then 0 else d.part end
-  from unnest(v_ids, v_parts) as d (id, part)
-  where g.id = d.id;
-  allocations := coalesce((
-    select jsonb_agg(private.credit_allocation(d.id, case when for_hold then d.part else -d.part end) order by d.place)
-    from unnest(v_ids, v_parts) with ordinality as d (id, part, place)), '[]');
 end $$;
 revoke all on function private.draw_credits(public.credit_accounts, numeric, boolean, timestamptz)
   from public, anon, authenticated, service_role;

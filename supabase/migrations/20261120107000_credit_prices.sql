@@ -150,13 +150,14 @@ declare
   v_priced record;
   v_quote public.credit_quote;
 begin
-  select a.* into v_account from public.credit_accounts as a
-  where case
-    when quote_credits.team_id is null then a.user_id = quote_credits.user_id
-    else a.team_id = quote_credits.team_id and (quote_credits.user_id is null or exists (
-      select 1 from public.team_members as m
-      where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id)) end;
-  if not found then
+  if quote_credits.team_id is null then
+    select a.* into v_account from public.credit_accounts as a where a.user_id = quote_credits.user_id;
+  elsif quote_credits.user_id is null or exists (
+    select 1 from public.team_members as m
+    where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id) then
+    select a.* into v_account from public.credit_accounts as a where a.team_id = quote_credits.team_id;
+  end if;
+  if v_account.id is null then
     perform private.refuse_credit_account(user_id, team_id);
   end if;
   v_priced := private.price_items(items);

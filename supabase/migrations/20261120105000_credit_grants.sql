@@ -379,7 +379,7 @@ as $$
 declare
   v_account public.credit_accounts := private.lock_credit_account(null, null, account_id);
   v_entry private.credit_transactions;
-  v_allocations jsonb := '[]';
+  v_allocations jsonb := jsonb '[]';
   v_grant record;
   v_part numeric;
   v_left numeric;

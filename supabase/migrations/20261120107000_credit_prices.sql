@@ -116,8 +116,8 @@ begin
     v_entry.amount := v_priced.amount;
     if jsonb_array_length(v_priced.priced) = 1 then
       v_entry.sku := v_priced.priced -> 0 ->> 'sku';
-      v_entry.quantity := v_priced.priced -> 0 -> 'quantity';
-      v_entry.unit_price := v_priced.priced -> 0 -> 'unit_price';
+      v_entry.quantity := (v_priced.priced -> 0 ->> 'quantity')::numeric;
+      v_entry.unit_price := (v_priced.priced -> 0 ->> 'unit_price')::numeric;
     else
       v_entry.items := v_priced.priced;
     end if;

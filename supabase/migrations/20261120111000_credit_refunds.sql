@@ -59,7 +59,7 @@ declare
   v_charge private.credit_transactions;
   v_entry private.credit_transactions;
   v_result public.credit_entry;
-  v_allocations jsonb := '[]';
+  v_allocations jsonb := jsonb '[]';
   v_refunded numeric;
   v_amount numeric;
   v_portion record;

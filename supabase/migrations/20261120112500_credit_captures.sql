@@ -73,8 +73,8 @@ declare
   v_left numeric;
   v_part numeric;
   v_portion record;
-  v_allocations jsonb := '[]';
-  v_rest jsonb := '[]';
+  v_allocations jsonb := jsonb '[]';
+  v_rest jsonb := jsonb '[]';
   v_drawn record;
 begin
   if char_length(capture_credit_hold.description) not between 1 and 500

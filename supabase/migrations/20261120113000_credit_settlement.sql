@@ -69,7 +69,6 @@ as $$
 declare
   v_ended record;
   v_portion record;
-  v_grant private.credit_grants;
 begin
   with due as (
     select h.id from private.credit_holds as h

@@ -428,7 +428,7 @@ declare
   v_parts private.stripe_part[];
   v_part private.stripe_part;
   v_grant public.credit_grant;
-  v_grant_ids uuid[] := '{}';
+  v_grant_ids uuid[] := array[]::uuid[];
   v_credits numeric;
   v_reversed boolean;
   v_intent text;

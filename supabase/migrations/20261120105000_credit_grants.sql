@@ -156,6 +156,11 @@ begin
       using errcode = 'PT409', detail = 'external_reference_used',
         hint = 'Use a different reference for each payment';
   end if;
+  -- Of the head, the account's row has what is left.
+  select coalesce(a.head_free + a.head_held, v_grant.remaining), coalesce(a.head_held, v_grant.held)
+  into v_grant.remaining, v_grant.held
+  from (values (v_grant.id)) as g (id)
+  left join public.credit_accounts as a on a.id = v_grant.account_id and a.head_grant_id = g.id;
   return private.to_credit_grant(v_grant, true);
 end $$;
 revoke all on function private.repeat_credit_grant(uuid, text, numeric, text)

@@ -77,6 +77,19 @@ from credit_accounts where id in (tests.account_of('owner'), tests.account_of('o
 select is(status, 'expired', 'a hold expires') from credit_holds where account_id = tests.account_of('owner');
 select is(alert_armed, true, 'what began has armed the alert again') from credit_accounts where id = tests.account_of('other');
 
+-- An account that cannot be settled is reported, and the others go on.
+select hold_credits(tests.user_id('later'), 5, expires_in => 60), hold_credits(tests.user_id('owner'), 5, expires_in => 60);
+select tests.pass_time(tests.account_of('later'), '2 hours'), tests.pass_time(tests.account_of('owner'), '1 hour');
+update private.credit_holds set amount = 50 where account_id = tests.account_of('later');
+select pg_temp.run('credit_settlement', 1);
+select is((select last_report -> 0 ->> 'account_id' from cleanup_health() where job = 'credit_settlement'),
+  tests.account_of('later')::text, 'an account that fails is reported');
+select results_eq($$ select open_holds from credit_accounts where id in (tests.account_of('later'), tests.account_of('owner'))
+    order by open_holds $$, $$ values (0), (1) $$, 'and the other is settled');
+update private.credit_holds set amount = 5 where account_id = tests.account_of('later');
+select pg_temp.run('credit_settlement', 1);
+select is((select open_holds from credit_accounts where id = tests.account_of('later')), 0, 'once it is mended, so is this one');
+
 -- credit_reconciliation --------------------------------------------------------------------------------------
 select is((preview_cleanup('credit_reconciliation')).rows, (select count(*) from credit_accounts), 'a pass looks at all accounts');
 select is((pg_temp.run('credit_reconciliation', 1))[1], (select count(*) from credit_accounts), 'and does, one by one');

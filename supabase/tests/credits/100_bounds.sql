@@ -23,9 +23,9 @@ select is(tests.refusal($$ select pg_temp.spend('owner', 90) $$), 'PT402 insuffi
 select is((pg_temp.spend('owner', 80)).balance_after, 20::numeric, 'what is free can be');
 select is(pg_temp.state('owner'), '20 held 15, 1500 holds, 1 grants', 'and 1,000 holds are settled');
 select is_empty($$ select * from public.credit_reconciliation() $$, 'the books agree between the portions');
-select is((tests.clean_up('credit_settlement', 10)), 1::bigint, 'the cleanup settles 1,000 more');
-select is(pg_temp.state('owner'), '20 held 5, 500 holds, 1 grants', 'and leaves the rest');
-select is((tests.clean_up('credit_settlement', 10)), 1::bigint, 'for its next batch');
+select is(tests.settle_due_credits(), 1::bigint, 'the next portion is 1,000 more');
+select is(pg_temp.state('owner'), '20 held 5, 500 holds, 1 grants', 'and the rest stays due');
+select is(tests.settle_due_credits(), 1::bigint, 'for the portion after it');
 select is(pg_temp.state('owner'), '20 held 0, 0 holds, 1 grants', 'until none is left');
 select is((select count(*) from credit_holds where account_id = tests.account_of('owner') and status = 'expired'), 2500::bigint,
   'each is expired');
@@ -88,6 +88,13 @@ select hold_credits(tests.user_id('early'), 4);
 select pg_temp.spend('early', 5);
 select results_eq($$ select remaining, held, spendable from credit_grants where id = (select id from g where name = 'paid') $$,
   $$ values (4::numeric, 4::numeric, false) $$, 'and what is held of it');
+
+select grant_credits(tests.user_id('early'), 6, priority => 0, external_reference => 'repeated');
+select hold_credits(tests.user_id('early'), 2);
+select pg_temp.spend('early', 1);
+select results_eq(
+  $$ select remaining, held, replayed from public.grant_credits(tests.user_id('early'), 6, priority => 0, external_reference => 'repeated') $$,
+  $$ values (5::numeric, 2::numeric, true) $$, 'so has a repeated grant');
 
 -- a key is one request's, whichever it is ------------------------------------------------------------------
 select is((grant_credits(tests.user_id('reader'), 10, idempotency_key => 'g')).replayed, false, 'a grant has a key');

@@ -38,25 +38,27 @@ const accounts = `
   id("due")
 }, 'due' || n || '@example.com' from ${series}
     on conflict do nothing;
-  insert into credit_accounts (id, user_id, balance, version, next_due_at, created_at, updated_at)
+  insert into credit_accounts (id, user_id, balance, version, live_grants, next_due_at, created_at, updated_at)
     select ${id("account")}, ${
   id("due")
-}, 10, 1, now() - interval '1 hour', now() - interval '2 days', now() - interval '2 days'
+}, 10, 1, 1, now() - interval '1 hour', now() - interval '2 days', now() - interval '2 days'
     from ${series};
-  insert into credit_grants
+  insert into private.credit_grants
       (id, account_id, category, amount, remaining, status, effective_at, expires_at, source, created_at)
     select ${id("grant")}, ${
   id("account")
 }, 'paid', 10, 10, 'active', now() - interval '2 days', now() - interval '1 hour',
       'bench', now() - interval '2 days' from ${series};
-  insert into credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at, allocations)
+  insert into private.credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at, grant_id)
     select ${id("account")}, 1, 'grant', 10, 10, 'system', now() - interval '2 days',
-      jsonb_build_array(private.credit_allocation(${id("grant")}, 10)) from ${series};`;
+      ${id("grant")} from ${series};`;
 const noAccounts = `
-  alter table credit_transactions disable trigger user;
-  delete from credit_transactions where account_id in (select ${id("account")} from ${series});
-  alter table credit_transactions enable trigger user;
-  delete from credit_grants where source = 'bench';
+  alter table private.credit_transactions disable trigger user;
+  delete from private.credit_transactions where account_id in (select ${
+  id("account")
+} from ${series});
+  alter table private.credit_transactions enable trigger user;
+  delete from private.credit_grants where source = 'bench';
   delete from credit_accounts where user_id in (select ${id("due")} from ${series});`;
 
 const HEAVY: Heavy[] = [
@@ -149,8 +151,8 @@ const HEAVY: Heavy[] = [
   {
     job: "credit_settlement",
     fill: `${noAccounts} ${accounts}`,
-    atOnce: `do $$ begin perform private.settle_credit_account(a.id, now()) from
-      (select id from credit_accounts where next_due_at <= now() for no key update) as a; end $$`,
+    atOnce: `do $$ begin perform private.settle_credit_account(a, now()) from
+      (select * from credit_accounts where next_due_at <= now() for no key update) as a; end $$`,
   },
   {
     job: "credit_reconciliation",
@@ -158,7 +160,7 @@ const HEAVY: Heavy[] = [
       `${noAccounts} ${accounts} update credit_accounts set next_due_at = null where user_id in (
       select ${
         id("due")
-      } from ${series}); update credit_grants set expires_at = null where source = 'bench'`,
+      } from ${series}); update private.credit_grants set expires_at = null where source = 'bench'`,
     atOnce: "select * from credit_reconciliation()",
   },
   {

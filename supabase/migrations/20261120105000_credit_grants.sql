@@ -228,7 +228,7 @@ declare
   v_result public.credit_grant;
 begin
   if num_nulls(grant_credits.user_id, grant_credits.team_id) <> 1 then
-    raise exception 'A grant is for either a user or a team' using errcode = 'PT422', detail = 'invalid_grant';
+    raise exception 'A grant needs either user_id or team_id, not both' using errcode = 'PT422', detail = 'invalid_grant';
   end if;
   perform private.check_credit_amount(grant_credits.amount);
   v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id);
@@ -259,9 +259,9 @@ begin
     or grant_credits.currency !~ '^[a-z]{3}$'
     or char_length(grant_credits.description) not between 1 and 500 then
     raise exception 'The terms of the grant are invalid' using errcode = 'PT422', detail = 'invalid_grant',
-      hint = 'category is paid or promotional; priority is 0 to 100; expires_at is in the future and after effective_at; '
-        'source has 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis (six decimals) and '
-        'currency (as in usd) go together';
+      hint = 'category must be paid or promotional; priority 0 to 100; expires_at in the future and after effective_at; '
+        'source must have 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis (six decimals) and '
+        'currency (as in usd) must be given together';
   end if;
 
   v_largest := private.setting('credits.largest_balance');

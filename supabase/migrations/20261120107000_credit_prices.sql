@@ -48,7 +48,7 @@ begin
   limit 1;
   if not found then
     raise exception 'There is no price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
-      hint = 'Use a sku of the price list, credit_prices';
+      hint = 'Use a sku from the price list, credit_prices';
   end if;
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
   if quantity is null or quantity <= 0 or quantity > 1000000000

@@ -64,7 +64,7 @@ begin
     or scale(trim_scale(set_credit_alert.threshold)) > 4
     or set_credit_alert.actor is null or set_credit_alert.actor not in ('user', 'service')
     or set_credit_alert.actor = 'user' and set_credit_alert.user_id is null then
-    raise exception 'A threshold is 0.0001 to 1000000000 credits, in steps of 0.0001, or null'
+    raise exception 'A threshold must be null, or 0.0001 to 1000000000 credits in steps of 0.0001; actor must be service, or user together with a user_id'
       using errcode = 'PT422', detail = 'invalid_alert';
   end if;
   v_account := private.lock_credit_account(set_credit_alert.user_id, set_credit_alert.team_id);
@@ -112,7 +112,7 @@ begin
     or set_credit_overdraft.overdraft_limit is null
     or set_credit_overdraft.overdraft_limit not between 0 and 1000000000
     or scale(trim_scale(set_credit_overdraft.overdraft_limit)) > 4 then
-    raise exception 'An overdraft limit is 0 to 1000000000 credits, in steps of 0.0001, for either a user or a team'
+    raise exception 'An overdraft limit must be 0 to 1000000000 credits in steps of 0.0001; give either user_id or team_id, not both'
       using errcode = 'PT422', detail = 'invalid_overdraft';
   end if;
   v_account := private.lock_credit_account(set_credit_overdraft.user_id, set_credit_overdraft.team_id);
@@ -121,7 +121,7 @@ begin
     return jsonb_populate_record(null::public.credit_settings, v_first || '{"replayed": true}');
   end if;
   if set_credit_overdraft.overdraft_limit < v_account.overdraft_used + v_account.overdraft_held then
-    raise exception '% credits of the overdraft are in use',
+    raise exception 'The overdraft limit cannot be less than the % credits that are in use',
       trim_scale(v_account.overdraft_used + v_account.overdraft_held)
       using errcode = 'PT409', detail = format('overdraft_in_use %s',
         jsonb_build_object('used', v_account.overdraft_used + v_account.overdraft_held)),

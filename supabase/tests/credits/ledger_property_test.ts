@@ -213,11 +213,11 @@ class Ledger {
     const ofHold = (name: string) =>
       `jsonb_build_object('${name}', (hold ->> '${name}')::timestamptz - interval '${hours} h')`;
     updates.push(`update private.credit_transactions
-      set hold = hold || ${ofHold("created_at")} || ${ofHold("expires_at")}
-      where hold is not null and account_id = '${this.ids.account_id}';`);
-    await this.root.unsafe(
-      `begin; set local session_replication_role = replica; ${updates.join(" ")} commit`,
-    );
+      set hold = hold || ${ofHold("created_at")} || ${
+      ofHold("expires_at")
+    } where hold is not null and account_id = '${this.ids.account_id}';`);
+    const begin = "begin; set local session_replication_role = replica";
+    await this.root.unsafe(`${begin}; ${updates.join(" ")} commit`);
     this.#model.advance(hours);
     this.#compare(await this.#read(), false);
     const balances = times.map((hour) => {

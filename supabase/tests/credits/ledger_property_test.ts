@@ -210,14 +210,12 @@ class Ledger {
       const id = table === "public.credit_accounts" ? "id" : "account_id";
       return `update ${table} set ${moves} where ${id} = '${this.ids.account_id}';`;
     });
-    const ofHold = (name: string) =>
-      `jsonb_build_object('${name}', (hold ->> '${name}')::timestamptz - interval '${hours} h')`;
-    updates.push(`update private.credit_transactions
-      set hold = hold || ${ofHold("created_at")} || ${
-      ofHold("expires_at")
-    } where hold is not null and account_id = '${this.ids.account_id}';`);
-    const begin = "begin; set local session_replication_role = replica";
-    await this.root.unsafe(`${begin}; ${updates.join(" ")} commit`);
+    updates.push(`update private.credit_transactions set hold = hold || jsonb_build_object(
+        'created_at', (hold ->> 'created_at')::timestamptz - interval '${hours} h',
+        'expires_at', (hold ->> 'expires_at')::timestamptz - interval '${hours} h')
+      where hold is not null and account_id = '${this.ids.account_id}';`);
+    updates.unshift("begin; set local session_replication_role = replica;");
+    await this.root.unsafe(`${updates.join(" ")} commit`);
     this.#model.advance(hours);
     this.#compare(await this.#read(), false);
     const balances = times.map((hour) => {

@@ -140,17 +140,9 @@ begin
 end $$;
 revoke all on function private.webhook_handler(text, text) from public, anon, authenticated, service_role;
 
--- Calls the handler of an event and returns what it did, or null when there is none. The trigger below writes its body anew
--- whenever webhook_handlers changes, because a call of a function whose name is in a table is planned every time.
-create function private.handle_webhook_event(event public.webhook_events)
-returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  return null;
-end $$;
-revoke all on function private.handle_webhook_event(public.webhook_events) from public, anon, authenticated, service_role;
-
+-- Writes private.handle_webhook_event, which calls the handler of an event and returns what it did, or null when there is
+-- none. It is written anew whenever webhook_handlers changes, because a call of a function whose name is in a table is
+-- planned every time.
 create function private.write_webhook_dispatch()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -171,6 +163,8 @@ create or replace function private.handle_webhook_event(event public.webhook_eve
 returns jsonb
 language plpgsql volatile set search_path = ''
 as %L$function$, format(E'\nbegin\n%s\n  return null;\nend ', v_branches));
+  revoke all on function private.handle_webhook_event(public.webhook_events)
+    from public, anon, authenticated, service_role;
   return null;
 end $$;
 comment on function private.write_webhook_dispatch() is
@@ -179,6 +173,8 @@ revoke all on function private.write_webhook_dispatch() from public, anon, authe
 
 create trigger write_webhook_dispatch after insert or update or delete or truncate on private.webhook_handlers
   for each statement execute function private.write_webhook_dispatch();
+-- Inserts no row: the trigger writes the function for a database that has no handlers, too.
+insert into private.webhook_handlers (provider, type, handler) select 'none', 'none', 'private.none' where false;
 
 -- Returns the current row of the table row_of that has the record's primary key, and its version; nulls when there is none.
 create function private.read_recorded_row(row_of text, record jsonb, out current_row jsonb, out version text)

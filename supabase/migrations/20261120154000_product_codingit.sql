@@ -1,4 +1,4 @@
--- What only CodingIT-1 has: users' integrations, API keys and choice of team, workflows of teams, threads, tasks,
+-- What only CodingIT-1 has: users' integrations and choice of team, workflows of teams, threads, tasks,
 -- workspace files, fragments, analytics and code embeddings. Another product deletes this file.
 
 -- user_integrations ------------------------------------------------------------------------------
@@ -38,49 +38,6 @@ create policy "users delete their own integrations" on public.user_integrations
   for delete to authenticated using (user_id = (select auth.uid()));
 
 create trigger update_user_integrations_updated_at before update on public.user_integrations
-  for each row execute function public.update_updated_at_column();
-
--- api_keys ---------------------------------------------------------------------------------------
-
-create table public.api_keys (
-  id uuid primary key default gen_random_uuid(),
-  user_id uuid not null references auth.users (id) on delete cascade,
-  name text not null,
-  key_hash text not null,
-  key_prefix text not null,
-  permissions jsonb not null default '{}'::jsonb,
-  last_used_at timestamptz,
-  expires_at timestamptz,
-  is_active boolean not null default true,
-  created_at timestamptz not null default now(),
-  updated_at timestamptz not null default now(),
-  constraint api_keys_name_check check (name <> ''),
-  constraint api_keys_key_hash_key unique (key_hash),
-  constraint api_keys_key_prefix_check check (key_prefix <> '')
-);
-comment on table public.api_keys is
-  'API keys of users. Only the server creates them, because only it sees the key: clients cannot insert';
-comment on column public.api_keys.key_hash is 'SHA-256 of the key, never the key';
-
-create index idx_api_keys_user_id on public.api_keys (user_id);
-
-alter table public.api_keys enable row level security;
-revoke all on public.api_keys from public, anon, authenticated, service_role;
-grant select on public.api_keys to authenticated;
-grant update (name, permissions, expires_at, is_active, updated_at)
-  on public.api_keys to authenticated;
-grant delete on public.api_keys to authenticated;
-grant select, insert, update, delete on public.api_keys to service_role;
-
-create policy "users read their own API keys" on public.api_keys
-  for select to authenticated using (user_id = (select auth.uid()));
-create policy "users update their own API keys" on public.api_keys
-  for update to authenticated
-  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
-create policy "users delete their own API keys" on public.api_keys
-  for delete to authenticated using (user_id = (select auth.uid()));
-
-create trigger update_api_keys_updated_at before update on public.api_keys
   for each row execute function public.update_updated_at_column();
 
 -- users_teams ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('orphaned_objects', '51 2 * * *', 1000, 'Queues objects of our buckets that no row refers to'),
   ('multipart_uploads', '38 3 * * *', 1000, 'Deletes multipart uploads that were never completed'),
   ('webhook_payloads', '8 3 * * *', 1000, 'Clears the payloads of old webhook events and deletes old counts of refusals'),
+  ('api_key_events', '48 3 * * *', 5000, 'Deletes old records of what happened to API keys'),
   ('expired_sessions', '18 * * * *', 5000, 'Deletes sessions of Auth that have ended and refresh tokens that were revoked'),
   ('finished_tasks', '33 3 * * *', 5000, 'Deletes tasks that were completed or failed'),
   ('run_history', '23 4 * * *', 5000, 'Deletes old runs of the cleanup'),
@@ -426,6 +427,33 @@ begin
   return v_result;
 end $$;
 revoke all on function private.cleanup_webhook_payloads(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- api_key_events ------------------------------------------------------------------------------------
+
+create function private.cleanup_api_key_events(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_before timestamptz := now() - private.retention('api_keys.event_retention');
+begin
+  if dry_run then
+    select count(*) into v_result.rows from public.api_key_events as e where e.created_at <= v_before;
+    return v_result;
+  end if;
+  delete from public.api_key_events as e where e.id in (
+    select x.id from public.api_key_events as x
+    where x.created_at <= v_before
+    order by x.created_at
+    limit job.batch_size
+    for update skip locked);
+  get diagnostics v_result.rows = row_count;
+  v_result.more := v_result.rows = job.batch_size;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_api_key_events(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- expired_sessions ----------------------------------------------------------------------------------

@@ -98,6 +98,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       "Replaces the content of the draft if the request has any. `settle` captures a hold in the same transaction " +
       "(services only). A repeat returns the same result.",
     auth: ["user", "secret"],
+    permission: "messages:write",
     params: schema.MessagePath,
     body: z.union([schema.UserEnding, schema.ServiceEnding]),
     response: {
@@ -121,6 +122,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
         "has the same number. A service gives the user in `user_id` and can pay for a single message by capturing a " +
         "hold: `settle`.",
       auth: ["user", "secret"],
+      permission: "messages:write",
       idempotent: true,
       params: schema.ParentPath,
       body: z.union([
@@ -159,6 +161,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       description:
         "Cheap enough to call a few times a second while the assistant writes the message.",
       auth: ["user", "secret"],
+      permission: "messages:write",
       params: schema.MessagePath,
       body: z.union([schema.UserDraft, schema.ServiceDraft]),
       response: { status: 200, description: "The message", schema: Message },

@@ -33,7 +33,7 @@ type Parent = "project_id" | "conversation_id";
 export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): void {
   const of = (id: string) => parent === "project_id" ? { project_id: id } : { conversation_id: id };
 
-  app.post("/:id/messages", authenticate(["user", "secret"]), async (c) => {
+  app.post("/:id/messages", authenticate(["user", "secret"], "messages:write"), async (c) => {
     const { supabaseAdmin } = c.var.supabaseContext;
     const idempotency_key = readIdempotencyKey(c);
     const replace = mayReplace(c);
@@ -47,23 +47,31 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
     return answer(c, await call(() => supabaseAdmin.rpc("save_messages", args)), 201);
   });
 
-  app.patch("/:id/messages/:message_id", authenticate(["user", "secret"]), async (c) => {
-    const { supabaseAdmin } = c.var.supabaseContext;
-    const { id, message_id } = readPath(c, schema.MessagePath);
-    const { user_id, content } = await readFor(c, schema.UserDraft, schema.ServiceDraft);
-    // Null when it is missing, because SQL has no default for it.
-    const args = { user_id, message_id, content: content ?? null, ...of(id) };
-    return c.json(await call(() => supabaseAdmin.rpc("update_draft", args)));
-  });
-
-  for (const [route, status] of [["finish", "complete"], ["abort", "aborted"]] as const) {
-    app.post(`/:id/messages/:message_id/${route}`, authenticate(["user", "secret"]), async (c) => {
+  app.patch(
+    "/:id/messages/:message_id",
+    authenticate(["user", "secret"], "messages:write"),
+    async (c) => {
       const { supabaseAdmin } = c.var.supabaseContext;
       const { id, message_id } = readPath(c, schema.MessagePath);
-      const body = await readFor(c, schema.UserEnding, schema.ServiceEnding);
-      const args = defined({ ...body, ...of(id), message_id, status });
-      return answer(c, await call(() => supabaseAdmin.rpc("finish_draft", args)), 200);
-    });
+      const { user_id, content } = await readFor(c, schema.UserDraft, schema.ServiceDraft);
+      // Null when it is missing, because SQL has no default for it.
+      const args = { user_id, message_id, content: content ?? null, ...of(id) };
+      return c.json(await call(() => supabaseAdmin.rpc("update_draft", args)));
+    },
+  );
+
+  for (const [route, status] of [["finish", "complete"], ["abort", "aborted"]] as const) {
+    app.post(
+      `/:id/messages/:message_id/${route}`,
+      authenticate(["user", "secret"], "messages:write"),
+      async (c) => {
+        const { supabaseAdmin } = c.var.supabaseContext;
+        const { id, message_id } = readPath(c, schema.MessagePath);
+        const body = await readFor(c, schema.UserEnding, schema.ServiceEnding);
+        const args = defined({ ...body, ...of(id), message_id, status });
+        return answer(c, await call(() => supabaseAdmin.rpc("finish_draft", args)), 200);
+      },
+    );
   }
 }
 

@@ -12,6 +12,7 @@ import {
   type ZodOpenApiResponseObject,
 } from "zod-openapi";
 
+import type { Permission } from "../_shared/api_keys.ts";
 import { IDEMPOTENCY_KEY } from "../_shared/request.ts";
 import { id, time } from "../_shared/schema.ts";
 
@@ -24,6 +25,8 @@ export interface RouteDescription {
   description: string;
   /** Who may call it; empty if the route authenticates its callers itself. */
   auth: ("user" | "secret")[];
+  /** What an API key of a user needs; without it, the route accepts no API keys. */
+  permission?: Permission;
   /** Whether it accepts an `Idempotency-Key`. */
   idempotent?: boolean;
   /** Whether it calls Storage, and so may return Storage's errors. */
@@ -53,6 +56,7 @@ export interface FunctionDescription {
 /** Problems of every route that needs a credential. */
 const CREDENTIAL_PROBLEMS: Record<number, string[]> = {
   401: ["credentials_missing", "invalid_api_key", "token_expired", "invalid_token"],
+  403: ["permission_missing"],
 };
 
 /** Problems of every route. */
@@ -113,6 +117,11 @@ export function describeFunction(description: FunctionDescription): unknown {
           bearerFormat: "JWT",
           description: "Session token of a signed-in user, as supabase-js sends it",
         },
+        apiKey: {
+          type: "http",
+          scheme: "bearer",
+          description: "API key of a user (srk_...), with the permission that the route names",
+        },
         secretKey: {
           type: "apiKey",
           in: "header",
@@ -146,8 +155,13 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
   return {
     operationId: `${name}${route.path.replace(/\W+/g, "_")}_${route.method}`,
     summary: route.summary,
-    description: route.description,
-    security: route.auth.map((mode) => SECURITY[mode]),
+    description: route.permission
+      ? `${route.description} An API key needs the permission \`${route.permission}\`.`
+      : route.description,
+    security: [
+      ...route.auth.map((mode) => SECURITY[mode]),
+      ...(route.permission ? [{ apiKey: [] }] : []),
+    ],
     requestParams: {
       ...(route.params && { path: route.params }),
       ...(route.query && { query: route.query }),

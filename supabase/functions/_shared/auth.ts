@@ -2,7 +2,7 @@
  * Who may call a route.
  *
  * `@supabase/server` checks the credentials: a session token of Supabase Auth in `Authorization`, or a
- * secret key in `apikey`. This module turns its errors into problem documents, and makes sure that a token
+ * secret key in `apikey`. Routes that name a permission also accept a user's API key in `Authorization`. This module turns its errors into problem documents, and makes sure that a token
  * belongs to a signed-in user: a valid signature alone does not prove that.
  *
  * @module
@@ -12,6 +12,7 @@ import type { MiddlewareHandler } from "hono";
 import type { AuthConfig, AuthError, AuthResult, SupabaseContext } from "@supabase/server";
 import type { SupabaseClient } from "@supabase/supabase-js";
 
+import { type Permission, verifyApiKey } from "./api_keys.ts";
 import { adminClient, userClient } from "./clients.ts";
 import { createVerifier } from "./credentials.ts";
 import type { Database } from "./database.types.ts";
@@ -32,11 +33,21 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * Middleware that only lets a request pass if it has one of the given credentials.
  *
  * @param auth `user`, `secret`, `secret:NAME`, or a list of these.
- * @throws {Problem} 401 `credentials_missing`, `invalid_api_key`, `token_expired` or `invalid_token`.
+ * @param permission What an API key needs. Its user then counts as the user; without a permission, no API key will do.
+ * @throws {Problem} 401 `credentials_missing`, `invalid_api_key`, `token_expired` or `invalid_token`; 403
+ *   `permission_missing`.
  */
-export function authenticate(auth: AuthConfig): MiddlewareHandler<AuthenticatedEnv> {
+export function authenticate(
+  auth: AuthConfig,
+  permission?: Permission,
+): MiddlewareHandler<AuthenticatedEnv> {
   const verify = createVerifier(auth, SIGNED_IN);
   return async function authenticateRequest(c, next) {
+    const key = await verifyApiKey(c.req.raw, permission);
+    if (key) {
+      c.set("supabaseContext", new Caller(key));
+      return next();
+    }
     const { data, error } = await verify(c.req.raw);
     if (error) throw toProblem(error, cure(auth));
     const { jwtClaims } = data;

@@ -3,6 +3,37 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "api_key_events": {
+        Row: {
+          "created_at": string;
+          "detail": NonNullable<Json>;
+          "event": string;
+          "id": number;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event": string;
+          "id"?: never;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event"?: string;
+          "id"?: never;
+          "key_id"?: string;
+          "key_prefix"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "api_keys": {
         Row: {
           "created_at": string;
@@ -2815,6 +2846,17 @@ export type Database = {
         Args: { "provider": string; "reason": string };
         Returns: undefined;
       };
+      "create_api_key": {
+        Args: {
+          "expires_at"?: string;
+          "key_hash": string;
+          "key_prefix": string;
+          "name": string;
+          "permissions": Json;
+          "user_id": string;
+        };
+        Returns: Json;
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -3427,6 +3469,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "use_api_key": {
+        Args: { "key_hash": string; "permission": string };
+        Returns: Database["public"]["CompositeTypes"]["api_key_use"];
+        SetofOptions: {
+          from: "*";
+          to: "api_key_use";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "verify_upload": {
         Args: { "upload_id": string; "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
@@ -3460,6 +3512,10 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "api_key_use": {
+        "user_id": string | null;
+        "refused": string | null;
+      };
       "bucket_terms": {
         "bucket": string | null;
         "is_public": boolean | null;

@@ -20,7 +20,7 @@ export const app = createApp("conversations", openapi, { maxBodyBytes: MESSAGES_
 
 addMessageRoutes(app, "conversation_id");
 
-app.post("/", authenticate(["user", "secret"]), async (c) => {
+app.post("/", authenticate(["user", "secret"], "messages:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
   const { id: conversation_id, ...body } = await readFor(

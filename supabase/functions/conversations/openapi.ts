@@ -35,6 +35,7 @@ export const document: unknown = describeFunction({
         "Saves the conversation and the message, both or neither. Without `title`, the title is the first line of the " +
         "message. The caller may choose both ids: a second request with the same two ids saves nothing twice.",
       auth: ["user", "secret"],
+      permission: "messages:write",
       idempotent: true,
       body: z.union([schema.UserConversation, schema.ServiceConversation]),
       response: { status: 201, description: "The conversation and its message", schema: Started },

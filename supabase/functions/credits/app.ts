@@ -23,15 +23,22 @@ const openapi = () => import("./openapi.json", { with: { type: "json" } });
 /** The routes of `credits`; `openapi.ts` describes them. */
 export const app = createApp("credits", openapi);
 
-app.get("/", authenticate(["user", "secret"]), async (c) => {
+app.get("/", authenticate(["user", "secret"], "credits:read"), async (c) => {
   const { supabaseContext } = c.var;
   const { user_id = "", team_id, actor } = readQueryFor(
     c,
     schema.UserBalanceQuery,
     schema.ServiceBalanceQuery,
   );
-  const client = actor === "user" ? supabaseContext.supabase : supabaseContext.supabaseAdmin;
-  const [credits] = team_id === undefined
+  const bySession = actor === "user" && supabaseContext.jwtClaims;
+  const client = bySession ? supabaseContext.supabase : supabaseContext.supabaseAdmin;
+  // An API key has no session that the policies of the team's account could go by.
+  const memberships = actor === "user" && !bySession && team_id !== undefined
+    ? unwrap(await client.from("team_members").select("team_id").match({ team_id, user_id }))
+    : [team_id];
+  const [credits] = memberships.length === 0
+    ? []
+    : team_id === undefined
     ? unwrap(await client.from("user_credits").select().eq("user_id", user_id))
     : unwrap(await client.from("team_credits").select().eq("team_id", team_id));
   if (!credits) {
@@ -41,13 +48,13 @@ app.get("/", authenticate(["user", "secret"]), async (c) => {
   return c.json(credits);
 });
 
-app.post("/quote", authenticate(["user", "secret"]), async (c) => {
+app.post("/quote", authenticate(["user", "secret"], "credits:read"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { actor: _, ...quote } = await readFor(c, schema.UserQuote, schema.ServiceQuote);
   return c.json(await call(() => supabaseAdmin.rpc("quote_credits", defined(quote))));
 });
 
-app.post("/deduct", authenticate(["user", "secret"]), async (c) => {
+app.post("/deduct", authenticate(["user", "secret"], "credits:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
   const charge = await readFor(c, schema.UserDeduction, schema.ServiceDeduction);
@@ -116,7 +123,7 @@ app.put("/alert", authenticate(["user", "secret"]), async (c) => {
   return answer(c, await call(() => supabaseAdmin.rpc("set_credit_alert", args)));
 });
 
-app.get("/statement", authenticate(["user", "secret"]), async (c) => {
+app.get("/statement", authenticate(["user", "secret"], "credits:read"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const query = readQueryFor(c, schema.UserStatementQuery, schema.ServiceStatementQuery);
   // Loaded on use, so that a charge does not pay for it at a cold start.

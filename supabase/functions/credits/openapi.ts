@@ -34,6 +34,7 @@ export const document: unknown = describeFunction({
         "A signed-in user reads their own balance, or that of one of their teams; a service names the user or team. " +
         "`available` is what can be spent now: the balance, less what is held, plus the overdraft limit.",
       auth: ["user", "secret"],
+      permission: "credits:read",
       query: z.object({ user_id: z.optional(id), team_id: z.optional(id) }),
       response: { status: 200, description: "The balance", schema: Balance },
       problems: { 404: ["account_not_found"], 422: ["invalid_request"] },
@@ -46,6 +47,7 @@ export const document: unknown = describeFunction({
         "Returns what the items cost now, and whether they could be paid. Changes nothing. `member_available` is " +
         "what the member of a team may still spend; null without a limit.",
       auth: ["user", "secret"],
+      permission: "credits:read",
       body: z.union([schema.UserQuote, schema.ServiceQuote]),
       response: { status: 200, description: "The quote", schema: Quote },
       problems: { 404: ["account_not_found"], 422: PRICING },
@@ -59,6 +61,7 @@ export const document: unknown = describeFunction({
         "and either what is bought or an amount. With `team_id`, the account of the team pays. Posts one " +
         "entry, or none at all.",
       auth: ["user", "secret"],
+      permission: "credits:write",
       idempotent: true,
       body: z.union([schema.UserDeduction, schema.ServiceDeduction]),
       response: {
@@ -207,6 +210,7 @@ export const document: unknown = describeFunction({
         "pages of `limit`; for the next page, send `next_after` as `after`. With `Accept: text/csv`, all entries come as " +
         "CSV. Only owners and admins of a team can read its statement.",
       auth: ["user", "secret"],
+      permission: "credits:read",
       query: z.object({
         month: z.string(),
         user_id: z.optional(id),

@@ -33,14 +33,14 @@ const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** The routes of `files`; `openapi.ts` describes them. */
 export const app = createApp("files", openapi, { maxBodyBytes: MAX_BODY_BYTES });
 
-app.post("/uploads", authenticate(["user", "secret"]), async (c) => {
+app.post("/uploads", authenticate(["user", "secret"], "files:write"), async (c) => {
   const idempotency_key = readIdempotencyKey(c);
   const body = await readFor(c, schema.UserUpload, schema.ServiceUpload);
   const upload = await startUpload(c.var.supabaseContext, { ...body, idempotency_key });
   return answer(c, upload, 201);
 });
 
-app.post("/uploads/:id/complete", authenticate(["user", "secret"]), async (c) => {
+app.post("/uploads/:id/complete", authenticate(["user", "secret"], "files:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { id: upload_id } = readPath(c, schema.UploadPath);
   const user_id = await readUser(c);
@@ -83,7 +83,7 @@ app.post("/downloads", authenticate("user"), async (c) => {
   );
 });
 
-app.delete("/", authenticate(["user", "secret"]), async (c) => {
+app.delete("/", authenticate(["user", "secret"], "files:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { user_id, bucket, paths } = await readFor(
     c,
@@ -100,7 +100,7 @@ app.delete("/", authenticate(["user", "secret"]), async (c) => {
   });
 });
 
-app.get("/usage", authenticate(["user", "secret"]), async (c) => {
+app.get("/usage", authenticate(["user", "secret"], "files:read"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { user_id } = readQueryFor(c, schema.UserUsage, schema.ServiceUsage);
   const usage = await call(() => supabaseAdmin.rpc("get_storage_usage", { user_id }));

@@ -61,6 +61,7 @@ export const document: unknown = describeFunction({
         "Checks the bucket's rules and reserves the bytes. Then PUT the file to `url`, or call " +
         "`uploadToSignedUrl(upload_path, token, file)` of supabase-js, and complete the upload.",
       auth: ["user", "secret"],
+      permission: "files:write",
       idempotent: true,
       storage: true,
       body: z.union([schema.UserUpload, schema.ServiceUpload]),
@@ -92,6 +93,7 @@ export const document: unknown = describeFunction({
         "Checks that the stored object has the declared size, type and first bytes. If not, it is removed. A signed-in " +
         "user needs no body. Repeating the request returns the same file.",
       auth: ["user", "secret"],
+      permission: "files:write",
       storage: true,
       params: schema.UploadPath,
       body: z.union([schema.UserCompletion, schema.ServiceCompletion]),
@@ -123,6 +125,7 @@ export const document: unknown = describeFunction({
         "Deletes up to 1000 of the user's own paths in one bucket: the records that refer to them, and the objects. A " +
         "pending upload is cancelled.",
       auth: ["user", "secret"],
+      permission: "files:write",
       body: z.union([schema.UserDeletion, schema.ServiceDeletion]),
       response: {
         status: 200,
@@ -137,6 +140,7 @@ export const document: unknown = describeFunction({
       summary: "The user's storage usage",
       description: "Returns the stored, reserved and allowed bytes, in total and for each bucket.",
       auth: ["user", "secret"],
+      permission: "files:read",
       query: z.partial(schema.ServiceUsage),
       response: { status: 200, description: "The usage", schema: Usage },
       problems: { 422: ["invalid_request"] },

@@ -21,7 +21,7 @@ export const app = createApp("projects", openapi, { maxBodyBytes: MESSAGES_BODY_
 
 addMessageRoutes(app, "project_id");
 
-app.post("/:id/clone", authenticate(["user", "secret"]), async (c) => {
+app.post("/:id/clone", authenticate(["user", "secret"], "projects:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
   const { id: project_id } = readPath(c, schema.ProjectPath);
@@ -30,7 +30,7 @@ app.post("/:id/clone", authenticate(["user", "secret"]), async (c) => {
   return answer(c, await call(() => supabaseAdmin.rpc("clone_project", args)), 201);
 });
 
-app.post("/:id/restore", authenticate(["user", "secret"]), async (c) => {
+app.post("/:id/restore", authenticate(["user", "secret"], "projects:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { id: project_id } = readPath(c, schema.ProjectPath);
   const { user_id } = await readFor(c, schema.UserRestore, schema.ServiceRestore);
@@ -41,7 +41,7 @@ app.post("/:id/restore", authenticate(["user", "secret"]), async (c) => {
   );
 });
 
-app.delete("/:id", authenticate(["user", "secret"]), async (c) => {
+app.delete("/:id", authenticate(["user", "secret"], "projects:write"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
   const { id: project_id } = readPath(c, schema.ProjectPath);

@@ -47,6 +47,7 @@ export const document: unknown = describeFunction({
         "Creates a project of the user with the messages of this one, unless `with_messages` is false. With " +
         "`with_files`, the clone also has the records of the files: only the owner of the project may clone them.",
       auth: ["user", "secret"],
+      permission: "projects:write",
       idempotent: true,
       params: schema.ProjectPath,
       body: z.union([schema.UserClone, schema.ServiceClone]),
@@ -66,6 +67,7 @@ export const document: unknown = describeFunction({
         "The project can be restored. With `permanent=true`, it is deleted permanently, with its messages and with its " +
         "files in Storage that no other project uses.",
       auth: ["user", "secret"],
+      permission: "projects:write",
       idempotent: true,
       params: schema.ProjectPath,
       query: z.partial(schema.ServiceDelete),
@@ -86,6 +88,7 @@ export const document: unknown = describeFunction({
       summary: "Restore a deleted project",
       description: "Restores it as active. A project that is not deleted stays as it is.",
       auth: ["user", "secret"],
+      permission: "projects:write",
       params: schema.ProjectPath,
       body: z.union([schema.UserRestore, schema.ServiceRestore]),
       response: { status: 200, description: "The project", schema: Change },

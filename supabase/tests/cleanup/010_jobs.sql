@@ -167,6 +167,14 @@ select bag_eq($$ select prompt from tasks where user_id = tests.user_id('owner')
   array['pending1', 'pending2', 'pending3', 'processing1', 'processing2', 'processing3', 'completed1', 'error1'],
   'tasks finished 90 days ago are gone, those that go on stay');
 
+-- api_key_events ---------------------------------------------------------------------------------------------
+insert into api_key_events (user_id, key_id, key_prefix, event, created_at)
+select tests.user_id('owner'), gen_random_uuid(), 'srk_' || n, 'created', now() - interval '365 days' - (n - 2) * interval '1 microsecond'
+from generate_series(1, 4) as n;
+select pg_temp.check_job('api_key_events', 3, 2);
+select results_eq($$ select key_prefix from api_key_events where user_id = tests.user_id('owner') $$, array['srk_1'],
+  'what happened to keys is forgotten after a year');
+
 -- idempotency_keys -------------------------------------------------------------------------------------------
 delete from private.idempotency_keys;
 select grant_credits(tests.user_id('owner'), 1, idempotency_key => 'k' || n) from generate_series(1, 3) as n;

@@ -135,6 +135,19 @@ export const RECORD_SCENES: Record<string, Scene> = {
       ),
     state: (stage, label) => numbers(stage, label, "select user_id from tasks"),
   },
+  api_key_events: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await fillRaw(
+        stage,
+        `insert into api_key_events (user_id, key_id, key_prefix, event, created_at)
+        select ${id(label, "user")}, ${id(label)}, 'srk_', 'created', ${
+          when("-366 days", "-364 days")
+        } from ${series}`,
+      );
+    },
+    state: (stage, label) => numbers(stage, label, "select key_id from api_key_events"),
+  },
   idempotency_keys: {
     fill: (stage, label) =>
       fillRaw(

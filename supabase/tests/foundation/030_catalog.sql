@@ -7,6 +7,10 @@ select bag_eq(
   $$ select tablename::text, indexname::text from pg_indexes
     where schemaname = 'public' and tablename <> 'code_embeddings' $$,
   $$ values
+    ('api_key_events', 'api_key_events_created_at'),
+    ('api_key_events', 'api_key_events_key_id'),
+    ('api_key_events', 'api_key_events_pkey'),
+    ('api_key_events', 'api_key_events_user_id'),
     ('api_keys', 'api_keys_key_hash_key'),
     ('api_keys', 'api_keys_pkey'),
     ('api_keys', 'idx_api_keys_user_id'),
@@ -176,6 +180,7 @@ select bag_eq(
     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
     where not t.tgisinternal and c.relnamespace = 'public'::regnamespace $$,
   $$ values
+    ('api_keys', 'record_api_key_event', 'record_api_key_event'),
     ('api_keys', 'update_api_keys_updated_at', 'update_updated_at_column'),
     ('billing_info', 'update_billing_info_updated_at', 'update_updated_at_column'),
     ('chat_sessions', 'keep_team', 'keep_team'),

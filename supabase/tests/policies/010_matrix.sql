@@ -72,6 +72,8 @@ insert into matrix values
     'id', '{owner}', 'display_name = ''x''', 'id = {owner}'),
   ('api_keys',           '1x11', '0x00', '0x00', '0x00', '0x00', 'xxxx', '1111',
     'user_id, name, key_hash, key_prefix', '{owner}, ''k'', ''h'', ''p''', 'name = ''x''', 'user_id = {owner}'),
+  ('api_key_events',     '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id, key_id, key_prefix, event', '{owner}, {new}, ''p'', ''created''', 'event = ''deleted''', 'user_id = {owner}'),
   ('teams',              '1x0x', '0x0x', '1x0x', '1x1x', '1x1x', 'xxxx', '1111',
     'id, name', '{new}, ''T''', 'name = ''x''', 'id = {team}'),
   ('team_members',       '1x00', '0x00', '1x00', '1111', '1111', 'xxxx', '1111',

@@ -148,6 +148,7 @@ create table public.user_settings (
   user_id uuid not null references auth.users (id) on delete cascade,
   theme text not null default 'system',
   notifications_enabled boolean not null default true,
+  notifications boolean not null,
   email_notifications boolean not null default true,
   push_notifications boolean not null default true,
   language text not null default 'en',
@@ -158,14 +159,16 @@ create table public.user_settings (
   constraint user_settings_theme_check check (theme in ('light', 'dark', 'system'))
 );
 comment on table public.user_settings is 'App settings of Sorar AI';
+comment on column public.user_settings.notifications is
+  'The same as notifications_enabled, under the name of the diagram: a trigger keeps both equal, and the one that changes wins';
 
 alter table public.user_settings enable row level security;
 revoke all on public.user_settings from public, anon, authenticated, service_role;
 grant select on public.user_settings to authenticated;
-grant insert (id, user_id, theme, notifications_enabled, email_notifications, push_notifications,
+grant insert (id, user_id, theme, notifications_enabled, notifications, email_notifications, push_notifications,
   language, timezone, updated_at)
   on public.user_settings to authenticated;
-grant update (user_id, theme, notifications_enabled, email_notifications, push_notifications,
+grant update (user_id, theme, notifications_enabled, notifications, email_notifications, push_notifications,
   language, timezone, updated_at)
   on public.user_settings to authenticated;
 grant delete on public.user_settings to authenticated;
@@ -184,16 +187,25 @@ create policy "users delete their own settings" on public.user_settings
 create trigger update_user_settings_updated_at before update on public.user_settings
   for each row execute function public.handle_updated_at();
 
--- The setting under the name in Sorar AI's diagram.
-create function public.notifications(user_settings)
-returns boolean
-language sql immutable set search_path = ''
+create function private.sync_notifications()
+returns trigger
+language plpgsql volatile set search_path = ''
 as $$
-  select $1.notifications_enabled
-$$;
-comment on function public.notifications(user_settings) is 'Computed field: notifications_enabled';
-revoke all on function public.notifications(user_settings) from public, anon, authenticated, service_role;
-grant execute on function public.notifications(user_settings) to authenticated, service_role;
+begin
+  if tg_op = 'INSERT' then
+    new.notifications_enabled := coalesce(new.notifications, new.notifications_enabled);
+  elsif new.notifications is distinct from old.notifications then
+    new.notifications_enabled := new.notifications;
+  end if;
+  new.notifications := new.notifications_enabled;
+  return new;
+end $$;
+comment on function private.sync_notifications() is
+  'Trigger function: keeps notifications and notifications_enabled equal';
+revoke all on function private.sync_notifications() from public, anon, authenticated, service_role;
+
+create trigger sync_notifications before insert or update of notifications, notifications_enabled on public.user_settings
+  for each row execute function private.sync_notifications();
 
 -- user_security_settings -------------------------------------------------------------------------
 

@@ -35,6 +35,8 @@ create index idx_projects_archived on public.projects (user_id, is_archived);
 create index idx_projects_public on public.projects (id) where is_public;
 create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
 
+alter publication supabase_realtime add table public.projects;
+
 alter table public.projects enable row level security;
 revoke all on public.projects from public, anon, authenticated, service_role;
 grant select on public.projects to authenticated;

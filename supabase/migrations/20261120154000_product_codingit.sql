@@ -198,6 +198,8 @@ create index idx_tasks_user_id on public.tasks (user_id);
 create index idx_tasks_status on public.tasks (status);
 create index idx_tasks_created_at on public.tasks (created_at desc);
 
+alter publication supabase_realtime add table public.tasks;
+
 alter table public.tasks enable row level security;
 revoke all on public.tasks from public, anon, authenticated, service_role;
 -- The identity column uses its sequence without a grant.

@@ -241,10 +241,12 @@ comment on table public.site_visits is 'Visits of the public site';
 
 alter table public.site_visits enable row level security;
 revoke all on public.site_visits from public, anon, authenticated, service_role;
-grant insert (user_agent, referrer, path) on public.site_visits to anon, authenticated;
+grant insert (user_agent, referrer, path, timestamp) on public.site_visits to anon, authenticated;
 grant select, insert, update, delete on public.site_visits to service_role;
 
 create policy "anyone is counted" on public.site_visits
   for insert to anon, authenticated
   with check (char_length(path) between 1 and 2048
-    and coalesce(char_length(user_agent), 0) <= 1024 and coalesce(char_length(referrer), 0) <= 2048);
+    and coalesce(char_length(user_agent), 0) <= 1024 and coalesce(char_length(referrer), 0) <= 2048
+    -- A visitor's clock may be wrong, but not by more than a day.
+    and timestamp between now() - interval '1 day' and now() + interval '1 day');

@@ -2169,20 +2169,21 @@ export type Database = {
           "email_notifications": boolean;
           "id": string;
           "language": string;
+          "notifications": boolean;
           "notifications_enabled": boolean;
           "push_notifications": boolean;
           "theme": string;
           "timezone": string;
           "updated_at": string;
           "user_id": string;
-          "notifications": boolean | null;
         };
-        ComputedFields: "notifications";
+        ComputedFields: never;
         Insert: {
           "created_at"?: string;
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications": boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2195,6 +2196,7 @@ export type Database = {
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications"?: boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -3089,12 +3091,6 @@ export type Database = {
           "bucket_id": string;
           "name": string;
         }[];
-      };
-      "notifications": {
-        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
-        Returns:
-          & { error: true }
-          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
       "preview_cleanup": {
         Args: { "job": string };

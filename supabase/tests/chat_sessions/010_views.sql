@@ -34,7 +34,7 @@ select results_eq($$ select scenario_id, message_count, last_message_at from cha
 select is(jsonb_array_length(get_user_full_profile(tests.user_id('owner')) -> 'active_goals'), 1, 'active goals only');
 select isnt_empty($$ select 1 from chat_message_cache where content_vector @@ to_tsquery('english', 'search & needles') $$,
   'cached messages are searchable');
-select is((select s.notifications from user_settings s), true, 'notifications is a computed field');
+select is((select s.notifications from user_settings s), true, 'notifications is what notifications_enabled is');
 select throws_ok($$ insert into chat_messages (session_id, sender) select id, 'bot' from chat_sessions limit 1 $$,
   '23514', null, 'a sender is user or ai');
 select throws_ok($$ insert into chat_sessions (user_id, status) values (tests.user_id('owner'), 'open') $$,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { signUp, test, withDatabase } from "../../functions/_testing/testing.ts";
+import { anonymousClient, signUp, test, withDatabase } from "../../functions/_testing/testing.ts";
 
 test("signing up through the Auth API creates every row of an account", async () => {
   const { id, client } = await signUp();
@@ -154,4 +154,58 @@ test("Sorar AI: a session with its messages, progress by upsert, and the profile
     (await client.from("user_settings").select("*, notifications").single()).data?.notifications,
     true,
   );
+});
+
+test("Wbot: the content of a message behaves as TEXT", async () => {
+  const { client, id } = await signUp();
+  const { data: conversation } = await client.from("conversations").insert({ user_id: id }).select()
+    .single();
+  const conversation_id = conversation?.id ?? "";
+  const texts = ["Breathe in slowly", "breathe OUT", "50% of it"];
+  for (const content of texts) {
+    const { data } = await client.from("messages").insert({
+      conversation_id,
+      role: "user",
+      content,
+    }).select().single();
+    assert.equal(data?.content, content);
+  }
+  const found = async (operator: "like" | "ilike", pattern: string) => {
+    const { data, error } = await client.from("messages").select("content")
+      .eq("conversation_id", conversation_id).filter("content", operator, pattern)
+      .order("created_at");
+    assert.equal(error, null);
+    return data?.map(({ content }) => content);
+  };
+  assert.deepEqual(await found("ilike", "breathe%"), texts.slice(0, 2));
+  assert.deepEqual(await found("like", "breathe%"), [texts[1]]);
+  assert.deepEqual(await found("ilike", "%_u_"), ["breathe OUT"]);
+  assert.deepEqual(await found("ilike", "%\\%%"), ["50% of it"]);
+  const { data: equal } = await client.from("messages").select("content")
+    .eq("content", JSON.stringify(texts[0]));
+  assert.deepEqual(equal, [{ content: texts[0] }]);
+});
+
+test("Sorar AI: notifications are switched off under either name", async () => {
+  const { client, id } = await signUp();
+  const read = async () =>
+    (await client.from("user_settings").select("notifications, notifications_enabled").single())
+      .data;
+  await client.from("user_settings").update({ notifications: false }).eq("user_id", id);
+  assert.deepEqual(await read(), { notifications: false, notifications_enabled: false });
+  await client.from("user_settings").update({ notifications_enabled: true }).eq("user_id", id);
+  assert.deepEqual(await read(), { notifications: true, notifications_enabled: true });
+  const { error } = await client.from("user_settings").upsert(
+    { user_id: id, notifications: false },
+    { onConflict: "user_id" },
+  );
+  assert.equal(error, null);
+  assert.deepEqual(await read(), { notifications: false, notifications_enabled: false });
+});
+
+test("Sorar AI: a visitor may send the time of the visit", async () => {
+  const visit = (timestamp: string) =>
+    anonymousClient().from("site_visits").insert({ path: "/", timestamp });
+  assert.equal((await visit(new Date(Date.now() - 60_000).toISOString())).error, null);
+  assert.equal((await visit("2020-01-01T00:00:00Z")).error?.code, "42501");
 });

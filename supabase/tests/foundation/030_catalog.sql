@@ -240,6 +240,7 @@ select bag_eq(
     ('user_profiles', 'update_user_profiles_updated_at', 'update_updated_at_column'),
     ('user_progress', 'update_user_progress_updated_at', 'handle_updated_at'),
     ('user_security_settings', 'update_user_security_settings_updated_at', 'update_updated_at_column'),
+    ('user_settings', 'sync_notifications', 'sync_notifications'),
     ('user_settings', 'update_user_settings_updated_at', 'handle_updated_at'),
     ('users_teams', 'update_users_teams_updated_at', 'update_updated_at_column'),
     ('workflows', 'update_workflows_updated_at', 'update_updated_at_column'),
@@ -257,7 +258,7 @@ select bag_eq(
 
 select bag_eq(
   $$ select tablename::text from pg_publication_tables where pubname = 'supabase_realtime' $$,
-  array['chat_messages', 'chat_sessions', 'credit_alerts', 'messages', 'user_goals', 'user_profiles', 'user_progress'],
+  array['chat_messages', 'chat_sessions', 'credit_alerts', 'messages', 'projects', 'tasks', 'user_goals', 'user_profiles', 'user_progress'],
   'Realtime publishes seven tables');
 
 select is(

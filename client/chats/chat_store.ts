@@ -55,6 +55,12 @@ export interface StoredContent {
   readonly next_segment: number;
 }
 
+/** A chat for a backup, encrypted: it may be stored as JSON. */
+export interface ChatBackup {
+  readonly chat: StoredChat;
+  readonly content: StoredContent;
+}
+
 /** A change of a stored content. */
 export interface ContentUpdate {
   /** Id of the chat. */

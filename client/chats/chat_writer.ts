@@ -56,8 +56,13 @@ export class ChatWriter {
     this.#parts = parts;
   }
 
-  /** Replaces the whole content of a chat. */
-  async save(chat: Chat, content: string, { title, star }: SaveOptions): Promise<Chat> {
+  /** Replaces the whole content of a chat. With `restore`, the chat may have been deleted. */
+  async save(
+    chat: Chat,
+    content: string,
+    { title, star }: SaveOptions,
+    restore = false,
+  ): Promise<Chat> {
     const { cipher, updater } = this.#parts;
     // A title of an older epoch, or of format 1.0, is encrypted again with the rest.
     const titleFor = ({ key_id }: DataKey) =>
@@ -65,7 +70,10 @@ export class ChatWriter {
     return await this.#change(chat, async (key) => {
       const encrypted_data = await cipher.encrypt(content, key, chat.id, "data");
       const beside = await this.#titleAndStar(chat, key, titleFor(key), star);
-      const body = { expected_version: chat.version, encrypted_data, ...beside };
+      const body = {
+        ...{ expected_version: chat.version, encrypted_data, ...beside },
+        ...(restore && { restore }),
+      };
       return {
         request: change("PUT", pathOf(chat), body),
         done: async (saved) => {

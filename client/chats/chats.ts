@@ -7,7 +7,7 @@
 import type { Chat, ChatSummary, ChatVersion } from "./chat.ts";
 import { ChatCipher } from "./chat_cipher.ts";
 import { readChat } from "./chat_reader.ts";
-import type { ChatStore } from "./chat_store.ts";
+import type { ChatBackup, ChatStore } from "./chat_store.ts";
 import { ChatWriter, type SaveOptions } from "./chat_writer.ts";
 import { Keyring } from "./keyring.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -120,7 +120,7 @@ export class Chats {
    * @param content the whole content. Its envelope must not exceed 8 MiB
    * @param options a new title, a star
    * @returns the chat after the change
-   * @throws ChatConflict if the server has another version; ChatsError `keys_locked`, 410 `chat_deleted`, 413
+   * @throws ChatConflict if the server has another version; ChatsError `keys_locked`, 410 `chat_deleted` (see `restore`), 413
    * `envelope_too_large` or `chat_quota_exceeded`, `unreachable` (with `repeat`)
    */
   async save(chat: Chat, content: string, options: SaveOptions = {}): Promise<Chat> {
@@ -180,6 +180,37 @@ export class Chats {
    */
   async delete(chat: ChatVersion): Promise<void> {
     await this.#writer.delete(chat);
+  }
+
+  /**
+   * Reads a chat for a backup. It is still encrypted, so that the backup can be stored anywhere: the keys open it.
+   *
+   * @param id of the chat
+   * @returns the chat as plain JSON
+   * @throws as `open`
+   */
+  async backup(id: string): Promise<ChatBackup> {
+    const { chat, content } = await readChat(this.#requests, id, {
+      known: await this.store.get(id),
+      kept: undefined,
+    });
+    return { chat, content };
+  }
+
+  /**
+   * Brings back a chat from a backup, under its own id, also after it was deleted. The content and its segments are joined
+   * with `join` and encrypted anew; other devices receive the chat with their next sync.
+   *
+   * @param backup from `backup`
+   * @returns the chat, in a version after all that the server had of it
+   * @throws ChatConflict if the chat exists; CryptoError as `open`; otherwise as `save`
+   */
+  async restore({ chat: stored, content }: ChatBackup): Promise<Chat> {
+    const chat = await this.#cipher.chat(stored, content);
+    const { title, is_starred: star, segments } = chat;
+    const whole = segments.length > 0 ? this.#join(chat.content, segments) : chat.content;
+    const options = { ...(title !== null && { title }), star };
+    return await this.#writer.save({ ...chat, version: 0, segments: [] }, whole, options, true);
   }
 
   /**

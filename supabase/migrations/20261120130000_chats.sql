@@ -154,11 +154,13 @@ create table private.chat_tombstones (
   user_id uuid not null references auth.users (id) on delete cascade,
   chat_id uuid not null,
   sync_sequence bigint not null,
+  version bigint not null,
   deleted_at timestamptz not null default now(),
   primary key (user_id, chat_id),
   constraint chat_tombstones_user_sync_key unique (user_id, sync_sequence)
 );
 comment on table private.chat_tombstones is 'Deleted chats, kept for chats.tombstone_retention';
+comment on column private.chat_tombstones.version is 'The version that was deleted: if the chat is restored, it goes on from there';
 revoke all on private.chat_tombstones from public, anon, authenticated, service_role;
 create index chat_tombstones_deleted_at on private.chat_tombstones (deleted_at);
 
@@ -307,7 +309,7 @@ begin
     end if;
     if exists (select 1 from private.chat_tombstones as t where t.user_id = new.user_id and t.chat_id = new.id) then
       raise exception 'Chat "%" was deleted', new.id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'To keep the chat, save it with a new id';
+        hint = 'To bring it back, save it with PUT /chats/:id and restore';
     end if;
   end if;
   if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then
@@ -317,7 +319,7 @@ begin
         using errcode = 'PT409', detail = 'chat_has_segments', hint = 'Save the chat with PUT /chats/:id';
     end if;
     new.key_id := private.take_envelope(new.user_id, 'data', new.encrypted_data);
-    new.data_version := coalesce(old.version, 0) + 1;
+    new.data_version := case tg_op when 'INSERT' then greatest(new.version, 1) else old.version + 1 end;
   end if;
   if new.encrypted_title is distinct from old.encrypted_title then
     new.title_key_id := case when new.encrypted_title is not null
@@ -345,7 +347,8 @@ begin
     if exists (select 1 from public.encrypted_chats as c where c.user_id = new.user_id and c.id = new.id) then
       return new;
     end if;
-    new.version := 1;
+    -- Clients cannot set it: it is greater for a chat that is restored.
+    new.version := greatest(new.version, 1);
     new.next_segment := 0;
     new.segment_bytes := 0;
   elsif (new.id, new.user_id) <> (old.id, old.user_id) then
@@ -380,8 +383,8 @@ as $$
 begin
   -- When the whole account is deleted, its tombstones go too.
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
-    insert into private.chat_tombstones (user_id, chat_id, sync_sequence)
-    values (old.user_id, old.id, private.number_chat_change(old.user_id, -old.bytes));
+    insert into private.chat_tombstones (user_id, chat_id, sync_sequence, version)
+    values (old.user_id, old.id, private.number_chat_change(old.user_id, -old.bytes), old.version);
   end if;
   return null;
 end $$;

@@ -47,7 +47,7 @@ begin
     if exists (select 1 from private.chat_tombstones as t
       where t.user_id = lock_chat.user_id and t.chat_id = lock_chat.chat_id) then
       raise exception 'Chat "%" was deleted', chat_id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'To keep the chat, save it with a new id';
+        hint = 'To bring it back, save it with PUT /chats/:id and restore';
     end if;
     raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
   end if;
@@ -71,7 +71,9 @@ revoke all on function private.check_expected_version(bigint) from public, anon,
 
 -- Saves a chat for its user if it is at expected_version; 0 makes a new chat. encrypted_data is the whole chat, and
 -- replaces its segments too. A null leaves the column as it is. When the chat is at another version, nothing is
--- changed, and conflict has its version, star and envelopes (encrypted_data only if the call was to save it).
+-- changed, and conflict has its version, star and envelopes (encrypted_data only if the call was to save it). restore
+-- brings back a chat that was deleted: its versions go on, so that no device takes it for an older state. Its content has
+-- to be encrypted anew, as every nonce is used once.
 -- Definer: no role may write segments. For the service only, which answers for user_id.
 -- Raises: PT404 chat_not_found; PT409 key_epoch_old, nonce_reused; PT410 chat_deleted; PT413 envelope_too_large,
 -- chat_quota_exceeded; PT422 invalid_version, data_missing, envelope_..., idempotency_key_reused.
@@ -82,6 +84,7 @@ create function public.save_chat(
   encrypted_data text default null,
   encrypted_title text default null,
   is_starred boolean default null,
+  restore boolean default false,
   idempotency_key text default null
 )
 returns public.saved_chat
@@ -92,14 +95,20 @@ declare
   v_first jsonb;
   v_chat public.encrypted_chats;
   v_saved public.saved_chat;
+  v_deleted bigint;
 begin
   perform private.check_expected_version(expected_version);
+  if restore and expected_version <> 0 then
+    raise exception 'A deleted chat has no version: to restore it, expected_version must be 0'
+      using errcode = 'PT422', detail = 'invalid_version';
+  end if;
   if expected_version = 0 and encrypted_data is null then
     raise exception 'A new chat must have encrypted_data' using errcode = 'PT422', detail = 'data_missing';
   end if;
   perform private.lock_chat_owner(user_id);
   if idempotency_key is not null then
-    v_request := jsonb_build_array('save', chat_id, expected_version, encrypted_data, encrypted_title, is_starred);
+    v_request := jsonb_build_array('save', chat_id, expected_version, encrypted_data, encrypted_title, is_starred,
+      restore);
     v_first := private.first_response(user_id, 'user', idempotency_key, v_request);
     if v_first is not null then
       v_saved := jsonb_populate_record(null::public.saved_chat, v_first || '{"replayed": true}');
@@ -108,9 +117,14 @@ begin
   end if;
 
   if expected_version = 0 then
-    insert into public.encrypted_chats as c (id, user_id, encrypted_data, encrypted_title, is_starred)
+    if restore then
+      delete from private.chat_tombstones as t
+      where t.user_id = save_chat.user_id and t.chat_id = save_chat.chat_id
+      returning t.version into v_deleted;
+    end if;
+    insert into public.encrypted_chats as c (id, user_id, encrypted_data, encrypted_title, is_starred, version)
     values (chat_id, save_chat.user_id, save_chat.encrypted_data, save_chat.encrypted_title,
-      coalesce(save_chat.is_starred, false))
+      coalesce(save_chat.is_starred, false), coalesce(v_deleted, 0) + 1)
     on conflict on constraint encrypted_chats_pkey do nothing
     returning c.* into v_chat;
   end if;
@@ -144,8 +158,8 @@ begin
   perform private.keep_response(user_id, 'user', idempotency_key, v_request, to_jsonb(v_saved));
   return v_saved;
 end $$;
-revoke all on function public.save_chat(uuid, uuid, bigint, text, text, boolean, text) from public, anon, authenticated;
-grant execute on function public.save_chat(uuid, uuid, bigint, text, text, boolean, text) to service_role;
+revoke all on function public.save_chat(uuid, uuid, bigint, text, text, boolean, boolean, text) from public, anon, authenticated;
+grant execute on function public.save_chat(uuid, uuid, bigint, text, text, boolean, boolean, text) to service_role;
 
 -- Appends a segment to a chat if it is at expected_version. number has to be the chat's next_segment, and is part of
 -- what was encrypted. The cost depends on the segment alone, not on the length of the chat. When the chat is at another

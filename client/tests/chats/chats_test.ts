@@ -33,6 +33,44 @@ test("Chats: a chat is saved, appended to, read on another device, compacted, re
   await rejection(laptop.open(chat.id), ChatsError, "chat_not_found");
 });
 
+test("Chats: a deleted chat is restored from a backup to the same id, and other devices receive it", async () => {
+  const { phone, laptop } = await newUser();
+  let chat = await phone.save(phone.create(), "Hello", { title: "Greetings", star: true });
+  chat = await phone.append(chat, ", world");
+  await laptop.sync();
+  // A backup is stored as text.
+  const backup = JSON.parse(JSON.stringify(await phone.backup(chat.id)));
+  assert.ok(!JSON.stringify(backup).includes("Hello"));
+  const conflict = await rejection(phone.restore(backup), ChatConflict, "version_conflict");
+  assert.equal(conflict.version, 2);
+
+  await phone.delete(chat);
+  const restored = await phone.restore(backup);
+  assert.deepEqual(
+    [restored.id, restored.version, restored.title, restored.is_starred, restored.content],
+    [chat.id, 3, "Greetings", true, "Hello, world"],
+  );
+  // A device that has not heard of the deletion, and one that has.
+  assert.deepEqual((await laptop.sync()).changed, [chat.id]);
+  assert.deepEqual(await laptop.open(chat.id), await phone.open(chat.id));
+  await phone.delete(restored);
+  await laptop.sync();
+  await laptop.restore(backup);
+  assert.deepEqual((await phone.sync()).changed, [chat.id]);
+  assert.equal((await phone.open(chat.id)).content, "Hello, world");
+});
+
+test("Chats: a backup from before a rotation is restored under the new key", async () => {
+  const { phone, password } = await newUser();
+  const chat = await phone.save(phone.create(), "Hello");
+  const backup = await phone.backup(chat.id);
+  await phone.keys.rotate(password);
+  await phone.delete(chat);
+  const { id } = await phone.restore(backup);
+  assert.equal((await phone.open(id)).content, "Hello");
+  assert.deepEqual((await phone.keys.progress()).left, 0);
+});
+
 test("Chats: open fetches only what the store does not have", async () => {
   const { user, key, phone } = await newUser();
   const capture = new Capture();

@@ -3264,6 +3264,7 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
+          "restore"?: boolean;
           "user_id": string;
         };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];

@@ -167,8 +167,9 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Save a chat as a whole",
       description:
-        "Replaces the chat, including its segments. `expected_version` 0 creates a chat (201). If the chat is at another " +
-        "version, the response is a 409 with the stored chat in `chat`.",
+        "Replaces the chat, including its segments. `expected_version` 0 creates a chat (201); with `restore`, also a chat " +
+        "that was deleted (200): its versions continue. If the chat is at another version, the response is a 409 with the " +
+        "stored chat in `chat`.",
       auth: ["user"],
       idempotent: true,
       params: schema.ChatPath,

@@ -24,6 +24,7 @@ export const Save = z.strictObject({
   encrypted_data: envelope,
   encrypted_title: z.optional(envelope),
   is_starred: z.optional(z.boolean()),
+  restore: z.optional(z.boolean()),
 });
 
 /** `PATCH /chats/:id`: the title and the star. */

@@ -15,7 +15,7 @@ $$;
 create function pg_temp.save(expected bigint, data text default null, title text default null, star boolean default null,
   key text default null, chat text default 'chat', actor text default 'owner')
 returns saved_chat language sql as $$
-  select save_chat(tests.user_id(actor), pg_temp.id(chat), expected, data, title, star, key)
+  select save_chat(tests.user_id(actor), pg_temp.id(chat), expected, data, title, star, idempotency_key => key)
 $$;
 create function pg_temp.append(expected bigint, number integer, data text default pg_temp.envelope(), key text default null)
 returns saved_chat language sql as $$
@@ -163,6 +163,20 @@ from (values
   ('inserted', $$ insert into encrypted_chats (id, user_id, encrypted_data)
     values (pg_temp.id('chat'), tests.user_id('owner'), pg_temp.envelope()) $$)
 ) as c (what, statement);
+select is(tests.refusal($$ select save_chat(tests.user_id('owner'), pg_temp.id('chat'), 11, pg_temp.envelope(), restore => true) $$),
+  'PT422 invalid_version', 'what is restored has no version');
+create temp table used as select encrypted_data from encrypted_chats where user_id = tests.user_id('stranger') limit 0;
+insert into used select pg_temp.envelope();
+select pg_temp.save(0, encrypted_data, chat => 'used') from used;
+select is(tests.refusal($$ select save_chat(tests.user_id('owner'), pg_temp.id('chat'), 0, (select encrypted_data from used),
+    restore => true) $$), 'PT409 nonce_reused', 'nor is it restored with a nonce that was used');
+select results_eq($$ select version, data_version, next_segment, replayed
+    from save_chat(tests.user_id('owner'), pg_temp.id('chat'), 0, pg_temp.envelope(), restore => true) $$,
+  $$ values (12::bigint, 12::bigint, 0, false) $$, 'restored, its versions go on');
+select is((save_chat(tests.user_id('owner'), pg_temp.id('chat'), 0, pg_temp.envelope(), restore => true)).conflict ->> 'version', '12',
+  'what is there is not restored');
+select is((pg_temp.save(12, pg_temp.envelope())).version, 13::bigint, 'and can be saved as before');
+select is((delete_chat(tests.user_id('owner'), pg_temp.id('chat'), 13)).replayed, false, 'and deleted again');
 select tests.authenticate_as('stranger');
 select is(tests.refusal($$ insert into encrypted_chats (id, user_id, encrypted_data)
     values (pg_temp.id('chat'), tests.user_id('owner'), pg_temp.envelope()) $$), '42501',

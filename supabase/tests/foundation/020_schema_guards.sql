@@ -79,7 +79,7 @@ select set_eq(
     'private.sync_chats(text,integer,boolean,boolean)',
     'revoke_chat_device(uuid,uuid)',
     'rotate_chat_keys(uuid,integer,uuid,jsonb,text)',
-    'save_chat(uuid,uuid,bigint,text,text,boolean,text)',
+    'save_chat(uuid,uuid,bigint,text,text,boolean,boolean,text)',
     'set_chat_keys(uuid,integer,uuid,jsonb,text)',
     'count_webhook_refusal(text,text)',
     'receive_database_webhook(jsonb)',

@@ -7,6 +7,7 @@
 
 import { jwtVerify } from "jose";
 
+import { allowOrigins, answerPreflight } from "./adapters/cors.ts";
 import { unwrapMultipart } from "./adapters/multipart_upload.ts";
 import { nameSigningKey } from "./adapters/session_token_kid.ts";
 import { mendObjectInfo } from "./adapters/storage_object_info.ts";
@@ -53,12 +54,12 @@ export function serveGateway(port: number, backends: Backends): Gateway {
     hostname: "127.0.0.1",
     port,
     onListen: () => {},
-  }, (request) => {
+  }, async (request) => {
     if (!METHODS.includes(request.method)) return new Response(null, { status: 405 });
     const { pathname } = new URL(request.url);
     return pathname.startsWith(`${FUNCTIONS_PREFIX}/`)
-      ? toFunction(request, backends)
-      : toLite(request, backends);
+      ? await toFunction(request, backends)
+      : answerPreflight(request, METHODS) ?? allowOrigins(await toLite(request, backends));
   });
   return {
     stop: () => within(PATIENCE_MS, server.shutdown()),

@@ -32,7 +32,16 @@ const PREFLIGHT_MAX_AGE_S = 86_400;
 /** Any origin is safe: callers are identified by a token, which browsers never send on their own. */
 const ALLOWED_ORIGIN = "*";
 
-const EXPOSED_HEADERS = ["x-request-id", "idempotent-replayed", "retry-after"];
+const EXPOSED_HEADERS = [
+  "allow",
+  "content-disposition",
+  "etag",
+  "idempotent-replayed",
+  "ratelimit",
+  "ratelimit-policy",
+  "retry-after",
+  "x-request-id",
+];
 
 const answerCors = cors({
   origin: ALLOWED_ORIGIN,

@@ -19,6 +19,10 @@ grant anon, authenticated, service_role to authenticator with inherit false, set
 grant anon, authenticated, service_role to supabase_storage_admin with inherit false, set true;
 grant anon, authenticated, service_role to postgres with admin option;
 
+-- PostgREST reads its configuration from the settings of its role, and postgres may set them there.
+grant authenticator to postgres with admin option;
+grant set on parameter pgrst.db_pre_request to postgres;
+
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';

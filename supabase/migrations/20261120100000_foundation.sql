@@ -5,8 +5,8 @@ create schema private;
 comment on schema private is
   'Helpers, internals and trigger functions. The API exposes only public';
 
--- Policies call helpers in this schema, and they run as the caller.
-grant usage on schema private to authenticated, service_role;
+-- Policies call helpers in this schema, and PostgREST calls count_request(): both run as the caller.
+grant usage on schema private to anon, authenticated, service_role;
 
 -- Nobody may execute a function until a migration grants it. (With "in schema", this statement has no effect.)
 alter default privileges revoke execute on functions from public;

@@ -1,5 +1,6 @@
 -- Limits and retention: how much of something there may be, and how long it is kept. All of it is settings, which an
--- operator changes with: update private.settings set value = ... where name = ...
+-- operator changes with: update private.settings set value = ... where name = ... The limits of requests are in
+-- request_limits; those of tables are given to each table in its own file, with private.limit_table().
 
 insert into private.settings (name, value, unit, minimum, maximum, description) values
   ('credits.largest_balance', 10000000000, 'credits', 0, 10000000000,
@@ -43,6 +44,12 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
     'How long an idempotency key is kept (30 days), unless it is of a charge or a hold: after that a repeated request is a new one'),
   ('projects.deleted_retention', 2592000, 'seconds', 60, 3153600000,
     'How long a deleted project can be restored (30 days): after that, the cleanup deletes it permanently'),
+  ('waitlist.per_minute', 600, 'rows', 0, 1000000000,
+    'The most addresses that all visitors together leave in waitlist, per minute'),
+  ('waitlist.retention', 63072000, 'seconds', 86400, 3153600000, 'How long an address stays in waitlist (2 years)'),
+  ('site_visits.per_minute', 6000, 'rows', 0, 1000000000,
+    'The most visits that all visitors together record in site_visits, per minute'),
+  ('site_visits.retention', 34214400, 'seconds', 86400, 3153600000, 'How long a visit stays in site_visits (396 days)'),
   ('tasks.finished_retention', 7776000, 'seconds', 60, 3153600000,
     'How long a task is kept after it was completed or failed (90 days)'),
   ('files.orphan_retention', 604800, 'seconds', 60, 3153600000,

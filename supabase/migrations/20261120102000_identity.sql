@@ -31,6 +31,8 @@ create policy "users update their own profile" on public.profiles
 create trigger profiles_updated_at before update on public.profiles
   for each row execute function public.handle_updated_at();
 
+select private.limit_table('public.profiles', rows => 1, bytes => 1048576, owner => 'id');
+
 -- user_profiles ----------------------------------------------------------------------------------
 
 create table public.user_profiles (
@@ -85,6 +87,8 @@ create policy "users delete their own personal details" on public.user_profiles
 
 create trigger update_user_profiles_updated_at before update on public.user_profiles
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.user_profiles', rows => 1, bytes => 1048576);
 
 alter publication supabase_realtime add table public.user_profiles;
 
@@ -141,6 +145,8 @@ create policy "users delete their own preferences" on public.user_preferences
 create trigger update_user_preferences_updated_at before update on public.user_preferences
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.user_preferences', rows => 1, bytes => 1048576);
+
 -- user_settings ----------------------------------------------------------------------------------
 
 create table public.user_settings (
@@ -186,6 +192,8 @@ create policy "users delete their own settings" on public.user_settings
 
 create trigger update_user_settings_updated_at before update on public.user_settings
   for each row execute function public.handle_updated_at();
+
+select private.limit_table('public.user_settings', rows => 1, bytes => 1048576);
 
 create function private.sync_notifications()
 returns trigger
@@ -246,6 +254,8 @@ create policy "users delete their own security settings" on public.user_security
 
 create trigger update_user_security_settings_updated_at before update on public.user_security_settings
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.user_security_settings', rows => 1, bytes => 1048576);
 
 -- Sessions ------------------------------------------------------------------------------------------
 

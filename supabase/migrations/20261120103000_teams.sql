@@ -36,6 +36,8 @@ grant select, insert, update, delete on public.teams to service_role;
 create trigger update_teams_updated_at before update on public.teams
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.teams', rows => 1, bytes => 1048576, owner => 'id');
+
 -- team_members -----------------------------------------------------------------------------------
 
 create table public.team_members (
@@ -64,6 +66,8 @@ grant select, insert, update, delete on public.team_members to service_role;
 
 create trigger update_team_members_updated_at before update on public.team_members
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.team_members', rows => 1000, owner => 'team_id');
 
 -- Roles ---------------------------------------------------------------------------------------------
 
@@ -236,6 +240,9 @@ revoke all on function private.keep_team() from public, anon, authenticated, ser
 create trigger forget_idempotency_keys after delete on public.teams
   for each row execute function private.forget_idempotency_keys();
 
+create trigger forget_table_usage after delete on public.teams
+  for each row execute function private.forget_table_usage();
+
 -- team_usage_limits ------------------------------------------------------------------------------
 
 create table public.team_usage_limits (
@@ -317,6 +324,8 @@ create policy "owners and admins update the billing details" on public.billing_i
 
 create trigger update_billing_info_updated_at before update on public.billing_info
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.billing_info', rows => 1, bytes => 1048576, owner => 'team_id');
 
 -- subscription_events ----------------------------------------------------------------------------
 

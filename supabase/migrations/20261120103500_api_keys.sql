@@ -69,6 +69,8 @@ create trigger update_api_keys_updated_at before update of name, permissions, ex
   on public.api_keys
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.api_keys', rows => 100, bytes => 1048576, changes => 'name, permissions');
+
 -- api_key_events --------------------------------------------------------------------------------------
 
 create table public.api_key_events (

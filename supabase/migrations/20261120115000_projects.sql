@@ -76,6 +76,9 @@ create policy "owners, and owners of the team, delete projects" on public.projec
 create trigger update_projects_updated_at before update on public.projects
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.projects', rows => 10000, bytes => 67108864,
+  changes => 'title, description, template_id, metadata, system_prompt');
+
 -- Keeps status, is_archived and deleted_at in agreement. Chuk Chat archives a project by is_archived, CodingIT-1 by
 -- status, and clients delete by status, by deleted_at or by both. A changed status takes precedence, then deleted_at;
 -- is_archived never restores a deleted project.
@@ -180,6 +183,8 @@ create policy "users delete files of their own projects" on public.project_files
 
 create trigger update_project_files_updated_at before update on public.project_files
   for each row execute function public.handle_updated_at();
+
+select private.limit_table('public.project_files', rows => 50000, bytes => 67108864);
 
 -- Invoker: a caller that may not read the project gets null, and the policy refuses the row.
 create function private.take_project_owner()

@@ -37,3 +37,6 @@ create policy "users delete their own conversations" on public.conversations
 
 create trigger conversations_updated_at before update on public.conversations
   for each row execute function public.handle_updated_at();
+
+select private.limit_table('public.conversations', rows => 100000, bytes => 67108864,
+  changes => 'title');

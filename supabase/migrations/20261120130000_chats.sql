@@ -149,6 +149,8 @@ create policy "users delete their own chats" on public.encrypted_chats
 create trigger update_encrypted_chats_updated_at before update on public.encrypted_chats
   for each row execute function public.handle_updated_at();
 
+select private.limit_table('public.encrypted_chats', rows => 100000);
+
 -- Deletions, for devices that do not know of them yet.
 create table private.chat_tombstones (
   user_id uuid not null references auth.users (id) on delete cascade,

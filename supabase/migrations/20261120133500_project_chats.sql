@@ -44,5 +44,7 @@ create policy "users unlink the chats of their own projects" on public.project_c
   using (exists (
     select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
 
+select private.limit_table('public.project_chats', rows => 100000);
+
 create trigger take_project_owner before insert or update on public.project_chats
   for each row execute function private.take_project_owner();

@@ -81,6 +81,8 @@ create policy "users delete their own uploads" on public.file_uploads
 create trigger update_file_uploads_updated_at before update on public.file_uploads
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.file_uploads', rows => 100000, bytes => 67108864);
+
 -- Only the server writes a reservation: a client that could change it could upload something else than it reserved.
 create function private.keep_reservation()
 returns trigger

@@ -43,6 +43,8 @@ create policy "users delete their own theme" on public.theme_settings
 create trigger update_theme_settings_updated_at before update on public.theme_settings
   for each row execute function public.handle_updated_at();
 
+select private.limit_table('public.theme_settings', rows => 1, bytes => 1048576);
+
 -- customization_preferences ----------------------------------------------------------------------
 
 create table public.customization_preferences (
@@ -102,6 +104,8 @@ create policy "users delete their own customization" on public.customization_pre
 
 create trigger update_customization_preferences_updated_at before update on public.customization_preferences
   for each row execute function public.handle_updated_at();
+
+select private.limit_table('public.customization_preferences', rows => 1);
 
 -- project_stats -------------------------------------------------------------------------------------
 

@@ -69,6 +69,8 @@ create trigger keep_team before update on public.chat_sessions
 create trigger update_chat_sessions_updated_at before update on public.chat_sessions
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.chat_sessions', rows => 100000, bytes => 67108864);
+
 alter publication supabase_realtime add table public.chat_sessions;
 
 -- chat_messages ----------------------------------------------------------------------------------
@@ -76,6 +78,8 @@ alter publication supabase_realtime add table public.chat_sessions;
 create table public.chat_messages (
   id uuid primary key default gen_random_uuid(),
   session_id uuid not null references public.chat_sessions (id) on delete cascade,
+  -- As in project_files.
+  user_id uuid not null default auth.uid(),
   sender text not null,
   content text,
   audio_url text,
@@ -84,6 +88,7 @@ create table public.chat_messages (
   constraint chat_messages_sender_check check (sender in ('user', 'ai'))
 );
 comment on table public.chat_messages is 'Messages of coaching sessions of Sorar AI';
+comment on column public.chat_messages.user_id is 'The owner of the session, set by a trigger';
 
 create index idx_chat_messages_session_created on public.chat_messages (session_id, created_at);
 
@@ -121,6 +126,23 @@ create policy "users delete messages of their own sessions" on public.chat_messa
     select 1 from public.chat_sessions as s
     where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
 
+-- Invoker: a caller that may not read the session gets null, and the policy refuses the row.
+create function private.take_session_owner()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  select s.user_id into new.user_id from public.chat_sessions as s where s.id = new.session_id;
+  return new;
+end $$;
+comment on function private.take_session_owner() is 'Trigger function: copies the owner of the session into the row';
+revoke all on function private.take_session_owner() from public, anon, authenticated, service_role;
+
+create trigger take_session_owner before insert or update of session_id, user_id on public.chat_messages
+  for each row execute function private.take_session_owner();
+
+select private.limit_table('public.chat_messages', rows => 1000000, bytes => 1073741824);
+
 alter publication supabase_realtime add table public.chat_messages;
 
 -- chat_message_cache -----------------------------------------------------------------------------
@@ -128,6 +150,8 @@ alter publication supabase_realtime add table public.chat_messages;
 create table public.chat_message_cache (
   id uuid primary key default gen_random_uuid(),
   session_id uuid not null references public.chat_sessions (id) on delete cascade,
+  -- As in project_files.
+  user_id uuid not null default auth.uid(),
   message_id text not null,
   role text not null,
   content text not null,
@@ -143,6 +167,7 @@ create table public.chat_message_cache (
   constraint chat_message_cache_execution_time_ms_check check (execution_time_ms >= 0)
 );
 comment on table public.chat_message_cache is 'Searchable copy of the messages of CodingIT-1''s sessions';
+comment on column public.chat_message_cache.user_id is 'The owner of the session, set by a trigger';
 
 create index idx_chat_message_cache_content_vector on public.chat_message_cache using gin (content_vector);
 create index idx_chat_message_cache_session_id on public.chat_message_cache (session_id);
@@ -183,6 +208,11 @@ create policy "users delete cached messages of their own sessions" on public.cha
   using (exists (
     select 1 from public.chat_sessions as s
     where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+
+create trigger take_session_owner before insert or update of session_id, user_id on public.chat_message_cache
+  for each row execute function private.take_session_owner();
+
+select private.limit_table('public.chat_message_cache', rows => 1000000, bytes => 1073741824);
 
 -- chat_sessions_with_counts -------------------------------------------------------------------------
 

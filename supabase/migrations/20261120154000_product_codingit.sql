@@ -40,6 +40,8 @@ create policy "users delete their own integrations" on public.user_integrations
 create trigger update_user_integrations_updated_at before update on public.user_integrations
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.user_integrations', rows => 10, bytes => 1048576);
+
 -- users_teams ------------------------------------------------------------------------------------
 
 create table public.users_teams (
@@ -81,6 +83,8 @@ create policy "users delete their own team choices" on public.users_teams
 
 create trigger update_users_teams_updated_at before update on public.users_teams
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.users_teams', rows => 1000);
 
 -- workflows --------------------------------------------------------------------------------------
 
@@ -128,6 +132,8 @@ create policy "owners and admins delete workflows" on public.workflows
 create trigger update_workflows_updated_at before update on public.workflows
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.workflows', rows => 10000, bytes => 67108864, owner => 'team_id');
+
 -- conversation_threads ---------------------------------------------------------------------------
 
 create table public.conversation_threads (
@@ -170,6 +176,8 @@ create policy "users delete their own threads" on public.conversation_threads
 
 create trigger update_conversation_threads_updated_at before update on public.conversation_threads
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.conversation_threads', rows => 100000, bytes => 67108864, owner => 'created_by');
 
 create type public.task_status_enum as enum ('pending', 'processing', 'completed', 'error');
 
@@ -226,6 +234,8 @@ create policy "users delete their own tasks" on public.tasks
 
 create trigger update_tasks_updated_at before update on public.tasks
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.tasks', rows => 100000, bytes => 268435456);
 
 create index tasks_finished on public.tasks (updated_at) where status in ('completed', 'error');
 
@@ -286,6 +296,8 @@ create policy "users delete their own workspace files" on public.workspace_files
 
 create trigger update_workspace_files_updated_at before update on public.workspace_files
   for each row execute function public.update_updated_at_column();
+
+select private.limit_table('public.workspace_files', rows => 100000, bytes => 1073741824);
 
 -- fragments --------------------------------------------------------------------------------------
 
@@ -355,6 +367,8 @@ create policy "users delete their own fragments" on public.fragments
 create trigger update_fragments_updated_at before update on public.fragments
   for each row execute function public.update_updated_at_column();
 
+select private.limit_table('public.fragments', rows => 50000, bytes => 268435456);
+
 -- fragment_executions ----------------------------------------------------------------------------
 
 create table public.fragment_executions (
@@ -407,6 +421,8 @@ create policy "users update their own executions" on public.fragment_executions
     and exists (select 1 from public.fragments as f where f.id = fragment_id));
 create policy "users delete their own executions" on public.fragment_executions
   for delete to authenticated using (user_id = (select auth.uid()));
+
+select private.limit_table('public.fragment_executions', rows => 100000, bytes => 268435456);
 
 -- user_chat_analytics ----------------------------------------------------------------------------
 
@@ -511,5 +527,7 @@ begin
       using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
     create policy "users delete their own embeddings" on public.code_embeddings
       for delete to authenticated using (user_id = (select auth.uid()));
+
+    select private.limit_table('public.code_embeddings', rows => 50000, bytes => 1073741824);
   $sql$;
 end $migration$;

@@ -50,6 +50,8 @@ create policy "users delete their own goals" on public.user_goals
 create trigger update_user_goals_updated_at before update on public.user_goals
   for each row execute function public.handle_updated_at();
 
+select private.limit_table('public.user_goals', rows => 10000, bytes => 67108864);
+
 alter publication supabase_realtime add table public.user_goals;
 
 -- Keeps status, progress_percentage and completed_at in agreement. A client completes a goal by setting its status or,
@@ -120,6 +122,8 @@ create policy "users delete their own progress" on public.user_progress
 create trigger update_user_progress_updated_at before update on public.user_progress
   for each row execute function public.handle_updated_at();
 
+select private.limit_table('public.user_progress', rows => 1000, bytes => 1048576);
+
 alter publication supabase_realtime add table public.user_progress;
 
 -- journal_entries --------------------------------------------------------------------------------
@@ -162,6 +166,8 @@ create policy "users delete their own journal" on public.journal_entries
 
 create trigger update_journal_entries_updated_at before update on public.journal_entries
   for each row execute function public.handle_updated_at();
+
+select private.limit_table('public.journal_entries', rows => 50000, bytes => 268435456);
 
 -- user_statistics -----------------------------------------------------------------------------------
 
@@ -225,6 +231,12 @@ grant select, insert, update, delete on public.waitlist to service_role;
 create policy "anyone leaves an address" on public.waitlist
   for insert to anon, authenticated with check (char_length(email) between 3 and 320);
 
+create index waitlist_email on public.waitlist (email, created_at);
+
+create trigger limit_visitors after insert on public.waitlist
+  referencing new table as added
+  for each statement execute function private.limit_visitors('waitlist.per_minute');
+
 -- site_visits ------------------------------------------------------------------------------------
 
 create table public.site_visits (
@@ -250,3 +262,9 @@ create policy "anyone is counted" on public.site_visits
     and coalesce(char_length(user_agent), 0) <= 1024 and coalesce(char_length(referrer), 0) <= 2048
     -- A visitor's clock may be wrong, but not by more than a day.
     and timestamp between now() - interval '1 day' and now() + interval '1 day');
+
+create index site_visits_timestamp on public.site_visits (timestamp);
+
+create trigger limit_visitors after insert on public.site_visits
+  referencing new table as added
+  for each statement execute function private.limit_visitors('site_visits.per_minute');

@@ -16,6 +16,8 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('api_key_events', '48 3 * * *', 5000, 'Deletes old records of what happened to API keys'),
   ('expired_sessions', '18 * * * *', 5000, 'Deletes sessions of Auth that have ended and refresh tokens that were revoked'),
   ('finished_tasks', '33 3 * * *', 5000, 'Deletes tasks that were completed or failed'),
+  ('request_counts', '*/5 * * * *', 10000, 'Deletes counts of requests of past minutes'),
+  ('visitor_rows', '48 3 * * *', 5000, 'Deletes old visits, and addresses of the waitlist that are old or there twice'),
   ('run_history', '23 4 * * *', 5000, 'Deletes old runs of the cleanup'),
   ('cron_history', '28 4 * * *', 5000, 'Deletes old entries of cron.job_run_details, which pg_cron does not prune');
 
@@ -503,6 +505,45 @@ begin
     'updated_at', now() - private.retention('tasks.finished_retention'));
 end $$;
 revoke all on function private.cleanup_finished_tasks(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- request_counts ------------------------------------------------------------------------------------
+
+create function private.cleanup_request_counts(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'private.request_counts', 'window_start < $1',
+    'window_start', date_trunc('minute', now()));
+end $$;
+revoke all on function private.cleanup_request_counts(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- visitor_rows --------------------------------------------------------------------------------------
+
+create function private.cleanup_visitor_rows(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_visits private.cleanup_result;
+  v_addresses private.cleanup_result;
+begin
+  v_visits := private.delete_due(job, dry_run, 'public.site_visits', 'timestamp < $1', 'timestamp',
+    now() - private.retention('site_visits.retention'));
+  if v_visits.more then
+    return v_visits;
+  end if;
+  -- Of an address that is there twice, the first stays.
+  v_addresses := private.delete_due(job, dry_run, 'public.waitlist', 'created_at < $1 or exists (
+      select 1 from public.waitlist as w
+      where w.email = waitlist.email and (w.created_at, w.id) < (waitlist.created_at, waitlist.id))',
+    'email', now() - private.retention('waitlist.retention'));
+  v_addresses.rows := v_addresses.rows + v_visits.rows;
+  return v_addresses;
+end $$;
+revoke all on function private.cleanup_visitor_rows(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- run_history ---------------------------------------------------------------------------------------

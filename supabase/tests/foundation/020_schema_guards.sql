@@ -126,6 +126,16 @@ select set_eq(
     'private.due_credits(credit_accounts,timestamp with time zone)',
     'private.delete_credit_history()',
     'private.forget_idempotency_keys()',
+    'private.forget_table_usage()',
+    'private.count_rows_of_user_id()',
+    'private.count_rows_of_team_id()',
+    'private.count_rows_of_created_by()',
+    'private.count_rows_of_id()',
+    'private.count_changed_row()',
+    'private.count_messages()',
+    'private.uncount_messages()',
+    'private.count_request()',
+    'private.limit_visitors()',
     'private.keep_team_owner()',
     'private.my_credit_account_ids()',
     'private.my_member_credit_account_ids()',
@@ -148,11 +158,12 @@ select set_eq(
   ],
   'the definer functions are those we know');
 
-select is_empty(
-  $$ select p.oid::regprocedure from pg_proc p
+select set_eq(
+  $$ select p.oid::regprocedure::text from pg_proc p
     where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
       and has_function_privilege('anon', p.oid, 'execute') $$,
-  'anon may execute nothing');
+  array['private.count_request()'],
+  'anon may execute nothing but what PostgREST calls before each request');
 
 select set_eq(
   $$ select p.oid::regprocedure::text from pg_proc p
@@ -174,6 +185,7 @@ select set_eq(
     'private.jsonb_ilike(jsonb,text)',
     'private.jsonb_like(jsonb,text)',
     'private.hold_portions(uuid,numeric,jsonb)',
+    'private.count_request()',
     'private.due_credits(credit_accounts,timestamp with time zone)',
     'private.may_move(uuid,text,text)',
     'private.may_upload(text,text,jsonb)',

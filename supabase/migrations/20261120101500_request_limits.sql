@@ -1,0 +1,167 @@
+-- How many requests a minute a user may make, or an address without a user. PostgREST calls count_request() at the
+-- beginning of each request, so that direct requests and those of functions are counted alike, in their own transaction.
+
+insert into private.settings (name, value, unit, minimum, maximum, description) values
+  ('requests.per_user', 600, 'requests', 0, 1000000000,
+    'The most requests of a user that change something, per minute; 0 switches this limit off'),
+  ('requests.per_address', 600, 'requests', 0, 1000000000,
+    'The most requests of an address without a user that change something, per minute; 0 switches this limit off');
+
+-- One row per connection, so that requests of one user at the same time never wait for each other: a connection has one
+-- transaction at a time. Unlogged: after a crash, everybody begins again.
+create unlogged table private.request_counts (
+  window_start timestamptz not null,
+  subject uuid not null,
+  backend integer not null,
+  requests integer not null,
+  primary key (window_start, subject, backend)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+comment on table private.request_counts is 'Requests in each minute by user or address; the cleanup deletes those of past minutes';
+comment on column private.request_counts.subject is 'A user, or what private.subject_of() makes of an address or a table';
+comment on column private.request_counts.backend is 'The process of the database that counted them';
+revoke all on private.request_counts from public, anon, authenticated, service_role;
+
+-- Returns what something other than a user is counted under.
+create function private.subject_of(kind text, name text)
+returns uuid
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return md5(concat(kind, ' ', name))::uuid;
+end $$;
+revoke all on function private.subject_of(text, text) from public, anon, authenticated, service_role;
+
+-- Counts requests of a subject in this minute, and returns how many there are now. It does not see those that others are
+-- about to commit: the limit can be exceeded by as many as run at the same time.
+create function private.count_in_minute(subject uuid, requests integer)
+returns bigint
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_window timestamptz := date_trunc('minute', now());
+  v_own integer;
+begin
+  insert into private.request_counts as c (window_start, subject, backend, requests)
+  values (v_window, subject, pg_backend_pid(), requests)
+  on conflict on constraint request_counts_pkey do update set requests = c.requests + excluded.requests
+  returning c.requests into v_own;
+  return v_own + coalesce((
+    select sum(c.requests) from private.request_counts as c
+    where c.window_start = v_window and c.subject = count_in_minute.subject and c.backend <> pg_backend_pid()), 0);
+end $$;
+revoke all on function private.count_in_minute(uuid, integer) from public, anon, authenticated, service_role;
+
+-- Refuses a request with 429 and the headers that say when to come again. PostgREST takes them from this form of an
+-- error only: https://docs.postgrest.org/en/stable/references/errors.html#raise-errors-with-http-headers
+create function private.refuse_requests(policy text, most numeric)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_seconds integer := ceil(extract(epoch from date_trunc('minute', now()) + interval '1 minute' - now()));
+begin
+  raise sqlstate 'PGRST' using
+    message = jsonb_build_object(
+      'code', 'PT429',
+      'message', format('There were more than %s requests in this minute', most),
+      'details', 'too_many_requests ' || jsonb_build_object(
+        'policy', policy, 'limit', most, 'window', 60, 'retry_after', v_seconds)::text,
+      'hint', format('Send the request again after %s seconds', v_seconds))::text,
+    detail = jsonb_build_object(
+      'status', 429,
+      'headers', jsonb_build_object(
+        'Retry-After', v_seconds::text,
+        'RateLimit-Policy', format('"%s";q=%s;w=60', policy, most),
+        'RateLimit', format('"%s";r=0;t=%s', policy, v_seconds)))::text;
+end $$;
+revoke all on function private.refuse_requests(text, numeric) from public, anon, authenticated, service_role;
+
+-- Returns the network of the address that a request came from, by the headers of the platform: Cloudflare replaces
+-- cf-connecting-ip, and the first entry of x-forwarded-for is the client without it. Of an IPv6 address, the first 64
+-- bits: whoever has one has them all. Null when no header has an address.
+create function private.network_of(headers jsonb)
+returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_address inet;
+begin
+  v_address := trim(coalesce(headers ->> 'cf-connecting-ip', split_part(headers ->> 'x-forwarded-for', ',', 1)));
+  return case family(v_address) when 6 then network(set_masklen(v_address, 64))::text else host(v_address) end;
+exception when invalid_text_representation then
+  return null;
+end $$;
+revoke all on function private.network_of(jsonb) from public, anon, authenticated, service_role;
+
+-- Counts the request that is about to run. The service is not counted, unless a function acts for a user: it says so in
+-- the header x-counted-user, which counts from the service alone. PostgREST runs reads in read-only transactions, in
+-- which nothing can be counted.
+-- Definer: no role may read or write the counts.
+-- Raises: 429 too_many_requests {policy, limit, window, retry_after}.
+create function private.count_request()
+returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_policy text := 'user';
+  v_headers jsonb;
+  v_subject uuid;
+  v_most numeric;
+begin
+  if current_setting('transaction_read_only') = 'on' then
+    return;
+  end if;
+  if current_setting('role', true) = 'authenticated' then
+    v_subject := (select auth.uid());
+  end if;
+  if v_subject is null then
+    v_headers := nullif(current_setting('request.headers', true), '')::jsonb;
+    if current_setting('role', true) = 'service_role' then
+      v_subject := private.json_uuid(v_headers -> 'x-counted-user');
+      if v_subject is null then
+        return;
+      end if;
+    else
+      v_policy := 'address';
+      v_subject := private.subject_of('address', private.network_of(v_headers));
+    end if;
+  end if;
+  select s.value into v_most from private.settings as s where s.name = 'requests.per_' || v_policy;
+  if v_most > 0 and private.count_in_minute(v_subject, 1) > v_most then
+    perform private.refuse_requests(v_policy, v_most);
+  end if;
+end $$;
+revoke all on function private.count_request() from public, anon, authenticated, service_role;
+-- PostgREST calls it as the role of the request.
+grant execute on function private.count_request() to anon, authenticated, service_role;
+
+-- Counts the rows that visitors add to a table that anyone may write. The argument is the setting with the most of all
+-- visitors together in a minute. Rows that the service adds are not counted.
+-- Definer: as count_request.
+-- Raises: 429 too_many_requests {policy, limit, window, retry_after}.
+create function private.limit_visitors()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_most numeric := private.setting(tg_argv[0]);
+begin
+  if current_setting('role', true) in ('anon', 'authenticated')
+    and private.count_in_minute(private.subject_of('table', tg_table_name), (select count(*) from added)::integer) > v_most
+  then
+    perform private.refuse_requests(tg_table_name, v_most);
+  end if;
+  return null;
+end $$;
+comment on function private.limit_visitors() is 'Trigger function: refuses rows of visitors beyond so many in a minute';
+revoke all on function private.limit_visitors() from public, anon, authenticated, service_role;
+
+-- Tells PostgREST. A database whose owner may not change the role of PostgREST runs without this limit.
+do $$
+begin
+  alter role authenticator set pgrst.db_pre_request = 'private.count_request';
+  notify pgrst, 'reload config';
+exception when insufficient_privilege or undefined_object then
+  raise warning 'Requests are not counted: %', sqlerrm
+    using hint = 'Set db-pre-request to private.count_request in the configuration of PostgREST';
+end $$;

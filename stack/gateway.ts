@@ -54,8 +54,9 @@ export function serveGateway(port: number, backends: Backends): Gateway {
     hostname: "127.0.0.1",
     port,
     onListen: () => {},
-  }, async (request) => {
-    if (!METHODS.includes(request.method)) return new Response(null, { status: 405 });
+  }, async (incoming, { remoteAddr }) => {
+    if (!METHODS.includes(incoming.method)) return new Response(null, { status: 405 });
+    const request = forwarded(incoming, remoteAddr.hostname);
     const { pathname } = new URL(request.url);
     return pathname.startsWith(`${FUNCTIONS_PREFIX}/`)
       ? await toFunction(request, backends)
@@ -64,6 +65,13 @@ export function serveGateway(port: number, backends: Backends): Gateway {
   return {
     stop: () => within(PATIENCE_MS, server.shutdown()),
   };
+}
+
+/** Adds the client's address, as every proxy does. */
+function forwarded(request: Request, address: string): Request {
+  const headers = new Headers(request.headers);
+  headers.append("x-forwarded-for", address);
+  return new Request(request, { headers });
 }
 
 async function toLite(incoming: Request, { lite, keys }: Backends): Promise<Response> {

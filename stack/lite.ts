@@ -11,6 +11,7 @@ import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
 import { markedJson, markJsonArguments } from "./adapters/json_arguments.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
+import { callPreRequest, type WithinRequest } from "./adapters/pre_request.ts";
 import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
 import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
 import type { StackKeys } from "./keys.ts";
@@ -81,11 +82,17 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
   const app: App = await inDirectory(options.dir, () => local.createApp());
 
   const listener = connect(options.access, "supabase_admin");
-  if (adapted) await reloadSchemaOnNotify(connection, listener);
+  let asRequest: WithinRequest = (_request, run) => run();
+  if (adapted) {
+    await reloadSchemaOnNotify(connection, listener);
+    asRequest = await callPreRequest(connection, listener);
+  }
 
   return {
-    fetch: async (request) =>
-      app.fetch(adapted ? await markJsonArguments(request, listener) : request),
+    fetch: async (request) => {
+      const marked = adapted ? await markJsonArguments(request, listener) : request;
+      return await asRequest(marked, async () => app.fetch(marked));
+    },
     async close() {
       // Pending queries end with the server, which stops next.
       await within(1_000, Promise.all([listener.end(), connection.close()]));

@@ -165,16 +165,16 @@ async function readFunctionError(error: { name?: string; context?: unknown }): P
   }
   const problem = await context.json().catch(() => undefined);
   const { status } = context;
-  const again = REPEATABLE.includes(status);
   const after_ms = 1000 * Number(context.headers.get("retry-after") ?? 0) || 0;
   if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
     const unknown = new ChatsError("unexpected_answer", `Unexpected answer with status ${status}`, {
       status,
       cause: error,
     });
-    return { error: unknown, again, after_ms };
+    return { error: unknown, again: REPEATABLE.includes(status), after_ms };
   }
   const { type: _type, title: _title, status: _status, detail, code, ...fields } = problem;
+  const again = isRepeatable(status, after_ms);
   return { error: new ChatsError(code, detail, { status, fields }), again, after_ms };
 }
 
@@ -187,7 +187,13 @@ function readDatabaseError(error: DatabaseError, status: number): Answer {
   const refusal = raised
     ? new ChatsError(code, error.message, { status, fields })
     : new ChatsError("unexpected_answer", error.message, { status, cause: error });
-  return { error: refusal, again: REPEATABLE.includes(status) };
+  const after_ms = 1000 * Number(fields.retry_after ?? 0) || 0;
+  return { error: refusal, again: isRepeatable(status, after_ms), after_ms };
+}
+
+/** Our own 429 that does not say when there will be more is about a limit that time does not lift. */
+function isRepeatable(status: number, after_ms: number): boolean {
+  return REPEATABLE.includes(status) && (status !== 429 || after_ms > 0);
 }
 
 function noAnswer(cause: unknown): Answer {

@@ -80,7 +80,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       "hold_released",
       "hold_expired",
     ],
-    413: ["content_too_large"],
+    413: ["content_too_large", "too_many_bytes"],
     422: [
       "invalid_settlement",
       "capture_exceeds_hold",
@@ -124,6 +124,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       auth: ["user", "secret"],
       permission: "messages:write",
       idempotent: true,
+      stores: true,
       params: schema.ParentPath,
       body: z.union([
         schema.UserMessage,
@@ -169,7 +170,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
         403: parent[403],
         404: [...parent[404], "message_not_found"],
         409: [...parent[409], "message_finished"],
-        413: ["content_too_large"],
+        413: ["content_too_large", "too_many_bytes"],
         422: ["content_missing"],
       },
     },

@@ -7,7 +7,7 @@
 
 import * as z from "zod/mini";
 
-import { id, json } from "../_shared/schema.ts";
+import { id, json, list } from "../_shared/schema.ts";
 
 /** The members of a message. */
 export const message = {
@@ -21,11 +21,14 @@ export const message = {
   status: z.optional(json),
 };
 
+/** The most items of one charge. */
+const MOST_ITEMS = 100;
+
 /** How a message is paid for. SQL checks the amounts. */
 const settle = z.optional(z.strictObject({
   hold_id: id,
   amount: z.optional(z.number()),
-  items: z.optional(z.array(z.strictObject({ sku: z.string(), quantity: z.number() }))),
+  items: z.optional(list(z.strictObject({ sku: z.string(), quantity: z.number() }), MOST_ITEMS)),
   allow_overage: z.optional(z.boolean()),
 }));
 
@@ -35,7 +38,10 @@ export const UserMessage = z.strictObject(message);
 /** One message, from a service for a user. */
 export const ServiceMessage = z.strictObject({ ...message, user_id: id, settle });
 
-const messages = z.array(json);
+/** The highest value of the setting `messages.batch_size`. */
+const MOST_MESSAGES = 1000;
+
+const messages = list(json, MOST_MESSAGES);
 
 /** Several messages, from a signed-in user. */
 export const UserBatch = z.strictObject({ messages });

@@ -29,6 +29,8 @@ export interface RouteDescription {
   permission?: Permission;
   /** Whether it accepts an `Idempotency-Key`. */
   idempotent?: boolean;
+  /** Whether it adds rows to a table with a limit. */
+  stores?: boolean;
   /** Whether it calls Storage, and so may return Storage's errors. */
   storage?: boolean;
   /** Parameters in the path: `{id}`. */
@@ -64,6 +66,15 @@ const COMMON_PROBLEMS: Record<number, string[]> = {
   500: ["internal_error"],
   503: ["try_again"],
   504: ["database_timeout"],
+};
+
+/** Problems of every route for users that changes something. */
+const LIMIT_PROBLEMS: Record<number, string[]> = { 429: ["too_many_requests"] };
+
+/** Problems of every route that adds rows to a table with a limit. */
+const TABLE_PROBLEMS: Record<number, string[]> = {
+  413: ["too_many_bytes"],
+  429: ["too_many_rows"],
 };
 
 /** Problems of every route that reads a body. */
@@ -140,8 +151,10 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
   const problems = merge(
     route.auth.length > 0 ? CREDENTIAL_PROBLEMS : {},
     COMMON_PROBLEMS,
+    route.auth.includes("user") && route.method !== "get" ? LIMIT_PROBLEMS : {},
     route.body ? BODY_PROBLEMS : {},
     route.idempotent ? { 400: ["invalid_idempotency_key"], 422: ["idempotency_key_reused"] } : {},
+    route.stores ? TABLE_PROBLEMS : {},
     route.storage ? STORAGE_PROBLEMS : {},
     route.problems,
   );

@@ -13,7 +13,7 @@ import type { AuthConfig, AuthError, AuthResult, SupabaseContext } from "@supaba
 import type { SupabaseClient } from "@supabase/supabase-js";
 
 import { type Permission, verifyApiKey } from "./api_keys.ts";
-import { adminClient, userClient } from "./clients.ts";
+import { adminClient, countFor, userClient } from "./clients.ts";
 import { createVerifier } from "./credentials.ts";
 import type { Database } from "./database.types.ts";
 import { Problem } from "./problem.ts";
@@ -46,7 +46,7 @@ export function authenticate(
     const key = await verifyApiKey(c.req.raw, permission);
     if (key) {
       c.set("supabaseContext", new Caller(key));
-      return next();
+      return countFor(userId(c.var.supabaseContext), next);
     }
     const { data, error } = await verify(c.req.raw);
     if (error) throw toProblem(error, cure(auth));
@@ -62,7 +62,7 @@ export function authenticate(
       );
     }
     c.set("supabaseContext", new Caller(data));
-    await next();
+    await (jwtClaims ? countFor(jwtClaims.sub, next) : next());
   };
 }
 

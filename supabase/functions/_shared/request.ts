@@ -76,12 +76,15 @@ export function readQueryFor<Query>(
   return checkFor(c, c.req.query(), { user, service });
 }
 
+/** How deep a body may be nested. Far deeper, neither JSON.stringify nor PostgreSQL can write it. */
+const MOST_LEVELS = 100;
+
 /**
  * Reads the body of a request as JSON and checks it against a schema.
  *
  * @param c The request's context.
  * @param schema Shape of the body.
- * @throws {Problem} 400 `invalid_json`; 422 `invalid_request` with `errors`, the path and message of each fault.
+ * @throws {Problem} 400 `invalid_json`, also for a body that is nested more than 100 levels deep; 422 `invalid_request` with `errors`, the path and message of each fault.
  */
 export async function readJson<T extends z.ZodMiniType>(
   c: Context,
@@ -89,7 +92,12 @@ export async function readJson<T extends z.ZodMiniType>(
 ): Promise<z.infer<T>> {
   const text = await readText(c);
   // JSON has no byte order mark, but some clients write one (RFC 8259, 8.1).
-  return check(schema, parseJson(text.replace(/^\uFEFF/, "")));
+  const body = parseJson(text.replace(/^\uFEFF/, ""));
+  if (isDeeper(body, MOST_LEVELS)) {
+    const detail = `The body is nested more than ${MOST_LEVELS} levels deep`;
+    throw new Problem(400, "invalid_json", detail);
+  }
+  return check(schema, body);
 }
 
 /**
@@ -119,6 +127,17 @@ export function parseJson(text: string): unknown {
   } catch (cause) {
     throw invalidJson(cause);
   }
+}
+
+/**
+ * Whether JSON is nested more than this many levels deep.
+ *
+ * @param value The parsed JSON.
+ * @param levels The most levels of objects and arrays.
+ */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
 /**
@@ -180,12 +199,25 @@ function invalidJson(cause: unknown): Problem {
   return new Problem(400, "invalid_json", "The body is not valid JSON in UTF-8", { cause });
 }
 
+/** The most faults that a problem document lists. */
+const MOST_FAULTS = 20;
+
+/** The longest path or message of a fault, in characters: both can contain names that the caller chose. */
+const LONGEST_TEXT = 200;
+
 function check<T extends z.ZodMiniType>(schema: T, value: unknown): z.infer<T> {
   const result = z.safeParse(schema, value);
   if (result.success) return result.data;
   throw new Problem(422, "invalid_request", "The request is invalid: errors lists what is wrong", {
     fields: {
-      errors: result.error.issues.map(({ path, message }) => ({ path: path.join("."), message })),
+      errors: result.error.issues.slice(0, MOST_FAULTS).map(({ path, message }) => ({
+        path: shorten(path.join(".")),
+        message: shorten(message),
+      })),
     },
   });
+}
+
+function shorten(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
 }

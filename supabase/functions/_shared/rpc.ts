@@ -154,11 +154,23 @@ function fromRaise(status: number, error: PostgrestError): Problem {
       cause: error,
     });
   }
+  const fields = json ? JSON.parse(json) : undefined;
   return new Problem(status, code, error.message, {
     hint: error.hint || undefined,
-    fields: json ? JSON.parse(json) : undefined,
+    fields,
+    headers: code === "too_many_requests" ? limitHeaders(fields) : undefined,
     cause: error,
   });
+}
+
+/** The headers of a 429, as the database sends them to its own callers: supabase-js does not hand them on. */
+function limitHeaders(fields: Record<string, unknown>): Record<string, string> {
+  const { policy, limit, window, retry_after } = fields;
+  return {
+    "retry-after": `${retry_after}`,
+    "ratelimit-policy": `"${policy}";q=${limit};w=${window}`,
+    "ratelimit": `"${policy}";r=0;t=${retry_after}`,
+  };
 }
 
 function unreachable(error: PostgrestError): Problem {

@@ -24,3 +24,24 @@ export const pageSize = z.string().check(
 
 /** Any JSON. The request was parsed as JSON before, so there is nothing left to check. */
 export const json = z.unknown() as z.ZodMiniType<Json>;
+
+/**
+ * A list. One that is too long is refused before its elements are looked at: otherwise, a body full of faulty elements
+ * would keep the function busy for seconds.
+ *
+ * @param element Schema of an element.
+ * @param most The most elements.
+ * @param least The fewest elements.
+ */
+export function list<T extends z.ZodMiniType>(
+  element: T,
+  most: number,
+  least: number = 0,
+): z.ZodMiniArray<T> {
+  const schema = z.array(element).check(z.minLength(least), z.maxLength(most));
+  const parse = schema._zod.parse;
+  // The checks of the length run after this, and refuse the list.
+  schema._zod.parse = (payload, context) =>
+    Array.isArray(payload.value) && payload.value.length > most ? payload : parse(payload, context);
+  return schema;
+}

@@ -32,6 +32,7 @@ export function describeAttachmentRoute(): RouteDescription {
       "then call `POST /files/uploads/{id}/complete`. The attachment is deleted with its chat.",
     auth: ["user"],
     idempotent: true,
+    stores: true,
     storage: true,
     params: ChatPath,
     body: Attachment,

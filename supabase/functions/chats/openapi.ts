@@ -172,6 +172,7 @@ export const document: unknown = describeFunction({
         "stored chat in `chat`.",
       auth: ["user"],
       idempotent: true,
+      stores: true,
       params: schema.ChatPath,
       body: schema.Save,
       response: { status: [200, 201], description: "Saved. 201 if the chat is new", schema: Saved },

@@ -7,7 +7,7 @@
 
 import * as z from "zod/mini";
 
-import { id, json } from "../_shared/schema.ts";
+import { id, json, list } from "../_shared/schema.ts";
 
 /** A version: how often something was saved. 0 if it does not exist yet. */
 const version = z.int().check(z.minimum(0));
@@ -57,11 +57,14 @@ export const ReadQuery = z.strictObject({
 /** `DELETE /chats/:id`. */
 export const DeleteQuery = z.strictObject({ expected_version: z.optional(digits) });
 
+/** Many more than a key needs: SQL refuses fewer than these with a code of its own. */
+const MOST_WRAPS = 100;
+
 /** `PUT /chats/keys` and `POST /chats/keys/rotate`. SQL checks the wraps, and reports which one is wrong. */
 export const Keys = z.strictObject({
   expected_version: count,
   key_id: id,
-  wraps: z.array(z.catchall(z.object({}), json)),
+  wraps: list(z.catchall(z.object({}), json), MOST_WRAPS),
 });
 
 /** The path of a chat. */

@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { pageSize } from "../_shared/schema.ts";
+import { list, pageSize } from "../_shared/schema.ts";
 
 /** Default time limit of a request in seconds. pg_net waits for it, and the platform ends requests after 150 s. */
 export const DEFAULT_SECONDS = 25;
@@ -18,7 +18,7 @@ const job = z.string().check(
 
 /** `POST /cleanup`. */
 export const Cleanup = z.strictObject({
-  jobs: z.optional(z.array(job).check(z.minLength(1), z.maxLength(100))),
+  jobs: z.optional(list(job, 100, 1)),
   dry_run: z.optional(z.boolean()),
   max_seconds: z.optional(z.int().check(z.minimum(1), z.maximum(100))),
 });

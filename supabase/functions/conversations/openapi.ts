@@ -37,6 +37,7 @@ export const document: unknown = describeFunction({
       auth: ["user", "secret"],
       permission: "messages:write",
       idempotent: true,
+      stores: true,
       body: z.union([schema.UserConversation, schema.ServiceConversation]),
       response: { status: 201, description: "The conversation and its message", schema: Started },
       problems: {

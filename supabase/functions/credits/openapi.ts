@@ -227,6 +227,7 @@ export const document: unknown = describeFunction({
       problems: {
         403: ["not_team_admin"],
         404: ["account_not_found"],
+        429: ["too_many_requests"],
         422: ["invalid_request", "invalid_statement"],
       },
     },

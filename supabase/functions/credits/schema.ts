@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { id, pageSize, time } from "../_shared/schema.ts";
+import { id, list, pageSize, time } from "../_shared/schema.ts";
 
 /** Largest amount or quantity of one entry. */
 const LARGEST = 1_000_000_000;
@@ -26,10 +26,7 @@ export const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.
 const amount = quantity;
 const description = z.string().check(z.minLength(1), z.maxLength(500));
 /** The items of one charge. */
-export const items = z.array(z.strictObject({ sku, quantity })).check(
-  z.minLength(1),
-  z.maxLength(MOST_ITEMS),
-);
+export const items = list(z.strictObject({ sku, quantity }), MOST_ITEMS, 1);
 
 /** The owner of the account: a user or a team. */
 const account = { user_id: z.optional(id), team_id: z.optional(id) };

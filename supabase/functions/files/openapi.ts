@@ -63,6 +63,7 @@ export const document: unknown = describeFunction({
       auth: ["user", "secret"],
       permission: "files:write",
       idempotent: true,
+      stores: true,
       storage: true,
       body: z.union([schema.UserUpload, schema.ServiceUpload]),
       response: {

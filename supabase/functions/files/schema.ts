@@ -7,7 +7,7 @@
 
 import * as z from "zod/mini";
 
-import { id } from "../_shared/schema.ts";
+import { id, list } from "../_shared/schema.ts";
 
 /** Text that a database can store. */
 const text = z.string().check(z.refine(
@@ -45,22 +45,23 @@ const MAX_PATHS = 1000;
 export const Downloads = z.strictObject({
   bucket: text,
   /** Not checked here: an impossible path must not make the whole request fail. */
-  paths: z.array(z.union([
-    z.string(),
-    z.strictObject({
-      path: z.string(),
-      download: z.string().check(z.minLength(1), z.maxLength(1024)),
-    }),
-  ], "Must be a path, or an object with path and download (1 to 1024 characters)")).check(
-    z.minLength(1),
-    z.maxLength(MAX_PATHS),
+  paths: list(
+    z.union([
+      z.string(),
+      z.strictObject({
+        path: z.string(),
+        download: z.string().check(z.minLength(1), z.maxLength(1024)),
+      }),
+    ], "Must be a path, or an object with path and download (1 to 1024 characters)"),
+    MAX_PATHS,
+    1,
   ),
   expires_in: z.optional(z.int().check(z.minimum(1))),
 });
 
 const deletion = {
   bucket: text,
-  paths: z.array(text).check(z.minLength(1), z.maxLength(MAX_PATHS)),
+  paths: list(text, MAX_PATHS, 1),
 };
 
 /** `DELETE /files` from a signed-in user. */

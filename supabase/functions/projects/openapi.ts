@@ -49,6 +49,7 @@ export const document: unknown = describeFunction({
       auth: ["user", "secret"],
       permission: "projects:write",
       idempotent: true,
+      stores: true,
       params: schema.ProjectPath,
       body: z.union([schema.UserClone, schema.ServiceClone]),
       response: { status: 201, description: "The clone", schema: Change },

@@ -6,7 +6,7 @@
 
 import type { Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
-import { parseJson } from "../_shared/request.ts";
+import { isDeeper, parseJson } from "../_shared/request.ts";
 
 /** An event from a verified sender. */
 export interface Delivery {
@@ -34,18 +34,10 @@ const MAX_DEPTH = 128;
  */
 export function parseEvent(text: string): unknown {
   const value = parseJson(text);
-  let level = [value].filter(isNested);
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth >= MAX_DEPTH) {
-      throw invalidEvent(`An event must not be nested more than ${MAX_DEPTH} levels deep`);
-    }
-    level = level.flatMap((item) => Object.values(item)).filter(isNested);
+  if (isDeeper(value, MAX_DEPTH)) {
+    throw invalidEvent(`An event must not be nested more than ${MAX_DEPTH} levels deep`);
   }
   return value;
-}
-
-function isNested(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
 }
 
 /** 401: the request has no signature. */

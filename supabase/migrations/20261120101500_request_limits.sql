@@ -31,25 +31,30 @@ begin
 end $$;
 revoke all on function private.subject_of(text, text) from public, anon, authenticated, service_role;
 
--- Counts requests of a subject in this minute, and returns how many there are now. It does not see those that others are
--- about to commit: the limit can be exceeded by as many as run at the same time.
-create function private.count_in_minute(subject uuid, requests integer)
-returns bigint
+-- Counts requests of a subject in this minute, and returns whether there are now more than most. It does not see those
+-- that others are about to commit: the limit can be exceeded by as many as run at the same time. The sum is looked at once
+-- this connection alone has had a 64th of the limit: PostgREST has fewer connections as a rule.
+create function private.exceeds_minute(subject uuid, requests integer, most numeric)
+returns boolean
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_window timestamptz := date_trunc('minute', now());
   v_own integer;
 begin
-  insert into private.request_counts as c (window_start, subject, backend, requests)
-  values (v_window, subject, pg_backend_pid(), requests)
-  on conflict on constraint request_counts_pkey do update set requests = c.requests + excluded.requests
+  update private.request_counts as c set requests = c.requests + exceeds_minute.requests
+  where c.window_start = v_window and c.subject = exceeds_minute.subject and c.backend = pg_backend_pid()
   returning c.requests into v_own;
-  return v_own + coalesce((
+  if not found then
+    insert into private.request_counts (window_start, subject, backend, requests)
+    values (v_window, subject, pg_backend_pid(), requests);
+    v_own := requests;
+  end if;
+  return v_own > most / 64 and most < (
     select sum(c.requests) from private.request_counts as c
-    where c.window_start = v_window and c.subject = count_in_minute.subject and c.backend <> pg_backend_pid()), 0);
+    where c.window_start = v_window and c.subject = exceeds_minute.subject);
 end $$;
-revoke all on function private.count_in_minute(uuid, integer) from public, anon, authenticated, service_role;
+revoke all on function private.exceeds_minute(uuid, integer, numeric) from public, anon, authenticated, service_role;
 
 -- Refuses a request with 429 and the headers that say when to come again. PostgREST takes them from this form of an
 -- error only: https://docs.postgrest.org/en/stable/references/errors.html#raise-errors-with-http-headers
@@ -79,7 +84,7 @@ revoke all on function private.refuse_requests(text, numeric) from public, anon,
 -- Returns the network of the address that a request came from, by the headers of the platform: Cloudflare replaces
 -- cf-connecting-ip, and the first entry of x-forwarded-for is the client without it. Of an IPv6 address, the first 64
 -- bits: whoever has one has them all. Null when no header has an address.
-create function private.network_of(headers jsonb)
+create function private.network_of(headers json)
 returns text
 language plpgsql immutable set search_path = ''
 as $$
@@ -91,7 +96,7 @@ begin
 exception when invalid_text_representation then
   return null;
 end $$;
-revoke all on function private.network_of(jsonb) from public, anon, authenticated, service_role;
+revoke all on function private.network_of(json) from public, anon, authenticated, service_role;
 
 -- Counts the request that is about to run. The service is not counted, unless a function acts for a user: it says so in
 -- the header x-counted-user, which counts from the service alone. PostgREST runs reads in read-only transactions, in
@@ -103,31 +108,33 @@ returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_policy text := 'user';
-  v_headers jsonb;
+  v_role text := current_setting('role', true);
+  v_headers json;
   v_subject uuid;
+  v_policy text := 'user';
   v_most numeric;
 begin
   if current_setting('transaction_read_only') = 'on' then
     return;
   end if;
-  if current_setting('role', true) = 'authenticated' then
+  if v_role = 'authenticated' then
     v_subject := (select auth.uid());
   end if;
   if v_subject is null then
-    v_headers := nullif(current_setting('request.headers', true), '')::jsonb;
-    if current_setting('role', true) = 'service_role' then
-      v_subject := private.json_uuid(v_headers -> 'x-counted-user');
-      if v_subject is null then
-        return;
-      end if;
-    else
-      v_policy := 'address';
-      v_subject := private.subject_of('address', private.network_of(v_headers));
+    v_headers := nullif(current_setting('request.headers', true), '');
+  end if;
+  if v_role = 'service_role' then
+    v_subject := v_headers ->> 'x-counted-user';
+    if v_subject is null then
+      return;
     end if;
   end if;
+  if v_subject is null then
+    v_policy := 'address';
+    v_subject := private.subject_of('address', private.network_of(v_headers));
+  end if;
   select s.value into v_most from private.settings as s where s.name = 'requests.per_' || v_policy;
-  if v_most > 0 and private.count_in_minute(v_subject, 1) > v_most then
+  if v_most > 0 and private.exceeds_minute(v_subject, 1, v_most) then
     perform private.refuse_requests(v_policy, v_most);
   end if;
 end $$;
@@ -147,8 +154,8 @@ declare
   v_most numeric := private.setting(tg_argv[0]);
 begin
   if current_setting('role', true) in ('anon', 'authenticated')
-    and private.count_in_minute(private.subject_of('table', tg_table_name), (select count(*) from added)::integer) > v_most
-  then
+    and private.exceeds_minute(
+      private.subject_of('table', tg_table_name), (select count(*) from added)::integer, v_most) then
     perform private.refuse_requests(tg_table_name, v_most);
   end if;
   return null;

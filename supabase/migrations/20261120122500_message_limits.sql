@@ -33,8 +33,7 @@ begin
   end if;
   -- Without an owner, the messages are deleted with their parent, which took them away before.
   if v_owner is not null then
-    perform private.use_table(v_owner, 'messages', rows, bytes,
-      private.message_slot(coalesce(project_id, conversation_id)));
+    perform private.use_table(v_owner, 'messages', rows, bytes, private.message_slot(coalesce(project_id, conversation_id)));
   end if;
 end $$;
 revoke all on function private.use_messages(uuid, uuid, bigint, bigint) from public, anon, authenticated, service_role;
@@ -44,30 +43,57 @@ create function private.count_messages()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_change record;
+  v_rows integer := 0;
+  v_bytes bigint := 0;
+  v_project_id uuid;
+  v_conversation_id uuid;
 begin
   if tg_op = 'INSERT' then
-    perform private.use_messages(x.project_id, x.conversation_id, x.rows, x.bytes)
-    from (
-      select m.project_id, m.conversation_id, count(*) as rows, sum(b.bytes) as bytes
-      from added as m, octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as b (bytes)
-      group by 1, 2 order by 1, 2) as x;
+    -- Not grouped: nearly all statements insert one message, or messages of one parent, and save the time.
+    for v_change in
+      select m.project_id, m.conversation_id,
+        octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as bytes
+      from added as m
+    loop
+      if v_rows > 0
+        and (v_change.project_id, v_change.conversation_id) is distinct from (v_project_id, v_conversation_id) then
+        perform private.use_messages(v_project_id, v_conversation_id, v_rows, v_bytes);
+        v_rows := 0;
+        v_bytes := 0;
+      end if;
+      v_rows := v_rows + 1;
+      v_bytes := v_bytes + v_change.bytes;
+      v_project_id := v_change.project_id;
+      v_conversation_id := v_change.conversation_id;
+    end loop;
+    if v_rows > 0 then
+      perform private.use_messages(v_project_id, v_conversation_id, v_rows, v_bytes);
+    end if;
   elsif tg_op = 'DELETE' then
-    perform private.use_messages(x.project_id, x.conversation_id, -x.rows, -x.bytes)
-    from (
-      select m.project_id, m.conversation_id, count(*) as rows, sum(b.bytes) as bytes
-      from removed as m, octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as b (bytes)
-      group by 1, 2 order by 1, 2) as x;
+    for v_change in
+      select m.project_id, m.conversation_id, count(*) as rows,
+        sum(octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))) as bytes
+      from removed as m group by 1, 2 order by 1, 2
+    loop
+      perform private.use_messages(v_change.project_id, v_change.conversation_id, -v_change.rows, -v_change.bytes);
+    end loop;
   else
-    perform private.use_messages(x.project_id, x.conversation_id, 0, x.bytes)
-    from (
-      select c.project_id, c.conversation_id, sum(c.bytes)::bigint as bytes
+    for v_change in
+      select c.project_id, c.conversation_id, sum(c.bytes) as bytes
       from (
-        select m.project_id, m.conversation_id, b.bytes
-        from added as m, octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as b (bytes)
+        select m.project_id, m.conversation_id,
+          octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as bytes
+        from added as m
         union all
-        select m.project_id, m.conversation_id, -b.bytes
-        from removed as m, octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as b (bytes)) as c
-      group by 1, 2 having sum(c.bytes) <> 0 order by 1, 2) as x;
+        select m.project_id, m.conversation_id,
+          -octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))
+        from removed as m) as c
+      group by 1, 2 having sum(c.bytes) <> 0 order by 1, 2
+    loop
+      perform private.use_messages(v_change.project_id, v_change.conversation_id, 0, v_change.bytes);
+    end loop;
   end if;
   return null;
 end $$;
@@ -96,12 +122,12 @@ begin
     return old;
   end if;
   if tg_table_name = 'projects' then
-    select count(*), sum(b.bytes) into v_rows, v_bytes
-    from public.messages as m, octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as b (bytes)
+    select count(*), sum(octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))) into v_rows, v_bytes
+    from public.messages as m
     where m.project_id = old.id;
   else
-    select count(*), sum(b.bytes) into v_rows, v_bytes
-    from public.messages as m, octet_length(concat(m.content, m.object_data, m.result_data, m.metadata)) as b (bytes)
+    select count(*), sum(octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))) into v_rows, v_bytes
+    from public.messages as m
     where m.conversation_id = old.id;
   end if;
   if v_rows > 0 then

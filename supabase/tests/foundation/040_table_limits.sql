@@ -128,21 +128,27 @@ create function pg_temp.messages_there() returns text language sql stable as $$
   where m.project_id in (select p.id from public.projects as p where p.user_id = tests.user_id('owner'))
     or m.conversation_id in (select c.id from public.conversations as c where c.user_id = tests.user_id('owner'))
 $$;
-select pg_temp.allow('messages.rows', 3);
+create function pg_temp.write_messages(parent text, count integer, content text) returns void language sql as $$
+  insert into public.messages (project_id, conversation_id, role, content, sequence_number)
+  select case parent when 'project' then tests.user_id(parent) end, case when parent <> 'project' then tests.user_id(parent) end,
+    'user', to_jsonb(content), n - 1 from generate_series(1, count) as n
+$$;
+grant execute on function pg_temp.write_messages(text, integer, text) to authenticated;
+select pg_temp.allow('messages.rows', 40);
 select tests.authenticate_as('owner');
-insert into messages (project_id, role, content, sequence_number) values (tests.user_id('project'), 'user', '"one"', 0);
-insert into messages (conversation_id, role, content)
-values (tests.user_id('conversation 1'), 'user', '"two"'), (tests.user_id('conversation 2'), 'user', '"three"');
-select throws_ok(
-  $$ insert into messages (conversation_id, role, content) values (tests.user_id('conversation 1'), 'user', '"four"') $$,
-  'PT429', null, 'messages of all projects and conversations count together');
+select pg_temp.write_messages('project', 20, 'one');
+select pg_temp.write_messages('conversation 1', 10, 'two');
+select pg_temp.write_messages('conversation 2', 10, 'three');
+select throws_ok($$ select pg_temp.write_messages('conversation 1', 16, 'four') $$, 'PT429',
+  'With this change, there would be 56 rows in "messages": at most 40 are allowed',
+  'messages of all projects and conversations count together');
 update messages set content = '"a longer message"' where conversation_id = tests.user_id('conversation 2');
 select tests.clear_authentication();
 select is(pg_temp.used('messages'), pg_temp.messages_there(), 'what is counted is what is there');
-select pg_temp.allow('messages.bytes', 10);
+select pg_temp.allow('messages.bytes', 100);
 select tests.authenticate_as('owner');
 select throws_ok(
-  $$ update messages set content = '"a much longer message"' where conversation_id = tests.user_id('conversation 1') $$,
+  $$ update messages set content = to_jsonb(repeat('x', 65536)) where sequence_number = 0 and conversation_id is not null $$,
   'PT413', null, 'a longer message is refused when there is no room');
 delete from messages where conversation_id = tests.user_id('conversation 2');
 select tests.clear_authentication();

@@ -54,11 +54,14 @@ export async function callPreRequest(connection: Connection, sql: Sql): Promise<
       requestHeaders: Object.fromEntries(request.headers),
     };
     return await withContext(context, async (db) => {
-      if (name) {
-        await (db as unknown as Transaction)
-          .selectNoFrom((builder) => builder.fn(name, []).as("done")).execute();
-      }
-      return await run(db);
+      if (!name) return await run(db);
+      // Sent together, to save a round trip. After an error, the database does nothing more in the transaction.
+      const called = (db as unknown as Transaction)
+        .selectNoFrom((builder) => builder.fn(name, []).as("done")).execute();
+      const [call, result] = await Promise.allSettled([called, run(db)]);
+      if (call.status === "rejected") throw call.reason;
+      if (result.status === "rejected") throw result.reason;
+      return result.value;
     }, { ...options, rpc });
   };
   return (request, run) =>

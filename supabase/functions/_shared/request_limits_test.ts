@@ -12,6 +12,7 @@ import {
   test,
   type TestUser,
   withDatabase,
+  withSettings,
 } from "../_testing/testing.ts";
 
 const MOST = 5;
@@ -52,17 +53,8 @@ const writeJournal = (user: TestUser) => () =>
 const address = () =>
   `2001:db8:${crypto.randomUUID().slice(0, 4)}:${crypto.randomUUID().slice(0, 4)}::1`;
 
-async function withLimits(run: () => Promise<void>, most = MOST): Promise<void> {
-  await withDatabase(async (sql) => {
-    const set = (value: number) =>
-      sql`update private.settings set value = ${value} where name in ('requests.per_user', 'requests.per_address')`;
-    await set(most);
-    try {
-      await run();
-    } finally {
-      await set(600);
-    }
-  });
+function withLimits(run: () => Promise<void>): Promise<void> {
+  return withSettings({ "requests.per_user": MOST, "requests.per_address": MOST }, run);
 }
 
 test("a user who makes too many requests is refused, by functions and REST alike, and told when to come again", async () => {
@@ -162,33 +154,24 @@ test("a client cannot have its requests counted for another user", async () => {
 
 test("a table with too many rows of a user refuses more, through functions and REST", async () => {
   const user = await signUp();
-  await withDatabase(async (sql) => {
-    const set = (value: number) =>
-      sql`update private.settings set value = ${value} where name = 'conversations.rows'`;
-    await set(3);
-    try {
-      const start = () =>
-        invoke(user.client, "conversations", {
-          body: { message: { role: "user", content: "Hello" } },
-        });
-      const answers = await Promise.all(Array.from({ length: 8 }, start));
-      assert.equal(answers.filter(({ status }) => status === 201).length, 3);
-      const refused = answers.find(({ status }) => status !== 201);
-      const { code, table, limit, rows } = refused?.body ?? {};
-      assert.deepEqual([refused?.status, code, table], [429, "too_many_rows", "conversations"]);
-      assert.deepEqual([limit, rows], [3, 4]);
-      assert.equal(refused?.headers.get("retry-after"), null);
-      const { error, status } = await user.client.from("conversations").insert({
-        user_id: user.id,
+  await withSettings({ "conversations.rows": 3 }, async () => {
+    const start = () =>
+      invoke(user.client, "conversations", {
+        body: { message: { role: "user", content: "Hello" } },
       });
-      assert.deepEqual([status, error?.code], [429, "PT429"]);
-      assert.match(error?.details ?? "", /^too_many_rows \{/);
+    const answers = await Promise.all(Array.from({ length: 8 }, start));
+    assert.equal(answers.filter(({ status }) => status === 201).length, 3);
+    const refused = answers.find(({ status }) => status !== 201);
+    const { code, table, limit, rows } = refused?.body ?? {};
+    assert.deepEqual([refused?.status, code, table], [429, "too_many_rows", "conversations"]);
+    assert.deepEqual([limit, rows], [3, 4]);
+    assert.equal(refused?.headers.get("retry-after"), null);
+    const { error, status } = await user.client.from("conversations").insert({ user_id: user.id });
+    assert.deepEqual([status, error?.code], [429, "PT429"]);
+    assert.match(error?.details ?? "", /^too_many_rows \{/);
 
-      await user.client.from("conversations").delete().eq("user_id", user.id);
-      assert.equal((await start()).status, 201);
-    } finally {
-      await set(100_000);
-    }
+    await user.client.from("conversations").delete().eq("user_id", user.id);
+    assert.equal((await start()).status, 201);
   });
 });
 

@@ -184,6 +184,33 @@ export async function withDatabase<T>(run: (sql: postgres.Sql) => Promise<T>): P
   }
 }
 
+/**
+ * Changes settings for the duration of `run`. Tests that send more requests a minute than an app does set
+ * `requests.per_user` to 0.
+ *
+ * @param settings New values by name.
+ * @param run The test.
+ */
+export async function withSettings<T>(
+  settings: Record<string, number>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const set = (values: Record<string, unknown>) =>
+    withDatabase((sql) =>
+      sql`update private.settings as s set value = v.value::numeric
+        from jsonb_each_text(${sql.json(values as postgres.JSONValue)}) as v where s.name = v.key`
+    );
+  const before = await withDatabase((sql) =>
+    sql`select name, value from private.settings where name in ${sql(Object.keys(settings))}`
+  );
+  await set(settings);
+  try {
+    return await run();
+  } finally {
+    await set(Object.fromEntries(before.map(({ name, value }) => [name, value])));
+  }
+}
+
 /** Far longer than anything takes, even on a busy machine. */
 const PATIENCE_MS = 120_000;
 

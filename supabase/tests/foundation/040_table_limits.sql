@@ -49,7 +49,7 @@ select is_empty(
       and c.table_name <> 'encrypted_chats' $$,
   'every long column that a client writes counts: give limit_table() bytes, and the column if it has changes');
 
--- Rows and bytes -----------------------------------------------------------------------------------
+-- Rows that everybody has one of -------------------------------------------------------------------
 
 select tests.create_user('owner');
 select tests.create_user('other');
@@ -77,6 +77,17 @@ $$;
 select is(pg_temp.used(t.name), pg_temp.there(t.name, t.owner_column), format('signing up counts in %s', t.name))
 from (values ('profiles', 'id'), ('user_profiles', 'user_id'), ('user_preferences', 'user_id'), ('user_settings', 'user_id'),
   ('user_security_settings', 'user_id')) as t (name, owner_column);
+
+select pg_temp.allow('user_settings.bytes', 1000);
+select tests.authenticate_as('owner');
+select throws_ok($$ update user_settings set language = repeat('x', 2000) $$, 'PT413', null,
+  'a row that everybody has one of cannot grow without end');
+set local timezone = 'Asia/Kolkata';
+select lives_ok($$ update user_settings set language = repeat('x', 500) $$, 'but to its limit');
+select tests.clear_authentication();
+select is(pg_temp.used('user_settings'), pg_temp.there('user_settings'), 'in every time zone alike');
+
+-- conversations: rows and bytes --------------------------------------------------------------------
 
 select pg_temp.allow('conversations.rows', 3);
 select tests.authenticate_as('owner');
@@ -109,16 +120,7 @@ select lives_ok(
 select tests.clear_authentication();
 select is(pg_temp.used('conversations'), pg_temp.there('conversations'), 'a longer row counts with its length');
 
-select pg_temp.allow('user_settings.bytes', 1000);
-select tests.authenticate_as('owner');
-select throws_ok($$ update user_settings set language = repeat('x', 2000) $$, 'PT413', null,
-  'a row that everybody has one of cannot grow without end');
-set local timezone = 'Asia/Kolkata';
-select lives_ok($$ update user_settings set language = repeat('x', 500) $$, 'but to its limit');
-select tests.clear_authentication();
-select is(pg_temp.used('user_settings'), pg_temp.there('user_settings'), 'in every time zone alike');
-
--- Messages -----------------------------------------------------------------------------------------
+-- messages ------------------------------------------------------------------------------------------
 
 insert into projects (id, user_id, title) values (tests.user_id('project'), tests.user_id('owner'), 'P');
 create function pg_temp.messages_there() returns text language sql stable as $$
@@ -158,7 +160,7 @@ select is(pg_temp.used('messages'), pg_temp.messages_there(), 'and one that is d
 delete from projects where id = tests.user_id('project');
 select matches(pg_temp.used('messages'), '^0 rows, 0 bytes$', 'or with its project');
 
--- Rows that are deleted with their parent ------------------------------------------------------------
+-- projects: rows that are deleted with their parent --------------------------------------------------
 
 insert into projects (id, user_id, title) values (tests.user_id('project'), tests.user_id('owner'), 'P');
 insert into project_files (project_id, file_name, storage_path, file_type, file_size)
@@ -169,8 +171,6 @@ select matches(pg_temp.used('project_files'), '^0 rows, 0 bytes$', 'and goes wit
 
 -- Accounts -------------------------------------------------------------------------------------------
 
-insert into conversations (id, user_id) values (tests.user_id('last'), tests.user_id('owner'));
-insert into messages (conversation_id, role, content) values (tests.user_id('last'), 'user', '"x"');
 delete from auth.users where id = tests.user_id('owner');
 select is_empty($$ select * from private.table_usage where owner_id = tests.user_id('owner') $$,
   'nothing stays of a deleted account');

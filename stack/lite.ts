@@ -91,7 +91,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
   return {
     fetch: async (request) => {
       const marked = adapted ? await markJsonArguments(request, listener) : request;
-      return await asRequest(marked, async () => app.fetch(marked));
+      return await asRequest(marked, () => Promise.resolve(app.fetch(marked)));
     },
     async close() {
       // Pending queries end with the server, which stops next.

@@ -11,6 +11,23 @@ grant usage on schema private to anon, authenticated, service_role;
 -- Nobody may execute a function until a migration grants it. (With "in schema", this statement has no effect.)
 alter default privileges revoke execute on functions from public;
 
+-- Callers -------------------------------------------------------------------------------------------
+
+-- Returns whether the caller is the service or an operator, whom row level security does not hold, for definer functions:
+-- in them, current_user and row_security_active() tell of the function's owner. The role of the request decides, because
+-- a session token can lack sub.
+create function private.is_service()
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select 1 from pg_catalog.pg_roles as r
+    where r.rolname = coalesce(nullif(current_setting('role'), 'none'), session_user)
+      and (r.rolbypassrls or r.rolsuper));
+end $$;
+revoke all on function private.is_service() from public, anon, authenticated, service_role;
+
 -- updated_at ----------------------------------------------------------------------------------------
 
 create function public.handle_updated_at()

@@ -42,7 +42,7 @@ begin
   end if;
   select a.* into v_account from public.credit_accounts as a
   where a.id = credit_balance_at.account_id
-    and ((select auth.uid()) is null or a.user_id = (select auth.uid())
+    and (private.is_service() or a.user_id = (select auth.uid())
       or a.team_id = any (array(select private.my_team_ids())));
   if not found then
     raise exception 'There is no such account' using errcode = 'PT404', detail = 'account_not_found';

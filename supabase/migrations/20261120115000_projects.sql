@@ -1,6 +1,7 @@
 -- Projects and the records of their files: who reads and changes them, and cloning, deleting and restoring a project.
 
 create type public.project_status_enum as enum ('active', 'archived', 'deleted');
+create type public.message_editing_enum as enum ('author', 'members');
 
 -- projects ---------------------------------------------------------------------------------------
 
@@ -16,6 +17,7 @@ create table public.projects (
   metadata jsonb not null default '{}'::jsonb,
   system_prompt text,
   is_archived boolean not null default false,
+  message_editing public.message_editing_enum not null default 'author',
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   deleted_at timestamptz,
@@ -23,6 +25,10 @@ create table public.projects (
   -- Room in each page for the new updated_at that every message gives its project.
 ) with (fillfactor = 85);
 comment on table public.projects is 'Projects of CodingIT-1 and chat workspaces of Chuk Chat';
+comment on column public.projects.message_editing is
+  'Who may edit and delete a message besides the owner of the project: its author, or all members of the team';
+comment on column public.projects.deleted_at is
+  'When the project was deleted. A client may send it to delete or, with null, to restore; a trigger sets the time';
 
 create index idx_projects_user_id on public.projects (user_id);
 create index idx_projects_team_id on public.projects (team_id);
@@ -40,12 +46,14 @@ alter publication supabase_realtime add table public.projects;
 alter table public.projects enable row level security;
 revoke all on public.projects from public, anon, authenticated, service_role;
 grant select on public.projects to authenticated;
-grant select on public.projects to anon;
+-- What a public page shows. The rest says who owns the project and how it is set up.
+grant select (id, title, description, template_id, status, is_public, created_at, updated_at)
+  on public.projects to anon;
 grant insert (id, user_id, team_id, title, description, template_id, status, is_public, metadata,
-  system_prompt, is_archived, updated_at, deleted_at)
+  system_prompt, is_archived, message_editing, updated_at, deleted_at)
   on public.projects to authenticated;
 grant update (team_id, title, description, template_id, status, is_public, metadata, system_prompt,
-  is_archived, updated_at, deleted_at)
+  is_archived, message_editing, updated_at, deleted_at)
   on public.projects to authenticated;
 grant delete on public.projects to authenticated;
 grant select, insert, update, delete on public.projects to service_role;
@@ -81,7 +89,8 @@ select private.limit_table('public.projects', rows => 10000, bytes => 67108864,
 
 -- Keeps status, is_archived and deleted_at in agreement. Chuk Chat archives a project by is_archived, CodingIT-1 by
 -- status, and clients delete by status, by deleted_at or by both. A changed status takes precedence, then deleted_at;
--- is_archived never restores a deleted project.
+-- is_archived never restores a deleted project. The time of deletion is the server's: the cleanup would at once purge a
+-- project that a client could mark as deleted long ago.
 create function private.sync_project_archived()
 returns trigger
 language plpgsql volatile set search_path = ''
@@ -101,7 +110,8 @@ begin
     end if;
   end if;
   new.is_archived := new.status = 'archived';
-  new.deleted_at := case when new.status = 'deleted' then coalesce(new.deleted_at, now()) end;
+  new.deleted_at := case when new.status = 'deleted'
+    then coalesce(case when row_security_active(tg_relid) then old.deleted_at else new.deleted_at end, now()) end;
   return new;
 end $$;
 revoke all on function private.sync_project_archived() from public, anon, authenticated, service_role;

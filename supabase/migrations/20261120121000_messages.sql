@@ -17,6 +17,8 @@ create table public.messages (
   sequence_number integer,
   status text not null default 'complete',
   hold_id uuid,
+  -- No foreign key: every message would pay for its check and its index.
+  author_id uuid default auth.uid(),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint messages_hold_id_key unique (hold_id),
@@ -30,6 +32,8 @@ comment on table public.messages is
   'Messages of conversations (Wbot) and of projects (CodingIT-1); each has exactly one parent';
 comment on column public.messages.status is
   'streaming for a draft, then complete, or aborted with the content it had. Only functions set it';
+comment on column public.messages.author_id is
+  'The user who wrote the message, or for whom a service saved it; null when a service wrote it directly, and in a clone';
 comment on column public.messages.hold_id is
   'The credit hold that was captured to pay for the message, in the transaction that saved or completed it';
 
@@ -64,28 +68,34 @@ create policy "users write into their conversations, their own and their teams' 
       select 1 from public.projects as p
       where p.id = project_id and p.deleted_at is null
         and (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids()))))));
-create policy "users update messages of their own conversations and projects" on public.messages
+create policy "users update messages of what is theirs, members of a team their own" on public.messages
   for update to authenticated
   using (role <> 'system' and (exists (
       select 1 from public.conversations as c
       where c.id = conversation_id and c.user_id = (select auth.uid()))
     or exists (
       select 1 from public.projects as p
-      where p.id = project_id and p.user_id = (select auth.uid()))))
+      where p.id = project_id and p.deleted_at is null and (p.user_id = (select auth.uid())
+        or (author_id = (select auth.uid()) or p.message_editing = 'members')
+          and p.team_id = any (array(select private.my_team_ids()))))))
   with check (role <> 'system' and (exists (
       select 1 from public.conversations as c
       where c.id = conversation_id and c.user_id = (select auth.uid()))
     or exists (
       select 1 from public.projects as p
-      where p.id = project_id and p.user_id = (select auth.uid()))));
-create policy "users delete messages of their own conversations and projects" on public.messages
+      where p.id = project_id and p.deleted_at is null and (p.user_id = (select auth.uid())
+        or (author_id = (select auth.uid()) or p.message_editing = 'members')
+          and p.team_id = any (array(select private.my_team_ids()))))));
+create policy "users delete messages of what is theirs, members of a team their own" on public.messages
   for delete to authenticated
-  using (exists (
+  using (role <> 'system' and (exists (
       select 1 from public.conversations as c
       where c.id = conversation_id and c.user_id = (select auth.uid()))
     or exists (
       select 1 from public.projects as p
-      where p.id = project_id and p.user_id = (select auth.uid())));
+      where p.id = project_id and (p.user_id = (select auth.uid())
+        or p.deleted_at is null and (author_id = (select auth.uid()) or p.message_editing = 'members')
+          and p.team_id = any (array(select private.my_team_ids()))))));
 
 create trigger update_messages_updated_at before update on public.messages
   for each row execute function public.update_updated_at_column();
@@ -201,66 +211,10 @@ begin
 end $$;
 revoke all on function private.lock_message_parent(uuid, uuid, uuid) from public, anon, authenticated, service_role;
 
--- Reads a message from JSON: {id, role, content, object_data, result_data, metadata, sequence_number, status}. index is
--- its position in the batch, from 0, which an error names. Only the actor service writes as system.
--- Raises: PT422 invalid_message, invalid_role, content_missing, invalid_message_id, invalid_sequence_number,
--- invalid_status, each with {index}.
-create function private.read_message(message jsonb, index integer, actor text)
-returns public.messages
-language plpgsql immutable set search_path = ''
-as $$
-declare
-  v_message public.messages;
-  v_code text;
-  v_says text;
-begin
-  if jsonb_typeof(message) is distinct from 'object' or message - array['id', 'role', 'content', 'object_data',
-      'result_data', 'metadata', 'sequence_number', 'status'] <> '{}'
-    or coalesce(jsonb_typeof(message -> 'metadata'), 'object') not in ('object', 'null') then
-    v_code := 'invalid_message';
-    v_says := case
-      when jsonb_typeof(message) is distinct from 'object' then 'A message must be a JSON object'
-      when coalesce(jsonb_typeof(message -> 'metadata'), 'object') not in ('object', 'null')
-        then 'The metadata of a message must be a JSON object'
-      else 'A message can only have the members id, role, content, object_data, result_data, metadata, sequence_number '
-        'and status' end;
-  elsif (message ->> 'role' in ('user', 'assistant') or message ->> 'role' = 'system' and actor = 'service') is not true then
-    v_code := 'invalid_role';
-    v_says := format('The role of a message must be %s', case actor when 'service' then 'user, assistant or system'
-      else 'user or assistant' end);
-  elsif coalesce(jsonb_typeof(message -> 'content'), 'null') = 'null' then
-    v_code := 'content_missing';
-    v_says := 'The content of a message must be neither missing nor null';
-  elsif message -> 'id' <> 'null' and private.json_uuid(message -> 'id') is null then
-    v_code := 'invalid_message_id';
-    v_says := 'The id of a message must be a UUID';
-  elsif message -> 'sequence_number' <> 'null' and private.json_integer(message -> 'sequence_number') is null then
-    v_code := 'invalid_sequence_number';
-    v_says := 'A sequence number must be a whole number from 0 to 2147483647';
-  elsif coalesce(message ->> 'status', 'complete') not in ('complete', 'streaming') then
-    v_code := 'invalid_status';
-    v_says := 'The status of a new message must be complete or streaming';
-  end if;
-  if v_code is not null then
-    raise exception '%', v_says
-      using errcode = 'PT422', detail = format('%s %s', v_code, jsonb_build_object('index', index));
-  end if;
-  v_message.id := private.json_uuid(message -> 'id');
-  v_message.role := (message ->> 'role')::public.message_role_enum;
-  v_message.content := message -> 'content';
-  v_message.object_data := nullif(message -> 'object_data', 'null');
-  v_message.result_data := nullif(message -> 'result_data', 'null');
-  v_message.metadata := nullif(message -> 'metadata', 'null');
-  v_message.sequence_number := private.json_integer(message -> 'sequence_number');
-  v_message.status := coalesce(message ->> 'status', 'complete');
-  return v_message;
-end $$;
-revoke all on function private.read_message(jsonb, integer, text) from public, anon, authenticated, service_role;
-
 -- Saves one message into its parent, which the caller has locked, and returns the row. A message with the id and
 -- content of a saved one is a repeat and returns that one. In a project, a message with the sequence number of another
--- replaces it; without replace it is refused.
--- Raises: PT409 message_id_used, system_message; PT412 sequence_number_taken, each with {index}; PT413
+-- replaces it; without replace it is refused. The message replaced keeps its author.
+-- Raises: PT403 not_message_author; PT409 message_id_used, system_message; PT412 sequence_number_taken, each with {index}; PT413
 -- content_too_large; PT422 invalid_sequence_number, too_many_messages.
 create function private.save_message(message public.messages, replace boolean, actor text, index integer)
 returns public.messages
@@ -306,12 +260,7 @@ begin
             jsonb_build_object('index', index, 'sequence_number', message.sequence_number)),
             hint = 'Leave sequence_number out to take the next number';
       end if;
-      if v_there.role = 'system' and actor <> 'service' then
-        raise exception 'Message % of the project has the role system: only the service can replace it',
-          message.sequence_number
-          using errcode = 'PT409', detail = format('system_message %s', jsonb_build_object('index', index)),
-            hint = 'Use another sequence number';
-      end if;
+      perform private.refuse_edit(v_there, message.author_id, actor, jsonb_build_object('index', index));
       update public.messages as m
       set role = message.role, content = message.content, object_data = message.object_data,
         result_data = message.result_data, metadata = coalesce(message.metadata, m.metadata), status = message.status
@@ -332,11 +281,12 @@ begin
 
   insert into public.messages as m
     (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, status,
+      author_id,
       -- Each message of a batch is a little later than the one before it: conversations are sorted by this.
       created_at)
   values (coalesce(message.id, gen_random_uuid()), message.project_id, message.conversation_id, message.role,
     message.content, message.object_data, message.result_data, coalesce(message.metadata, '{}'), message.sequence_number,
-    message.status,
+    message.status, message.author_id,
     clock_timestamp() + index * interval '1 microsecond')
   returning m.* into v_there;
   return v_there;
@@ -404,19 +354,29 @@ create type public.saved_messages as (
 comment on type public.saved_messages is
   'Messages as they are now, in the order of the request, and the entry that charged for them, if there is one';
 
--- Returns the messages with the given ids, in this order, and the entry of the hold that paid for them.
-create function private.to_saved_messages(ids uuid[], replayed boolean)
+-- Returns the messages of a project or conversation with the given ids, in this order, and the entry of the hold that
+-- paid for them. A message that is gone may have left its id to a message of somebody else.
+-- Raises: PT410 message_deleted {index}.
+create function private.to_saved_messages(ids uuid[], replayed boolean, project_id uuid, conversation_id uuid)
 returns public.saved_messages
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_saved public.saved_messages;
   v_hold_id uuid;
+  v_gone bigint;
 begin
-  select jsonb_agg(to_jsonb(m) order by i.place), (array_agg(m.hold_id) filter (where m.hold_id is not null))[1]
-  into v_saved.messages, v_hold_id
+  select jsonb_agg(to_jsonb(m) order by i.place), (array_agg(m.hold_id) filter (where m.hold_id is not null))[1],
+    min(i.place) filter (where m.id is null)
+  into v_saved.messages, v_hold_id, v_gone
   from unnest(ids) with ordinality as i (id, place)
-  join public.messages as m on m.id = i.id;
+  left join public.messages as m on m.id = i.id
+    and (m.project_id = to_saved_messages.project_id or m.conversation_id = to_saved_messages.conversation_id);
+  if v_gone is not null then
+    raise exception 'Message "%", which this request saved, has been deleted', ids[v_gone]
+      using errcode = 'PT410', detail = format('message_deleted %s', jsonb_build_object('index', v_gone - 1)),
+        hint = 'Use a new idempotency key to save it again';
+  end if;
   if v_hold_id is not null then
     select to_jsonb(private.to_credit_entry(t)) - 'replayed' into v_saved.entry
     from private.credit_transactions as t where t.hold_id = v_hold_id;
@@ -424,7 +384,8 @@ begin
   v_saved.replayed := to_saved_messages.replayed;
   return v_saved;
 end $$;
-revoke all on function private.to_saved_messages(uuid[], boolean) from public, anon, authenticated, service_role;
+revoke all on function private.to_saved_messages(uuid[], boolean, uuid, uuid)
+  from public, anon, authenticated, service_role;
 
 -- Does the work of public.save_messages for any request, and raises its errors.
 create function private.save_messages_in_turn(
@@ -465,7 +426,8 @@ begin
     v_request := jsonb_build_array('messages', project_id, conversation_id, messages, replace, settle);
     v_first := private.first_response(user_id, actor, idempotency_key, v_request);
     if v_first is not null then
-      return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true);
+      return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true, project_id,
+        conversation_id);
     end if;
   end if;
 
@@ -476,6 +438,7 @@ begin
     v_message := private.read_message(v_item.value, v_item.index, actor);
     v_message.project_id := save_messages_in_turn.project_id;
     v_message.conversation_id := save_messages_in_turn.conversation_id;
+    v_message.author_id := save_messages_in_turn.user_id;
     v_message := private.save_message(v_message, replace, actor, v_item.index);
     v_rows := v_rows || v_message;
   end loop;
@@ -503,9 +466,9 @@ revoke all on function private.save_messages_in_turn(uuid, jsonb, uuid, uuid, bo
 -- service settles and writes as system.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
--- Raises: PT400 invalid_idempotency_key; PT403 project_read_only; PT404 project_not_found, conversation_not_found,
--- hold_not_found; PT409 project_deleted, message_id_used, system_message, message_settled; PT412
--- sequence_number_taken; PT413 content_too_large; PT422 invalid_batch {most}, invalid_message, invalid_role,
+-- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_message_author; PT404 project_not_found,
+-- conversation_not_found, hold_not_found; PT409 project_deleted, message_id_used, system_message, message_settled; PT410
+-- message_deleted; PT412 sequence_number_taken; PT413 content_too_large; PT422 invalid_batch {most}, invalid_message, invalid_role,
 -- content_missing, invalid_message_id, invalid_sequence_number, invalid_status, too_many_messages, invalid_settlement,
 -- idempotency_key_reused; and what capture_credit_hold raises.
 create function public.save_messages(
@@ -576,7 +539,8 @@ begin
   end if;
   if v_new then
     insert into public.messages as m
-      (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, created_at)
+      (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, author_id,
+        created_at)
     values (coalesce(v_id, gen_random_uuid()), save_messages.project_id, save_messages.conversation_id,
       (v_message ->> 'role')::public.message_role_enum, v_message -> 'content',
       nullif(v_message -> 'object_data', 'null'), nullif(v_message -> 'result_data', 'null'),
@@ -584,7 +548,7 @@ begin
       case when save_messages.project_id is not null then (
         select coalesce(max(x.sequence_number) + 1, 0) from public.messages as x
         where x.project_id = save_messages.project_id) end,
-      clock_timestamp())
+      save_messages.user_id, clock_timestamp())
     returning jsonb_build_array(to_jsonb(m)) into v_saved.messages;
     v_saved.replayed := false;
     return v_saved;

@@ -20,8 +20,9 @@ declare
   v_copied integer;
 begin
   insert into public.messages
-    (project_id, role, content, object_data, result_data, metadata, sequence_number, status, created_at)
-  select clone_id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, m.created_at
+    (project_id, role, content, object_data, result_data, metadata, sequence_number, status, author_id, created_at)
+  select clone_id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, null,
+    m.created_at
   from public.messages as m
   where m.project_id = copy_project_messages.project_id and m.status <> 'streaming'
   order by m.sequence_number;
@@ -58,8 +59,7 @@ returns public.messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  -- A call without claims does not come through PostgREST: only the service can make it.
-  v_actor text := case coalesce((select auth.role()), 'service_role') when 'service_role' then 'service' else 'user' end;
+  v_actor text := case when private.is_service() then 'service' else 'user' end;
   v_user_id uuid := (select auth.uid());
   v_message public.messages;
 begin
@@ -71,6 +71,7 @@ begin
   v_message := private.read_message(jsonb_build_object('role', role, 'content', content, 'object_data', object_data,
     'result_data', result_data, 'sequence_number', sequence_number), 0, v_actor);
   v_message.project_id := save_message_and_update_project.project_id;
+  v_message.author_id := case v_actor when 'user' then v_user_id end;
   return private.save_message(v_message, true, v_actor, 0);
 end $$;
 revoke all on function private.save_message_and_update_project(uuid, text, jsonb, jsonb, jsonb, integer)
@@ -80,7 +81,7 @@ grant execute on function private.save_message_and_update_project(uuid, text, js
 
 -- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
 -- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
--- Raises: PT403 project_read_only; PT404 project_not_found; PT409 project_deleted, system_message; PT413
+-- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found; PT409 project_deleted, system_message; PT413
 -- content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
 create function public.save_message_and_update_project(
   project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,

@@ -2,10 +2,10 @@
 
 -- Drafts --------------------------------------------------------------------------------------------
 
--- Locks a message of the given project or conversation, into which the user may write, and returns it.
--- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found; PT409
--- project_deleted.
-create function private.lock_message(user_id uuid, message_id uuid, project_id uuid, conversation_id uuid)
+-- Locks a message of the given project or conversation, which the user may change, and returns it.
+-- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
+-- message_not_found; PT409 project_deleted, system_message.
+create function private.lock_message(user_id uuid, message_id uuid, project_id uuid, conversation_id uuid, actor text)
 returns public.messages
 language plpgsql volatile set search_path = ''
 as $$
@@ -21,9 +21,10 @@ begin
     raise exception 'The project or conversation has no message "%"', message_id
       using errcode = 'PT404', detail = 'message_not_found';
   end if;
+  perform private.refuse_edit(v_message, user_id, actor);
   return v_message;
 end $$;
-revoke all on function private.lock_message(uuid, uuid, uuid, uuid) from public, anon, authenticated, service_role;
+revoke all on function private.lock_message(uuid, uuid, uuid, uuid, text) from public, anon, authenticated, service_role;
 
 -- Refuses to change a message that is no longer a draft.
 -- Raises: PT409 message_finished.
@@ -39,13 +40,19 @@ end $$;
 revoke all on function private.refuse_finished_message(uuid, text) from public, anon, authenticated, service_role;
 
 -- Replaces the content of a draft and returns the row. It does not lock the project or the conversation, so that
--- frequent updates of several drafts do not wait for each other.
+-- frequent updates of several drafts do not wait for each other. actor, user or service, is who makes the request.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
--- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found; PT409
--- project_deleted, message_finished; PT413 content_too_large; PT422 content_missing.
+-- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
+-- message_not_found; PT409 project_deleted, message_finished, system_message; PT413 content_too_large; PT422
+-- content_missing.
 create function public.update_draft(
-  user_id uuid, message_id uuid, content jsonb, project_id uuid default null, conversation_id uuid default null
+  user_id uuid,
+  message_id uuid,
+  content jsonb,
+  project_id uuid default null,
+  conversation_id uuid default null,
+  actor text default 'service'
 )
 returns public.messages
 language plpgsql volatile security definer set search_path = ''
@@ -57,28 +64,29 @@ begin
     raise exception 'The content of a message must be neither missing nor null' using errcode = 'PT422', detail = 'content_missing';
   end if;
   update public.messages as m set content = update_draft.content
-  where m.id = message_id and m.status = 'streaming' and case
+  where m.id = message_id and m.status = 'streaming' and (m.role <> 'system' or actor = 'service') and case
     when update_draft.project_id is null then m.conversation_id = update_draft.conversation_id and exists (
       select 1 from public.conversations as c where c.id = m.conversation_id and c.user_id = update_draft.user_id)
     else m.project_id = update_draft.project_id and exists (
       select 1 from public.projects as p
-      where p.id = m.project_id and p.status <> 'deleted' and private.writes_project(p, update_draft.user_id)) end
+      where p.id = m.project_id and p.status <> 'deleted' and private.writes_project(p, update_draft.user_id)
+        and (m.author_id = update_draft.user_id or p.user_id = update_draft.user_id or p.message_editing = 'members')) end
   returning m.* into v_message;
   if not found then
-    v_message := private.lock_message(user_id, message_id, project_id, conversation_id);
+    v_message := private.lock_message(user_id, message_id, project_id, conversation_id, actor);
     perform private.refuse_finished_message(message_id, v_message.status);
   end if;
   return v_message;
 end $$;
-revoke all on function public.update_draft(uuid, uuid, jsonb, uuid, uuid) from public, anon, authenticated;
-grant execute on function public.update_draft(uuid, uuid, jsonb, uuid, uuid) to service_role;
+revoke all on function public.update_draft(uuid, uuid, jsonb, uuid, uuid, text) from public, anon, authenticated;
+grant execute on function public.update_draft(uuid, uuid, jsonb, uuid, uuid, text) to service_role;
 
 -- Finishes a draft: status is complete or aborted, and content, object_data and result_data replace what the draft has
 -- where they are not null. settle pays for it as in save_messages. Returns the message and the entry; a repeat returns
 -- them as they are.
 -- Definer: as save_messages. For the service only, which has verified user_id.
--- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found, message_not_found,
--- hold_not_found; PT409 project_deleted, message_finished, message_settled; PT413 content_too_large; PT422
+-- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
+-- message_not_found, hold_not_found; PT409 project_deleted, message_finished, message_settled, system_message; PT413 content_too_large; PT422
 -- invalid_status, invalid_batch, invalid_settlement; and what capture_credit_hold raises.
 create function public.finish_draft(
   user_id uuid,
@@ -105,7 +113,7 @@ begin
   if settle is not null and actor is distinct from 'service' then
     raise exception 'Only the service can settle a message' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
-  v_message := private.lock_message(user_id, message_id, project_id, conversation_id);
+  v_message := private.lock_message(user_id, message_id, project_id, conversation_id, actor);
   if v_message.status = 'streaming' then
     update public.messages as m
     set status = finish_draft.status,
@@ -124,7 +132,7 @@ begin
   if settle is not null then
     perform private.settle_message(v_message, user_id, settle);
   end if;
-  return private.to_saved_messages(array[v_message.id], false);
+  return private.to_saved_messages(array[v_message.id], false, project_id, conversation_id);
 end $$;
 revoke all on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb, uuid, uuid, jsonb, text)
   from public, anon, authenticated;

@@ -50,9 +50,9 @@ comment on type public.started_conversation is 'A conversation, and a list of it
 -- two ids again are a repeat. actor, user or service, is who makes the request.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
--- Raises: PT400 invalid_idempotency_key; PT404 user_not_found; PT409 conversation_id_used, message_id_used; PT413
--- content_too_large; PT422 invalid_title, invalid_message, invalid_role, content_missing, invalid_message_id,
--- invalid_sequence_number, invalid_status, idempotency_key_reused.
+-- Raises: PT400 invalid_idempotency_key; PT404 user_not_found; PT409 conversation_id_used, message_id_used; PT410
+-- conversation_deleted, message_deleted; PT413 content_too_large; PT422 invalid_title, invalid_message, invalid_role,
+-- content_missing, invalid_message_id, invalid_sequence_number, invalid_status, idempotency_key_reused.
 create function public.start_conversation(
   user_id uuid,
   message jsonb,
@@ -82,9 +82,14 @@ begin
   end if;
   v_first := private.first_response(start_conversation.user_id, start_conversation.actor, idempotency_key, v_request);
   if v_first is not null then
-    return (select row(to_jsonb(c), (private.to_saved_messages(array[(v_first ->> 'message_id')::uuid], true)).messages,
-        true)::public.started_conversation
-      from public.conversations as c where c.id = (v_first ->> 'conversation_id')::uuid);
+    select c.* into v_conversation from public.conversations as c
+    where c.id = (v_first ->> 'conversation_id')::uuid and c.user_id = start_conversation.user_id;
+    if not found then
+      raise exception 'Conversation "%", which this request started, has been deleted', v_first ->> 'conversation_id'
+        using errcode = 'PT410', detail = 'conversation_deleted', hint = 'Use a new idempotency key to start another';
+    end if;
+    v_saved := private.to_saved_messages(array[(v_first ->> 'message_id')::uuid], true, null, v_conversation.id);
+    return row(to_jsonb(v_conversation), v_saved.messages, true)::public.started_conversation;
   end if;
 
   insert into public.conversations as c (id, user_id, title)

@@ -23,7 +23,8 @@ create table public.chat_sessions (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   last_activity timestamptz not null default now(),
-  constraint chat_sessions_session_id_key unique (session_id),
+  -- Of each user: otherwise, one user could take the ids of another, or find out which are taken.
+  constraint chat_sessions_session_id_key unique (user_id, session_id),
   constraint chat_sessions_status_check check (
     status in ('active', 'archived', 'deleted', 'completed')),
   constraint chat_sessions_message_count_check check (message_count >= 0),

@@ -331,7 +331,10 @@ create index idx_fragments_public on public.fragments (is_public) where is_publi
 alter table public.fragments enable row level security;
 revoke all on public.fragments from public, anon, authenticated, service_role;
 grant select on public.fragments to authenticated;
-grant select on public.fragments to anon;
+-- As for projects.
+grant select (id, title, description, template, code, file_path, additional_dependencies, has_additional_dependencies,
+  install_dependencies_command, port, is_public, created_at, updated_at)
+  on public.fragments to anon;
 grant insert (id, user_id, project_id, title, description, template, code, file_path,
   additional_dependencies, has_additional_dependencies, install_dependencies_command, port,
   is_public, metadata, updated_at)

@@ -24,6 +24,7 @@ export const Message = z.object({
   sequence_number: z.nullable(z.int()),
   status: z.enum(["streaming", "complete", "aborted"]),
   hold_id: z.nullable(id),
+  author_id: z.nullable(id),
   created_at: time,
   updated_at: time,
 });
@@ -55,7 +56,7 @@ for (const [name, description] of Object.entries(DESCRIPTIONS)) {
 /** Codes of problems that are about the parent of a message. */
 const PARENT_PROBLEMS = {
   project_id: {
-    403: ["project_read_only"],
+    403: ["project_read_only", "not_message_author"],
     404: ["project_not_found"],
     409: ["project_deleted"],
   },
@@ -109,7 +110,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
     problems: {
       ...settling,
       404: [...settling[404], "message_not_found"],
-      409: [...settling[409], "message_finished"],
+      409: [...settling[409], "message_finished", "system_message"],
     },
   }));
   return [
@@ -141,6 +142,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
         ...settling,
         400: ["invalid_if_none_match"],
         409: [...settling[409], "message_id_used", "system_message"],
+        410: ["message_deleted"],
         412: ["sequence_number_taken"],
         422: [
           ...settling[422],
@@ -169,7 +171,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       problems: {
         403: parent[403],
         404: [...parent[404], "message_not_found"],
-        409: [...parent[409], "message_finished"],
+        409: [...parent[409], "message_finished", "system_message"],
         413: ["content_too_large", "too_many_bytes"],
         422: ["content_missing"],
       },

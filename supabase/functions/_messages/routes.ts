@@ -53,9 +53,9 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
     async (c) => {
       const { supabaseAdmin } = c.var.supabaseContext;
       const { id, message_id } = readPath(c, schema.MessagePath);
-      const { user_id, content } = await readFor(c, schema.UserDraft, schema.ServiceDraft);
+      const body = await readFor(c, schema.UserDraft, schema.ServiceDraft);
       // Null when it is missing, because SQL has no default for it.
-      const args = { user_id, message_id, content: content ?? null, ...of(id) };
+      const args = { ...body, message_id, content: body.content ?? null, ...of(id) };
       return c.json(await call(() => supabaseAdmin.rpc("update_draft", args)));
     },
   );

@@ -240,7 +240,6 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -256,7 +255,6 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -271,7 +269,6 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -299,7 +296,6 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -310,7 +306,6 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
-          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -320,7 +315,6 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -1105,6 +1099,7 @@ export type Database = {
       };
       "messages": {
         Row: {
+          "author_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1121,6 +1116,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "author_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1136,6 +1132,7 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
+          "author_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1316,6 +1313,7 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
+          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1334,6 +1332,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1350,6 +1349,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -3291,6 +3291,7 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
+          "author_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3444,6 +3445,7 @@ export type Database = {
       };
       "update_draft": {
         Args: {
+          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3451,6 +3453,7 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
+          "author_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3509,6 +3512,7 @@ export type Database = {
       };
     };
     Enums: {
+      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
       "project_status_enum": "active" | "archived" | "deleted";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
@@ -3831,6 +3835,7 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
+      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
       "project_status_enum": ["active", "archived", "deleted"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],

@@ -43,6 +43,7 @@ export const document: unknown = describeFunction({
       problems: {
         404: ["user_not_found"],
         409: ["conversation_id_used", "message_id_used"],
+        410: ["conversation_deleted", "message_deleted"],
         413: ["content_too_large"],
         422: [
           "invalid_title",

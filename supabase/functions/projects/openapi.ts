@@ -24,6 +24,7 @@ const Change = z.object({
     metadata: z.record(z.string(), z.unknown()),
     system_prompt: z.nullable(z.string()),
     is_archived: z.boolean(),
+    message_editing: z.enum(["author", "members"]),
     created_at: time,
     updated_at: time,
     deleted_at: z.nullable(time),

@@ -111,7 +111,7 @@ select set_eq(
     'save_messages(uuid,jsonb,uuid,uuid,boolean,jsonb,text,text)',
     'start_conversation(uuid,jsonb,text,uuid,text,text)',
     'storage_objects_removed(text,text[])',
-    'update_draft(uuid,uuid,jsonb,uuid,uuid)',
+    'update_draft(uuid,uuid,jsonb,uuid,uuid,text)',
     'capture_credit_hold(uuid,numeric,jsonb,boolean,text,text)',
     'credit_reconciliation(uuid)',
     'credit_statement(date,uuid,uuid,bigint,integer,text)',

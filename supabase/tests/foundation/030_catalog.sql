@@ -262,6 +262,7 @@ select bag_eq(
   $$ select t.typname::text, string_agg(e.enumlabel, ' ' order by e.enumsortorder) from pg_enum e
     join pg_type t on t.oid = e.enumtypid where t.typnamespace = 'public'::regnamespace group by 1 $$,
   $$ values ('message_role_enum', 'user assistant system'),
+    ('message_editing_enum', 'author members'),
     ('project_status_enum', 'active archived deleted'),
     ('subscription_status_enum', 'active canceled past_due unpaid incomplete'),
     ('task_status_enum', 'pending processing completed error') $$,

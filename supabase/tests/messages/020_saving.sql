@@ -191,7 +191,10 @@ $$;
 select is((pg_temp.save(jsonb_build_array(jsonb_build_object('id', pg_temp.draft('draft'), 'role', 'assistant', 'content', '', 'status', 'streaming')),
   actor => 'service')).messages -> 0 ->> 'status', 'streaming', 'a draft has its place');
 select is(pg_temp.update('draft', '"So"'), 'So', 'its text is replaced');
-select is(pg_temp.update('draft', '"So far"', 'member'), 'So far', 'by a member of the team too');
+select is(tests.refusal($$ select pg_temp.update('draft', '"x"', 'member') $$), 'PT403 not_message_author', 'not by another member of the team');
+update projects set message_editing = 'members' where id = pg_temp.id('project');
+select is(pg_temp.update('draft', '"So far"', 'member'), 'So far', 'unless the project lets members edit');
+update projects set message_editing = 'author' where id = pg_temp.id('project');
 select is(tests.refusal($$ select pg_temp.update('draft', '"x"', 'stranger') $$), 'PT404 project_not_found', 'but by no stranger');
 select is(tests.refusal($$ select pg_temp.update('draft', null) $$), 'PT422 content_missing', 'and not by nothing');
 select is(tests.refusal($$ select pg_temp.update('none', '"x"') $$), 'PT404 message_not_found', 'no draft');

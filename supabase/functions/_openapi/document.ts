@@ -84,6 +84,9 @@ const BODY_PROBLEMS: Record<number, string[]> = {
   422: ["invalid_request", "invalid_value"],
 };
 
+/** Problems of every route that reads a body and does not authenticate its callers itself, by a signature of the body. */
+const JSON_PROBLEMS: Record<number, string[]> = { 422: ["nested_too_deep"] };
+
 /** Problems of every route that calls Storage. */
 const STORAGE_PROBLEMS: Record<number, string[]> = {
   403: ["storage_forbidden"],
@@ -153,6 +156,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     COMMON_PROBLEMS,
     route.auth.includes("user") && route.method !== "get" ? LIMIT_PROBLEMS : {},
     route.body ? BODY_PROBLEMS : {},
+    route.body && route.auth.length > 0 ? JSON_PROBLEMS : {},
     route.idempotent ? { 400: ["invalid_idempotency_key"], 422: ["idempotency_key_reused"] } : {},
     route.stores ? TABLE_PROBLEMS : {},
     route.storage ? STORAGE_PROBLEMS : {},

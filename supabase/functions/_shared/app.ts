@@ -15,6 +15,7 @@ import en from "zod/locales/en";
 import type { AuthenticatedEnv } from "./auth.ts";
 import { limitBody } from "./body_limit.ts";
 import { projectEnvironment } from "./env.ts";
+import { acceptContent, REPLACED_CHARACTERS } from "./json.ts";
 import { logRequests } from "./log.ts";
 import { Problem, renderProblem } from "./problem.ts";
 
@@ -22,6 +23,8 @@ import { Problem, renderProblem } from "./problem.ts";
 export interface AppOptions {
   /** Largest body in bytes. Default: 1 MiB. */
   maxBodyBytes?: number;
+  /** Whether requests contain text from elsewhere: characters in it that the database cannot hold are replaced. */
+  acceptsContent?: boolean;
 }
 
 const DEFAULT_MAX_BODY_BYTES = 1024 * 1024;
@@ -39,6 +42,7 @@ const EXPOSED_HEADERS = [
   "idempotent-replayed",
   "ratelimit",
   "ratelimit-policy",
+  REPLACED_CHARACTERS,
   "retry-after",
   "x-request-id",
 ];
@@ -80,6 +84,7 @@ export function createApp(
   app.use(setHeaders);
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
   app.use(limitBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES));
+  if (options.acceptsContent) app.use(acceptContent);
   app.get("/openapi.json", async (c) => c.json((await openapi()).default));
   return app;
 }

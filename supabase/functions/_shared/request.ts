@@ -8,6 +8,14 @@ import type { Context } from "hono";
 import * as z from "zod/mini";
 
 import { type AuthenticatedEnv, userId } from "./auth.ts";
+import {
+  acceptsContent,
+  invalidJson,
+  isNestedTooDeep,
+  MAX_DEPTH,
+  parseJson,
+  replaceCharacters,
+} from "./json.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -84,7 +92,8 @@ const MOST_LEVELS = 100;
  *
  * @param c The request's context.
  * @param schema Shape of the body.
- * @throws {Problem} 400 `invalid_json`, also for a body that is nested more than 100 levels deep; 422 `invalid_request` with `errors`, the path and message of each fault.
+ * @throws {Problem} 400 `invalid_json`; 422 `nested_too_deep`; 422 `invalid_request` with `errors`, the path and message of at
+ *   most 20 faults.
  */
 export async function readJson<T extends z.ZodMiniType>(
   c: Context,
@@ -92,12 +101,16 @@ export async function readJson<T extends z.ZodMiniType>(
 ): Promise<z.infer<T>> {
   const text = await readText(c);
   // JSON has no byte order mark, but some clients write one (RFC 8259, 8.1).
-  const body = parseJson(text.replace(/^\uFEFF/, ""));
-  if (isDeeper(body, MOST_LEVELS)) {
-    const detail = `The body is nested more than ${MOST_LEVELS} levels deep`;
-    throw new Problem(400, "invalid_json", detail);
+  const value = parseJson(text.replace(/^\uFEFF/, ""));
+  if (isNestedTooDeep(value)) {
+    throw new Problem(
+      422,
+      "nested_too_deep",
+      `The body must not be nested more than ${MAX_DEPTH} levels deep`,
+      { fields: { deepest: MAX_DEPTH } },
+    );
   }
-  return check(schema, body);
+  return check(schema, acceptsContent(c) ? replaceCharacters(c, text, value) : value);
 }
 
 /**
@@ -114,30 +127,6 @@ export async function readText(c: Context): Promise<string> {
   } catch (cause) {
     throw invalidJson(cause);
   }
-}
-
-/**
- * Parses JSON.
- *
- * @throws {Problem} 400 `invalid_json`.
- */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw invalidJson(cause);
-  }
-}
-
-/**
- * Whether JSON is nested more than this many levels deep.
- *
- * @param value The parsed JSON.
- * @param levels The most levels of objects and arrays.
- */
-export function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
 /**
@@ -174,6 +163,22 @@ export function mayReplace(c: Context): boolean {
   throw new Problem(400, "invalid_if_none_match", "If-None-Match must be * or absent");
 }
 
+/**
+ * Reads the `If-Match` header, which makes a change conditional: what is changed must still have this ETag.
+ *
+ * @param c The request's context.
+ * @returns The ETag without its quotation marks; undefined if the request has none or accepts any.
+ * @throws {Problem} 400 `invalid_if_match` unless it is one ETag, `*` or absent.
+ */
+export function readIfMatch(c: Context): string | undefined {
+  const value = c.req.header("if-match")?.trim();
+  if (value === undefined || value === "*") return undefined;
+  // Proxies that compress a response mark its ETag as weak (W/): the same version, in other bytes.
+  const etag = value.match(/^(?:W\/)?"([\x21\x23-\x7e]*)"$/)?.[1];
+  if (etag !== undefined) return etag;
+  throw new Problem(400, "invalid_if_match", "If-Match must be one ETag in quotation marks, or *");
+}
+
 /** Format of an idempotency key: 1 to 255 visible ASCII characters. */
 export const IDEMPOTENCY_KEY: RegExp = /^[\x21-\x7e]{1,255}$/;
 
@@ -193,10 +198,6 @@ export function readIdempotencyKey(c: Context): string | undefined {
     "The Idempotency-Key header must consist of 1 to 255 visible ASCII characters",
     { hint: "Use a UUID" },
   );
-}
-
-function invalidJson(cause: unknown): Problem {
-  return new Problem(400, "invalid_json", "The body is not valid JSON in UTF-8", { cause });
 }
 
 /** The most faults that a problem document lists. */

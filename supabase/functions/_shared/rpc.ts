@@ -100,6 +100,7 @@ const KNOWN_STATES: Record<string, [status: number, code: string, detail: string
   "40": [503, "try_again", "Another request changed the same data at the same time"],
   "42501": [403, "forbidden", "You do not have permission to do this"],
   "53": [503, "try_again", "The database is overloaded"],
+  "54": [422, "invalid_value", "A value is too large or nested too deep"],
   "55P03": [503, "try_again", "Another request is changing the same data"],
   "57": [503, "try_again", "The database was interrupted"],
   "57014": [504, "database_timeout", "The database took too long"],

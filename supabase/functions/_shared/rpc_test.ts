@@ -88,6 +88,8 @@ test("an error of the database itself has a status and a code, and never the dat
     ["perform 'x'::int", 422, "invalid_value"],
     ["perform 1 / 0", 422, "invalid_value"],
     ["perform 99999999999::int", 422, "invalid_value"],
+    ["perform repeat('[', 100000)::jsonb", 422, "invalid_value"],
+    ["raise exception using errcode = '54001'", 422, "invalid_value"],
     ["perform convert_from('\\xff', 'UTF8')", 422, "invalid_value"],
     [
       "insert into public.credit_prices (sku, unit, price) values ('x', 'y', -1)",

@@ -16,7 +16,10 @@ import * as schema from "./schema.ts";
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `conversations`; `openapi.ts` describes them. */
-export const app = createApp("conversations", openapi, { maxBodyBytes: MESSAGES_BODY_BYTES });
+export const app = createApp("conversations", openapi, {
+  maxBodyBytes: MESSAGES_BODY_BYTES,
+  acceptsContent: true,
+});
 
 addMessageRoutes(app, "conversation_id");
 

@@ -21,7 +21,7 @@ import * as schema from "./schema.ts";
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `credits`; `openapi.ts` describes them. */
-export const app = createApp("credits", openapi);
+export const app = createApp("credits", openapi, { acceptsContent: true });
 
 app.get("/", authenticate(["user", "secret"], "credits:read"), async (c) => {
   const { supabaseContext } = c.var;

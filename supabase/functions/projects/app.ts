@@ -17,7 +17,10 @@ import * as schema from "./schema.ts";
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
 /** The routes of `projects`; `openapi.ts` describes them. */
-export const app = createApp("projects", openapi, { maxBodyBytes: MESSAGES_BODY_BYTES });
+export const app = createApp("projects", openapi, {
+  maxBodyBytes: MESSAGES_BODY_BYTES,
+  acceptsContent: true,
+});
 
 addMessageRoutes(app, "project_id");
 

@@ -29,7 +29,7 @@ export async function readDatabaseWebhook(c: Context): Promise<Json> {
   // Compares all secrets, by their digests, so that the time reveals nothing about a secret.
   const matches = await Promise.all(secrets.map((secret) => timingSafeEqual(secret, given)));
   if (!matches.includes(true)) throw signatureInvalid();
-  const body = parseEvent(await readText(c));
+  const body = parseEvent(c, await readText(c));
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw invalidEvent("The body of a Database Webhook must be an object");
   }

@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { Context } from "hono";
+
 import type { Json } from "../_shared/database.types.ts";
+import { isNestedTooDeep, MAX_DEPTH, parseJson, replaceCharacters } from "../_shared/json.ts";
 import { Problem } from "../_shared/problem.ts";
-import { isDeeper, parseJson } from "../_shared/request.ts";
 
 /** An event from a verified sender. */
 export interface Delivery {
@@ -24,20 +26,19 @@ export interface Delivery {
 /** Seconds that a signature may be in the past or future, as Stripe and Standard Webhooks recommend. */
 export const TOLERANCE_S = 300;
 
-/** Deepest nesting of objects and arrays: far more than any sender uses, and safe for all code that writes it. */
-const MAX_DEPTH = 128;
-
 /**
- * Parses an event.
+ * Parses an event. Characters in it that the database cannot hold are replaced: the sender would only send them again.
  *
+ * @param c The request's context.
+ * @param text The body.
  * @throws {Problem} 400 `invalid_json`; 422 `invalid_webhook_event` if it is nested more than 128 levels deep.
  */
-export function parseEvent(text: string): unknown {
+export function parseEvent(c: Context, text: string): unknown {
   const value = parseJson(text);
-  if (isDeeper(value, MAX_DEPTH)) {
+  if (isNestedTooDeep(value)) {
     throw invalidEvent(`An event must not be nested more than ${MAX_DEPTH} levels deep`);
   }
-  return value;
+  return replaceCharacters(c, text, value);
 }
 
 /** 401: the request has no signature. */

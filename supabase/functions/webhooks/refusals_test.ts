@@ -118,9 +118,15 @@ test("POST /webhooks/stripe refuses a signed body that is not an event", async (
     () => deliverStripe({ ...event(), data: {} }),
     () => deliverStripe({ ...event(), object: "v2.core.event" }),
   ]);
-  await assertRefused("stripe", [422, "invalid_value"], [
-    () => deliverStripe({ ...event(), text: "\u0000" }),
-  ]);
+});
+
+test("POST /webhooks/... replaces characters that the database cannot hold", async () => {
+  const stripe = await deliverStripe({ ...event(), text: "a\u0000b" });
+  assert.equal(stripe.status, 200);
+  assert.equal(stripe.headers.get("replaced-characters"), "1");
+  const standard = await deliverStandard(id(), { type: "mail.read", data: { "\ud83d": "\0" } });
+  assert.equal(standard.status, 200);
+  assert.equal(standard.headers.get("replaced-characters"), "2");
 });
 
 test("POST /webhooks/... refuses an event that is nested too deeply", async () => {

@@ -119,7 +119,7 @@ async function readSigned(
     secrets.map((secret) => verify(text, headers, secret, variable)),
   );
   if (!failures.includes(undefined)) throw failures[0];
-  return { id, body: parseEvent(text) };
+  return { id, body: parseEvent(c, text) };
 }
 
 async function verify(

@@ -52,7 +52,7 @@ export async function readStripeDelivery(c: Context): Promise<Delivery> {
   // The library accepts times in the future.
   if (time > Date.now() / 1000 + TOLERANCE_S) throw signatureExpired();
 
-  const { success, data: event } = z.safeParse(StripeEvent, parseEvent(text));
+  const { success, data: event } = z.safeParse(StripeEvent, parseEvent(c, text));
   if (!success) {
     throw invalidEvent(
       "The body must be a snapshot event of Stripe, with id, type, created and data.object",

@@ -19,6 +19,7 @@ create table public.messages (
   hold_id uuid,
   -- No foreign key: every message would pay for its check and its index.
   author_id uuid default auth.uid(),
+  client_id text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint messages_hold_id_key unique (hold_id),
@@ -34,18 +35,23 @@ comment on column public.messages.status is
   'streaming for a draft, then complete, or aborted with the content it had. Only functions set it';
 comment on column public.messages.author_id is
   'The user who wrote the message, or for whom a service saved it; null when a service wrote it directly, and in a clone';
+comment on column public.messages.client_id is
+  'The id that the app has given the message, unless that is a UUID and so its id; unique in the project or conversation';
 comment on column public.messages.hold_id is
   'The credit hold that was captured to pay for the message, in the transaction that saved or completed it';
 
 create index idx_messages_conversation_id on public.messages (conversation_id);
 create index idx_messages_conversation_created on public.messages (conversation_id, created_at);
+-- One index for both kinds of parents: each further index costs every message.
+create unique index messages_client_id_key on public.messages (coalesce(project_id, conversation_id), client_id)
+  where client_id is not null;
 create index messages_drafts on public.messages (updated_at) where status = 'streaming';
 
 alter table public.messages enable row level security;
 revoke all on public.messages from public, anon, authenticated, service_role;
 grant select on public.messages to authenticated;
 grant insert (id, conversation_id, project_id, role, content, object_data, result_data, metadata,
-  sequence_number, updated_at)
+  sequence_number, client_id, updated_at)
   on public.messages to authenticated;
 grant update (role, content, object_data, result_data, metadata, updated_at)
   on public.messages to authenticated;
@@ -123,13 +129,14 @@ alter publication supabase_realtime add table public.messages;
 
 -- Sizes and numbers -----------------------------------------------------------------------------------
 
--- Checks the size of a message. In a project, it also sets updated_at of the project to the time of its new message, and
+-- Checks the size and the client_id of a message. In a project, it also sets updated_at of the project to the time of its new message, and
 -- checks the sequence number. Updating the row locks the project before the unique key locks the number. In the other
 -- order two writers could deadlock: one waiting for a number while the other, which has it, waits for the project.
 -- A trigger, because clients also write messages directly; a single one, because every message pays for it.
 -- Definer: a client may not read the settings, and a member of the team may write into a project that they may not
 -- update.
--- Raises: PT413 content_too_large {largest, size}; PT422 too_many_messages {most}, invalid_sequence_number.
+-- Raises: PT413 content_too_large {largest, size}; PT422 too_many_messages {most}, invalid_sequence_number,
+-- invalid_message_id.
 create function private.check_message()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -148,6 +155,10 @@ begin
       using errcode = 'PT413',
         detail = format('content_too_large %s', jsonb_build_object('largest', v_largest, 'size', v_size)),
         hint = 'Upload large data to Storage, and put its path into the message';
+  end if;
+  if new.client_id is not null and not private.is_client_id(new.client_id) then
+    raise exception 'A client_id must be 1 to 64 letters, digits, _ and -, and not a UUID'
+      using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Put a UUID into id';
   end if;
   if tg_op = 'UPDATE' or new.project_id is null then
     return new;
@@ -174,7 +185,7 @@ comment on function private.check_message() is
   'Trigger function: refuses a message that is too large or whose number is too high, and enters it into its project';
 revoke all on function private.check_message() from public, anon, authenticated, service_role;
 
-create trigger check_message before insert or update of content, object_data, result_data, metadata
+create trigger check_message before insert or update of content, object_data, result_data, metadata, client_id
   on public.messages for each row execute function private.check_message();
 
 -- Saving -------------------------------------------------------------------------------------------
@@ -223,12 +234,14 @@ as $$
 declare
   v_there public.messages;
 begin
-  if message.id is not null then
-    select m.* into v_there from public.messages as m where m.id = message.id;
+  if message.id is not null or message.client_id is not null then
+    v_there.id := coalesce(message.id,
+      private.find_message(message.client_id, message.project_id, message.conversation_id));
+    select m.* into v_there from public.messages as m where m.id = v_there.id;
     if found then
       if (v_there.project_id, v_there.conversation_id) is distinct from (message.project_id, message.conversation_id)
         or v_there.sequence_number is distinct from coalesce(message.sequence_number, v_there.sequence_number) then
-        raise exception 'Another message already has the id "%"', message.id
+        raise exception 'Another message already has the id "%"', coalesce(message.client_id, message.id::text)
           using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
             hint = 'Use a new id for a new message';
       end if;
@@ -240,9 +253,10 @@ begin
         return v_there;
       end if;
       if message.sequence_number is null then
-        raise exception 'A different message has already been saved with the id "%"', message.id
+        raise exception 'A different message has already been saved with the id "%"',
+          coalesce(message.client_id, message.id::text)
           using errcode = 'PT409', detail = format('message_id_used %s', jsonb_build_object('index', index)),
-            hint = 'Use a new id for a new message. In a project, give the sequence_number of the saved message to replace it';
+            hint = 'Use a new id for a new message. To replace the saved message, send it with PUT';
       end if;
     end if;
   end if;
@@ -254,7 +268,8 @@ begin
       where m.project_id = message.project_id and m.sequence_number = message.sequence_number;
     end if;
     if v_there.id is not null then
-      if not replace or message.id <> v_there.id then
+      if not replace or message.id <> v_there.id
+        or message.client_id is distinct from coalesce(v_there.client_id, '') and message.client_id is not null then
         raise exception 'The project already has a message with the sequence number %', message.sequence_number
           using errcode = 'PT412', detail = format('sequence_number_taken %s',
             jsonb_build_object('index', index, 'sequence_number', message.sequence_number)),
@@ -281,12 +296,12 @@ begin
 
   insert into public.messages as m
     (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, status,
-      author_id,
+      author_id, client_id,
       -- Each message of a batch is a little later than the one before it: conversations are sorted by this.
       created_at)
   values (coalesce(message.id, gen_random_uuid()), message.project_id, message.conversation_id, message.role,
     message.content, message.object_data, message.result_data, coalesce(message.metadata, '{}'), message.sequence_number,
-    message.status, message.author_id,
+    message.status, message.author_id, message.client_id,
     clock_timestamp() + index * interval '1 microsecond')
   returning m.* into v_there;
   return v_there;
@@ -421,14 +436,17 @@ begin
         else 'With settle, messages must contain exactly one message' end
       using errcode = 'PT422', detail = format('invalid_batch %s', jsonb_build_object('most', v_most));
   end if;
-  perform private.lock_message_parent(user_id, project_id, conversation_id);
-  if idempotency_key is not null then
-    v_request := jsonb_build_array('messages', project_id, conversation_id, messages, replace, settle);
+  v_request := jsonb_build_array('messages', project_id, conversation_id, messages, replace, settle);
+  v_first := private.first_response(user_id, actor, idempotency_key, v_request);
+  -- A repeat may come after the project or conversation has gone, and then there is nothing to lock.
+  if v_first is null or exists (select 1 from public.projects as p where p.id = save_messages_in_turn.project_id)
+    or exists (select 1 from public.conversations as c where c.id = save_messages_in_turn.conversation_id) then
+    perform private.lock_message_parent(user_id, project_id, conversation_id);
     v_first := private.first_response(user_id, actor, idempotency_key, v_request);
-    if v_first is not null then
-      return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true, project_id,
-        conversation_id);
-    end if;
+  end if;
+  if v_first is not null then
+    return private.to_saved_messages(array(select jsonb_array_elements_text(v_first)::uuid), true, project_id,
+      conversation_id);
   end if;
 
   for v_item in
@@ -458,8 +476,9 @@ end $$;
 revoke all on function private.save_messages_in_turn(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text)
   from public, anon, authenticated, service_role;
 
--- Saves messages for a user, in order and all or none, into either a project or a conversation: [{id, role, content,
--- object_data, result_data, metadata, sequence_number, status}]. In a project, a message without sequence_number takes
+-- Saves messages for a user, in order and all or none, into either a project or a conversation, which is named by its
+-- id or its client_id: [{id, role, content, object_data, result_data, metadata, sequence_number, status}]. An id that is
+-- not a UUID becomes the client_id of its message. In a project, a message without sequence_number takes
 -- the next number, and one whose number is taken replaces that message, unless replace is false. A message that has
 -- already been saved under its id is a repeat. settle, {hold_id, amount or items, allow_overage}, pays for a single
 -- message by capturing the hold: both happen or neither. actor, user or service, is who makes the request: only the
@@ -475,7 +494,7 @@ create function public.save_messages(
   user_id uuid,
   messages jsonb,
   project_id uuid default null,
-  conversation_id uuid default null,
+  conversation_id text default null,
   replace boolean default true,
   settle jsonb default null,
   idempotency_key text default null,
@@ -486,10 +505,15 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_message jsonb := save_messages.messages -> 0;
+  v_conversation_id uuid;
   v_id uuid;
+  v_client_id text;
   v_new boolean;
   v_saved public.saved_messages;
 begin
+  if conversation_id is not null then
+    v_conversation_id := private.find_conversation(save_messages.user_id, save_messages.conversation_id);
+  end if;
   -- Nearly every request saves one new message, in a project under the next number. That takes as few statements and
   -- functions as possible: to start them is most of the cost. Any other request, and any that is to be refused, goes the
   -- long way.
@@ -504,8 +528,14 @@ begin
   -- A repeat must not change the project: look before, and again once the lock keeps other requests away.
   if v_new and v_message ? 'id' then
     v_id := private.json_uuid(v_message -> 'id');
-    perform 1 from public.messages as m where m.id = v_id;
-    v_new := v_id is not null and not found;
+    if v_id is not null then
+      perform 1 from public.messages as m where m.id = v_id;
+      v_new := not found;
+    else
+      v_client_id := v_message ->> 'id';
+      v_new := jsonb_typeof(v_message -> 'id') = 'string' and private.is_client_id(v_client_id)
+        and private.find_message(v_client_id, save_messages.project_id, v_conversation_id) is null;
+    end if;
   end if;
   if v_new and idempotency_key is not null then
     perform 1 from private.idempotency_keys as k
@@ -515,7 +545,7 @@ begin
   if v_new then
     if project_id is null then
       perform 1 from public.conversations as c
-      where c.id = save_messages.conversation_id and c.user_id = save_messages.user_id for no key update;
+      where c.id = v_conversation_id and c.user_id = save_messages.user_id for no key update;
     else
       update public.projects as p set updated_at = now()
       where p.id = save_messages.project_id and p.status <> 'deleted'
@@ -527,11 +557,14 @@ begin
     perform 1 from public.messages as m where m.id = v_id;
     v_new := not found;
   end if;
+  if v_new and v_client_id is not null then
+    v_new := private.find_message(v_client_id, save_messages.project_id, v_conversation_id) is null;
+  end if;
   if v_new and idempotency_key is not null then
     v_id := coalesce(v_id, gen_random_uuid());
     insert into private.idempotency_keys (owner_id, actor, key, request_hash, response)
     values (save_messages.user_id, save_messages.actor, idempotency_key,
-      private.hash_request(jsonb_build_array('messages', save_messages.project_id, save_messages.conversation_id,
+      private.hash_request(jsonb_build_array('messages', save_messages.project_id, v_conversation_id,
         save_messages.messages, replace, null)),
       jsonb_build_array(v_id))
     on conflict do nothing;
@@ -540,22 +573,22 @@ begin
   if v_new then
     insert into public.messages as m
       (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, author_id,
-        created_at)
-    values (coalesce(v_id, gen_random_uuid()), save_messages.project_id, save_messages.conversation_id,
+        client_id, created_at)
+    values (coalesce(v_id, gen_random_uuid()), save_messages.project_id, v_conversation_id,
       (v_message ->> 'role')::public.message_role_enum, v_message -> 'content',
       nullif(v_message -> 'object_data', 'null'), nullif(v_message -> 'result_data', 'null'),
       coalesce(v_message -> 'metadata', '{}'),
       case when save_messages.project_id is not null then (
         select coalesce(max(x.sequence_number) + 1, 0) from public.messages as x
         where x.project_id = save_messages.project_id) end,
-      save_messages.user_id, clock_timestamp())
+      save_messages.user_id, v_client_id, clock_timestamp())
     returning jsonb_build_array(to_jsonb(m)) into v_saved.messages;
     v_saved.replayed := false;
     return v_saved;
   end if;
   return private.save_messages_in_turn(save_messages.user_id, save_messages.messages, save_messages.project_id,
-    save_messages.conversation_id, replace, settle, idempotency_key, save_messages.actor);
+    v_conversation_id, replace, settle, idempotency_key, save_messages.actor);
 end $$;
-revoke all on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text)
+revoke all on function public.save_messages(uuid, jsonb, uuid, text, boolean, jsonb, text, text)
   from public, anon, authenticated;
-grant execute on function public.save_messages(uuid, jsonb, uuid, uuid, boolean, jsonb, text, text) to service_role;
+grant execute on function public.save_messages(uuid, jsonb, uuid, text, boolean, jsonb, text, text) to service_role;

@@ -20,9 +20,10 @@ declare
   v_copied integer;
 begin
   insert into public.messages
-    (project_id, role, content, object_data, result_data, metadata, sequence_number, status, author_id, created_at)
+    (project_id, role, content, object_data, result_data, metadata, sequence_number, status, author_id,
+      client_id, created_at)
   select clone_id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, null,
-    m.created_at
+    m.client_id, m.created_at
   from public.messages as m
   where m.project_id = copy_project_messages.project_id and m.status <> 'streaming'
   order by m.sequence_number;

@@ -1,34 +1,8 @@
 -- Drafts: messages that are written in steps, then completed and paid for, or aborted.
 
--- Drafts --------------------------------------------------------------------------------------------
-
--- Locks a message of the given project or conversation, which the user may change, and returns it.
--- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
--- message_not_found; PT409 project_deleted, system_message.
-create function private.lock_message(user_id uuid, message_id uuid, project_id uuid, conversation_id uuid, actor text)
-returns public.messages
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_message public.messages;
-begin
-  perform private.lock_message_parent(user_id, project_id, conversation_id);
-  select m.* into v_message from public.messages as m
-  where m.id = message_id and m.project_id is not distinct from lock_message.project_id
-    and m.conversation_id is not distinct from lock_message.conversation_id
-  for no key update;
-  if not found then
-    raise exception 'The project or conversation has no message "%"', message_id
-      using errcode = 'PT404', detail = 'message_not_found';
-  end if;
-  perform private.refuse_edit(v_message, user_id, actor);
-  return v_message;
-end $$;
-revoke all on function private.lock_message(uuid, uuid, uuid, uuid, text) from public, anon, authenticated, service_role;
-
 -- Refuses to change a message that is no longer a draft.
 -- Raises: PT409 message_finished.
-create function private.refuse_finished_message(message_id uuid, status text)
+create function private.refuse_finished_message(message_id text, status text)
 returns void
 language plpgsql stable set search_path = ''
 as $$
@@ -37,10 +11,11 @@ begin
     using errcode = 'PT409', detail = 'message_finished',
       hint = 'Only drafts (messages with the status streaming) can be updated, finished or aborted';
 end $$;
-revoke all on function private.refuse_finished_message(uuid, text) from public, anon, authenticated, service_role;
+revoke all on function private.refuse_finished_message(text, text) from public, anon, authenticated, service_role;
 
 -- Replaces the content of a draft and returns the row. It does not lock the project or the conversation, so that
--- frequent updates of several drafts do not wait for each other. actor, user or service, is who makes the request.
+-- frequent updates of several drafts do not wait for each other. message_id and conversation_id are ids or client_ids.
+-- actor, user or service, is who makes the request.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
@@ -48,24 +23,26 @@ revoke all on function private.refuse_finished_message(uuid, text) from public, 
 -- content_missing.
 create function public.update_draft(
   user_id uuid,
-  message_id uuid,
+  message_id text,
   content jsonb,
   project_id uuid default null,
-  conversation_id uuid default null,
+  conversation_id text default null,
   actor text default 'service'
 )
 returns public.messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_conversation_id uuid := private.find_conversation(user_id, conversation_id);
+  v_id uuid := private.find_message(message_id, project_id, v_conversation_id);
   v_message public.messages;
 begin
   if coalesce(jsonb_typeof(update_draft.content), 'null') = 'null' then
     raise exception 'The content of a message must be neither missing nor null' using errcode = 'PT422', detail = 'content_missing';
   end if;
   update public.messages as m set content = update_draft.content
-  where m.id = message_id and m.status = 'streaming' and (m.role <> 'system' or actor = 'service') and case
-    when update_draft.project_id is null then m.conversation_id = update_draft.conversation_id and exists (
+  where m.id = v_id and m.status = 'streaming' and (m.role <> 'system' or actor = 'service') and case
+    when update_draft.project_id is null then m.conversation_id = v_conversation_id and exists (
       select 1 from public.conversations as c where c.id = m.conversation_id and c.user_id = update_draft.user_id)
     else m.project_id = update_draft.project_id and exists (
       select 1 from public.projects as p
@@ -73,16 +50,16 @@ begin
         and (m.author_id = update_draft.user_id or p.user_id = update_draft.user_id or p.message_editing = 'members')) end
   returning m.* into v_message;
   if not found then
-    v_message := private.lock_message(user_id, message_id, project_id, conversation_id, actor);
+    v_message := private.lock_message(user_id, message_id, project_id, v_conversation_id, actor);
     perform private.refuse_finished_message(message_id, v_message.status);
   end if;
   return v_message;
 end $$;
-revoke all on function public.update_draft(uuid, uuid, jsonb, uuid, uuid, text) from public, anon, authenticated;
-grant execute on function public.update_draft(uuid, uuid, jsonb, uuid, uuid, text) to service_role;
+revoke all on function public.update_draft(uuid, text, jsonb, uuid, text, text) from public, anon, authenticated;
+grant execute on function public.update_draft(uuid, text, jsonb, uuid, text, text) to service_role;
 
 -- Finishes a draft: status is complete or aborted, and content, object_data and result_data replace what the draft has
--- where they are not null. settle pays for it as in save_messages. Returns the message and the entry; a repeat returns
+-- where they are not null. message_id and conversation_id are ids or client_ids. settle pays for it as in save_messages. Returns the message and the entry; a repeat returns
 -- them as they are.
 -- Definer: as save_messages. For the service only, which has verified user_id.
 -- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
@@ -90,13 +67,13 @@ grant execute on function public.update_draft(uuid, uuid, jsonb, uuid, uuid, tex
 -- invalid_status, invalid_batch, invalid_settlement; and what capture_credit_hold raises.
 create function public.finish_draft(
   user_id uuid,
-  message_id uuid,
+  message_id text,
   status text default 'complete',
   content jsonb default null,
   object_data jsonb default null,
   result_data jsonb default null,
   project_id uuid default null,
-  conversation_id uuid default null,
+  conversation_id text default null,
   settle jsonb default null,
   actor text default 'service'
 )
@@ -104,6 +81,7 @@ returns public.saved_messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_conversation_id uuid := private.find_conversation(user_id, conversation_id);
   v_message public.messages;
 begin
   if finish_draft.status is null or finish_draft.status not in ('complete', 'aborted') then
@@ -113,7 +91,7 @@ begin
   if settle is not null and actor is distinct from 'service' then
     raise exception 'Only the service can settle a message' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
-  v_message := private.lock_message(user_id, message_id, project_id, conversation_id, actor);
+  v_message := private.lock_message(user_id, message_id, project_id, v_conversation_id, actor);
   if v_message.status = 'streaming' then
     update public.messages as m
     set status = finish_draft.status,
@@ -132,9 +110,9 @@ begin
   if settle is not null then
     perform private.settle_message(v_message, user_id, settle);
   end if;
-  return private.to_saved_messages(array[v_message.id], false, project_id, conversation_id);
+  return private.to_saved_messages(array[v_message.id], false, project_id, v_conversation_id);
 end $$;
-revoke all on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb, uuid, uuid, jsonb, text)
+revoke all on function public.finish_draft(uuid, text, text, jsonb, jsonb, jsonb, uuid, text, jsonb, text)
   from public, anon, authenticated;
-grant execute on function public.finish_draft(uuid, uuid, text, jsonb, jsonb, jsonb, uuid, uuid, jsonb, text)
+grant execute on function public.finish_draft(uuid, text, text, jsonb, jsonb, jsonb, uuid, text, jsonb, text)
   to service_role;

@@ -46,18 +46,19 @@ create type public.started_conversation as (
 comment on type public.started_conversation is 'A conversation, and a list of its first message';
 
 -- Starts a conversation for a user with its first message {id, role, content, metadata ...}, in one transaction. title
--- has 1 to 200 characters; null takes the first line of the message. The caller may choose the ids of both: the same
--- two ids again are a repeat. actor, user or service, is who makes the request.
+-- has 1 to 200 characters; null takes the first line of the message. The caller may choose the ids of both, UUIDs or
+-- client_ids: the same two ids again are a repeat. actor, user or service, is who makes the request.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT404 user_not_found; PT409 conversation_id_used, message_id_used; PT410
--- conversation_deleted, message_deleted; PT413 content_too_large; PT422 invalid_title, invalid_message, invalid_role,
--- content_missing, invalid_message_id, invalid_sequence_number, invalid_status, idempotency_key_reused.
+-- conversation_deleted, message_deleted; PT413 content_too_large; PT422 invalid_title, invalid_conversation_id,
+-- invalid_message, invalid_role, content_missing, invalid_message_id, invalid_sequence_number, invalid_status,
+-- idempotency_key_reused.
 create function public.start_conversation(
   user_id uuid,
   message jsonb,
   title text default null,
-  conversation_id uuid default null,
+  conversation_id text default null,
   idempotency_key text default null,
   actor text default 'service'
 )
@@ -67,12 +68,18 @@ as $$
 declare
   v_request jsonb := jsonb_build_array('conversation', message, title, conversation_id);
   v_first jsonb;
+  v_id uuid := private.json_uuid(to_jsonb(conversation_id));
+  v_client_id text := case when v_id is null then conversation_id end;
   v_conversation public.conversations;
   v_saved public.saved_messages;
 begin
   if char_length(start_conversation.title) not between 1 and 200 or start_conversation.title ~ '^\s*$' then
     raise exception 'A title must be 1 to 200 characters long and must not be blank'
       using errcode = 'PT422', detail = 'invalid_title';
+  end if;
+  if not private.is_client_id(v_client_id) then
+    raise exception 'The id of a conversation must be a UUID, or 1 to 64 letters, digits, _ and -'
+      using errcode = 'PT422', detail = 'invalid_conversation_id';
   end if;
   -- The profile is the lock for new conversations of the user: a repeat waits for the first request and finds its
   -- answer.
@@ -92,29 +99,29 @@ begin
     return row(to_jsonb(v_conversation), v_saved.messages, true)::public.started_conversation;
   end if;
 
-  insert into public.conversations as c (id, user_id, title)
-  values (coalesce(start_conversation.conversation_id, gen_random_uuid()), start_conversation.user_id,
-    coalesce(start_conversation.title, private.derive_title(message -> 'content')))
-  on conflict on constraint conversations_pkey do nothing
+  insert into public.conversations as c (id, user_id, title, client_id)
+  values (coalesce(v_id, gen_random_uuid()), start_conversation.user_id,
+    coalesce(start_conversation.title, private.derive_title(message -> 'content')), v_client_id)
+  on conflict do nothing
   returning c.* into v_conversation;
   if not found then
     -- Either a repeat of this request, or the id belongs to another conversation.
     select c.* into v_conversation from public.conversations as c
-    where c.id = start_conversation.conversation_id and c.user_id = start_conversation.user_id
+    where c.user_id = start_conversation.user_id and (c.id = v_id or c.client_id = v_client_id)
       and exists (select 1 from public.messages as m
-        where m.id = private.json_uuid(message -> 'id') and m.conversation_id = c.id);
+        where m.id = private.find_message(message ->> 'id', null, c.id) and m.conversation_id = c.id);
     if not found then
       raise exception 'Another conversation already has the id "%"', conversation_id
         using errcode = 'PT409', detail = 'conversation_id_used', hint = 'Use a new id for a new conversation';
     end if;
   end if;
   v_saved := public.save_messages(start_conversation.user_id, jsonb_build_array(message),
-    conversation_id => v_conversation.id, actor => start_conversation.actor);
+    conversation_id => v_conversation.id::text, actor => start_conversation.actor);
   perform private.keep_response(start_conversation.user_id, start_conversation.actor, idempotency_key, v_request,
     jsonb_build_object('conversation_id', v_conversation.id, 'message_id', v_saved.messages -> 0 -> 'id'));
   return (select row(to_jsonb(c), v_saved.messages, false)::public.started_conversation
     from public.conversations as c where c.id = v_conversation.id);
 end $$;
-revoke all on function public.start_conversation(uuid, jsonb, text, uuid, text, text)
+revoke all on function public.start_conversation(uuid, jsonb, text, text, text, text)
   from public, anon, authenticated;
-grant execute on function public.start_conversation(uuid, jsonb, text, uuid, text, text) to service_role;
+grant execute on function public.start_conversation(uuid, jsonb, text, text, text, text) to service_role;

@@ -25,6 +25,7 @@ export const Message = z.object({
   status: z.enum(["streaming", "complete", "aborted"]),
   hold_id: z.nullable(id),
   author_id: z.nullable(id),
+  client_id: z.nullable(z.string()),
   created_at: time,
   updated_at: time,
 });
@@ -39,7 +40,8 @@ z.globalRegistry.add(Saved, { id: "SavedMessages" });
 
 const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
   id:
-    "UUID that the caller may choose. Sending the same message with the same id again saves nothing twice",
+    "Id that the caller may choose: a UUID, or 1 to 64 letters, digits, _ and -, which becomes the client_id. Sending " +
+    "the same message with the same id again saves nothing twice",
   role: "user or assistant; a service can also use system",
   content:
     "Any JSON except null: for example a string, an object with text or value, or a list of such parts",
@@ -70,6 +72,7 @@ const PARENT_PROBLEMS = {
  */
 export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDescription[] {
   const parent = PARENT_PROBLEMS[of];
+  const paths = schema.paths[of];
   const settling = {
     402: ["insufficient_credits", "member_limit_exceeded"],
     403: parent[403],
@@ -100,7 +103,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       "(services only). A repeat returns the same result.",
     auth: ["user", "secret"],
     permission: "messages:write",
-    params: schema.MessagePath,
+    params: paths.message,
     body: z.union([schema.UserEnding, schema.ServiceEnding]),
     response: {
       status: 200,
@@ -126,7 +129,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       permission: "messages:write",
       idempotent: true,
       stores: true,
-      params: schema.ParentPath,
+      params: paths.parent,
       body: z.union([
         schema.UserMessage,
         schema.UserBatch,
@@ -165,7 +168,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
         "Cheap enough to call a few times a second while the assistant writes the message.",
       auth: ["user", "secret"],
       permission: "messages:write",
-      params: schema.MessagePath,
+      params: paths.message,
       body: z.union([schema.UserDraft, schema.ServiceDraft]),
       response: { status: 200, description: "The message", schema: Message },
       problems: {
@@ -174,6 +177,30 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
         409: [...parent[409], "message_finished", "system_message"],
         413: ["content_too_large", "too_many_bytes"],
         422: ["content_missing"],
+      },
+    },
+    {
+      method: "put",
+      path: "/{id}/messages/{message_id}",
+      summary: "Replace a message",
+      description:
+        "Replaces `content`, `object_data`, `result_data` and `metadata` of a saved message of the user's own; what is left " +
+        "out becomes null, or {} for `metadata`. `role` and `id` must be those of the message if they are given. With " +
+        "`If-Match`, the message must still have this ETag, which is its `updated_at` in quotation marks. A repeat returns " +
+        "the same message.",
+      auth: ["user", "secret"],
+      permission: "messages:write",
+      params: paths.message,
+      body: z.union([schema.UserReplacement, schema.ServiceReplacement]),
+      response: { status: 200, description: "The message", schema: Message },
+      problems: {
+        400: ["invalid_if_match"],
+        403: parent[403],
+        404: [...parent[404], "message_not_found"],
+        409: [...parent[409], "system_message"],
+        412: ["message_changed"],
+        413: ["content_too_large"],
+        422: ["invalid_message", "invalid_role", "content_missing", "invalid_message_id"],
       },
     },
     ...endings,

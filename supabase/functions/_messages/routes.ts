@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
 import * as z from "zod/mini";
 
 import { answer } from "../_shared/answer.ts";
@@ -14,6 +14,7 @@ import {
   mayReplace,
   readFor,
   readIdempotencyKey,
+  readIfMatch,
   readJson,
   readPath,
   type RequestFor,
@@ -22,7 +23,7 @@ import { call, defined } from "../_shared/rpc.ts";
 import * as schema from "./schema.ts";
 
 /** The column that refers to the parent of a message. */
-type Parent = "project_id" | "conversation_id";
+type Parent = keyof typeof schema.paths;
 
 /**
  * Adds the routes below `/:id/messages` to an app.
@@ -31,13 +32,14 @@ type Parent = "project_id" | "conversation_id";
  * @param parent Whether `:id` is the id of a project or of a conversation.
  */
 export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): void {
+  const paths = schema.paths[parent];
   const of = (id: string) => parent === "project_id" ? { project_id: id } : { conversation_id: id };
 
   app.post("/:id/messages", authenticate(["user", "secret"], "messages:write"), async (c) => {
     const { supabaseAdmin } = c.var.supabaseContext;
     const idempotency_key = readIdempotencyKey(c);
     const replace = mayReplace(c);
-    const { id } = readPath(c, schema.ParentPath);
+    const { id } = readPath(c, paths.parent);
     const body = await readJson(c, z.unknown());
     const isBatch = body instanceof Object && "messages" in body;
     const batch = isBatch
@@ -52,11 +54,28 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
     authenticate(["user", "secret"], "messages:write"),
     async (c) => {
       const { supabaseAdmin } = c.var.supabaseContext;
-      const { id, message_id } = readPath(c, schema.MessagePath);
+      const { id, message_id } = readPath(c, paths.message);
       const body = await readFor(c, schema.UserDraft, schema.ServiceDraft);
       // Null when it is missing, because SQL has no default for it.
       const args = { ...body, message_id, content: body.content ?? null, ...of(id) };
-      return c.json(await call(() => supabaseAdmin.rpc("update_draft", args)));
+      return answerMessage(c, await call(() => supabaseAdmin.rpc("update_draft", args)));
+    },
+  );
+
+  app.put(
+    "/:id/messages/:message_id",
+    authenticate(["user", "secret"], "messages:write"),
+    async (c) => {
+      const { supabaseAdmin } = c.var.supabaseContext;
+      const if_match = readIfMatch(c);
+      const { id, message_id } = readPath(c, paths.message);
+      const { user_id, actor, ...message } = await readFor(
+        c,
+        schema.UserReplacement,
+        schema.ServiceReplacement,
+      );
+      const args = defined({ user_id, actor, message, message_id, ...of(id), if_match });
+      return answerMessage(c, await call(() => supabaseAdmin.rpc("replace_message", args)));
     },
   );
 
@@ -66,13 +85,19 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
       authenticate(["user", "secret"], "messages:write"),
       async (c) => {
         const { supabaseAdmin } = c.var.supabaseContext;
-        const { id, message_id } = readPath(c, schema.MessagePath);
+        const { id, message_id } = readPath(c, paths.message);
         const body = await readFor(c, schema.UserEnding, schema.ServiceEnding);
         const args = defined({ ...body, ...of(id), message_id, status });
         return answer(c, await call(() => supabaseAdmin.rpc("finish_draft", args)), 200);
       },
     );
   }
+}
+
+/** Responds with a message. Its ETag is its `updated_at`, which apps also have from PostgREST and Realtime. */
+function answerMessage(c: Context, message: { updated_at: string | null }): Response {
+  c.header("etag", `"${message.updated_at}"`);
+  return c.json(message);
 }
 
 /** Makes a batch of one message. */

@@ -7,7 +7,7 @@
 
 import * as z from "zod/mini";
 
-import { id, json, list } from "../_shared/schema.ts";
+import { clientId, id, json, list } from "../_shared/schema.ts";
 
 /** The members of a message. */
 export const message = {
@@ -55,6 +55,14 @@ export const UserDraft = z.strictObject({ content: message.content });
 /** The new content of a draft, from a service for a user. */
 export const ServiceDraft = z.strictObject({ content: message.content, user_id: id });
 
+const { status: _status, sequence_number: _number, ...replacement } = message;
+
+/** What a saved message is to be, from a signed-in user. */
+export const UserReplacement = z.strictObject(replacement);
+
+/** What a saved message is to be, from a service for a user. */
+export const ServiceReplacement = z.strictObject({ ...replacement, user_id: id });
+
 const ending = {
   content: message.content,
   object_data: message.object_data,
@@ -67,8 +75,14 @@ export const UserEnding = z.strictObject(ending);
 /** Finishing or aborting a draft, from a service for a user. */
 export const ServiceEnding = z.strictObject({ ...ending, user_id: id, settle });
 
-/** The path parameters of the messages of a project or a conversation. */
-export const ParentPath = z.strictObject({ id });
-
-/** The path parameters of a message. */
-export const MessagePath = z.strictObject({ id, message_id: id });
+/** The path parameters of all messages of a parent, and of one of them, by the column that refers to the parent. */
+export const paths = {
+  project_id: {
+    parent: z.strictObject({ id }),
+    message: z.strictObject({ id, message_id: clientId }),
+  },
+  conversation_id: {
+    parent: z.strictObject({ id: clientId }),
+    message: z.strictObject({ id: clientId, message_id: clientId }),
+  },
+};

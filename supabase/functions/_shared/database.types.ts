@@ -474,6 +474,7 @@ export type Database = {
       };
       "conversations": {
         Row: {
+          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -482,6 +483,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -489,6 +491,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -1100,6 +1103,7 @@ export type Database = {
       "messages": {
         Row: {
           "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1117,6 +1121,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "author_id"?: string | null;
+          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1133,6 +1138,7 @@ export type Database = {
         };
         Update: {
           "author_id"?: string | null;
+          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -3171,6 +3177,40 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "replace_message": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "if_match"?: string;
+          "message": Json;
+          "message_id": string;
+          "project_id"?: string;
+          "user_id": string;
+        };
+        Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "hold_id": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3292,6 +3332,7 @@ export type Database = {
         };
         Returns: {
           "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3454,6 +3495,7 @@ export type Database = {
         };
         Returns: {
           "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;

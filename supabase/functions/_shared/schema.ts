@@ -11,6 +11,11 @@ import type { Json } from "./database.types.ts";
 /** An id: a UUID. */
 export const id = z.guid("Must be a UUID");
 
+/** An id that the caller has chosen, or a UUID that the database has. */
+export const clientId = z.string().check(
+  z.regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be a UUID, or 1 to 64 letters, digits, _ and -"),
+);
+
 /** A time, with its offset from UTC. */
 export const time = z.iso.datetime({
   offset: true,

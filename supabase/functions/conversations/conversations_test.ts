@@ -44,7 +44,7 @@ test("POST /conversations starts one conversation if repeated, and none with a b
     [{ message: { role: "user" } }, 422, "content_missing"],
     [{ title: "", message: { role: "user", content: "x" } }, 422, "invalid_request"],
     [{ title: " ", message: { role: "user", content: "x" } }, 422, "invalid_title"],
-    [{ id: "1", message: { role: "user", content: "x" } }, 422, "invalid_request"],
+    [{ id: "a/b", message: { role: "user", content: "x" } }, 422, "invalid_request"],
     [{ id: body.id, message: { role: "user", content: "other" } }, 409, "conversation_id_used"],
   ];
   for (const [body, status, code] of cases) {

@@ -15,6 +15,7 @@ const Started = z.object({
   conversation: z.object({
     id,
     user_id: id,
+    client_id: z.nullable(z.string()),
     title: z.string(),
     created_at: time,
     updated_at: time,
@@ -47,6 +48,7 @@ export const document: unknown = describeFunction({
         413: ["content_too_large"],
         422: [
           "invalid_title",
+          "invalid_conversation_id",
           "invalid_message",
           "invalid_role",
           "content_missing",

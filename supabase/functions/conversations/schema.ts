@@ -7,10 +7,10 @@
 import * as z from "zod/mini";
 
 import { UserMessage } from "../_messages/schema.ts";
-import { id } from "../_shared/schema.ts";
+import { clientId, id } from "../_shared/schema.ts";
 
 const conversation = {
-  id: z.optional(id),
+  id: z.optional(clientId),
   title: z.optional(z.string().check(z.minLength(1), z.maxLength(200))),
   message: UserMessage,
 };

@@ -48,7 +48,7 @@ select is(pg_temp.numbers(pg_temp.save(pg_temp.with_id('x'))), '8', 'is saved on
 select is(tests.refusal($$ select pg_temp.save(pg_temp.with_id('y')) $$), 'PT409 message_id_used', 'another message has another id');
 select is(pg_temp.numbers(pg_temp.save(pg_temp.with_id('y', '{"sequence_number": 8}'))), '8', 'or says that it replaces');
 select is(tests.refusal($$ select pg_temp.save(pg_temp.with_id('y'), 'other') $$), 'PT409 message_id_used', 'an id is of one project');
-select is(tests.refusal($$ select public.save_messages(tests.user_id('owner'), pg_temp.with_id('y'), null, pg_temp.id('conversation')) $$),
+select is(tests.refusal($$ select public.save_messages(tests.user_id('owner'), pg_temp.with_id('y'), null, pg_temp.id('conversation')::text) $$),
   'PT409 message_id_used', 'and not of a conversation');
 select is(tests.refusal($$ select pg_temp.save(pg_temp.with_id('y', '{"sequence_number": 2}')) $$), 'PT409 message_id_used', 'and of one number');
 select is(tests.refusal(format($$ select pg_temp.save('[{"id": "%s", "role": "user", "content": 1, "sequence_number": 8}]') $$, gen_random_uuid())),
@@ -84,7 +84,7 @@ from (values
   ($$ '[{"role": null, "content": 1}]' $$, 'PT422 invalid_role'), ($$ '[{"role": {}, "content": 1}]' $$, 'PT422 invalid_role'),
   ($$ '[{"role": "system", "content": 1}]' $$, 'PT422 invalid_role'),
   ($$ '[{"role": "user"}]' $$, 'PT422 content_missing'), ($$ '[{"role": "user", "content": null}]' $$, 'PT422 content_missing'),
-  ($$ '[{"role": "user", "content": 1, "id": "x"}]' $$, 'PT422 invalid_message_id'),
+  ($$ '[{"role": "user", "content": 1, "id": "x y"}]' $$, 'PT422 invalid_message_id'),
   ($$ '[{"role": "user", "content": 1, "id": 5}]' $$, 'PT422 invalid_message_id'),
   ($$ '[{"role": "user", "content": 1, "sequence_number": -1}]' $$, 'PT422 invalid_sequence_number'),
   ($$ '[{"role": "user", "content": 1, "sequence_number": 1.5}]' $$, 'PT422 invalid_sequence_number'),
@@ -105,9 +105,9 @@ from (values
 ) as t (arguments, code);
 select throws_ok($$ select pg_temp.save('[{"role": "user", "content": 1}, {"role": "x", "content": 1}]') $$, 'PT422', 'The role of a message must be user or assistant',
   'a refusal says what is wrong');
-select is(tests.refusal($$ select public.save_messages(tests.user_id('stranger'), '[{"role": "user", "content": 1}]', null, pg_temp.id('conversation')) $$),
+select is(tests.refusal($$ select public.save_messages(tests.user_id('stranger'), '[{"role": "user", "content": 1}]', null, pg_temp.id('conversation')::text) $$),
   'PT404 conversation_not_found', 'a conversation is its owner''s alone');
-select is(tests.refusal($$ select public.save_messages(tests.user_id('owner'), '[{"role": "user", "content": 1, "sequence_number": 1}]', null, pg_temp.id('conversation')) $$),
+select is(tests.refusal($$ select public.save_messages(tests.user_id('owner'), '[{"role": "user", "content": 1, "sequence_number": 1}]', null, pg_temp.id('conversation')::text) $$),
   'PT422 invalid_sequence_number', 'its messages have no numbers');
 select is(tests.refusal($$ select public.save_messages(tests.user_id('owner'), '[{"role": "user", "content": 1}]') $$), 'PT422 invalid_message', 'no parent');
 select is(pg_temp.there(), (select messages from before), 'no refusal left a message');
@@ -128,7 +128,7 @@ select is(tests.refusal($$ select pg_temp.save('[{"role": "user", "content": 1, 
 
 -- conversations ------------------------------------------------------------------------------------------------
 create function pg_temp.say(message jsonb, key text default null) returns public.saved_messages language sql as $$
-  select public.save_messages(tests.user_id('owner'), jsonb_build_array(message), null, pg_temp.id('conversation'), idempotency_key => key, actor => 'user')
+  select public.save_messages(tests.user_id('owner'), jsonb_build_array(message), null, pg_temp.id('conversation')::text, idempotency_key => key, actor => 'user')
 $$;
 create function pg_temp.said() returns bigint language sql as $$ select count(*) from public.messages where conversation_id = pg_temp.id('conversation') $$;
 select results_eq($$ select (s.m ->> 'conversation_id')::uuid, s.m ->> 'content', s.m ->> 'sequence_number', s.m -> 'metadata'
@@ -140,10 +140,10 @@ select is((pg_temp.say(jsonb_build_object('id', pg_temp.id('said'), 'role', 'use
 from generate_series(1, 2);
 select is(pg_temp.said(), 3::bigint, 'each once');
 select ok((select min(m.value ->> 'created_at') < max(m.value ->> 'created_at') from public.save_messages(tests.user_id('owner'),
-    '[{"role": "user", "content": 1}, {"role": "assistant", "content": 2}]', null, pg_temp.id('conversation')) s
+    '[{"role": "user", "content": 1}, {"role": "assistant", "content": 2}]', null, pg_temp.id('conversation')::text) s
     cross join jsonb_array_elements(s.messages) m), 'messages of a batch have an order in time');
 create function pg_temp.start(message jsonb, title text default null, id uuid default null, key text default null) returns public.started_conversation
-language sql as $$ select public.start_conversation(tests.user_id('owner'), message, title, id, key, 'user') $$;
+language sql as $$ select public.start_conversation(tests.user_id('owner'), message, title, id::text, key, 'user') $$;
 select is((pg_temp.start(jsonb_build_object('role', 'user', 'content', t.content))).conversation ->> 'title', t.title, t.title)
 from (values
   ('"How do I fix this?"'::jsonb, 'How do I fix this?'),
@@ -180,10 +180,10 @@ create function pg_temp.draft(name text, hold boolean default true) returns uuid
 $$;
 create function pg_temp.finish(name text, status text default 'complete', content jsonb default null, settle jsonb default null, who text default 'owner')
 returns public.saved_messages language sql as $$
-  select public.finish_draft(tests.user_id(who), pg_temp.id(name), status, content, project_id => pg_temp.id('project'), settle => finish.settle)
+  select public.finish_draft(tests.user_id(who), pg_temp.id(name)::text, status, content, project_id => pg_temp.id('project'), settle => finish.settle)
 $$;
 create function pg_temp.update(name text, content jsonb, who text default 'owner') returns text language sql as $$
-  select content #>> '{}' from public.update_draft(tests.user_id(who), pg_temp.id(name), content, pg_temp.id('project'))
+  select content #>> '{}' from public.update_draft(tests.user_id(who), pg_temp.id(name)::text, content, pg_temp.id('project'))
 $$;
 create function pg_temp.hold(amount numeric) returns jsonb language sql as $$
   select jsonb_build_object('hold_id', h.id) from public.hold_credits(tests.user_id('owner'), amount) h

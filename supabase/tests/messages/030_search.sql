@@ -13,7 +13,7 @@ insert into projects (id, user_id, team_id, title, is_public) values (pg_temp.id
 insert into conversations (id, user_id) values (pg_temp.id('conversation'), tests.user_id('owner'));
 select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "The zebra crosses <b>the</b> road & rests"},
   {"role": "assistant", "content": {"type": "text", "text": "A zebra is a zebra, and zebras run"}}, {"role": "user", "content": "Nothing of the kind"}]', pg_temp.id('project'));
-select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "One zebra among many other words that are here only to make the text longer than it was"}]', null, pg_temp.id('conversation'));
+select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "One zebra among many other words that are here only to make the text longer than it was"}]', null, pg_temp.id('conversation')::text);
 select save_messages(tests.user_id('stranger'), '[{"role": "user", "content": "zebra of a stranger"}]', pg_temp.id('public'));
 select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "zebra in a deleted project"}]', pg_temp.id('gone'));
 update projects set status = 'deleted' where id = pg_temp.id('gone');

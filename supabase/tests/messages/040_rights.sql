@@ -76,18 +76,18 @@ select is(pg_temp.replace('owner', 0), 'no refusal', 'and the owner of the proje
 select is((select author_id from messages where id = pg_temp.id('theirs')), tests.user_id('author'), 'which keeps its author');
 select is(tests.refusal($$ select pg_temp.save('member', '{"role": "user", "content": "new", "sequence_number": 0}') $$),
   'PT403 not_message_author', 'a refusal');
-select is(tests.refusal(format($$ select public.update_draft(tests.user_id(%L), pg_temp.id(%L), '"x"', pg_temp.id('project'), actor => %L) $$,
+select is(tests.refusal(format($$ select public.update_draft(tests.user_id(%L), pg_temp.id(%L)::text, '"x"', pg_temp.id('project'), actor => %L) $$,
     t.who, t.message, t.actor)), t.code, format('%s updates the draft %s as %s', t.who, t.message, t.actor))
 from (values ('member', 'answer', 'user', 'PT403 not_message_author'), ('member', 'answer', 'service', 'PT403 not_message_author'),
   ('author', 'answer', 'user', 'no refusal'), ('owner', 'answer', 'user', 'no refusal')) as t (who, message, actor, code);
 select pg_temp.save('author', pg_temp.message('prompt', '{"role": "system", "status": "streaming"}'), actor => 'service');
-select is(tests.refusal($$ select public.update_draft(tests.user_id('author'), pg_temp.id('prompt'), '"x"', pg_temp.id('project'), actor => 'user') $$),
+select is(tests.refusal($$ select public.update_draft(tests.user_id('author'), pg_temp.id('prompt')::text, '"x"', pg_temp.id('project'), actor => 'user') $$),
   'PT409 system_message', 'a user updates no draft of the system');
-select is(tests.refusal($$ select public.finish_draft(tests.user_id('author'), pg_temp.id('prompt'), project_id => pg_temp.id('project'), actor => 'user') $$),
+select is(tests.refusal($$ select public.finish_draft(tests.user_id('author'), pg_temp.id('prompt')::text, project_id => pg_temp.id('project'), actor => 'user') $$),
   'PT409 system_message', 'and finishes none');
-select is(tests.refusal($$ select public.finish_draft(tests.user_id('author'), pg_temp.id('prompt'), project_id => pg_temp.id('project')) $$),
+select is(tests.refusal($$ select public.finish_draft(tests.user_id('author'), pg_temp.id('prompt')::text, project_id => pg_temp.id('project')) $$),
   'no refusal', 'the service does');
-select is(tests.refusal($$ select public.finish_draft(tests.user_id('member'), pg_temp.id('answer'), 'aborted', project_id => pg_temp.id('project'), actor => 'user') $$),
+select is(tests.refusal($$ select public.finish_draft(tests.user_id('member'), pg_temp.id('answer')::text, 'aborted', project_id => pg_temp.id('project'), actor => 'user') $$),
   'PT403 not_message_author', 'a member does not abort what is written for another');
 
 -- as the project says ------------------------------------------------------------------------------------
@@ -133,10 +133,10 @@ select tests.clear_authentication();
 
 -- what a repeat returns of what is gone ------------------------------------------------------------------
 create function pg_temp.say(name text, conversation uuid, message jsonb, key text) returns public.saved_messages language sql as $$
-  select public.save_messages(tests.user_id(name), jsonb_build_array(message), null, conversation, idempotency_key => key, actor => 'user')
+  select public.save_messages(tests.user_id(name), jsonb_build_array(message), null, conversation::text, idempotency_key => key, actor => 'user')
 $$;
 create function pg_temp.start(message jsonb, id uuid, key text) returns public.started_conversation language sql as $$
-  select public.start_conversation(tests.user_id('stranger'), message, null, id, key, 'user')
+  select public.start_conversation(tests.user_id('stranger'), message, null, id::text, key, 'user')
 $$;
 select pg_temp.start(pg_temp.message('mine'), pg_temp.id('started'), 'start');
 select is((pg_temp.start(pg_temp.message('mine'), pg_temp.id('started'), 'start')).replayed, true, 'a repeat');
@@ -156,10 +156,22 @@ insert into conversations (id, user_id) values (pg_temp.id('started'), tests.use
 insert into messages (id, conversation_id, role, content) values (pg_temp.id('mine'), pg_temp.id('started'), 'user', '"a secret"');
 select is(tests.refusal($$ select pg_temp.start(pg_temp.message('mine'), pg_temp.id('started'), 'start') $$), 'PT410 conversation_deleted',
   'also when its id is of somebody else''s now');
+select pg_temp.save('owner', '{"role": "user", "content": "p"}', 'p');
 select pg_temp.save('owner', '{"role": "user", "content": "k"}', 'k');
 delete from messages where content = '"k"';
 select is(tests.refusal($$ select pg_temp.save('owner', '{"role": "user", "content": "k"}', 'k') $$), 'PT410 message_deleted',
   'of a message of a project');
+
+update projects set status = 'deleted' where id = pg_temp.id('project');
+select is(tests.refusal($$ select pg_temp.save('owner', '{"role": "user", "content": "p"}', 'p') $$), 'PT409 project_deleted',
+  'of a message of a project that can be restored');
+select is(tests.refusal($$ select pg_temp.save('member', '{"role": "user", "content": "p"}', 'p') $$), 'PT409 project_deleted',
+  'somebody else''s key is another');
+delete from projects where id = pg_temp.id('project');
+select is(tests.refusal($$ select pg_temp.save('owner', '{"role": "user", "content": "p"}', 'p') $$), 'PT410 message_deleted',
+  'of a message of a project that is gone');
+select is(tests.refusal($$ select pg_temp.save('member', '{"role": "user", "content": "p"}', 'p') $$), 'PT404 project_not_found',
+  'which nobody else ever saved');
 
 select * from finish();
 rollback;

@@ -12,6 +12,9 @@ insert into projects (id, user_id, team_id, title, is_public, system_prompt) val
 insert into fragments (user_id, title, template, code, file_path, is_public)
 values (tests.user_id('owner'), 'F', 't', 'c', 'f', true);
 insert into encrypted_chats (id, user_id, encrypted_data) values (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope());
+select tests.authenticate_as('owner');
+delete from encrypted_chats where id = pg_temp.id('chat');
+select tests.clear_authentication();
 
 -- A signed token of role authenticated that names nobody.
 create function pg_temp.as_nobody() returns void language plpgsql as $$
@@ -28,7 +31,7 @@ select is(tests.refusal($$ select credit_balance_at(tests.account_of('owner'), n
 select is(tests.refusal($$ select save_message_and_update_project(pg_temp.id('project'), 'system', '"x"') $$),
   'PT403 project_read_only', 'saves no message');
 select is(tests.refusal(format($$ insert into encrypted_chats (id, user_id, encrypted_data) values (%L, %L, tests.envelope()) $$,
-  pg_temp.id('chat'), tests.user_id('owner'))), '42501', 'writes no chat of another, and learns of none');
+  pg_temp.id('chat'), tests.user_id('owner'))), '42501', 'and does not learn which chats others have deleted');
 select is_empty($$ update projects set team_id = null returning 1 $$, 'and moves no project out of its team');
 select tests.clear_authentication();
 

@@ -84,9 +84,6 @@ export function readQueryFor<Query>(
   return checkFor(c, c.req.query(), { user, service });
 }
 
-/** How deep a body may be nested. Far deeper, neither JSON.stringify nor PostgreSQL can write it. */
-const MOST_LEVELS = 100;
-
 /**
  * Reads the body of a request as JSON and checks it against a schema.
  *

@@ -53,16 +53,3 @@ test("a problem lists at most 20 faults, and no long names that the caller chose
   assert.equal(query.status, 422);
   assert.ok((await query.text()).length < 1000);
 });
-
-test("a body that is nested too deeply is refused, and one that is not is stored", async () => {
-  const user = await signUp();
-  const nested = (levels: number) => "[".repeat(levels) + "]".repeat(levels);
-  const start = (content: string) =>
-    send(user, "POST", "conversations", `{"message":{"role":"user","content":${content}}}`);
-  // Two levels are the body and the message.
-  for (const levels of [99, 5_000, 100_000]) {
-    const { status, problem } = await start(nested(levels));
-    assert.deepEqual([status, problem.code], [400, "invalid_json"], `${levels}`);
-  }
-  assert.equal((await start(nested(98))).status, 201);
-});

@@ -1,6 +1,8 @@
--- Projects and the records of their files: who reads and changes them, and cloning, deleting and restoring a project.
+-- Projects and the records of their files: who reads and changes them, and deleting and restoring a project.
 
-create type public.project_status_enum as enum ('active', 'archived', 'deleted');
+create type public.project_status_enum as enum ('active', 'archived', 'deleted', 'cloning');
+comment on type public.project_status_enum is
+  'cloning: the project is a clone that is still being copied. Until it is complete, no client sees it';
 create type public.message_editing_enum as enum ('author', 'members');
 
 -- projects ---------------------------------------------------------------------------------------
@@ -60,26 +62,26 @@ grant select, insert, update, delete on public.projects to service_role;
 
 create policy "users read their own, their teams' and public projects" on public.projects
   for select to authenticated
-  using (user_id = (select auth.uid())
+  using (status <> 'cloning' and (user_id = (select auth.uid())
     or team_id = any (array(select private.my_team_ids()))
-    or (is_public and deleted_at is null));
+    or (is_public and deleted_at is null)));
 -- The same for every visitor: anyone may read a public project.
 create policy "visitors read public projects" on public.projects
   for select to anon using (is_public and deleted_at is null);
 create policy "users create their own projects" on public.projects
   for insert to authenticated
-  with check (user_id = (select auth.uid())
+  with check (status <> 'cloning' and user_id = (select auth.uid())
     and (team_id is null or team_id = any (array(select private.my_team_ids()))));
 create policy "owners, and owners and admins of the team, update projects" on public.projects
   for update to authenticated
-  using (user_id = (select auth.uid())
-    or team_id = any (array(select private.my_administered_team_ids())))
-  with check (user_id = (select auth.uid())
-    or team_id = any (array(select private.my_administered_team_ids())));
+  using (status <> 'cloning' and (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_administered_team_ids()))))
+  with check (status <> 'cloning' and (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_administered_team_ids()))));
 create policy "owners, and owners of the team, delete projects" on public.projects
   for delete to authenticated
-  using (user_id = (select auth.uid())
-    or team_id = any (array(select private.my_owned_team_ids())));
+  using (status <> 'cloning' and (user_id = (select auth.uid())
+    or team_id = any (array(select private.my_owned_team_ids()))));
 
 create trigger update_projects_updated_at before update on public.projects
   for each row execute function public.update_updated_at_column();
@@ -155,7 +157,8 @@ create table public.project_files (
 comment on table public.project_files is 'Records of the encrypted files that are attached to a project of Chuk Chat';
 comment on column public.project_files.user_id is 'The owner of the project, set by a trigger';
 
-create index idx_project_files_project_id on public.project_files (project_id);
+-- With the id, in whose order a clone copies them.
+create index idx_project_files_project_id on public.project_files (project_id, id);
 create index project_files_object on public.project_files (storage_path);
 
 alter table public.project_files enable row level security;
@@ -225,6 +228,33 @@ begin
 end $$;
 revoke all on function private.writes_project(public.projects, uuid) from public, anon, authenticated, service_role;
 
+-- Returns whether a project is a clone that is still being copied.
+create function private.is_cloning(project_id uuid)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return coalesce((select p.status = 'cloning' from public.projects as p where p.id = is_cloning.project_id), false);
+end $$;
+revoke all on function private.is_cloning(uuid) from public, anon, authenticated, service_role;
+
+-- Refuses to work with a project that is deleted, or that is a clone which is still being copied.
+-- Raises: PT409 project_deleted, project_cloning.
+create function private.refuse_unavailable_project(project public.projects)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if project.status = 'deleted' then
+    raise exception 'Project "%" has been deleted', project.id
+      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
+  elsif project.status = 'cloning' then
+    raise exception 'Project "%" is a clone that is still being copied', project.id
+      using errcode = 'PT409', detail = 'project_cloning', hint = 'Wait until the clone is complete, or delete it permanently';
+  end if;
+end $$;
+revoke all on function private.refuse_unavailable_project(public.projects) from public, anon, authenticated, service_role;
+
 -- Refuses a user who may not write into a project: with project_read_only when the project is public, and otherwise as
 -- if it did not exist.
 -- Raises: PT403 project_read_only; PT404 project_not_found.
@@ -280,99 +310,17 @@ create type public.project_change as (
   replayed boolean
 );
 comment on type public.project_change is
-  'A project as it is now or was last, and how many messages and records of files were copied or deleted with it';
-
--- Clones a project that a user may read into one of their own, private and without a team. title has 1 to 500
--- characters; null takes that of the project. with_messages copies the messages, except drafts. with_files copies the
--- records of the files and of complete uploads, which then refer to the same objects: only the owner of the project
--- may, because nobody else can open them. actor, user or service, is who makes the request. Returns the clone and the
--- numbers of messages and records that were copied.
--- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
--- user_id.
--- Raises: PT400 invalid_idempotency_key; PT403 files_of_another; PT404 project_not_found; PT409 project_deleted; PT422
--- invalid_title, idempotency_key_reused.
-create function public.clone_project(
-  user_id uuid,
-  project_id uuid,
-  title text default null,
-  with_messages boolean default true,
-  with_files boolean default false,
-  idempotency_key text default null,
-  actor text default 'service'
-)
-returns public.project_change
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_request jsonb := jsonb_build_array('clone', project_id, title, with_messages, with_files);
-  v_first jsonb;
-  v_project public.projects;
-  v_clone public.projects;
-  v_result public.project_change;
-begin
-  if char_length(clone_project.title) not between 1 and 500 or clone_project.title ~ '^\s*$' then
-    raise exception 'A title must be 1 to 500 characters long and must not be blank'
-      using errcode = 'PT422', detail = 'invalid_title';
-  end if;
-  if with_messages is null or with_files is null then
-    raise exception 'with_messages and with_files must each be true or false'
-      using errcode = 'PT422', detail = 'invalid_title';
-  end if;
-  -- The lock keeps new messages out, so that the clone shows one moment, and makes repeats take turns.
-  select p.* into v_project from public.projects as p
-  where p.id = clone_project.project_id
-    and (private.writes_project(p, clone_project.user_id) or p.is_public and p.deleted_at is null)
-  for no key update;
-  if not found then
-    raise exception 'There is no project "%"', project_id using errcode = 'PT404', detail = 'project_not_found';
-  end if;
-  v_first := private.first_response(clone_project.user_id, clone_project.actor, idempotency_key, v_request);
-  if v_first is not null then
-    return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
-  end if;
-  if v_project.status = 'deleted' then
-    raise exception 'Project "%" has been deleted', project_id
-      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
-  end if;
-  if with_files and v_project.user_id <> clone_project.user_id then
-    raise exception 'Only the owner of project "%" can clone its files', project_id
-      using errcode = 'PT403', detail = 'files_of_another', hint = 'Clone the project without files';
-  end if;
-
-  insert into public.projects as p (user_id, title, description, template_id, metadata, system_prompt)
-  values (clone_project.user_id, coalesce(clone_project.title, v_project.title), v_project.description,
-    v_project.template_id, v_project.metadata, v_project.system_prompt)
-  returning p.* into v_clone;
-  v_result.messages := 0;
-  v_result.files := 0;
-  if with_messages then
-    v_result.messages := private.copy_project_messages(v_project.id, v_clone.id);
-  end if;
-  if with_files then
-    insert into public.project_files
-      (project_id, file_name, storage_path, file_type, file_size, markdown_summary, uploaded_at)
-    select v_clone.id, f.file_name, f.storage_path, f.file_type, f.file_size, f.markdown_summary, f.uploaded_at
-    from public.project_files as f where f.project_id = v_project.id;
-    get diagnostics v_result.files = row_count;
-    v_result.files := v_result.files + private.copy_project_uploads(v_project.id, v_clone.id, clone_project.user_id);
-  end if;
-  select to_jsonb(p), false into v_result.project, v_result.replayed from public.projects as p where p.id = v_clone.id;
-  perform private.keep_response(clone_project.user_id, clone_project.actor, idempotency_key, v_request, to_jsonb(v_result));
-  return v_result;
-end $$;
-revoke all on function public.clone_project(uuid, uuid, text, boolean, boolean, text, text)
-  from public, anon, authenticated;
-grant execute on function public.clone_project(uuid, uuid, text, boolean, boolean, text, text) to service_role;
+  'A project as it is now or was last, and how many messages and records of files were deleted with it';
 
 -- Deletes a project, so that it can be restored; with permanent for good, together with its messages and the records of
 -- its files. Triggers queue the objects that no other record refers to for removal. The owner of the project and the
 -- owners of its team may do either; the admins of the team may not delete it for good. Deleting a deleted project again
--- changes nothing. actor, user or service, is who makes the request. Returns the project, with the numbers of messages
--- and records that were deleted.
+-- changes nothing. A clone that is still being copied can only be deleted for good, which ends the copying. actor, user or
+-- service, is who makes the request. Returns the project, with the numbers of messages and records that were deleted.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
--- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 project_not_found; PT422
--- idempotency_key_reused.
+-- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409
+-- project_cloning; PT422 idempotency_key_reused.
 create function public.delete_project(
   user_id uuid,
   project_id uuid,
@@ -404,6 +352,7 @@ begin
     v_result.files := v_result.files + private.count_project_uploads(v_project.id);
     delete from public.projects as p where p.id = v_project.id;
   elsif v_project.status <> 'deleted' then
+    perform private.refuse_unavailable_project(v_project);
     update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;
   end if;
   v_result.project := to_jsonb(v_project);
@@ -416,7 +365,7 @@ grant execute on function public.delete_project(uuid, uuid, boolean, text, text)
 -- Restores a deleted project as active; one that is not deleted stays as it is. The owner of the project and the owners
 -- and admins of its team may. Returns the project.
 -- Definer: as delete_project. For the service only, which has verified user_id.
--- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_purged.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_purged, project_cloning.
 create function public.restore_project(user_id uuid, project_id uuid)
 returns public.project_change
 language plpgsql volatile security definer set search_path = ''
@@ -428,6 +377,7 @@ begin
   if v_project.status = 'deleted' then
     update public.projects as p set status = 'active' where p.id = v_project.id returning p.* into v_project;
   end if;
+  perform private.refuse_unavailable_project(v_project);
   return row(to_jsonb(v_project), 0, 0, false)::public.project_change;
 end $$;
 revoke all on function public.restore_project(uuid, uuid) from public, anon, authenticated;

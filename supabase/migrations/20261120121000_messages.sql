@@ -132,7 +132,8 @@ alter publication supabase_realtime add table public.messages;
 -- Checks the size and the client_id of a message. In a project, it also sets updated_at of the project to the time of its new message, and
 -- checks the sequence number. Updating the row locks the project before the unique key locks the number. In the other
 -- order two writers could deadlock: one waiting for a number while the other, which has it, waits for the project.
--- A trigger, because clients also write messages directly; a single one, because every message pays for it.
+-- A trigger, because clients also write messages directly; a single one, because every message pays for it. A clone has
+-- the messages that its source has, whatever the limits are now.
 -- Definer: a client may not read the settings, and a member of the team may write into a project that they may not
 -- update.
 -- Raises: PT413 content_too_large {largest, size}; PT422 too_many_messages {most}, invalid_sequence_number,
@@ -150,7 +151,7 @@ declare
 begin
   -- Read here, because a call of private.setting() costs twice as much.
   select s.value into strict v_largest from private.settings as s where s.name = 'messages.content_size';
-  if v_size > v_largest then
+  if v_size > v_largest and not (tg_op = 'INSERT' and private.is_cloning(new.project_id)) then
     raise exception 'The largest field of the message is % bytes long: at most % bytes are allowed', v_size, v_largest
       using errcode = 'PT413',
         detail = format('content_too_large %s', jsonb_build_object('largest', v_largest, 'size', v_size)),
@@ -166,7 +167,7 @@ begin
   -- Once per transaction: the first message of a batch takes the lock for all.
   update public.projects as p set updated_at = now() where p.id = new.project_id and p.updated_at <> now();
   select s.value into strict v_most from private.settings as s where s.name = 'messages.per_project';
-  if new.sequence_number >= v_most then
+  if new.sequence_number >= v_most and not private.is_cloning(new.project_id) then
     raise exception 'Sequence number % is too high: a project can have at most % messages', new.sequence_number, v_most
       using errcode = 'PT422', detail = format('too_many_messages %s', jsonb_build_object('most', v_most)),
         hint = 'Continue in another project';
@@ -174,7 +175,8 @@ begin
   -- Without this limit, one message with the highest number would keep everybody from adding more.
   select s.value into strict v_lead from private.settings as s where s.name = 'messages.sequence_lead';
   if new.sequence_number > v_lead and new.sequence_number > v_lead + (
-    select coalesce(max(m.sequence_number), 0) from public.messages as m where m.project_id = new.project_id) then
+    select coalesce(max(m.sequence_number), 0) from public.messages as m where m.project_id = new.project_id)
+    and not private.is_cloning(new.project_id) then
     raise exception 'Sequence number % is too far ahead of the newest message', new.sequence_number
       using errcode = 'PT422', detail = 'invalid_sequence_number',
         hint = format('Use a number that is at most %s higher than the newest, or leave sequence_number out', v_lead);
@@ -191,7 +193,8 @@ create trigger check_message before insert or update of content, object_data, re
 -- Saving -------------------------------------------------------------------------------------------
 
 -- Locks the project or the conversation that a user wants to write into. Exactly one of the two is given.
--- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found; PT409 project_deleted.
+-- Raises: PT403 project_read_only; PT404 project_not_found, conversation_not_found; PT409 project_deleted,
+-- project_cloning.
 create function private.lock_message_parent(user_id uuid, project_id uuid, conversation_id uuid)
 returns void
 language plpgsql volatile set search_path = ''
@@ -215,10 +218,7 @@ begin
   if not found then
     perform private.refuse_project(project_id);
   end if;
-  if v_project.status = 'deleted' then
-    raise exception 'Project "%" has been deleted', project_id
-      using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
-  end if;
+  perform private.refuse_unavailable_project(v_project);
 end $$;
 revoke all on function private.lock_message_parent(uuid, uuid, uuid) from public, anon, authenticated, service_role;
 
@@ -486,7 +486,7 @@ revoke all on function private.save_messages_in_turn(uuid, jsonb, uuid, uuid, bo
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_message_author; PT404 project_not_found,
--- conversation_not_found, hold_not_found; PT409 project_deleted, message_id_used, system_message, message_settled; PT410
+-- conversation_not_found, hold_not_found; PT409 project_deleted, project_cloning, message_id_used, system_message, message_settled; PT410
 -- message_deleted; PT412 sequence_number_taken; PT413 content_too_large; PT422 invalid_batch {most}, invalid_message, invalid_role,
 -- content_missing, invalid_message_id, invalid_sequence_number, invalid_status, too_many_messages, invalid_settlement,
 -- idempotency_key_reused; and what capture_credit_hold raises.
@@ -548,7 +548,7 @@ begin
       where c.id = v_conversation_id and c.user_id = save_messages.user_id for no key update;
     else
       update public.projects as p set updated_at = now()
-      where p.id = save_messages.project_id and p.status <> 'deleted'
+      where p.id = save_messages.project_id and p.status in ('active', 'archived')
         and (p.user_id = save_messages.user_id or private.writes_project(p, save_messages.user_id));
     end if;
     v_new := found;

@@ -11,26 +11,52 @@ begin
 end $$;
 revoke all on function private.count_project_messages(uuid) from public, anon, authenticated, service_role;
 
--- Copies the messages of a project, without drafts, into its clone. Returns how many.
-create function private.copy_project_messages(project_id uuid, clone_id uuid)
+-- Returns the number of the newest message of a project; null when it has none.
+create function private.newest_project_message(project_id uuid)
 returns integer
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select max(m.sequence_number) from public.messages as m where m.project_id = newest_project_message.project_id);
+end $$;
+revoke all on function private.newest_project_message(uuid) from public, anon, authenticated, service_role;
+
+-- Copies the next messages into a clone, without drafts: of at most as many as given, in the order of their numbers.
+-- Returns the clone with how far it has come.
+create function private.copy_project_messages(clone private.project_clones, most integer)
+returns private.project_clones
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_through integer;
   v_copied integer;
 begin
+  select max(x.sequence_number) into v_through
+  from (
+    select m.sequence_number from public.messages as m
+    where m.project_id = clone.source_id and m.sequence_number > clone.after_number
+      and m.sequence_number <= clone.last_number
+    order by m.sequence_number limit most
+  ) as x;
+  if v_through is null then
+    return clone;
+  end if;
   insert into public.messages
     (project_id, role, content, object_data, result_data, metadata, sequence_number, status, author_id,
       client_id, created_at)
-  select clone_id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, null,
+  select clone.id, m.role, m.content, m.object_data, m.result_data, m.metadata, m.sequence_number, m.status, null,
     m.client_id, m.created_at
   from public.messages as m
-  where m.project_id = copy_project_messages.project_id and m.status <> 'streaming'
+  where m.project_id = clone.source_id and m.sequence_number > clone.after_number and m.sequence_number <= v_through
+    and m.status <> 'streaming'
   order by m.sequence_number;
   get diagnostics v_copied = row_count;
-  return v_copied;
+  clone.messages := clone.messages + v_copied;
+  clone.after_number := v_through;
+  return clone;
 end $$;
-revoke all on function private.copy_project_messages(uuid, uuid) from public, anon, authenticated, service_role;
+revoke all on function private.copy_project_messages(private.project_clones, integer)
+  from public, anon, authenticated, service_role;
 
 -- Deletes messages of a project, at most as many as given. Returns how many.
 create function private.delete_project_messages(project_id uuid, most integer)
@@ -82,8 +108,8 @@ grant execute on function private.save_message_and_update_project(uuid, text, js
 
 -- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
 -- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
--- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found; PT409 project_deleted, system_message; PT413
--- content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
+-- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found; PT409 project_deleted, project_cloning, system_message;
+-- PT413 content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
 create function public.save_message_and_update_project(
   project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,
   result_data_param jsonb default null, sequence_number_param integer default null

@@ -27,7 +27,7 @@ begin
   v_conversations := array(select c.id from public.conversations as c where c.user_id = (select auth.uid()));
   v_projects := array(select p.id from public.projects as p
     where (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids())))
-      and p.deleted_at is null);
+      and p.deleted_at is null and p.status <> 'cloning');
   return query
     select f.id, f.conversation_id, f.project_id, f.role::text, f.content, f.sequence_number,
       -- Escaped, so that only the marks are HTML.

@@ -41,7 +41,8 @@ comment on column public.file_uploads.replaced_version is
   'The version that the object at file_path had then; an object with another version was written since. Null when there was none';
 
 create index idx_file_uploads_user_id on public.file_uploads (user_id);
-create index idx_file_uploads_project_id on public.file_uploads (project_id);
+-- With the id, in whose order a clone copies them.
+create index idx_file_uploads_project_id on public.file_uploads (project_id, id);
 create index idx_file_uploads_created_at on public.file_uploads (created_at desc);
 
 alter table public.file_uploads enable row level security;
@@ -114,21 +115,27 @@ begin
 end $$;
 revoke all on function private.count_project_uploads(uuid) from public, anon, authenticated, service_role;
 
--- Copies the records of a user's complete uploads in a project into its clone. Returns how many.
-create function private.copy_project_uploads(project_id uuid, clone_id uuid, user_id uuid)
-returns integer
+-- Copies the records of the next uploads into a clone, at most as many as given, in the order of their ids: those of the
+-- user that are complete. Returns the clone with how far it has come.
+create function private.copy_project_uploads(clone private.project_clones, most integer)
+returns private.project_clones
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_ids uuid[] := array(
+    select u.id from public.file_uploads as u
+    where u.project_id = clone.source_id and u.id > clone.after_id order by u.id limit most);
   v_copied integer;
 begin
   insert into public.file_uploads
     (user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name, is_public, metadata)
-  select u.user_id, clone_id, u.file_name, u.file_path, u.file_size, u.mime_type, u.bucket_name, u.is_public, u.metadata
+  select u.user_id, clone.id, u.file_name, u.file_path, u.file_size, u.mime_type, u.bucket_name, u.is_public, u.metadata
   from public.file_uploads as u
-  where u.project_id = copy_project_uploads.project_id and u.user_id = copy_project_uploads.user_id
-    and u.status = 'complete';
+  where u.id = any (v_ids) and u.user_id = clone.user_id and u.status = 'complete' and u.created_at <= clone.started_at;
   get diagnostics v_copied = row_count;
-  return v_copied;
+  clone.files := clone.files + v_copied;
+  clone.after_id := coalesce(v_ids[cardinality(v_ids)], clone.after_id);
+  return clone;
 end $$;
-revoke all on function private.copy_project_uploads(uuid, uuid, uuid) from public, anon, authenticated, service_role;
+revoke all on function private.copy_project_uploads(private.project_clones, integer)
+  from public, anon, authenticated, service_role;

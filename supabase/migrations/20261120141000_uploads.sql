@@ -97,8 +97,8 @@ revoke all on function private.check_file(private.bucket_rules, text, bigint, te
 
 -- Makes sure that a user may attach a file to a project, which has to be their own, and locks the project so that
 -- nobody deletes it meanwhile. A bucket whose files are in folders of chats needs a chat.
--- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_deleted; PT422
--- chat_required.
+-- Raises: PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409 project_deleted,
+-- project_cloning; PT422 chat_required.
 create function private.lock_upload_target(rule private.bucket_rules, user_id uuid, project_id uuid, chat_id uuid)
 returns void
 language plpgsql volatile set search_path = ''
@@ -121,10 +121,7 @@ begin
       raise exception 'Only the owner of project "%" can attach files to it', project_id
         using errcode = 'PT403', detail = 'not_project_owner';
     end if;
-    if v_project.status = 'deleted' then
-      raise exception 'Project "%" has been deleted', project_id
-        using errcode = 'PT409', detail = 'project_deleted', hint = 'Restore the project first';
-    end if;
+    perform private.refuse_unavailable_project(v_project);
   end if;
 end $$;
 revoke all on function private.lock_upload_target(private.bucket_rules, uuid, uuid, uuid)
@@ -237,8 +234,8 @@ revoke all on function private.check_room(uuid, text, bigint, boolean) from publ
 -- With the key of an earlier reservation it returns that one and renews it.
 -- Definer: no role may read the rules or lock storage_accounts. For the service only, which answers for user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 bucket_not_found,
--- project_not_found, chat_not_found, user_not_found; PT409 project_deleted, upload_already_complete, upload_expired;
--- PT413 file_too_large, storage_quota_exceeded; PT422 invalid_name, invalid_size, invalid_content_type,
+-- project_not_found, chat_not_found, user_not_found; PT409 project_deleted, project_cloning, upload_already_complete,
+-- upload_expired; PT413 file_too_large, storage_quota_exceeded; PT422 invalid_name, invalid_size, invalid_content_type,
 -- content_type_not_allowed, chat_required, idempotency_key_reused; PT429 too_many_uploads.
 create function public.reserve_upload(
   user_id uuid,

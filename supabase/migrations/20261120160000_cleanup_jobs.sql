@@ -6,6 +6,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
   ('deleted_projects', '13 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
+  ('project_clones', '* * * * *', 5000, 'Continues the clones of large projects, and forgets those that finished long ago'),
   ('stale_drafts', '*/5 * * * *', 1000, 'Aborts drafts that nobody writes to any more'),
   ('chat_tombstones', '57 2 * * *', 500, 'Forgets deletions of chats that devices no longer need to hear of'),
   ('expired_uploads', '5-59/10 * * * *', 1000, 'Gives up expired reservations and queues what arrived too late'),
@@ -157,6 +158,32 @@ begin
   return v_result;
 end $$;
 revoke all on function private.cleanup_deleted_projects(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- project_clones ------------------------------------------------------------------------------------
+
+-- rows counts the clones that are complete, or have failed and been removed, and the forgotten ones.
+create function private.cleanup_project_clones(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_clones record;
+  v_result private.cleanup_result;
+begin
+  -- As long as an idempotency key is kept, a repeated request finds the clone.
+  v_result := private.delete_due(job, dry_run, 'private.project_clones', 'finished_at <= $1', 'finished_at',
+    now() - private.retention('idempotency.key_retention'));
+  if dry_run then
+    v_result.rows := v_result.rows + (select count(*) from private.project_clones as c where c.finished_at is null);
+    return v_result;
+  end if;
+  select c.* into v_clones from private.continue_clones(job.batch_size) as c;
+  v_result.rows := v_result.rows + v_clones.finished;
+  v_result.more := v_result.more or v_clones.more;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_project_clones(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- stale_drafts --------------------------------------------------------------------------------------

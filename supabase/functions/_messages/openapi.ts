@@ -60,7 +60,7 @@ const PARENT_PROBLEMS = {
   project_id: {
     403: ["project_read_only", "not_message_author"],
     404: ["project_not_found"],
-    409: ["project_deleted"],
+    409: ["project_deleted", "project_cloning"],
   },
   conversation_id: { 403: [], 404: ["conversation_not_found"], 409: [] },
 };

@@ -16,7 +16,7 @@ import type { Context } from "hono";
 export function answer(
   c: Context,
   result: { replayed: boolean | null },
-  status: 200 | 201 = 200,
+  status: 200 | 201 | 202 = 200,
 ): Response {
   const { replayed, ...body } = result;
   if (replayed) c.header("idempotent-replayed", "true");

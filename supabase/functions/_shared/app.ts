@@ -40,6 +40,7 @@ const EXPOSED_HEADERS = [
   "content-disposition",
   "etag",
   "idempotent-replayed",
+  "location",
   "ratelimit",
   "ratelimit-policy",
   REPLACED_CHARACTERS,

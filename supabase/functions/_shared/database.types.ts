@@ -240,7 +240,6 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -256,7 +255,6 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -271,7 +269,6 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -299,7 +296,6 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -310,7 +306,6 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
-          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -320,7 +315,6 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -480,7 +474,6 @@ export type Database = {
       };
       "conversations": {
         Row: {
-          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -489,7 +482,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -497,7 +489,6 @@ export type Database = {
           "user_id": string;
         };
         Update: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -1108,8 +1099,6 @@ export type Database = {
       };
       "messages": {
         Row: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1126,8 +1115,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1143,8 +1130,6 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1325,7 +1310,6 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
-          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1344,7 +1328,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1361,7 +1344,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -2844,10 +2826,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
         SetofOptions: {
           from: "*";
-          to: "project_change";
+          to: "project_clone";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3034,6 +3016,16 @@ export type Database = {
         };
       };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_project_clone": {
+        Args: { "clone_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        SetofOptions: {
+          from: "*";
+          to: "project_clone";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3183,40 +3175,6 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
-      "replace_message": {
-        Args: {
-          "actor"?: string;
-          "conversation_id"?: string;
-          "if_match"?: string;
-          "message": Json;
-          "message_id": string;
-          "project_id"?: string;
-          "user_id": string;
-        };
-        Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
-          "content": NonNullable<Json>;
-          "conversation_id": string | null;
-          "created_at": string;
-          "hold_id": string | null;
-          "id": string;
-          "metadata": NonNullable<Json>;
-          "object_data": Json | null;
-          "project_id": string | null;
-          "result_data": Json | null;
-          "role": Database["public"]["Enums"]["message_role_enum"];
-          "sequence_number": number | null;
-          "status": string;
-          "updated_at": string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3337,8 +3295,6 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3492,7 +3448,6 @@ export type Database = {
       };
       "update_draft": {
         Args: {
-          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3500,8 +3455,6 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3560,9 +3513,8 @@ export type Database = {
       };
     };
     Enums: {
-      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted";
+      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
@@ -3709,6 +3661,20 @@ export type Database = {
         "project": Json | null;
         "messages": number | null;
         "files": number | null;
+        "replayed": boolean | null;
+      };
+      "project_clone": {
+        "id": string | null;
+        "source_id": string | null;
+        "status": string | null;
+        "code": string | null;
+        "messages": number | null;
+        "total_messages": number | null;
+        "files": number | null;
+        "total_files": number | null;
+        "started_at": string | null;
+        "finished_at": string | null;
+        "project": Json | null;
         "replayed": boolean | null;
       };
       "saved_chat": {
@@ -3883,9 +3849,8 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
-      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted"],
+      "project_status_enum": ["active", "archived", "deleted", "cloning"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

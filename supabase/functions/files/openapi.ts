@@ -74,7 +74,7 @@ export const document: unknown = describeFunction({
       problems: {
         403: ["project_read_only", "not_project_owner"],
         404: ["bucket_not_found", "project_not_found", "chat_not_found", "user_not_found"],
-        409: ["project_deleted", "upload_already_complete", "upload_expired"],
+        409: ["project_deleted", "project_cloning", "upload_already_complete", "upload_expired"],
         413: ["file_too_large", "storage_quota_exceeded"],
         422: [
           "invalid_name",

@@ -30,7 +30,19 @@ app.post("/:id/clone", authenticate(["user", "secret"], "projects:write"), async
   const { id: project_id } = readPath(c, schema.ProjectPath);
   const body = await readFor(c, schema.UserClone, schema.ServiceClone);
   const args = defined({ ...body, project_id, idempotency_key });
-  return answer(c, await call(() => supabaseAdmin.rpc("clone_project", args)), 201);
+  const clone = await call(() => supabaseAdmin.rpc("clone_project", args));
+  if (clone.status === "complete") return answer(c, clone, 201);
+  // Relative to this route, because the function does not know under which address it was called.
+  c.header("location", `../clones/${clone.id}`);
+  return answer(c, clone, 202);
+});
+
+app.get("/clones/:id", authenticate(["user", "secret"], "projects:write"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const { id: clone_id } = readPath(c, schema.ClonePath);
+  const { user_id } = readQueryFor(c, schema.UserCloneQuery, schema.ServiceCloneQuery);
+  const args = defined({ user_id, clone_id });
+  return answer(c, await call(() => supabaseAdmin.rpc("get_project_clone", args)));
 });
 
 app.post("/:id/restore", authenticate(["user", "secret"], "projects:write"), async (c) => {

@@ -23,6 +23,15 @@ export const UserClone = z.strictObject(clone);
 /** `POST /projects/:id/clone` from a service for a user. */
 export const ServiceClone = z.strictObject({ ...clone, user_id: id });
 
+/** The path of a clone. */
+export const ClonePath = z.strictObject({ id });
+
+/** `GET /projects/clones/:id` from a signed-in user: no query. */
+export const UserCloneQuery = z.strictObject({});
+
+/** `GET /projects/clones/:id` from a service for a user. */
+export const ServiceCloneQuery = z.strictObject({ user_id: id });
+
 /** `POST /projects/:id/restore` from a signed-in user: an empty object. */
 export const UserRestore = z.strictObject({});
 

@@ -32,7 +32,7 @@ declare
 begin
   foreach v_table in array array['private.cleanup_jobs', 'private.cleanup_runs', 'public.credit_accounts',
     'public.credit_transactions', 'public.credit_grants', 'public.credit_holds', 'public.credit_alerts', 'public.messages',
-    'public.projects', 'public.project_files', 'private.project_purges', 'private.storage_removals', 'storage.objects',
+    'public.projects', 'public.project_files', 'private.project_purges', 'private.project_clones', 'private.storage_removals', 'storage.objects',
     'public.tasks', 'private.idempotency_keys', 'auth.sessions', 'auth.refresh_tokens', 'public.file_uploads',
     'private.spent_uploads', 'private.chat_tombstones', 'private.chat_owners', 'public.webhook_events', 'public.webhook_refusals'] loop
     execute format('select md5(string_agg(t::text, %L order by t::text)) from %s as t', '|', v_table) into v_part;
@@ -157,6 +157,24 @@ select results_eq($$ select id from projects where id in (select pg_temp.id('del
   $$ values (pg_temp.id('deleted1')) $$, 'projects deleted for 30 days are gone');
 select bag_eq($$ select name from private.storage_removals $$,
   $$ select tests.user_id('owner') || '/deleted' || n from generate_series(2, 4) as n $$, 'and the objects of those that went are queued');
+
+-- project_clones ------------------------------------------------------------------------------------------------
+insert into projects (id, user_id, title) values (pg_temp.id('source'), tests.user_id('owner'), 'P');
+insert into projects (id, user_id, title, status)
+select pg_temp.id('clone' || n), tests.user_id('owner'), 'P', 'cloning' from generate_series(1, 3) as n;
+insert into project_files (project_id, file_name, storage_path, file_type, file_size)
+select pg_temp.id('source'), 'f' || n, tests.user_id('owner') || '/source' || n, 'txt', 1 from generate_series(1, 5) as n;
+insert into private.project_clones (id, user_id, source_id, status, code, stage, total_files, finished_at)
+select pg_temp.id('clone' || n), tests.user_id('owner'), pg_temp.id('source'),
+  case when n < 3 then 'copying' when n < 4 then 'failed' else 'complete' end, case when n = 3 then 'project_not_found' end,
+  'files', 5, case when n > 3 then now() - interval '30 days' - (n - 5) * interval '1 microsecond' end
+from generate_series(1, 6) as n;
+select pg_temp.check_job('project_clones', 5, 4);
+select results_eq($$ select n, c.status, p.status::text, (select count(*)::integer from project_files as f where f.project_id = p.id)
+    from generate_series(1, 6) as n left join private.project_clones as c on c.id = pg_temp.id('clone' || n)
+    left join projects as p on p.id = pg_temp.id('clone' || n) order by n $$,
+  $$ values (1, 'complete', 'active', 5), (2, 'complete', 'active', 5), (3, 'failed', null, 0), (4, 'complete', null, 0),
+    (5, null, null, 0), (6, null, null, 0) $$, 'clones are completed, removed when they have failed, and forgotten after 30 days');
 
 -- finished_tasks ---------------------------------------------------------------------------------------------
 insert into tasks (user_id, prompt, status, updated_at)

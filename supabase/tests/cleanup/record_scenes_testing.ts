@@ -126,6 +126,46 @@ export const RECORD_SCENES: Record<string, Scene> = {
       ],
     }),
   },
+  project_clones: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      // Of the due ones, half are unfinished and half were finished long ago. Some have failed.
+      await fillRaw(
+        stage,
+        `
+        insert into projects (id, user_id, title, status)
+          select ${id(label)}, ${
+          id(label, "user")
+        }, 'P', 'active'::project_status_enum from ${series}
+          union all
+          select ${id(label, "clone")}, ${
+          id(label, "user")
+        }, 'P', 'cloning' from ${series} where n % 4 = 0;
+        insert into messages (project_id, role, content, sequence_number)
+          select ${id(label)}, 'user', '"x"', m from ${series}, generate_series(0, 2 + n % 5) as m;
+        insert into messages (project_id, role, content, sequence_number)
+          select ${
+          id(label, "clone")
+        }, 'user', '"x"', m from ${series}, generate_series(0, 1 + n % 5) as m where n % 8 = 0;
+        insert into private.project_clones
+            (id, user_id, source_id, status, code, stage, last_number, after_number, messages, finished_at)
+          select ${id(label, "clone")}, ${id(label, "user")}, ${id(label)},
+            case when n % 4 > 0 then 'complete' when n % 8 = 0 then 'failed' else 'copying' end,
+            case when n % 8 = 0 then 'project_not_found' end, 'messages', 2 + n % 5, -1,
+            case when n % 8 = 0 then 2 + n % 5 else 0 end,
+            case when n % 4 > 0 then ${when("-31 days", "-29 days")} end
+          from ${series}`,
+      );
+    },
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, c.status, c.messages, p.status as project,
+          (select string_agg(m.sequence_number::text, ' ' order by m.sequence_number)
+            from messages as m where m.project_id = p.id) as numbers
+        from ${series} left join private.project_clones as c on c.id = ${id(label, "clone")}
+        left join projects as p on p.id = ${id(label, "clone")} order by n`),
+    ],
+  },
   finished_tasks: {
     fill: (stage, label) =>
       fillRaw(

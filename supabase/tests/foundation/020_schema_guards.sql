@@ -87,6 +87,7 @@ select set_eq(
     'replay_webhook_events(text,text,text,timestamp with time zone,timestamp with time zone,bigint,integer)',
     'clone_project(uuid,uuid,text,boolean,boolean,text,text)',
     'delete_project(uuid,uuid,boolean,text,text)',
+    'get_project_clone(uuid,uuid)',
     'finish_draft(uuid,text,text,jsonb,jsonb,jsonb,uuid,text,jsonb,text)',
     'complete_upload(uuid,uuid)',
     'delete_files(uuid,text,text[])',

@@ -266,7 +266,7 @@ select bag_eq(
     join pg_type t on t.oid = e.enumtypid where t.typnamespace = 'public'::regnamespace group by 1 $$,
   $$ values ('message_role_enum', 'user assistant system'),
     ('message_editing_enum', 'author members'),
-    ('project_status_enum', 'active archived deleted'),
+    ('project_status_enum', 'active archived deleted cloning'),
     ('subscription_status_enum', 'active canceled past_due unpaid incomplete'),
     ('task_status_enum', 'pending processing completed error') $$,
   'the enums have their values');

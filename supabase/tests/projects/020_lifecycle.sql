@@ -18,7 +18,7 @@ create function pg_temp.path(name text, owner text default 'owner') returns text
 insert into project_files (project_id, file_name, storage_path, file_type, file_size) values
   (pg_temp.id('project'), 'f', pg_temp.path('f'), 'txt', 1), (pg_temp.id('project'), 'g', pg_temp.path('g', 'stranger'), 'txt', 1);
 create function pg_temp.clone(name text, project text default 'project', with_messages boolean default true,
-  with_files boolean default false, title text default null, key text default null) returns public.project_change language sql as $$
+  with_files boolean default false, title text default null, key text default null) returns public.project_clone language sql as $$
   select public.clone_project(tests.user_id(name), pg_temp.id(project), title, with_messages, with_files, key, 'user')
 $$;
 create function pg_temp.remove(name text, permanent boolean default false, key text default null, project text default 'project')

@@ -240,6 +240,7 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -255,6 +256,7 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -269,6 +271,7 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -296,6 +299,7 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -306,6 +310,7 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
+          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -315,6 +320,7 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {

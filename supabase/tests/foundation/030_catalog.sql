@@ -1,7 +1,7 @@
 -- Every index, trigger, enum and realtime table there is: one that goes missing, or comes unasked, is named here.
 
 begin;
-select plan(7);
+select plan(8);
 
 select bag_eq(
   $$ select tablename::text, indexname::text from pg_indexes
@@ -260,6 +260,22 @@ select bag_eq(
     ('workflows', 'update_workflows_updated_at', 'update_updated_at_column'),
     ('workspace_files', 'update_workspace_files_updated_at', 'update_updated_at_column') $$,
   'the triggers are those we know');
+
+-- A trigger before the insert or update of a row runs before its policies. One with the rights of the owner must decide who
+-- may before it locks or tells anything: have a look at each one that is new here, and try it in policies/040_triggers.
+-- (Only rows that a policy lets a caller delete come to a trigger before their deletion.)
+select bag_eq(
+  $$ select c.relname::text, p.proname::text
+    from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
+    where not t.tgisinternal and t.tgtype & 2 = 2 and p.prosecdef and c.relnamespace = 'public'::regnamespace $$,
+  $$ values
+    ('conversations', 'uncount_messages'),
+    ('encrypted_chats', 'check_chat_envelopes'),
+    ('encrypted_chats', 'lock_own_chats'),
+    ('encrypted_chats', 'number_chat'),
+    ('messages', 'check_message'),
+    ('projects', 'uncount_messages') $$,
+  'the triggers with the rights of the owner that run before the policies are those we know');
 
 select bag_eq(
   $$ select t.typname::text, string_agg(e.enumlabel, ' ' order by e.enumsortorder) from pg_enum e

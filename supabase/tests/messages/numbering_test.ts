@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { Database } from "../../functions/_shared/database.types.ts";
-import { serviceClient, signUp, test } from "../../functions/_testing/testing.ts";
+import { serviceClient, signUp, test, withDatabase } from "../../functions/_testing/testing.ts";
 
 test("a message without a number never replaces one that another client inserts directly", async () => {
   const { id, client } = await signUp();
@@ -97,4 +97,23 @@ test("messages that 20 callers save at once are numbered without gaps or duplica
     Array.from({ length: 100 }, (_, n) => n),
   );
   assert.equal(new Set(messages?.map((message) => JSON.stringify(message.content))).size, 100);
+});
+
+test("a stranger who inserts into a private project neither learns its numbers nor waits for it", async () => {
+  const [owner, stranger] = await Promise.all([signUp(), signUp()]);
+  const { data: project } = await owner.client.from("projects")
+    .insert({ user_id: owner.id, title: "P" }).select("id").single();
+  assert.ok(project);
+  const insert = (sequence_number: number) =>
+    stranger.client.from("messages")
+      .insert({ project_id: project.id, role: "user", content: "x", sequence_number });
+  await withDatabase((sql) =>
+    sql.begin(async (transaction) => {
+      // Locks the project, as every message that is saved does.
+      await transaction`update projects set title = 'Q' where id = ${project.id}`;
+      for (const number of [0, 50, 500, 2_000_000]) {
+        assert.equal((await insert(number)).error?.code, "42501", `number ${number}`);
+      }
+    })
+  );
 });

@@ -269,6 +269,7 @@ select bag_eq(
     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
     where not t.tgisinternal and t.tgtype & 2 = 2 and p.prosecdef and c.relnamespace = 'public'::regnamespace $$,
   $$ values
+    ('conversations', 'check_client_id'),
     ('conversations', 'uncount_messages'),
     ('encrypted_chats', 'check_chat_envelopes'),
     ('encrypted_chats', 'lock_own_chats'),

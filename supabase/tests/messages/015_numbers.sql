@@ -40,8 +40,8 @@ select is(pg_temp.jump('full'), 61, 'once, and not again and again');
 select is(pg_temp.refusal('full', 55), 'no refusal', 'a number between is free');
 select is(pg_temp.refusal('full', 55), '23505', 'once');
 select is(pg_temp.refusal('full', 62), 'no refusal', 'the next is always free');
-select is((save_message_and_update_project(pg_temp.id('full'), 'user', '"again"', sequence_number_param => 7)).content, '"again"',
-  'an old number replaces its message');
+select is((save_message_and_update_project(pg_temp.id('full'), 'user', '"again"', sequence_number_param => 55)).content, '"again"',
+  'the number of a message of one''s own replaces it');
 select is(tests.refusal($$ select save_message_and_update_project(pg_temp.id('full'), 'user', '1', sequence_number_param => 90) $$),
   'PT422 invalid_sequence_number', 'the documented function refuses as the table does');
 select tests.clear_authentication();

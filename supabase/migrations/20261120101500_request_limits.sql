@@ -63,7 +63,7 @@ returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_seconds integer := ceil(extract(epoch from date_trunc('minute', now()) + interval '1 minute' - now()));
+  v_seconds integer := ceil(extract(epoch from date_trunc('minute', now()) + interval '1 minute' - now()))::integer;
 begin
   raise sqlstate 'PGRST' using
     message = jsonb_build_object(
@@ -91,7 +91,7 @@ as $$
 declare
   v_address inet;
 begin
-  v_address := trim(coalesce(headers ->> 'cf-connecting-ip', split_part(headers ->> 'x-forwarded-for', ',', 1)));
+  v_address := trim(coalesce(headers ->> 'cf-connecting-ip', split_part(headers ->> 'x-forwarded-for', ',', 1)))::inet;
   return case family(v_address) when 6 then network(set_masklen(v_address, 64))::text else host(v_address) end;
 exception when invalid_text_representation then
   return null;
@@ -121,10 +121,10 @@ begin
     v_subject := (select auth.uid());
   end if;
   if v_subject is null then
-    v_headers := nullif(current_setting('request.headers', true), '');
+    v_headers := nullif(current_setting('request.headers', true), '')::json;
   end if;
   if v_role = 'service_role' then
-    v_subject := v_headers ->> 'x-counted-user';
+    v_subject := (v_headers ->> 'x-counted-user')::uuid;
     if v_subject is null then
       return;
     end if;

@@ -207,11 +207,11 @@ export const RECORD_SCENES: Record<string, Scene> = {
         `
         insert into private.chat_owners (user_id, sync_sequence)
           select ${id(label, "user")}, 9 from ${series};
-        insert into private.chat_tombstones (user_id, chat_id, sync_sequence, deleted_at)
-          select ${id(label, "user")}, ${id(label, "old")}, 3, ${when("-91 days", "-89 days")}
+        insert into private.chat_tombstones (user_id, chat_id, version, sync_sequence, deleted_at)
+          select ${id(label, "user")}, ${id(label, "old")}, 1, 3, ${when("-91 days", "-89 days")}
           from ${series};
-        insert into private.chat_tombstones (user_id, chat_id, sync_sequence)
-          select ${id(label, "user")}, ${id(label, "new")}, 7 from ${series}`,
+        insert into private.chat_tombstones (user_id, chat_id, version, sync_sequence)
+          select ${id(label, "user")}, ${id(label, "new")}, 1, 7 from ${series}`,
       );
     },
     state: async ({ sql }, label) => [
@@ -252,6 +252,22 @@ export const RECORD_SCENES: Record<string, Scene> = {
       sessions: await numbers(stage, label, "select id from auth.sessions"),
       tokens: await numbers(stage, label, "select session_id from auth.refresh_tokens"),
     }),
+  },
+  visitor_rows: {
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `insert into site_visits (id, path, timestamp)
+          select ${id(label)}, '/', ${when("-397 days", "-395 days")} from ${series};
+        insert into waitlist (id, email, created_at)
+          select ${id(label)}, ${id(label)} || '@example.com', ${
+          when("-800 days", "-700 days")
+        } from ${series}`,
+      ),
+    state: async (stage, label) => [
+      await numbers(stage, label, "select id from site_visits"),
+      await numbers(stage, label, "select id from waitlist"),
+    ],
   },
   run_history: {
     fill: (stage, label) =>

@@ -16,6 +16,12 @@ create table public.teams (
   current_period_start timestamptz,
   current_period_end timestamptz,
   cancel_at_period_end boolean not null default false,
+  stripe_status text,
+  subscription_quantity integer,
+  cancel_at timestamptz,
+  trial_end timestamptz,
+  pause_collection text,
+  pause_resumes_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint teams_name_check check (name <> ''),
@@ -25,6 +31,15 @@ create table public.teams (
 );
 comment on table public.teams is
   'Organisations and their subscriptions. The server creates a team together with its first member, an owner';
+comment on column public.teams.cancel_at_period_end is 'Whether the subscription ends with the current period';
+comment on column public.teams.stripe_status is
+  'The status of the subscription in Stripe, which has more values than subscription_status';
+comment on column public.teams.subscription_quantity is 'Units, such as seats, of the price that gives the tier';
+comment on column public.teams.cancel_at is 'When the subscription will end, if its end is scheduled';
+comment on column public.teams.trial_end is 'When the trial ends or ended; null without a trial';
+comment on column public.teams.pause_collection is
+  'While the collection of payments is paused, what happens to invoices: keep_as_draft, mark_uncollectible or void';
+comment on column public.teams.pause_resumes_at is 'When the collection of payments resumes; null if nobody has said when';
 
 alter table public.teams enable row level security;
 revoke all on public.teams from public, anon, authenticated, service_role;

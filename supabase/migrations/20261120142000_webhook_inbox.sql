@@ -47,7 +47,7 @@ comment on column public.webhook_events.payload is
 comment on column public.webhook_events.attempts is 'How many times the effect was tried';
 comment on column public.webhook_events.outcome is
   'processed; ignored: it has no effect here; failed: the sender sends it again; dead: its attempts are used up';
-comment on column public.webhook_events.result is 'What the effect did';
+comment on column public.webhook_events.result is 'What the effect did, or {"ignored": why it did nothing}';
 comment on column public.webhook_events.error is 'The error with which the effect last failed';
 
 create index webhook_events_received_at on public.webhook_events (received_at) where payload is not null;
@@ -120,7 +120,7 @@ create table private.webhook_handlers (
   constraint webhook_handlers_handler_check check (handler ~ '^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$')
 );
 comment on table private.webhook_handlers is
-  'Which function handles which events: handler(public.webhook_events) returns jsonb, what it did, or null when the event does not concern it';
+  'Which function handles which events: handler(public.webhook_events) returns jsonb, what it did, or null or {"ignored": reason} when the event does not concern it';
 comment on column private.webhook_handlers.type is 'Type of the events, or * for all types that have no handler of their own';
 -- Text, not regprocedure: pg_upgrade refuses tables with columns of that type.
 comment on column private.webhook_handlers.handler is 'schema.function';
@@ -242,7 +242,7 @@ begin
     event.result := case event.provider when 'database' then private.handle_database_webhook(event)
       else private.handle_webhook_event(event) end;
     event.error := null;
-    event.outcome := case when event.result is null then 'ignored' else 'processed' end;
+    event.outcome := case when event.result is null or event.result ? 'ignored' then 'ignored' else 'processed' end;
     event.processed_at := clock_timestamp();
   exception when others then
     get stacked diagnostics v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail;
@@ -478,6 +478,32 @@ revoke all on function public.replay_webhook_events(text, text, text, timestampt
   from public, anon, authenticated;
 grant execute on function public.replay_webhook_events(text, text, text, timestamptz, timestamptz, bigint, integer)
   to service_role;
+
+-- Health --------------------------------------------------------------------------------------------
+
+-- Returns the events whose effect has failed and was not applied since, by provider, type and error: how many the sender
+-- will send again (failed), how many it will not (dead), since when, and one of the errors. A healthy inbox has no dead
+-- ones.
+create function public.webhook_health()
+returns table (
+  provider text, type text, code text, failed bigint, dead bigint, oldest_received_at timestamptz,
+  newest_received_at timestamptz, example_event_id text, example_error text
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return query
+    select e.provider, e.type, split_part(e.error, ':', 1),
+      count(*) filter (where e.outcome = 'failed'), count(*) filter (where e.outcome = 'dead'),
+      min(e.received_at), max(e.received_at),
+      (array_agg(e.event_id order by e.id desc))[1], (array_agg(e.error order by e.id desc))[1]
+    from public.webhook_events as e
+    where e.outcome in ('failed', 'dead')
+    group by 1, 2, 3
+    order by 5 desc, 4 desc, 1, 2, 3;
+end $$;
+revoke all on function public.webhook_health() from public, anon, authenticated;
+grant execute on function public.webhook_health() to service_role;
 
 -- Database Webhooks -----------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
--- Stripe payments: what a price buys, who a customer belongs to, how events are read, and what a checkout grants.
+-- Stripe payments: what a price buys, who a customer belongs to, how events are read, and how a payment grants.
 
 -- stripe_prices -------------------------------------------------------------------------------------
 
@@ -43,12 +43,15 @@ create table public.stripe_customers (
   user_id uuid references auth.users (id) on delete cascade,
   team_id uuid references public.teams (id) on delete cascade,
   created_at timestamptz not null default now(),
+  deleted_at timestamptz,
   constraint stripe_customers_id_check check (char_length(id) between 1 and 255),
   constraint stripe_customers_one_owner_check check (num_nonnulls(user_id, team_id) = 1)
 );
 comment on table public.stripe_customers is
   'Which user or team a customer in Stripe belongs to. Written when an event says so, or by the server that creates the customer';
 comment on column public.stripe_customers.id is 'Stripe''s id of the customer: cus_...';
+comment on column public.stripe_customers.deleted_at is
+  'When the customer was deleted in Stripe. The row stays, because events about its payments may still arrive';
 
 create index stripe_customers_user_id on public.stripe_customers (user_id);
 create index stripe_customers_team_id on public.stripe_customers (team_id);
@@ -230,12 +233,55 @@ revoke all on function private.stripe_amount(jsonb, text) from public, anon, aut
 
 -- Owners ----------------------------------------------------------------------------------------------
 
+create table private.deleted_owners (
+  id text primary key,
+  deleted_at timestamptz not null default now()
+);
+comment on table private.deleted_owners is
+  'Ids of the users and teams whose accounts were deleted, and of their customers in Stripe: events about them may still arrive, and belong to nobody';
+revoke all on private.deleted_owners from public, anon, authenticated, service_role;
+
+-- Definer: it also runs as the Auth server's role, which has no rights here.
+create function private.remember_deleted_owner()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into private.deleted_owners (id)
+  select old.id::text
+  union select c.id from public.stripe_customers as c where c.user_id = old.id
+  union select c.id from public.stripe_customers as c where c.team_id = old.id
+  union select t.stripe_customer_id from public.teams as t where t.id = old.id and t.stripe_customer_id is not null
+  on conflict do nothing;
+  return old;
+end $$;
+comment on function private.remember_deleted_owner() is
+  'Trigger function: keeps the ids of a deleted user or team in private.deleted_owners';
+revoke all on function private.remember_deleted_owner() from public, anon, authenticated, service_role;
+
+create trigger remember_deleted_owner before delete on auth.users
+  for each row execute function private.remember_deleted_owner();
+create trigger remember_deleted_owner before delete on public.teams
+  for each row execute function private.remember_deleted_owner();
+
 create type private.stripe_owner as (
   user_id uuid,
   team_id uuid,
-  named_by text
+  named_by text,
+  ignored text
 );
-comment on type private.stripe_owner is 'Either a user or a team, and what names them: metadata, reference or customer';
+comment on type private.stripe_owner is
+  'Either a user or a team, and what names them: metadata, reference or customer. Or neither, and why the event is ignored';
+
+-- Returns whether a name in an event can be the id of a user or team.
+create function private.is_uuid(name text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return name ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
+end $$;
+revoke all on function private.is_uuid(text) from public, anon, authenticated, service_role;
 
 -- Returns the team or user that metadata names (team_id, then user_id), else the one that reference names; nulls if none
 -- of these is the id of a team or user.
@@ -244,14 +290,13 @@ returns private.stripe_owner
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_uuid constant text := '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$';
   v_name text;
   v_owner private.stripe_owner;
 begin
   foreach v_name in array array[metadata ->> 'team_id', metadata ->> 'user_id', reference] loop
-    if v_name ~ v_uuid then
+    if private.is_uuid(v_name) then
       select case when t.id is null then u.id end, t.id,
-        case when v_name in (metadata ->> 'team_id', metadata ->> 'user_id') then 'metadata' else 'reference' end
+        case when v_name in (metadata ->> 'team_id', metadata ->> 'user_id') then 'metadata' else 'reference' end, null
       into v_owner
       from (values (v_name::uuid)) as n (id)
       left join public.teams as t on t.id = n.id
@@ -269,6 +314,8 @@ revoke all on function private.stripe_named(jsonb, text) from public, anon, auth
 -- Returns the team or user that a customer belongs to: the one that metadata (team_id, user_id) names, else the one
 -- that reference names, else the one that the customer is linked with. Links the customer, unless it is linked already.
 -- Locks the customer until the end of the transaction, because several events together decide who owns its subscriptions.
+-- Returns why the event is to be ignored (ignored) when the account was deleted, or when there is no customer and nobody
+-- is named: such an event cannot belong to anybody, now or later.
 -- Raises: PT404 stripe_customer_unknown.
 create function private.stripe_owner(customer_id text, metadata jsonb, reference text)
 returns private.stripe_owner
@@ -277,18 +324,30 @@ as $$
 declare
   v_owner private.stripe_owner := private.stripe_named(metadata, reference);
   v_customer public.stripe_customers;
+  v_names text[];
 begin
   if customer_id is not null then
     perform pg_advisory_xact_lock(hashtextextended('stripe customer:' || customer_id, 0));
     select c.* into v_customer from public.stripe_customers as c where c.id = customer_id;
   end if;
   if v_owner.named_by is null then
-    v_owner := row(v_customer.user_id, v_customer.team_id, 'customer')::private.stripe_owner;
+    v_owner := row(v_customer.user_id, v_customer.team_id, 'customer', null)::private.stripe_owner;
     if v_customer.id is null then
       select t.id into v_owner.team_id from public.teams as t where t.stripe_customer_id = customer_id;
     end if;
     if num_nonnulls(v_owner.user_id, v_owner.team_id) = 0 then
-      raise exception 'Customer "%" is not linked to any user or team', customer_id
+      v_names := array_remove(array[customer_id, lower(metadata ->> 'team_id'), lower(metadata ->> 'user_id'), lower(reference)], null);
+      v_owner.ignored := case
+        when exists (select 1 from private.deleted_owners as d where d.id = any (v_names)) then 'account_deleted'
+        -- A name that is no id of a user or team, such as the number of an order, will never be one.
+        when customer_id is null and not exists (
+          select 1 from unnest(v_names) as n where private.is_uuid(n)) then 'names_nobody' end;
+      if v_owner.ignored is not null then
+        return v_owner;
+      end if;
+      raise exception '%', case
+          when customer_id is null then 'The event names no user or team that exists'
+          else format('Customer "%s" is not linked to any user or team', customer_id) end
         using errcode = 'PT404', detail = 'stripe_customer_unknown',
           hint = 'Set client_reference_id or metadata, or insert the customer into stripe_customers';
     end if;
@@ -297,7 +356,7 @@ begin
     insert into public.stripe_customers as c (id, user_id, team_id)
     values (customer_id, v_owner.user_id, v_owner.team_id) on conflict do nothing;
   end if;
-  if customer_id is not null and v_owner.team_id is not null then
+  if customer_id is not null and v_owner.team_id is not null and v_customer.deleted_at is null then
     update public.teams as t set stripe_customer_id = customer_id
     where t.id = v_owner.team_id and t.stripe_customer_id is null
       and not exists (select 1 from public.teams as x where x.stripe_customer_id = customer_id);
@@ -412,6 +471,7 @@ comment on type private.stripe_part is 'A part of what a line of a payment buys:
 -- subscription_id is given when the credits are for the owner of the subscription, whoever that turns out to be.
 -- stripe_prices says what a line buys. Of the credits of a line with a period, as many as the price's rollover_cap last
 -- through the next period, the others until the end of their own.
+-- Raises: PT422 stripe_price_unknown.
 create function private.grant_stripe_payment(
   payment_id text,
   user_id uuid,
@@ -430,16 +490,26 @@ declare
   v_grant public.credit_grant;
   v_grant_ids uuid[] := array[]::uuid[];
   v_credits numeric;
+  v_invoice text;
+  v_known public.stripe_payments;
+  v_known_id text;
+  v_unknown text;
   v_reversed boolean;
   v_intent text;
 begin
   perform private.lock_stripe_payment(payment_id);
+  select i.invoice_id into v_invoice from private.stripe_payment_intents as i where i.id = payment_id;
+  if v_invoice is not null then
+    perform private.lock_stripe_payment(v_invoice);
+  end if;
   select
-    -- One purchase may be reported by its session and by its invoice: either may have granted already.
-    coalesce((select p.credits from public.stripe_payments as p where p.id = payment_id),
+    -- One purchase may be reported by its session, its payment intent and its invoice: any of them may have granted already.
+    coalesce((select p.id from public.stripe_payments as p where p.id = payment_id),
       case when i.ids is not null then
-        (select p.credits from public.stripe_payments as p where p.id = any (i.ids) limit 1) end),
+        (select p.id from public.stripe_payments as p where p.id = any (i.ids) limit 1) end),
     i.reversed,
+    (select string_agg(distinct format('"%s"', l.price), ', ') from unnest(lines) as l
+      where not exists (select 1 from public.stripe_prices as s where s.id = l.price)),
     array(
       select row(p.id, p.credits, p.expires_at)::private.stripe_part
       from unnest(lines) as l
@@ -456,7 +526,7 @@ begin
       ) as p (id, credits, expires_at)
       where p.credits > 0
       order by p.id)
-  into v_credits, v_reversed, v_parts
+  into v_known_id, v_reversed, v_unknown, v_parts
   from (
     select array_agg(i.id) || array_agg(i.invoice_id) as ids, bool_or(i.reversed) as reversed
     from (
@@ -465,8 +535,27 @@ begin
       select i.* from private.stripe_payment_intents as i where i.invoice_id = payment_id
     ) as i
   ) as i;
-  if v_credits is not null then
-    return v_credits;
+  if v_known_id is not null then
+    select p.* into v_known from public.stripe_payments as p where p.id = v_known_id;
+    if v_known_id in (payment_id, v_invoice) then
+      return v_known.credits;
+    end if;
+    -- The payment of an invoice was granted for its payment intent, before that was known.
+    if v_known.credits = (select coalesce(sum(p.credits), 0) from unnest(v_parts) as p) then
+      update public.stripe_payments as p
+      set id = payment_id, amount = grant_stripe_payment.amount, subscription_id = grant_stripe_payment.subscription_id
+      where p.id = v_known_id;
+      return v_known.credits;
+    end if;
+  end if;
+  if v_unknown is not null then
+    raise exception 'Price % of payment "%" is not in stripe_prices', v_unknown, payment_id
+      using errcode = 'PT422', detail = 'stripe_price_unknown',
+        hint = 'Insert the price with the credits that it buys, or 0, then replay the event';
+  end if;
+  -- The metadata of the payment intent says something else than the invoice, which lists what was bought.
+  if v_known_id is not null then
+    perform private.undo_stripe_payment(v_known_id, payment_id);
   end if;
   v_credits := 0;
   foreach v_part in array v_parts loop
@@ -497,70 +586,3 @@ begin
 end $$;
 revoke all on function private.grant_stripe_payment(text, uuid, uuid, bigint, text, private.stripe_line[], text)
   from public, anon, authenticated, service_role;
-
--- Checkout ------------------------------------------------------------------------------------------
-
--- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer, and a subscription if one
--- was bought, with the buyer, and grants what was paid for. A purchase with an invoice is granted by the invoice,
--- which lists what was bought. Without an invoice, line_items of the session says that or, if the event has none, its
--- metadata: price_id, and quantity (1 by default).
-create function private.on_stripe_checkout(event public.webhook_events)
-returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_session jsonb := private.stripe_object(event);
-  -- As stripe_id() reads them: its calls would cost as much as a look-up.
-  v_customer text := coalesce(v_session #>> '{customer,id}', v_session ->> 'customer');
-  v_intent text := coalesce(v_session #>> '{payment_intent,id}', v_session ->> 'payment_intent');
-  v_owner private.stripe_owner;
-  v_price text;
-  v_quantity text;
-  v_lines private.stripe_line[];
-  v_credits numeric;
-begin
-  v_owner := private.stripe_owner(v_customer, v_session -> 'metadata', v_session ->> 'client_reference_id');
-  -- The subscription belongs to the buyer that the session names, whoever the customer belongs to.
-  if v_session ->> 'subscription' is not null and v_customer is not null and v_owner.named_by <> 'customer' then
-    perform private.lock_stripe_subscription(private.stripe_id(v_session -> 'subscription'), v_customer, v_owner.user_id,
-      v_owner.team_id, 'session');
-  end if;
-  if (v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' in ('paid', 'no_payment_required')
-    and v_session ->> 'invoice' is null and v_session #> '{invoice_creation,enabled}' is distinct from 'true') is not true then
-    if v_session ->> 'mode' = 'payment' and v_session ->> 'payment_status' is null then
-      raise exception 'Session "%" does not say whether it was paid', v_session ->> 'id'
-        using errcode = 'PT422', detail = 'stripe_event_unreadable';
-    end if;
-    return jsonb '{"credits": 0}';
-  end if;
-  if v_session ? 'line_items' then
-    select array_agg(row(l ->> 'id', private.stripe_id(l -> 'price'), coalesce(l ->> 'quantity', '1'), null,
-      null)::private.stripe_line) into v_lines
-    from jsonb_array_elements(private.stripe_lines(v_session -> 'line_items', format('Session "%s"', v_session ->> 'id'),
-      format('checkout/sessions/%s/line_items', v_session ->> 'id'))) as l;
-  end if;
-  if v_lines is null then
-    v_price := v_session #>> '{metadata,price_id}';
-    v_quantity := coalesce(v_session #>> '{metadata,quantity}', '1');
-    if v_price is null or v_quantity !~ '^[1-9][0-9]{0,5}$' then
-      raise exception 'Session "%" does not say what was bought', v_session ->> 'id'
-        using errcode = 'PT422', detail = 'stripe_lines_missing',
-          hint = 'Create sessions with invoice_creation, or with price_id and quantity in their metadata';
-    end if;
-    v_lines := array[row(v_price, v_price, v_quantity, null, null)::private.stripe_line];
-  end if;
-  v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_owner.user_id,
-    v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines);
-  if v_credits = 0 and v_price is not null then
-    if not exists (select 1 from public.stripe_prices as p where p.id = v_price) then
-      raise exception 'Price "%" of session "%" is not in stripe_prices', v_price, v_session ->> 'id'
-        using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert the price, then replay the event';
-    end if;
-  end if;
-  return jsonb_build_object('credits', v_credits);
-end $$;
-revoke all on function private.on_stripe_checkout(public.webhook_events) from public, anon, authenticated, service_role;
-
-insert into private.webhook_handlers (provider, type, handler) values
-  ('stripe', 'checkout.session.completed', 'private.on_stripe_checkout'),
-  ('stripe', 'checkout.session.async_payment_succeeded', 'private.on_stripe_checkout');

@@ -97,6 +97,30 @@ end $$;
 revoke all on function private.return_stripe_credits(text, private.stripe_disputes)
   from public, anon, authenticated, service_role;
 
+-- Takes back what was granted for a payment intent whose invoice, as it turns out, has granted the same purchase, and
+-- makes its refunds and disputes wait for settle_stripe_payment() again. The caller holds the locks of both.
+create function private.undo_stripe_payment(payment_intent_id text, invoice_id text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_payment public.stripe_payments;
+begin
+  delete from public.stripe_payments as p where p.id = payment_intent_id returning p.* into v_payment;
+  if v_payment.credits > v_payment.taken_back then
+    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
+      format('Payment %s is that of invoice %s', payment_intent_id, invoice_id), v_payment.lapsed);
+  end if;
+  -- A dispute that is applied again needs its reference, which only one grant can have.
+  update private.credit_grants as g set external_reference = format('undone:%s', g.external_reference)
+  where g.id = any (v_payment.grant_ids);
+  update private.stripe_refunds as r set applied = false
+  where r.payment_intent_id = undo_stripe_payment.payment_intent_id;
+  update private.stripe_disputes as d set opened_applied = false, won_applied = false, taken = 0, lapsed = 0
+  where d.payment_intent_id = undo_stripe_payment.payment_intent_id;
+end $$;
+revoke all on function private.undo_stripe_payment(text, text) from public, anon, authenticated, service_role;
+
 -- Events --------------------------------------------------------------------------------------------
 
 -- Notes that a refund or a dispute names a payment intent. The caller holds the lock of the payment intent.

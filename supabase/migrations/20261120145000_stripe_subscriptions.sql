@@ -14,6 +14,11 @@ create table public.stripe_subscriptions (
   current_period_start timestamptz,
   current_period_end timestamptz,
   cancel_at_period_end boolean not null default false,
+  cancel_at timestamptz,
+  trial_end timestamptz,
+  pause_collection text,
+  pause_resumes_at timestamptz,
+  quantity integer,
   state_at timestamptz,
   state_rank smallint,
   state_event_id text,
@@ -29,6 +34,8 @@ comment on column public.stripe_subscriptions.owner_named_by is
   'What names its owner: its own metadata (subscription), else its Checkout session, else the owner of its customer';
 comment on column public.stripe_subscriptions.status is
   'Its status in Stripe; null until an event of the subscription itself has arrived';
+comment on column public.stripe_subscriptions.current_period_start is
+  'The period, like quantity, is that of the item whose price gives the tier, or else of the first item';
 comment on column public.stripe_subscriptions.state_at is
   'When the event happened that reported the state; state_rank and state_event_id order events of the same second';
 comment on column public.stripe_subscriptions.state_rank is '1 created, 2 updated, 3 deleted';
@@ -65,7 +72,8 @@ revoke all on function private.stripe_state_is_newer(public.stripe_subscriptions
   from public, anon, authenticated, service_role;
 
 -- Returns the status of a team with this subscription. If the newest invoice was paid or failed after the known state,
--- the status is already the one that Stripe is about to report.
+-- the status is already the one that Stripe is about to report. While Stripe voids the invoices of a paused
+-- subscription, nothing is paid for and nothing provided; its status in Stripe does not say so.
 create function private.team_subscription_status(subscription public.stripe_subscriptions)
 returns public.subscription_status_enum
 language plpgsql immutable set search_path = ''
@@ -80,8 +88,11 @@ begin
       v_status := 'past_due';
     end if;
   end if;
-  return (case v_status
+  return (case
+    when subscription.pause_collection = 'void' and v_status in ('active', 'trialing', 'past_due') then 'unpaid'
+    else case v_status
     when 'trialing' then 'active' when 'incomplete_expired' then 'canceled' when 'paused' then 'unpaid' else v_status
+    end
   end)::public.subscription_status_enum;
 end $$;
 revoke all on function private.team_subscription_status(public.stripe_subscriptions)
@@ -129,7 +140,9 @@ begin
     order by i.place
     limit 1;
     if v_tier is null and not private.buys_credits_alone(v_subscription.price_ids) then
-      raise exception 'A price of subscription "%" is not in stripe_prices', v_subscription.id
+      raise exception 'Price % of subscription "%" is not in stripe_prices', coalesce((
+          select string_agg(format('"%s"', i.id), ', ') from unnest(v_subscription.price_ids) as i (id)
+          where not exists (select 1 from public.stripe_prices as p where p.id = i.id)), '(none)'), v_subscription.id
         using errcode = 'PT422', detail = 'stripe_price_unknown', hint = 'Insert the price, with its tier if it has one, then replay the event';
     end if;
   end if;
@@ -138,16 +151,24 @@ begin
   select v_subscription.customer_id into v_customer
   where not exists (
     select 1 from public.teams as t
-    where t.stripe_customer_id = v_subscription.customer_id and t.id <> set_team_subscription.team_id);
+    where t.stripe_customer_id = v_subscription.customer_id and t.id <> set_team_subscription.team_id)
+    and not exists (
+    select 1 from public.stripe_customers as c where c.id = v_subscription.customer_id and c.deleted_at is not null);
   update public.teams as t
   set stripe_customer_id = coalesce(v_customer, t.stripe_customer_id), stripe_subscription_id = v_subscription.id, tier = v_tier,
     subscription_status = v_status, current_period_start = v_subscription.current_period_start,
-    current_period_end = v_subscription.current_period_end, cancel_at_period_end = v_subscription.cancel_at_period_end
+    current_period_end = v_subscription.current_period_end, cancel_at_period_end = v_subscription.cancel_at_period_end,
+    stripe_status = v_subscription.status, subscription_quantity = v_subscription.quantity, cancel_at = v_subscription.cancel_at,
+    trial_end = v_subscription.trial_end, pause_collection = v_subscription.pause_collection,
+    pause_resumes_at = v_subscription.pause_resumes_at
   where t.id = set_team_subscription.team_id
     and (t.stripe_customer_id, t.stripe_subscription_id, t.tier, t.subscription_status, t.current_period_start,
-      t.current_period_end, t.cancel_at_period_end)
+      t.current_period_end, t.cancel_at_period_end, t.stripe_status, t.subscription_quantity, t.cancel_at, t.trial_end,
+      t.pause_collection, t.pause_resumes_at)
     is distinct from (coalesce(v_customer, t.stripe_customer_id), v_subscription.id, v_tier, v_status,
-      v_subscription.current_period_start, v_subscription.current_period_end, v_subscription.cancel_at_period_end);
+      v_subscription.current_period_start, v_subscription.current_period_end, v_subscription.cancel_at_period_end,
+      v_subscription.status, v_subscription.quantity, v_subscription.cancel_at, v_subscription.trial_end,
+      v_subscription.pause_collection, v_subscription.pause_resumes_at);
 end $$;
 revoke all on function private.set_team_subscription(uuid) from public, anon, authenticated, service_role;
 
@@ -170,7 +191,8 @@ begin
       from jsonb_array_elements(v_object #> '{items,data}') with ordinality as i),
     'current_period_start', private.stripe_time(v_object #> '{items,data,0,current_period_start}'),
     'current_period_end', private.stripe_time(v_object #> '{items,data,0,current_period_end}'),
-    'cancel_at_period_end', v_object -> 'cancel_at_period_end');
+    'cancel_at_period_end', v_object -> 'cancel_at_period_end', 'cancel_at', private.stripe_time(v_object -> 'cancel_at'),
+    'trial_end', private.stripe_time(v_object -> 'trial_end'), 'pause_collection', v_object #> '{pause_collection,behavior}');
 end $$;
 revoke all on function private.subscription_event_data(public.webhook_events)
   from public, anon, authenticated, service_role;
@@ -238,7 +260,8 @@ begin
   end if;
   update public.teams as t
   set stripe_subscription_id = null, tier = 'free', subscription_status = 'active', current_period_start = null,
-    current_period_end = null, cancel_at_period_end = false
+    current_period_end = null, cancel_at_period_end = false, stripe_status = null, subscription_quantity = null,
+    cancel_at = null, trial_end = null, pause_collection = null, pause_resumes_at = null
   where t.id = subscription.team_id and t.stripe_subscription_id = subscription.id;
   perform private.set_team_subscription(subscription.team_id);
   perform private.set_team_subscription(move_stripe_subscription.team_id);
@@ -271,7 +294,8 @@ begin
   end if;
   for v_grant in
     select g.id, g.amount, g.expires_at, g.external_reference from private.credit_grants as g
-    where g.id = any (v_payment.grant_ids) and g.external_reference like format('stripe:%s:%%', payment_id)
+    -- The reference of what a won dispute has returned has two parts only.
+    where g.id = any (v_payment.grant_ids) and g.external_reference like 'stripe:%:%'
     order by g.created_at, g.id
   loop
     -- The new grant needs the reference, which only one grant can have.
@@ -311,7 +335,8 @@ end $$;
 revoke all on function private.note_subscription_event(public.webhook_events, public.stripe_subscriptions)
   from public, anon, authenticated, service_role;
 
--- customer.subscription.created, .updated, .paused, .resumed and .deleted, each of which has the whole subscription.
+-- customer.subscription.*, each of which has the whole subscription as it is then. What is only planned (pending_update,
+-- schedule) is not in its state before it applies.
 create function private.on_stripe_subscription(event public.webhook_events)
 returns jsonb
 language plpgsql volatile set search_path = ''
@@ -324,6 +349,9 @@ declare
   v_rank integer := case event.type
     when 'customer.subscription.created' then 1 when 'customer.subscription.deleted' then 3 else 2 end;
   v_prices text[];
+  v_item jsonb;
+  v_tier text;
+  v_period_end timestamptz;
   v_newer boolean;
 begin
   if v_customer is null or v_object ->> 'status' is null or jsonb_typeof(v_object #> '{items,data}') is distinct from 'array'
@@ -337,19 +365,41 @@ begin
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   v_owner := private.stripe_owner(v_customer, v_object -> 'metadata', null);
+  if v_owner.ignored is not null then
+    return jsonb_build_object('ignored', v_owner.ignored);
+  end if;
   v_subscription := private.lock_stripe_subscription(v_object ->> 'id', v_customer, v_owner.user_id, v_owner.team_id,
     case v_owner.named_by when 'metadata' then 'subscription' else 'customer' end);
   select coalesce(array_agg(private.stripe_id(i.value -> 'price') order by i.ordinality), '{}') into v_prices
   from jsonb_array_elements(v_object #> '{items,data}') with ordinality as i;
+  -- Items may have periods of their own. That of the plan counts.
+  select i.value, p.tier into v_item, v_tier
+  from jsonb_array_elements(v_object #> '{items,data}') with ordinality as i
+  left join public.stripe_prices as p on p.id = private.stripe_id(i.value -> 'price')
+  order by p.tier is null, i.ordinality
+  limit 1;
+  v_period_end := private.stripe_time(v_item -> 'current_period_end');
+  -- Of more than ten items, Stripe sends ten.
+  if v_tier is null and v_object #> '{items,has_more}' = 'true' then
+    perform private.stripe_lines(v_object -> 'items', format('Subscription "%s"', v_object ->> 'id'),
+      format('subscription_items?subscription=%s', v_object ->> 'id'));
+  end if;
 
   v_newer := private.stripe_state_is_newer(v_subscription, event.event_created_at, v_rank, event.event_id);
   if v_newer then
     update public.stripe_subscriptions as s
     set status = v_object ->> 'status', price_ids = v_prices, customer_id = v_customer,
       started_at = private.stripe_time(v_object -> 'created'),
-      current_period_start = private.stripe_time(v_object #> '{items,data,0,current_period_start}'),
-      current_period_end = private.stripe_time(v_object #> '{items,data,0,current_period_end}'),
-      cancel_at_period_end = coalesce((v_object ->> 'cancel_at_period_end')::boolean, false),
+      current_period_start = private.stripe_time(v_item -> 'current_period_start'), current_period_end = v_period_end,
+      -- With flexible billing, the customer portal sets cancel_at to the end of the period, and not cancel_at_period_end.
+      cancel_at_period_end = coalesce((v_object ->> 'cancel_at_period_end')::boolean, false)
+        or coalesce(private.stripe_time(v_object -> 'cancel_at') <= v_period_end, false),
+      cancel_at = coalesce(private.stripe_time(v_object -> 'cancel_at'),
+        case when v_object -> 'cancel_at_period_end' = 'true' then v_period_end end),
+      trial_end = private.stripe_time(v_object -> 'trial_end'),
+      pause_collection = v_object #>> '{pause_collection,behavior}',
+      pause_resumes_at = private.stripe_time(v_object #> '{pause_collection,resumes_at}'),
+      quantity = (v_item ->> 'quantity')::integer,
       state_at = event.event_created_at, state_rank = v_rank, state_event_id = event.event_id
     where s.id = v_subscription.id
     returning s.* into v_subscription;
@@ -362,13 +412,16 @@ revoke all on function private.on_stripe_subscription(public.webhook_events)
 
 -- invoice.paid and invoice.payment_failed: records whether the subscription is paid, and grants credits for paid lines.
 -- Lines without an amount (a trial) grant nothing, nor do prorations: a change of plan grants from the next period on.
+-- A line without a price counts under its own id, and a paid invoice without lines under that of the invoice: so an
+-- operator can say in stripe_prices what it bought.
+-- Raises: PT422 stripe_event_unreadable, stripe_lines_incomplete, stripe_price_unknown; PT404 stripe_customer_unknown.
 create function private.on_stripe_invoice(event public.webhook_events)
 returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_invoice jsonb := private.stripe_object(event);
-  v_customer text := private.stripe_id(v_invoice -> 'customer');
+  v_customer text := coalesce(private.stripe_id(v_invoice -> 'customer'), v_invoice ->> 'customer_account');
   v_subscription_id text := private.stripe_id(v_invoice #> '{parent,subscription_details,subscription}');
   v_paid boolean := event.type = 'invoice.paid';
   v_owner private.stripe_owner;
@@ -379,19 +432,24 @@ declare
   v_lines private.stripe_line[];
   v_intent text;
   v_credits numeric := 0;
+  v_reason text;
 begin
   if not v_paid and v_subscription_id is null then
     return null;
   end if;
-  if v_customer is null or jsonb_typeof(v_invoice #> '{lines,data}') is distinct from 'array' then
-    raise exception '%', case when v_customer is null then 'The invoice must have a customer'
-        else 'lines.data of the invoice must be a list' end
+  if v_customer is null and v_subscription_id is not null
+    or jsonb_typeof(v_invoice #> '{lines,data}') is distinct from 'array' then
+    raise exception '%', case when jsonb_typeof(v_invoice #> '{lines,data}') = 'array'
+        then 'The invoice of a subscription must have a customer' else 'lines.data of the invoice must be a list' end
       using errcode = 'PT422', detail = 'stripe_event_unreadable';
   end if;
   select n.user_id, n.team_id into v_user_id, v_team_id
   from private.stripe_named(v_invoice -> 'metadata', null) as n;
   v_owner := private.stripe_owner(v_customer, v_invoice #> '{parent,subscription_details,metadata}',
-    coalesce(v_team_id, v_user_id)::text);
+    coalesce(v_team_id::text, v_user_id::text, v_invoice #>> '{metadata,team_id}', v_invoice #>> '{metadata,user_id}'));
+  if v_owner.ignored is not null then
+    return jsonb_build_object('ignored', v_owner.ignored);
+  end if;
 
   if v_subscription_id is not null then
     v_subscription := private.lock_stripe_subscription(v_subscription_id, v_customer, v_owner.user_id, v_owner.team_id,
@@ -413,16 +471,24 @@ begin
     v_team_id := case when v_subscription_id is null then v_owner.team_id else v_subscription.team_id end;
   end if;
   if v_paid then
-    select array_agg(row(l ->> 'id', private.stripe_id(l #> '{pricing,price_details,price}'), l ->> 'quantity',
-      case when l #>> '{parent,type}' = 'subscription_item_details' then private.stripe_time(l #> '{period,start}') end,
-      case when l #>> '{parent,type}' = 'subscription_item_details' then private.stripe_time(l #> '{period,end}') end
-    )::private.stripe_line) into v_lines
-    from jsonb_array_elements(private.stripe_lines(v_invoice -> 'lines', format('Invoice "%s"', v_invoice ->> 'id'),
-      format('invoices/%s/lines', v_invoice ->> 'id'))) as l
-    where private.stripe_id(l #> '{pricing,price_details,price}') is not null
-      and (l ->> 'amount')::numeric > 0 and (l ->> 'quantity')::numeric > 0
-      and coalesce(l #> '{parent,subscription_item_details,proration}',
-        l #> '{parent,invoice_item_details,proration}', 'false') <> 'true';
+    select array_agg(row(l.value ->> 'id', coalesce(private.stripe_id(l.value #> '{pricing,price_details,price}'), l.value ->> 'id'),
+        coalesce(l.value ->> 'quantity_decimal', l.value ->> 'quantity', '1'),
+        case when l.recurs then private.stripe_time(l.value #> '{period,start}') end,
+        case when l.recurs then private.stripe_time(l.value #> '{period,end}') end
+      )::private.stripe_line) filter (where l.charged and not l.proration),
+      case when bool_or(l.charged) then 'proration' when count(*) > 0 then 'no_charge' end
+    into v_lines, v_reason
+    from (
+      select x.value, (x.value ->> 'amount')::numeric > 0 as charged,
+        x.value #>> '{parent,type}' = 'subscription_item_details' as recurs,
+        coalesce(x.value #> '{parent,subscription_item_details,proration}',
+          x.value #> '{parent,invoice_item_details,proration}', 'false') = 'true' as proration
+      from jsonb_array_elements(private.stripe_lines(v_invoice -> 'lines', format('Invoice "%s"', v_invoice ->> 'id'),
+        format('invoices/%s/lines', v_invoice ->> 'id'))) as x
+    ) as l;
+    if v_reason is null and private.stripe_amount(v_invoice, 'amount_paid') > 0 then
+      v_lines := array[row(v_invoice ->> 'id', v_invoice ->> 'id', 1, null, null)::private.stripe_line];
+    end if;
     for v_intent in
       select distinct private.stripe_id(p #> '{payment,payment_intent}')
       from jsonb_array_elements(case jsonb_typeof(v_invoice #> '{payments,data}') when 'array'
@@ -435,14 +501,18 @@ begin
     v_credits := private.grant_stripe_payment(v_invoice ->> 'id', v_user_id, v_team_id,
       private.stripe_amount(v_invoice, 'amount_paid'), v_invoice ->> 'currency', v_lines, v_owner_of);
   end if;
-  if v_credits = 0 and v_subscription_id is null then
-    return null;
+  v_reason := case when v_paid and v_credits = 0 then
+    case when v_lines is null then coalesce(v_reason, 'no_charge') else 'price_without_credits' end end;
+  if v_reason is not null and v_subscription_id is null then
+    return jsonb_build_object('ignored', v_reason);
   end if;
-  return jsonb_build_object('credits', v_credits, 'subscription', v_subscription_id);
+  return jsonb_build_object('credits', v_credits, 'subscription', v_subscription_id)
+    || jsonb_strip_nulls(jsonb_build_object('reason', v_reason));
 end $$;
 revoke all on function private.on_stripe_invoice(public.webhook_events) from public, anon, authenticated, service_role;
 
--- Records which invoice a payment intent paid, and applies the refunds and disputes that arrived before.
+-- Records which invoice a payment intent paid, and applies the refunds and disputes that arrived before. If both have
+-- granted, the invoice counts, which lists what was bought.
 create function private.link_stripe_payment(payment_intent_id text, invoice_id text)
 returns void
 language plpgsql volatile set search_path = ''
@@ -453,6 +523,10 @@ begin
   values (payment_intent_id, link_stripe_payment.invoice_id)
   on conflict on constraint stripe_payment_intents_pkey do update
   set invoice_id = excluded.invoice_id where i.invoice_id is null;
+  perform private.lock_stripe_payment(invoice_id);
+  if (select count(*) from public.stripe_payments as p where p.id in (payment_intent_id, link_stripe_payment.invoice_id)) = 2 then
+    perform private.undo_stripe_payment(payment_intent_id, invoice_id);
+  end if;
   perform private.settle_stripe_payment(payment_intent_id);
 end $$;
 revoke all on function private.link_stripe_payment(text, text) from public, anon, authenticated, service_role;
@@ -482,6 +556,9 @@ insert into private.webhook_handlers (provider, type, handler) values
   ('stripe', 'customer.subscription.updated', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.paused', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.resumed', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.trial_will_end', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.pending_update_applied', 'private.on_stripe_subscription'),
+  ('stripe', 'customer.subscription.pending_update_expired', 'private.on_stripe_subscription'),
   ('stripe', 'customer.subscription.deleted', 'private.on_stripe_subscription'),
   ('stripe', 'invoice.paid', 'private.on_stripe_invoice'),
   ('stripe', 'invoice_payment.paid', 'private.on_stripe_invoice_payment'),

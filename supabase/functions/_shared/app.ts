@@ -71,7 +71,8 @@ export function createApp(
   projectEnvironment();
   z.config(en());
 
-  const app = new Hono<AuthenticatedEnv>().basePath(`/${name}`);
+  // Not strict: a slash at the end of a path changes nothing.
+  const app = new Hono<AuthenticatedEnv>({ strict: false }).basePath(`/${name}`);
   app.onError(renderProblem);
   app.notFound((c) =>
     renderProblem(

@@ -22,12 +22,22 @@ import {
 import { name } from "./schema.ts";
 import { authHookSecrets, notConfigured, standardSecrets } from "./secrets.ts";
 
-const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
+/** The signature is the same under the names that Svix gave it before the specification: Clerk and Resend send those. */
+const PREFIXES = ["webhook", "svix"] as const;
+const HEADERS = ["id", "timestamp", "signature"] as const;
 
-/** The members that the specification recommends: a type, a time and the data. */
+/** The latest time of an event: the end of the year 9999, in milliseconds. */
+const LAST_MS = 253_402_300_799_999;
+
+/** Numbers up to this are seconds: as milliseconds, it would be a time in 1973. */
+const LAST_IN_SECONDS = 100_000_000_000;
+
+/** The members that the specification recommends: a type, a time and the data. Some senders write the time as a number. */
 const StandardEvent = z.looseObject({
   type: name,
-  timestamp: z.optional(time),
+  timestamp: z.nullish(
+    z.union([time, z.number().check(z.minimum(0), z.maximum(LAST_MS))]),
+  ),
 });
 
 /** The only supported hook of Auth. Its name is in Auth's message. */
@@ -56,20 +66,20 @@ export async function readStandardDelivery(c: Context, source: string): Promise<
   }
   const { id, body } = await readSigned(c, secrets, "STANDARD_WEBHOOK_SECRETS");
   if (id.length > 255) {
-    throw invalidEvent("The header webhook-id must be at most 255 characters long");
+    throw invalidEvent("The id in the header must be at most 255 characters long");
   }
   const { success, data: event } = z.safeParse(StandardEvent, body);
   if (!success) {
     throw invalidEvent(
       "The body must have a type of 1 to 255 characters; a timestamp, if there is one, must be " +
-        "like 2026-11-01T00:00:00Z",
+        "like 2026-11-01T00:00:00Z, or a number of seconds or milliseconds since 1970",
     );
   }
   return {
     provider: `standard:${source}`,
     event_id: id,
     type: event.type,
-    ...(event.timestamp && { event_created: event.timestamp }),
+    ...(event.timestamp != null && { event_created: writeTime(event.timestamp) }),
     payload: event as Delivery["payload"],
   };
 }
@@ -102,13 +112,19 @@ export async function readAuthHook(c: Context): Promise<Delivery> {
   };
 }
 
+function writeTime(timestamp: string | number): string {
+  if (typeof timestamp === "string") return timestamp;
+  return new Date(timestamp > LAST_IN_SECONDS ? timestamp : timestamp * 1000).toISOString();
+}
+
 async function readSigned(
   c: Context,
   secrets: string[],
   variable: string,
 ): Promise<{ id: string; body: unknown }> {
-  const [id, timestamp, signature] = HEADERS.map((header) => c.req.header(header));
-  if (!id || !timestamp || !signature) throw signatureMissing(HEADERS.join(", "));
+  const prefix = PREFIXES.find((prefix) => c.req.header(`${prefix}-id`)) ?? PREFIXES[0];
+  const [id, timestamp, signature] = HEADERS.map((header) => c.req.header(`${prefix}-${header}`));
+  if (!id || !timestamp || !signature) throw missing();
   const text = await readText(c);
   const headers = {
     "webhook-id": id,
@@ -142,8 +158,10 @@ async function verify(
   } catch (error) {
     if (!(error instanceof WebhookVerificationError)) throw error;
     if (/timestamp too/i.test(error.message)) return signatureExpired();
-    return /headers/i.test(error.message)
-      ? signatureMissing(HEADERS.join(", "))
-      : signatureInvalid();
+    return /headers/i.test(error.message) ? missing() : signatureInvalid();
   }
+}
+
+function missing(): Problem {
+  return signatureMissing(HEADERS.map((header) => `webhook-${header}`).join(", "));
 }

@@ -6,7 +6,7 @@ update private.settings set value = 0 where name = 'credits.signup_amount';
 select tests.create_user(n) from unnest(array['buyer', 'other', 'early', 'won', 'plan', 'poor', 'own', 'lapse']) as n;
 insert into stripe_prices (id, credits, rollover_cap) values
   ('price_pack', 500, null), ('price_plan', 1000, 300), ('price_whole', 1000, null), ('price_tiny', 1, null);
-insert into stripe_prices (id, tier) values ('price_tier', 'pro');
+insert into stripe_prices (id, tier) values ('price_tier', 'pro'), ('price_free', null);
 
 create function pg_temp.stripe(type text, object jsonb, previous jsonb default null, id text default gen_random_uuid()::text)
 returns public.webhook_receipt language sql as $$
@@ -65,21 +65,21 @@ select results_eq($$ select user_id from stripe_customers where id = 'cus_buyer'
   $$ values (tests.user_id('buyer')) $$, 'the customer is linked with who bought');
 select is((pg_temp.session('buyer', 'pi_1')).result, '{"credits": 500}', 'another event of the same payment');
 select is(pg_temp.entries('buyer'), 'grant 500', 'grants nothing more');
-select is((pg_temp.session('buyer', 'pi_2', '{"payment_status": "unpaid"}')).result, '{"credits": 0}', 'not paid yet');
+select is((pg_temp.session('buyer', 'pi_2', '{"payment_status": "unpaid"}')).result, '{"credits": 0, "reason": "not_paid"}', 'not paid yet');
 select is((pg_temp.stripe('checkout.session.async_payment_succeeded', jsonb_build_object('id', 'cs_2', 'mode', 'payment',
   'payment_status', 'paid', 'payment_intent', 'pi_2', 'amount_total', 1000, 'customer', 'cus_buyer', 'metadata',
   '{"price_id": "price_pack", "quantity": "2"}'::jsonb))).result, '{"credits": 1000}', 'paid later, found by the customer, two of it');
 select is((pg_temp.session('buyer', 'pi_3', '{"line_items": {"data": [{"id": "li_1", "price": {"id": "price_tiny"}, "quantity": 7}]}}'))
   .result, '{"credits": 7}', 'lines in the event come before metadata');
-select is((pg_temp.session('buyer', 'pi_4', '{"mode": "subscription"}')).result, '{"credits": 0}', 'a subscription is for its invoice');
-select is((pg_temp.session('buyer', 'pi_5', '{"invoice": "in_5"}')).result, '{"credits": 0}', 'so is what has an invoice');
-select is((pg_temp.session('buyer', 'pi_6', '{"invoice_creation": {"enabled": true}}')).result, '{"credits": 0}', 'or will have one');
+select is((pg_temp.session('buyer', 'pi_4', '{"mode": "subscription"}')).result, '{"credits": 0, "reason": "invoice_grants"}', 'a subscription is for its invoice');
+select is((pg_temp.session('buyer', 'pi_5', '{"invoice": "in_5"}')).result, '{"credits": 0, "reason": "invoice_grants"}', 'so is what has an invoice');
+select is((pg_temp.session('buyer', 'pi_6', '{"invoice_creation": {"enabled": true}}')).result, '{"credits": 0, "reason": "invoice_grants"}', 'or will have one');
 select matches((pg_temp.session('buyer', 'pi_7', '{"metadata": {}}')).error, '^stripe_lines_missing: ', 'nobody knows what was bought');
 select matches((pg_temp.session('buyer', 'pi_7', '{"metadata": {"price_id": "price_pack", "quantity": "-1"}}')).error,
   '^stripe_lines_missing: ', 'nor how much');
 select matches((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_shirt"}}')).error,
   '^stripe_price_unknown: Price "price_shirt" ', 'a price that is not in the table is not one that buys nothing');
-select is((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_tier"}}')).result, '{"credits": 0}',
+select is((pg_temp.session('buyer', 'pi_8', '{"metadata": {"price_id": "price_tier"}}')).result, '{"credits": 0, "reason": "price_without_credits"}',
   'which one without credits is');
 select matches((pg_temp.session('buyer', 'pi_8', '{"payment_status": null}')).error, '^stripe_event_unreadable: ',
   'nobody knows whether it was paid');
@@ -94,7 +94,7 @@ select is((pg_temp.session('nobody', 'pi_9', customer => 'cus_new')).result, '{"
 
 -- an invoice -----------------------------------------------------------------------------------------
 insert into stripe_customers (id, user_id) values ('cus_plan', tests.user_id('plan'));
-select is((pg_temp.invoice('in_1', 'cus_plan', jsonb_build_array(pg_temp.line('price_plan'), pg_temp.line('price_shirt'),
+select is((pg_temp.invoice('in_1', 'cus_plan', jsonb_build_array(pg_temp.line('price_plan'), pg_temp.line('price_free'),
     pg_temp.line('price_tiny', '{"id": "il_proration", "parent": {"type": "subscription_item_details", "subscription_item_details": {"proration": true}}}'),
     pg_temp.line('price_tiny', '{"id": "il_trial", "amount": 0}'),
     pg_temp.line('price_tiny', '{"id": "il_pack", "parent": {"type": "invoice_item_details", "invoice_item_details": {"proration": false}}}', 3))))
@@ -121,7 +121,8 @@ where payload #>> '{data,object,id}' = 'in_4';
 select is((public.replay_webhook_events((select event_id from webhook_events where payload #>> '{data,object,id}' = 'in_4'), 'stripe')).processed,
   1, 'with all of them put in it is replayed');
 select is((select credits from stripe_payments where id = 'in_4'), 501::numeric, 'and grants all');
-select is((pg_temp.invoice('in_3', 'cus_plan', '[]')).outcome, 'ignored', 'an invoice that buys nothing here');
+select results_eq($$ select outcome, result from pg_temp.invoice('in_3', 'cus_plan', jsonb_build_array(pg_temp.line('price_free'))) $$,
+  $$ values ('ignored', '{"ignored": "price_without_credits"}'::jsonb) $$, 'an invoice that buys nothing here');
 
 -- the two events of one purchase -----------------------------------------------------------------------
 select pg_temp.session('other', 'pi_20', '{"invoice": "in_20"}', 'cus_new');

@@ -86,7 +86,7 @@ select pg_temp.forget(), pg_temp.subscription('created', 1000, 'past_due');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'past due keeps its tier');
 select is((pg_temp.subscription('updated', 1001, 'strange')).error, 'stripe_event_unreadable: The subscription has the unknown status "strange"', 'a status that is none');
 select is((pg_temp.subscription('updated', 1002, 'active', 'price_unknown')).error,
-  'stripe_price_unknown: A price of subscription "sub_1" is not in stripe_prices', 'a price that is not in the table');
+  'stripe_price_unknown: Price "price_unknown" of subscription "sub_1" is not in stripe_prices', 'a price that is not in the table');
 select is(pg_temp.state(), 'pro past_due 1000 1500 sub_1', 'changes nothing');
 select is((pg_temp.subscription('updated', 1002, 'active', 'price_addon', event => 'evt_addon')).outcome, 'processed', 'one without a tier');
 select is(pg_temp.state(), 'free active 1002 1502 sub_1', 'is free');
@@ -103,6 +103,57 @@ select is((pg_temp.stripe('evt_solo', 'customer.subscription.created', 1000, '{"
 select is((select user_id from stripe_subscriptions where id = 'sub_solo'), tests.user_id('solo'), 'and a subscription');
 select matches((pg_temp.stripe('evt_x', 'customer.subscription.created', 1000, '{"id": "sub_x", "customer": "cus_x", "status": "active",
   "created": 1, "items": {"data": []}}')).error, '^stripe_customer_unknown', 'a customer whom nobody knows');
+
+-- what else a customer or an operator can do ----------------------------------------------------------------
+create function pg_temp.plans() returns text language sql as $$
+  select concat_ws(' ', tier, subscription_status, stripe_status, subscription_quantity, cancel_at_period_end,
+    extract(epoch from cancel_at)::integer, extract(epoch from trial_end)::integer, pause_collection,
+    extract(epoch from pause_resumes_at)::integer)
+  from teams where id = pg_temp.team()
+$$;
+create function pg_temp.change(created integer, more jsonb, status text default 'active', what text default 'updated') returns text language sql as $$
+  select pg_temp.forget();
+  select pg_temp.subscription('created', 1000, 'active');
+  select pg_temp.subscription(change.what, change.created, change.status, more => change.more);
+  select pg_temp.plans();
+$$;
+select is(pg_temp.change(1100, '{}'), 'pro active active f', 'nothing is planned');
+select is(pg_temp.change(1100, '{"cancel_at": 1600}'), 'pro active active t 1600', 'the portal ends a subscription by cancel_at');
+select is(pg_temp.change(1100, '{"cancel_at": 9000}'), 'pro active active f 9000', 'a later end is not that of the period');
+select is(pg_temp.change(1100, '{"cancel_at_period_end": true}'), 'pro active active t 1600', 'an end with the period has a time');
+select is(pg_temp.change(1100, '{"cancel_at_period_end": true, "cancel_at": 1600}'), 'pro active active t 1600', 'as classic billing says it');
+select pg_temp.subscription('updated', 1101, 'active', more => '{"cancel_at": null}');
+select is(pg_temp.plans(), 'pro active active f', 'and taken back it is none');
+select is(pg_temp.change(1100, '{"trial_end": 1500}', 'trialing'), 'pro active trialing f 1500', 'a trial says when it ends');
+select is(pg_temp.change(1100, '{"trial_end": 1500}', 'trialing', 'trial_will_end'), 'pro active trialing f 1500', 'and so does the reminder');
+select is((select count(*) from subscription_events where event_type = 'customer.subscription.trial_will_end'), 1::bigint, 'which is in the history');
+select is(pg_temp.change(1100, format('{"pause_collection": {"behavior": "%s", "resumes_at": 1700}}', b)::jsonb),
+  'pro active active f ' || b || ' 1700', b || ': the service is free for a while') from unnest(array['keep_as_draft', 'mark_uncollectible']) as b;
+select is(pg_temp.change(1100, '{"pause_collection": {"behavior": "void", "resumes_at": null}}'), 'free unpaid active f void',
+  'void: there is no service for a while');
+select pg_temp.subscription('updated', 1101, 'active', more => '{"pause_collection": null}');
+select is(pg_temp.plans(), 'pro active active f', 'and then there is');
+select is(pg_temp.change(1100, '{}', s), e, s) from (values ('paused', 'free unpaid paused f'), ('unpaid', 'free unpaid unpaid f'),
+  ('past_due', 'pro past_due past_due f'), ('incomplete', 'free incomplete incomplete f'),
+  ('incomplete_expired', 'free canceled incomplete_expired f'), ('canceled', 'free canceled canceled f')) as v (s, e);
+select is(pg_temp.change(1100, '{"pending_update": {"expires_at": 2000, "subscription_items": [{"price": "price_big"}]}, "schedule": "sub_sched_1"}'),
+  'pro active active f', 'what is planned has not happened');
+select is(pg_temp.change(1100, '{"items": {"data": [{"price": "price_big", "quantity": 7, "current_period_start": 1, "current_period_end": 2}]}}',
+  what => 'pending_update_applied'), 'enterprise active active 7 f', 'and then has');
+select is(pg_temp.change(1100, '{"discounts": ["di_1"], "items": {"data": [{"price": "price_addon", "quantity": 1, "current_period_start": 1, "current_period_end": 2},
+  {"price": "price_pro", "quantity": 3, "current_period_start": 1200, "current_period_end": 1300}]}}'), 'pro active active 3 f', 'seats are those of the plan');
+select is(pg_temp.state(), 'pro active 1200 1300 sub_1', 'and so is the period');
+select matches((pg_temp.subscription('updated', 1101, 'active', more => '{"items": {"has_more": true, "data": [{"price": "price_addon"}]}}')).error,
+  '^stripe_lines_incomplete: ', 'a plan that is not among the first ten items');
+update teams set stripe_customer_id = 'cus_team' where id = pg_temp.team();
+select is((pg_temp.stripe('evt_gone', 'customer.deleted', 1200, '{"id": "cus_team", "object": "customer", "deleted": true}')).outcome, 'processed',
+  'a customer that is deleted in the dashboard');
+select pg_temp.subscription('deleted', 1200, 'canceled');
+select results_eq($$ select stripe_customer_id, tier from teams where id = pg_temp.team() $$, $$ values (null::text, 'free') $$,
+  'is not the team''s any more, and its subscription ends');
+select is((pg_temp.stripe('evt_stranger', 'customer.deleted', 1200, '{"id": "cus_stranger"}')).outcome, 'ignored', 'one of nobody here');
+update stripe_customers set deleted_at = null;
+select pg_temp.forget();
 
 -- two teams of one customer --------------------------------------------------------------------------
 select pg_temp.forget();

@@ -102,23 +102,27 @@ declare
   -- Stripe names here what an intent pays for: an invoice (in_), a Checkout session (cs_), or what the app has set.
   v_order text := v_intent #>> '{payment_details,order_reference}';
   v_owner private.stripe_owner;
+  v_described boolean;
   v_credits numeric;
 begin
-  if v_order ~ '^in_[A-Za-z0-9]{8,}$' then
+  if v_order ~ '^in_\w{8,}$' then
     perform private.link_stripe_payment(v_id, v_order);
+    return jsonb_build_object('credits', 0, 'reason', 'invoice_grants');
+  end if;
+  v_described := v_intent #>> '{metadata,price_id}' is not null
+    or exists (select 1 from public.stripe_prices as s where s.id = v_id);
+  if not v_described and (v_order like 'cs\_%' or (private.stripe_named(v_intent -> 'metadata', null)).named_by is null) then
+    return jsonb_build_object('ignored', case when v_order like 'cs\_%' then 'session_grants' else 'not_described' end);
   end if;
   perform private.lock_stripe_payment(v_id);
   if exists (select 1 from private.stripe_payment_intents as i where i.id = v_id and i.invoice_id is not null) then
     return jsonb_build_object('credits', 0, 'reason', 'invoice_grants');
   end if;
-  if v_intent #>> '{metadata,price_id}' is null and not exists (select 1 from public.stripe_prices as s where s.id = v_id) then
+  -- Its session may have said it.
+  if not v_described then
     select p.credits into v_credits from public.stripe_payments as p where p.id = v_id;
     if found then
       return jsonb_build_object('credits', v_credits);
-    elsif v_order like 'cs\_%' then
-      return jsonb_build_object('ignored', 'session_grants');
-    elsif (private.stripe_named(v_intent -> 'metadata', null)).named_by is null then
-      return jsonb_build_object('ignored', 'not_described');
     end if;
   end if;
   v_owner := private.stripe_owner(coalesce(private.stripe_id(v_intent -> 'customer'), v_intent ->> 'customer_account'),

@@ -3,37 +3,6 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
-      "api_key_events": {
-        Row: {
-          "created_at": string;
-          "detail": NonNullable<Json>;
-          "event": string;
-          "id": number;
-          "key_id": string;
-          "key_prefix": string;
-          "user_id": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "created_at"?: string;
-          "detail"?: NonNullable<Json>;
-          "event": string;
-          "id"?: never;
-          "key_id": string;
-          "key_prefix": string;
-          "user_id": string;
-        };
-        Update: {
-          "created_at"?: string;
-          "detail"?: NonNullable<Json>;
-          "event"?: string;
-          "id"?: never;
-          "key_id"?: string;
-          "key_prefix"?: string;
-          "user_id"?: string;
-        };
-        Relationships: [];
-      };
       "api_keys": {
         Row: {
           "created_at": string;
@@ -240,7 +209,6 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -256,7 +224,6 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -271,7 +238,6 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -299,7 +265,6 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -310,7 +275,6 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
-          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -320,7 +284,6 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -480,7 +443,6 @@ export type Database = {
       };
       "conversations": {
         Row: {
-          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -489,7 +451,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -497,7 +458,6 @@ export type Database = {
           "user_id": string;
         };
         Update: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -1108,8 +1068,6 @@ export type Database = {
       };
       "messages": {
         Row: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1126,8 +1084,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1143,8 +1099,6 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1325,7 +1279,6 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
-          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1344,7 +1297,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1361,7 +1313,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1409,6 +1360,7 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
+          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1416,12 +1368,14 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1531,6 +1485,7 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1540,17 +1495,22 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "price_ids": (string)[];
+          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
+          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1560,16 +1520,21 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1579,13 +1544,17 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1769,6 +1738,7 @@ export type Database = {
       };
       "teams": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1776,14 +1746,20 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
+          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
+          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
+          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1791,13 +1767,19 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1805,10 +1787,15 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2187,21 +2174,20 @@ export type Database = {
           "email_notifications": boolean;
           "id": string;
           "language": string;
-          "notifications": boolean;
           "notifications_enabled": boolean;
           "push_notifications": boolean;
           "theme": string;
           "timezone": string;
           "updated_at": string;
           "user_id": string;
+          "notifications": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "notifications";
         Insert: {
           "created_at"?: string;
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
-          "notifications": boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2214,7 +2200,6 @@ export type Database = {
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
-          "notifications"?: boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2844,10 +2829,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
         SetofOptions: {
           from: "*";
-          to: "project_clone";
+          to: "project_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2865,17 +2850,6 @@ export type Database = {
       "count_webhook_refusal": {
         Args: { "provider": string; "reason": string };
         Returns: undefined;
-      };
-      "create_api_key": {
-        Args: {
-          "expires_at"?: string;
-          "key_hash": string;
-          "key_prefix": string;
-          "name": string;
-          "permissions": Json;
-          "user_id": string;
-        };
-        Returns: Json;
       };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
@@ -3034,16 +3008,6 @@ export type Database = {
         };
       };
       "get_level": { Args: { "file_path": string }; Returns: number };
-      "get_project_clone": {
-        Args: { "clone_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
-        SetofOptions: {
-          from: "*";
-          to: "project_clone";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3120,6 +3084,12 @@ export type Database = {
           "name": string;
         }[];
       };
+      "notifications": {
+        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
+        Returns:
+          & { error: true }
+          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+      };
       "preview_cleanup": {
         Args: { "job": string };
         Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
@@ -3193,40 +3163,6 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
-      "replace_message": {
-        Args: {
-          "actor"?: string;
-          "conversation_id"?: string;
-          "if_match"?: string;
-          "message": Json;
-          "message_id": string;
-          "project_id"?: string;
-          "user_id": string;
-        };
-        Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
-          "content": NonNullable<Json>;
-          "conversation_id": string | null;
-          "created_at": string;
-          "hold_id": string | null;
-          "id": string;
-          "metadata": NonNullable<Json>;
-          "object_data": Json | null;
-          "project_id": string | null;
-          "result_data": Json | null;
-          "role": Database["public"]["Enums"]["message_role_enum"];
-          "sequence_number": number | null;
-          "status": string;
-          "updated_at": string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3326,7 +3262,6 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
-          "restore"?: boolean;
           "user_id": string;
         };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];
@@ -3347,8 +3282,6 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3502,7 +3435,6 @@ export type Database = {
       };
       "update_draft": {
         Args: {
-          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3510,8 +3442,6 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3529,16 +3459,6 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "use_api_key": {
-        Args: { "key_hash": string; "permission": string };
-        Returns: Database["public"]["CompositeTypes"]["api_key_use"];
-        SetofOptions: {
-          from: "*";
-          to: "api_key_use";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3568,19 +3488,28 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "webhook_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "code": string;
+          "dead": number;
+          "example_error": string;
+          "example_event_id": string;
+          "failed": number;
+          "newest_received_at": string;
+          "oldest_received_at": string;
+          "provider": string;
+          "type": string;
+        }[];
+      };
     };
     Enums: {
-      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
+      "project_status_enum": "active" | "archived" | "deleted";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
-      "api_key_use": {
-        "user_id": string | null;
-        "refused": string | null;
-      };
       "bucket_terms": {
         "bucket": string | null;
         "is_public": boolean | null;
@@ -3719,20 +3648,6 @@ export type Database = {
         "project": Json | null;
         "messages": number | null;
         "files": number | null;
-        "replayed": boolean | null;
-      };
-      "project_clone": {
-        "id": string | null;
-        "source_id": string | null;
-        "status": string | null;
-        "code": string | null;
-        "messages": number | null;
-        "total_messages": number | null;
-        "files": number | null;
-        "total_files": number | null;
-        "started_at": string | null;
-        "finished_at": string | null;
-        "project": Json | null;
         "replayed": boolean | null;
       };
       "saved_chat": {
@@ -3907,9 +3822,8 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
-      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted", "cloning"],
+      "project_status_enum": ["active", "archived", "deleted"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

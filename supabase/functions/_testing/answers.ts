@@ -60,8 +60,9 @@ export async function fetchChecked(
   const response = await fetch(input, init);
   const isRequest = input instanceof Request;
   const { pathname } = new URL(isRequest ? input.url : input);
-  const path = pathname.replace(PREFIX, "");
-  if (path === pathname && !isFunction(nameIn(path))) return response;
+  // A slash at the end of a path changes nothing.
+  const path = pathname.replace(PREFIX, "").replace(/(.)\/$/, "$1");
+  if (!PREFIX.test(pathname) && !isFunction(nameIn(path))) return response;
 
   const contentType = response.headers.get("content-type");
   let body: unknown;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
 import { invoke, serviceClient, signUp, test, withDatabase } from "../_testing/testing.ts";
-import { checkoutSession, stripeEvent } from "./stripe_payments_testing.ts";
+import { balanceOf, kept, pack, purchase } from "./purchases_testing.ts";
+import { stripeEvent } from "./stripe_payments_testing.ts";
 import {
   askAuthHook,
   deliverStandard,
@@ -13,45 +14,6 @@ import {
 } from "./webhooks_testing.ts";
 
 const service = serviceClient();
-
-async function pack(): Promise<string> {
-  const id = `price_${crypto.randomUUID()}`;
-  const { error } = await service.from("stripe_prices").insert({ id, credits: 500 });
-  if (error) throw error;
-  return id;
-}
-
-/** An event of a purchase, by a user or by an unknown customer. */
-function purchase(price_id: string, reference?: string) {
-  const id = crypto.randomUUID();
-  return stripeEvent(
-    "checkout.session.completed",
-    now(),
-    checkoutSession({
-      id,
-      created: now(),
-      amount: 900,
-      customer: `cus_${id}`,
-      payment_intent: `pi_${id}`,
-      metadata: { price_id },
-      ...(reference && { reference }),
-    }),
-  );
-}
-
-async function balanceOf(user_id: string): Promise<number> {
-  const { data, error } = await service.from("user_credits").select("balance").match({ user_id })
-    .single();
-  if (error) throw error;
-  return data.balance ?? NaN;
-}
-
-async function kept(event_id: string) {
-  const { data, error } = await service.from("webhook_events").select().match({ event_id })
-    .single();
-  if (error) throw error;
-  return data;
-}
 
 test("POST /webhooks/stripe grants a purchase once", async () => {
   const user = await signUp();

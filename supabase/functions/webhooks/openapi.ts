@@ -69,7 +69,8 @@ export const document: unknown = describeFunction({
     delivery(
       "/standard/{source}",
       "Receive an event from a sender of Standard Webhooks",
-      "Signed as Standard Webhooks specifies, in `webhook-id`, `webhook-timestamp` and `webhook-signature`.",
+      "Signed as Standard Webhooks specifies, in `webhook-id`, `webhook-timestamp` and `webhook-signature`, or in " +
+        "`svix-id`, `svix-timestamp` and `svix-signature`.",
       { params: schema.SourcePath, problems: { 404: ["webhook_source_unknown"] } },
     ),
     delivery(

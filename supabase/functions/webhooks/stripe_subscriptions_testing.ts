@@ -23,7 +23,10 @@ export interface SubscriptionFacts {
   metadata?: Record<string, string>;
   trial_end?: number;
   ended_at?: number;
+  cancel_at?: number;
   cancel_at_period_end?: boolean;
+  pause_collection?: Stripe.Subscription.PauseCollection;
+  quantity?: number;
   invoice?: string;
 }
 
@@ -44,7 +47,7 @@ export function subscription(of: SubscriptionFacts): Stripe.Subscription {
     },
     billing_schedules: [],
     billing_thresholds: null,
-    cancel_at: null,
+    cancel_at: of.cancel_at ?? null,
     cancel_at_period_end: of.cancel_at_period_end ?? false,
     canceled_at: of.ended_at ?? null,
     cancellation_details: null,
@@ -79,7 +82,7 @@ export function subscription(of: SubscriptionFacts): Stripe.Subscription {
     metadata: of.metadata ?? {},
     next_pending_invoice_item_invoice: null,
     on_behalf_of: null,
-    pause_collection: null,
+    pause_collection: of.pause_collection ?? null,
     payment_settings: {
       payment_method_options: null,
       payment_method_types: null,
@@ -114,7 +117,7 @@ function subscriptionItem(of: SubscriptionFacts): Stripe.SubscriptionItem {
     metadata: {},
     plan: plan(of.price, of.amount, of.began),
     price: price(of.price, of.amount, of.began),
-    quantity: 1,
+    quantity: of.quantity ?? 1,
     subscription: of.id,
     tax_rates: [],
   };

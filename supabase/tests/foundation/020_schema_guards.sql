@@ -149,6 +149,7 @@ select set_eq(
     'private.bucket_ids()',
     'private.open_credit_member_limit()',
     'private.open_team_credit_account()',
+    'private.remember_deleted_owner()',
     'private.save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)',
     'private.shared_objects()',
     'quote_credits(jsonb,uuid,uuid)',

@@ -243,6 +243,7 @@ select bag_eq(
     ('teams', 'forget_idempotency_keys', 'forget_idempotency_keys'),
     ('teams', 'forget_table_usage', 'forget_table_usage'),
     ('teams', 'open_team_credit_account', 'open_team_credit_account'),
+    ('teams', 'remember_deleted_owner', 'remember_deleted_owner'),
     ('teams', 'update_teams_updated_at', 'update_updated_at_column'),
     ('theme_settings', 'update_theme_settings_updated_at', 'handle_updated_at'),
     ('user_chat_analytics', 'update_user_chat_analytics_updated_at', 'update_updated_at_column'),

@@ -10,6 +10,7 @@ import {
   stripeEvent,
 } from "../../functions/webhooks/stripe_payments_testing.ts";
 import { subscription } from "../../functions/webhooks/stripe_subscriptions_testing.ts";
+import { paymentIntent } from "../../functions/webhooks/stripe_versions_testing.ts";
 import { connectAsService } from "../credits/load_testing.ts";
 import { PRICES, type StripeEvent } from "./year_testing.ts";
 
@@ -51,6 +52,17 @@ function eventsOf(reference: string, suffix: string) {
         customer,
         reference,
         payment_intent,
+        metadata: { price_id: "price_year_pack" },
+      }),
+    ),
+    intent: stripeEvent(
+      "payment_intent.succeeded",
+      created,
+      paymentIntent({
+        id: payment_intent,
+        created,
+        amount,
+        customer,
         metadata: { price_id: "price_year_pack" },
       }),
     ),
@@ -122,6 +134,9 @@ type Name = keyof ReturnType<typeof eventsOf>;
 const MEETINGS: [before: Name[], first: Name, second: Name][] = [
   [[], "session", "part"],
   [[], "session", "opened"],
+  [[], "session", "intent"],
+  [["link"], "paid", "intent"],
+  [["intent"], "paid", "link"],
   [["session"], "part", "rest"],
   [["session"], "opened", "won"],
   [[], "paid", "link"],

@@ -10,7 +10,9 @@ import { jwtVerify } from "jose";
 import { allowOrigins, answerPreflight } from "./adapters/cors.ts";
 import { unwrapMultipart } from "./adapters/multipart_upload.ts";
 import { nameSigningKey } from "./adapters/session_token_kid.ts";
+import { nameDownload } from "./adapters/storage_download_name.ts";
 import { mendObjectInfo } from "./adapters/storage_object_info.ts";
+import { refuseKey } from "./adapters/storage_object_keys.ts";
 import { mendSigning } from "./adapters/storage_signed_urls.ts";
 import { refuseToken } from "./adapters/storage_token_refusals.ts";
 import type { Functions } from "./functions.ts";
@@ -75,7 +77,7 @@ function forwarded(request: Request, address: string): Request {
 }
 
 async function toLite(incoming: Request, { lite, keys }: Backends): Promise<Response> {
-  const refusal = await refuseToken(incoming, keys.jwtSecret);
+  const refusal = await refuseToken(incoming, keys.jwtSecret) ?? await refuseKey(incoming);
   if (refusal) return refusal;
   let request: Request;
   try {
@@ -88,7 +90,11 @@ async function toLite(incoming: Request, { lite, keys }: Backends): Promise<Resp
   }
   return await mendSigning(
     request,
-    (signing) => mendObjectInfo(signing, (info) => lite.fetch(info)),
+    (signing) =>
+      mendObjectInfo(
+        signing,
+        (info) => nameDownload(info, (download) => lite.fetch(download)),
+      ),
   );
 }
 

@@ -64,6 +64,8 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
     'How long after its URL has ended an upload can still arrive, because it began earlier (1 hour)'),
   ('files.lease', 300, 'seconds', 180, 3600,
     'How long a removal or a replacement belongs to the function that began it (5 minutes): longer than a function lives'),
+  ('files.refusal_retention', 86400, 'seconds', 7800, 2592000,
+    'How long a refused upload is kept, so that its user can see why (one day): longer than an upload URL'),
   ('files.first_retry', 60, 'seconds', 1, 3600, 'How long after its first failure a removal is tried again'),
   ('files.longest_retry', 3600, 'seconds', 60, 604800, 'How long after a failure a removal is tried again at the latest'),
   ('api_keys.per_user', 50, 'keys', 1, 10000, 'The most API keys of a user'),

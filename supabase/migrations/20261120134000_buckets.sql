@@ -33,7 +33,7 @@ comment on column private.bucket_rules.max_file_size is
 comment on column private.bucket_rules.file_size_limit is
   'The largest object that Storage accepts, in bytes, however it is uploaded; null for the limit of the whole project';
 comment on column private.bucket_rules.content_types is
-  'The types that Storage accepts, each exact or like image/*; null for all';
+  'The types that Storage accepts, each exact or like image/*, and under all names in content_type_aliases; null for all';
 comment on column private.bucket_rules.is_public is 'Whether everyone can download an object whose name they know';
 comment on column private.bucket_rules.is_opaque is
   'Whether clients encrypt the files: their first bytes say nothing, and are not checked';
@@ -57,7 +57,7 @@ language plpgsql volatile set search_path = ''
 as $$
 begin
   insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
-  values (new.bucket_id, new.bucket_id, new.is_public, new.file_size_limit, new.content_types)
+  values (new.bucket_id, new.bucket_id, new.is_public, new.file_size_limit, private.storage_content_types(new.content_types))
   on conflict (id) do update set
     public = excluded.public, file_size_limit = excluded.file_size_limit, allowed_mime_types = excluded.allowed_mime_types;
   return null;
@@ -74,13 +74,16 @@ insert into private.bucket_rules
 values
   ('project-files', '{user_id}/{id}.enc', 14680064, 52428800, null, false, true, false, 'keeps_project_file'),
   ('chat_attachments', '{user_id}/{id}.{extension}', 10485760, 10485760,
-    array['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'application/pdf', 'text/plain'], false, false, true, null),
+    array['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/heic', 'image/avif', 'application/pdf', 'text/plain',
+      'text/markdown', 'text/csv'], false, false, true, null),
+  -- Some systems call a container video although it has only sound.
   ('voice_recordings', '{user_id}/{id}.{extension}', 52428800, 52428800,
-    array['audio/mpeg', 'audio/mp4', 'audio/wav', 'audio/webm', 'audio/ogg'], false, false, false, null),
+    array['audio/mpeg', 'audio/mp4', 'audio/wav', 'audio/webm', 'audio/ogg', 'audio/aac', 'audio/flac', 'audio/3gpp', 'audio/amr',
+      'audio/aiff', 'audio/x-caf', 'video/mp4', 'video/webm', 'video/3gpp'], false, false, false, null),
   ('user-avatars', '{user_id}/avatar.{extension}', 5242880, 5242880,
     array['image/png', 'image/jpeg', 'image/webp', 'image/gif'], true, false, false, null),
   ('avatars', '{user_id}/avatar.jpg', 5242880, 5242880,
-    array['image/jpeg', 'image/png', 'image/webp', 'image/gif'], true, false, false, null),
+    array['image/jpeg', 'image/png', 'image/webp', 'image/gif', 'image/heic', 'image/avif'], true, false, false, null),
   ('app_storage', '{user_id}/{id}.{extension}', 52428800, null, null, true, false, false, null);
 
 -- The ids of our buckets, for the policies on storage.objects, which evaluate them once per statement.
@@ -424,7 +427,8 @@ as $$
 declare
   v_terms public.bucket_terms;
 begin
-  select b.id, b.public, least(r.max_file_size, b.file_size_limit), b.allowed_mime_types, r.is_opaque, r.download_seconds
+  select b.id, b.public, least(r.max_file_size, b.file_size_limit), private.plain_content_types(b.allowed_mime_types),
+    r.is_opaque, r.download_seconds
   into v_terms
   from private.bucket_rules as r join storage.buckets as b on b.id = r.bucket_id
   where r.bucket_id = get_bucket_terms.bucket;

@@ -19,9 +19,11 @@ create table public.file_uploads (
   expires_at timestamptz,
   verified_at timestamptz,
   replaced_version text,
+  refusal jsonb,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint file_uploads_status_check check (status in ('pending', 'complete')),
+  constraint file_uploads_status_check check (status in ('pending', 'complete', 'refused')),
+  constraint file_uploads_refusal_check check ((status = 'refused') = (refusal is not null)),
   constraint file_uploads_pending_check check (status = 'complete'
     or (upload_path is not null and expires_at is not null and file_size is not null)),
   constraint file_uploads_file_name_check check (file_name <> ''),
@@ -30,11 +32,14 @@ create table public.file_uploads (
 comment on table public.file_uploads is
   'Files in buckets: those that a client uploaded and recorded itself, and those that it reserved with POST /files/uploads';
 comment on column public.file_uploads.chat_id is 'The chat that the file belongs to; only the server writes it';
-comment on column public.file_uploads.status is 'pending until the upload is completed; only the server writes it';
+comment on column public.file_uploads.status is
+  'pending until the upload is completed, or refused because its file is not as declared; only the server writes it';
+comment on column public.file_uploads.refusal is
+  'Why the file was refused: rule (size, content_type or content), expected and actual';
 comment on column public.file_uploads.upload_path is
   'Where the upload URL puts the bytes: not file_path when the file replaces another. Null when there was no upload URL';
 comment on column public.file_uploads.expires_at is
-  'Until when the reservation is valid; its upload URL ends earlier';
+  'Until when the reservation is valid, or a refused file is kept; the upload URL ends earlier';
 comment on column public.file_uploads.verified_at is
   'When the upload was found to be as declared and began to replace another file';
 comment on column public.file_uploads.replaced_version is
@@ -60,7 +65,7 @@ grant select, insert, update, delete on public.file_uploads to service_role;
 create index file_uploads_user_chat on public.file_uploads (user_id, chat_id);
 create index file_uploads_object on public.file_uploads (bucket_name, file_path);
 create index file_uploads_pending on public.file_uploads (user_id) where status = 'pending';
-create index file_uploads_expiry on public.file_uploads (expires_at) where status = 'pending';
+create index file_uploads_expiry on public.file_uploads (expires_at) where status <> 'complete';
 
 create policy "users read their own uploads and those in their teams' projects" on public.file_uploads
   for select to authenticated

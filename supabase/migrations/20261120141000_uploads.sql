@@ -14,10 +14,12 @@ create type public.upload_reservation as (
   status text,
   expires_at timestamptz,
   is_opaque boolean,
+  stored_type text,
+  refusal jsonb,
   replayed boolean
 );
 comment on type public.upload_reservation is
-  'An upload: where its bytes go (upload_path), where the file is when it is complete (path), and until when it is reserved';
+  'An upload: where its bytes go (upload_path), where the file is when it is complete (path), until when it is reserved, and the type with which its object was stored';
 
 create function private.upload_reservation(upload public.file_uploads, replayed boolean default false)
 returns public.upload_reservation
@@ -28,6 +30,9 @@ begin
     upload.file_name, upload.file_size, upload.mime_type, upload.project_id, upload.chat_id, upload.status,
     upload.expires_at,
     coalesce((select r.is_opaque from private.bucket_rules as r where r.bucket_id = upload.bucket_name), true),
+    (select private.taken_content_type(o.bucket_id, o.metadata ->> 'mimetype', upload.file_name) from storage.objects as o
+      where o.bucket_id = upload.bucket_name and o.name = coalesce(upload.upload_path, upload.file_path)),
+    upload.refusal,
     replayed)::public.upload_reservation;
 end $$;
 revoke all on function private.upload_reservation(public.file_uploads, boolean)
@@ -50,6 +55,18 @@ begin
     'bin');
 end $$;
 revoke all on function private.file_extension(text, text) from public, anon, authenticated, service_role;
+
+-- The one name of a file's content type in a bucket.
+create function private.taken_content_type(bucket_id text, content_type text, name text)
+returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return private.normal_content_type(content_type, name, (
+    select private.takes_type(b.allowed_mime_types, 'application/octet-stream') from storage.buckets as b
+    where b.id = taken_content_type.bucket_id));
+end $$;
+revoke all on function private.taken_content_type(text, text, text) from public, anon, authenticated, service_role;
 
 -- Makes sure that a bucket accepts a file.
 -- Raises: PT413 file_too_large; PT422 invalid_name, invalid_size, invalid_content_type, content_type_not_allowed.
@@ -76,13 +93,13 @@ begin
   if content_type is null or char_length(content_type) > 255
     or content_type !~ '^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$' then
     raise exception 'content_type must be a media type such as image/png, at most 255 characters long'
-      using errcode = 'PT422', detail = 'invalid_content_type', hint = 'Use lower case, and leave out parameters';
+      using errcode = 'PT422', detail = 'invalid_content_type', hint = 'Send the type that the browser says, or an empty text if it says none';
   end if;
   select b.* into v_bucket from storage.buckets as b where b.id = rule.bucket_id;
   if not private.takes_type(v_bucket.allowed_mime_types, content_type) then
     raise exception 'The bucket "%" does not accept files of type %', rule.bucket_id, content_type
       using errcode = 'PT422', detail = 'content_type_not_allowed '
-        || jsonb_build_object('allowed', v_bucket.allowed_mime_types)::text,
+        || jsonb_build_object('allowed', private.plain_content_types(v_bucket.allowed_mime_types))::text,
       hint = 'Send a file of one of the allowed types, or use another bucket';
   end if;
   v_largest := least(rule.max_file_size, v_bucket.file_size_limit);
@@ -166,10 +183,10 @@ revoke all on function private.finish_upload(public.file_uploads) from public, a
 
 create view private.expired_uploads as
   select u.id, u.user_id, u.expires_at from public.file_uploads as u
-  where u.status = 'pending' and u.expires_at <= now();
+  where u.status <> 'complete' and u.expires_at <= now();
 revoke all on private.expired_uploads from public, anon, authenticated, service_role;
 
--- Gives up at most batch reservations that have expired, of one user or of all. One whose file has already replaced
+-- Gives up at most batch reservations and refused uploads that have expired, of one user or of all. One whose file has already replaced
 -- another, because the function that did it was interrupted, is completed instead. Returns how many there were.
 create function private.give_up_uploads(batch integer, owner_id uuid default null)
 returns integer
@@ -229,7 +246,8 @@ end $$;
 revoke all on function private.check_room(uuid, text, bigint, boolean) from public, anon, authenticated, service_role;
 
 -- Reserves an upload: checks the bucket's rules and the user's right to the project, sets the bytes aside, chooses a
--- path and records the upload as pending. name has 1 to 1024 characters; size is in bytes. The reservations of one user
+-- path and records the upload as pending. name has 1 to 1024 characters; size is in bytes; content_type is recorded under
+-- its one name. The reservations of one user
 -- run one after the other, so exactly those that fit succeed, however many arrive at once. actor is user or service.
 -- With the key of an earlier reservation it returns that one and renews it.
 -- Definer: no role may read the rules or lock storage_accounts. For the service only, which answers for user_id.
@@ -257,7 +275,7 @@ declare
   v_rule private.bucket_rules;
   v_upload public.file_uploads;
   v_id uuid := gen_random_uuid();
-  v_extension text := private.file_extension(content_type, name);
+  v_extension text;
   v_path text;
 begin
   insert into private.storage_accounts (user_id)
@@ -279,7 +297,7 @@ begin
     if not found then
       select u.* into v_upload from public.file_uploads as u where u.id = (v_first ->> 'id')::uuid;
       raise exception 'Upload "%" %', v_first ->> 'id',
-        case v_upload.status when 'complete' then 'is already complete' else 'has expired' end
+        case v_upload.status when 'complete' then 'is already complete' when 'refused' then 'was refused' else 'has expired' end
         using errcode = 'PT409', detail = case v_upload.status when 'complete' then 'upload_already_complete'
           else 'upload_expired' end, hint = 'Reserve another upload, with a new idempotency key';
     end if;
@@ -295,6 +313,8 @@ begin
   if not found then
     raise exception 'There is no bucket "%"', bucket using errcode = 'PT404', detail = 'bucket_not_found';
   end if;
+  content_type := private.taken_content_type(bucket, content_type, name);
+  v_extension := private.file_extension(content_type, name);
   perform private.check_file(v_rule, name, size, content_type);
   perform private.lock_upload_target(v_rule, user_id, project_id, chat_id);
 
@@ -425,6 +445,10 @@ declare
 begin
   if v_upload.status = 'complete' then
     return private.upload_reservation(v_upload, true);
+  end if;
+  if v_upload.status = 'refused' then
+    raise exception 'Upload "%" was refused', upload_id
+      using errcode = 'PT409', detail = 'upload_expired', hint = 'Reserve another upload';
   end if;
   -- It may have been removed since it was checked.
   if not private.is_in_place(v_upload) then

@@ -821,6 +821,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -842,6 +843,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -862,6 +864,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -3007,6 +3010,13 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_file_names": {
+        Args: { "bucket": string; "paths": (string)[] };
+        Returns: {
+          "name": string;
+          "path": string;
+        }[];
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
       "get_storage_usage": {
         Args: { "user_id": string };
@@ -3148,6 +3158,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_entry";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "refuse_upload": {
+        Args: { "refusal": Json; "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3692,6 +3712,8 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
+        "stored_type": string | null;
+        "refusal": Json | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {

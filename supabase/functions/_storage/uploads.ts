@@ -34,6 +34,8 @@ export interface SignedUpload {
   /** Path to upload to, for `uploadToSignedUrl(upload_path, token, file)`. */
   upload_path: string;
   token: string;
+  /** The content type under its one name, to upload the bytes with. */
+  content_type: string;
   /** URL to PUT the bytes to. */
   url: string;
   /** When the URL expires. */
@@ -55,7 +57,7 @@ export async function startUpload(
 ): Promise<SignedUpload> {
   const { supabaseAdmin } = context;
   const reserved = await call(() => supabaseAdmin.rpc("reserve_upload", defined({ ...request })));
-  const { id, bucket, path, upload_path, replayed } = reserved as Reserved;
+  const { id, bucket, path, upload_path, content_type, replayed } = reserved as Reserved;
   const signer = request.actor === "user" ? context.supabase : supabaseAdmin;
   const { data, error } = await signer.storage.from(bucket).createSignedUploadUrl(upload_path);
   if (error) {
@@ -66,7 +68,8 @@ export async function startUpload(
     throw fromStorage(error);
   }
   const { token, signedUrl: url } = data;
-  return { id, bucket, path, upload_path, token, url, expires_at: expiryOf(token), replayed };
+  const expires_at = expiryOf(token);
+  return { id, bucket, path, upload_path, content_type, token, url, expires_at, replayed };
 }
 
 /** Columns that are never null here. */
@@ -75,6 +78,7 @@ interface Reserved {
   bucket: string;
   path: string;
   upload_path: string;
+  content_type: string;
   replayed: boolean;
 }
 

@@ -22,7 +22,7 @@ import { fromStorage } from "../_storage/errors.ts";
 import { removeAfterResponse, removeObjects } from "../_storage/removals.ts";
 import { startUpload } from "../_storage/uploads.ts";
 import { signDownloads } from "./downloads.ts";
-import { type Declared, describe, inspect } from "./inspection.ts";
+import { type Declared, describe, type Fault, inspect } from "./inspection.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -46,24 +46,17 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"], "files:write"
   const user_id = await readUser(c);
   const upload = await call(() => supabaseAdmin.rpc("get_upload", { user_id, upload_id }));
   if (upload.status === "complete") return c.json(toFile(upload));
+  if (upload.status === "refused") throw rejected(upload.refusal as unknown as Fault);
 
   // The generated types allow null here, but SQL always sets these columns.
   const declared = upload as Declared;
   const { bucket, path, upload_path } = declared;
   const fault = await inspect(supabaseAdmin, declared);
   if (fault) {
-    // The record first, so that the object is queued for removal even if this request ends early.
-    await call(() => supabaseAdmin.rpc("release_upload", { user_id, upload_id }));
-    await removeObjects(supabaseAdmin, bucket, [upload_path]);
-    throw new Problem(
-      422,
-      "upload_rejected",
-      describe(fault),
-      {
-        hint: "Reserve another upload, and declare the size and type that the file has",
-        fields: { ...fault },
-      },
+    await call(() =>
+      supabaseAdmin.rpc("refuse_upload", { user_id, upload_id, refusal: { ...fault } })
     );
+    throw rejected(fault);
   }
   if (path !== upload_path) {
     await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id }));
@@ -114,6 +107,14 @@ async function readUser(c: Context<AuthenticatedEnv>): Promise<string> {
   return isEmpty && c.var.supabaseContext.authMode === "user"
     ? userId(c.var.supabaseContext)
     : (await readFor(c, schema.UserCompletion, schema.ServiceCompletion)).user_id;
+}
+
+/** 422: the file is not as declared. Its record and its object stay for a day, so that the user can see why. */
+function rejected(fault: Fault): Problem {
+  return new Problem(422, "upload_rejected", describe(fault), {
+    hint: "Reserve another upload, and declare the size and type that the file has",
+    fields: { ...fault },
+  });
 }
 
 /** A completed upload as its user sees it. */

@@ -38,7 +38,9 @@ export async function signDownloads(
   request: z.infer<typeof schema.Downloads>,
 ): Promise<SignedDownloads> {
   const { bucket, expires_in = DEFAULT_SECONDS } = request;
-  const items = request.paths.map((item) => typeof item === "string" ? { path: item } : item);
+  const items: Item[] = request.paths.map((item) =>
+    typeof item === "string" ? { path: item } : item
+  );
   const paths = [...new Set(items.map(({ path }) => path).filter(canExist))];
   const now = Date.now();
   const [terms, signed] = await Promise.all([
@@ -57,21 +59,43 @@ export async function signDownloads(
   if (signed?.error) throw fromStorage(signed.error);
 
   const answers = new Map(signed?.data.map((answer) => [answer.path, answer]));
+  const named = items.filter(({ path, download }) =>
+    download === true && answers.get(path)?.signedUrl
+  ).map(({ path }) => path);
+  const names = named.length > 0 ? await readNames(service, bucket, named) : new Map();
   const result: SignedDownloads = {
     urls: [],
     refused: [],
     expires_at: new Date(now + expires_in * 1000).toISOString(),
   };
-  for (const { path, download } of items as { path: string; download?: string }[]) {
+  for (const { path, download } of items) {
     const answer = answers.get(path);
     if (answer?.signedUrl) {
-      const name = download === undefined ? "" : `&download=${encodeURIComponent(download)}`;
-      result.urls.push({ path, url: answer.signedUrl + name });
+      // Without a record, an object has the last part of its path as its name.
+      const name = download === true ? names.get(path) ?? path.split("/").pop() : download;
+      const query = name === undefined ? "" : `&download=${encodeURIComponent(name)}`;
+      result.urls.push({ path, url: answer.signedUrl + query });
     } else {
       result.refused.push({ path, reason: answer?.error ?? "No object can have this path" });
     }
   }
   return result;
+}
+
+/** A path to sign. download is the name to save the file under; true stands for the name that the file has. */
+interface Item {
+  path: string;
+  download?: string | true;
+}
+
+/** The names of files, by their paths. */
+async function readNames(
+  service: SupabaseClient<Database>,
+  bucket: string,
+  paths: string[],
+): Promise<Map<string, string>> {
+  const files = await call(() => service.rpc("get_file_names", { bucket, paths }));
+  return new Map(files.map(({ path, name }) => [path, name]));
 }
 
 /** Whether an object can have this path. An impossible path would fail the whole call. */

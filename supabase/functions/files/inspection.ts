@@ -20,6 +20,8 @@ export interface Declared {
   size: number;
   content_type: string;
   is_opaque: boolean;
+  /** Type with which the object was stored, under its one name. */
+  stored_type: string | null;
 }
 
 /** A rule that an upload breaks: what was declared, and what was found. */
@@ -49,17 +51,18 @@ export async function inspect(
     bucket.info(declared.upload_path),
     declared.is_opaque ? undefined : readFirstBytes(client, declared),
   ]);
-  if (info.error) {
-    if (storageStatus(info.error) !== 404) throw fromStorage(info.error);
+  // An object may arrive between the two queries: then this request came too early, too.
+  if (info.error || declared.stored_type === null) {
+    if (info.error && storageStatus(info.error) !== 404) throw fromStorage(info.error);
     throw new Problem(409, "upload_missing", "Nothing has been uploaded yet", {
       hint: "Upload the file first, then complete the upload",
     });
   }
   const size = info.data.size ?? 0;
   if (size !== declared.size) return { rule: "size", expected: declared.size, actual: size };
-  const type = (info.data.contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
-  if (type !== declared.content_type) {
-    return { rule: "content_type", expected: declared.content_type, actual: type };
+  const type = declared.content_type;
+  if (declared.stored_type !== type) {
+    return { rule: "content_type", expected: type, actual: declared.stored_type };
   }
   if (!bytes) return undefined;
   if (bytes.error) throw fromStorage(bytes.error);

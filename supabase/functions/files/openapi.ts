@@ -15,6 +15,7 @@ const Upload = z.object({
   bucket: z.string(),
   path: z.string(),
   upload_path: z.string(),
+  content_type: z.string(),
   token: z.string(),
   url: z.url(),
   expires_at: z.iso.datetime(),
@@ -91,8 +92,8 @@ export const document: unknown = describeFunction({
       path: "/uploads/{id}/complete",
       summary: "Complete an upload",
       description:
-        "Checks that the stored object has the declared size, type and first bytes. If not, it is removed. A signed-in " +
-        "user needs no body. Repeating the request returns the same file.",
+        "Checks that the stored object has the declared size, type and first bytes. If not, it is refused, and kept for a " +
+        "day with the reason. A signed-in user needs no body. Repeating the request returns the same file or refusal.",
       auth: ["user", "secret"],
       permission: "files:write",
       storage: true,
@@ -111,7 +112,8 @@ export const document: unknown = describeFunction({
       summary: "Sign downloads",
       description:
         "Signs up to 1000 paths of one bucket. Paths that the user may not read by Storage's policies are listed in " +
-        "`refused` and do not affect the others. `download` is the name that a browser saves the file under.",
+        "`refused` and do not affect the others. `download` is the name that a browser saves the file under; true stands " +
+        "for the name with which the file was reserved.",
       auth: ["user"],
       storage: true,
       body: schema.Downloads,

@@ -1,0 +1,88 @@
+/**
+ * The beginnings of real files: recordings by ffmpeg 5.1, images by ffmpeg, heif-enc and avifenc.
+ *
+ * @module
+ */
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** An AAC stream (ADTS). */
+export const AAC: Bytes = decode(
+  "//FQQCE//N4CAExhdmM1OS4zNy4xMDAAAmCsW6lQcialePXj9664ltVJapaVJMk7g6EBBhVy8Xca6S1r2l5jwbtjzur5PFLYMz5L55010jzdzbuLYOUuI6+1TbVs2VTt",
+);
+
+/** AAC in MP4, as an iPhone writes it: brand M4A. */
+export const M4A: Bytes = decode(
+  "AAAAHGZ0eXBNNEEgAAACAE00QSBpc29taXNvMgAAAAhmcmVlAAAjJW1kYXTeAgBMYXZjNTkuMzcuMTAwAAJgrA==",
+);
+
+/** AAC in 3GP, as an Android phone writes it. */
+export const THREE_GP: Bytes = decode(
+  "AAAAHGZ0eXAzZ3A0AAACADNncDRpc29taXNvMgAAAAhmcmVlAAAjJW1kYXTeAgBMYXZjNTkuMzcuMTAwAAJgrA==",
+);
+
+/** Opus in WebM, as Chrome records it. */
+export const WEBM: Bytes = decode(
+  "GkXfo59ChoEBQveBAULygQRC84EIQoKEd2VibUKHgQRChYECGFOAZwEAAAAAACbXEU2bdLpNu4tTq4QVSalmU6yBoU27i1OrhBZUrmtTrIHYTbuMU6uEElTDZ1OsggFCTbuMU6uEHFO7a1OsgibB7AEAAAAAAABZAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==",
+);
+
+/** Opus in Ogg, as Firefox records it. */
+export const OGG: Bytes = decode(
+  "T2dnUwACAAAAAAAAAABVZ5TzAAAAAObw6FoBE09wdXNIZWFkAQE4AYC7AAAAAABPZ2dTAAAAAAAAAAAAAFVnlPMBAAAA7UY7kgE+T3B1c1RhZ3MNAAAATGF2ZjU5LjI3LjEwMAEAAAAdAAAAZW5jb2Rlcj1MYXZjNTkuMzcuMTAwIGxpYm9wdXNPZ2dTAACAuwAAAAAAAFVnlPMCAAAA/w==",
+);
+
+/** FLAC. */
+export const FLAC: Bytes = decode(
+  "ZkxhQwAAACISABIAAALxAATzCsRA8AAArESbqV6FcSQ1XBEzDTJ+tmskBAAALg0AAABMYXZmNTkuMjcuMTAwAQAAABUAAABlbmNvZGVyPUxhdmY1OS4yNy4xMDCBACAA",
+);
+
+/** CAF, as iOS writes it. */
+export const CAF: Bytes = decode(
+  "Y2FmZgABAABkZXNjAAAAAAAAACBA5YiAAAAAAGxwY20AAAAAAAAAAgAAAAEAAAABAAAAEGNoYW4AAAAAAAAADABkAAEAAAAAAAAAAGluZm8AAAAAAAAAGgAAAAFlbmNv",
+);
+
+/** MP3 frames without a tag. */
+export const MP3: Bytes = decode(
+  "//tQxAAACixDLlWUgAGBFWYjOtAAB6rDjjOF02TxocEIHFgfXh8YHEYEHonlsy5aD6g7E2vw+GBQFAQDAoJEDE5o0aNsH3iAEAQxOD/BB050+c5fznL+7p93Lg+D4Ph8EAxKAMH9IAEIAAEEABhqOhh7cQgAQxTkZGgxtMo1uIUAgcb7B0p2czA4omYlhMYRhIt7r9bBHQHT4DlEmC1fhah2jCiW/47hhhLiRHr/5ImReLxiXf/y6ZF4vIl0u/xEFQVER7/gqgBSsYA4AdmAPP/7UsQEggpgIRC98QABS4Shoc/sSAHZgTgFyYAgBPGAjgcBltKwGZHsKjmFcA3JgpAHOYEmBeGBUgUhgXIEUYBiAVQNRw6CztWZp1+qijh78q3/rXb9NWjq/enG",
+);
+
+/** MP3 with an ID3 tag. */
+export const TAGGED_MP3: Bytes = decode(
+  "SUQzBAAAAAAAI1RTU0UAAAAPAAADTGF2ZjU5LjI3LjEwMAAAAAAAAAAAAAAA//tAwAAAAAAAAAAAAAAAAAAAAAAASW5mbwAAAA8AAAAoAAAhXQALCxERGBgYHh4kJCQrKzExMTc3PT09RERKSkpQUFZWVl1dY2NjaWlvb292dnx8fIKCiIiIj4+VlZWbm6Kioqiorq6utLS7u7vBwcfHx83N1NTU2trg4ODm5u3t7fPz+fn5//8AAAAATGF2YzU5LjM3AAAAAAAAAAAAAAAAJAV8AAAAAAAAIV1w/OrHAAAAAAD/+1DEAAAKLEMuVZSAAYEVZiM60AAHqsOOM4XTZPGhwQgcWB9eHxgcRgQeieWzLloPqDsTa/D4YFAUBAMCgkQMTmjRo2wfeIAQ",
+);
+
+/** A JPEG. */
+export const JPEG: Bytes = decode(
+  "/9j/4AAQSkZJRgABAgAAAQABAAD//gAQTGF2YzU5LjM3LjEwMAD/2wBDAAgEBAQEBAUFBQUFBQYGBgYGBgYGBgYGBgYHBwcICAgHBwcGBgcHCAgICAkJCQgICAgJCQoKCgwMCwsODg4RERT/xACBAAEBAQEAAAAAAAAAAAAAAAAHBgUEAQADAQEBAAAAAAAAAAAAAAAFBgcIBAIQAAEDAwQBBAIDAQAAAAAAAAIBAwQFEgYAERMHFEWEwyExIiRBUSMRAAEDAgU=",
+);
+
+/** A WebP. */
+export const WEBP: Bytes = decode(
+  "UklGRgYCAABXRUJQVlA4IPoBAACwDACdASogACAAPpE8mkglo6KhKA1QsBIJbACdM1o5n4B+M37AcYF3AyQPkC+o/k7/YN4A/o35AcAD9O/Xj6QDzAP6B7AH6k9NF7Dn7G/sz7PV2lfQGKgTeXx9ZnJfm6Ts4aAO",
+);
+
+/** An image of an iPhone (HEIC). */
+export const HEIC: Bytes = decode(
+  "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAUJtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAAA5waXRtAAAAAAABAAAAImlsb2MA",
+);
+
+/** An AVIF. */
+export const AVIF: Bytes = decode(
+  "AAAAIGZ0eXBhdmlmAAAAAGF2aWZtaWYxbWlhZk1BMUEAAADybWV0YQAAAAAAAAAoaGRscgAAAAAAAAAAcGljdAAAAAAAAAAAAAAAAGxpYmF2aWYAAAAADnBpdG0AAAAA",
+);
+
+/** An animated PNG. */
+export const APNG: Bytes = decode(
+  "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAACXBIWXMAAAABAAAAAQBPJcTWAAAACGFjVEwAAAACAAAAAYSKo+YAAAAaZmNUTAAAAAAAAAAIAAAACAAAAAAAAAAAAAEABQAA+RL9XwAAADlJREFUeJxjYGBg+A/G/8HUfzDrP5gDkvgPJv6jsBggNIoEDFBJAsQ+wFAPog==",
+);
+
+/** The same container with another brand. */
+export function branded(bytes: Bytes, brand: string): Bytes {
+  const copy = bytes.slice();
+  copy.set(new TextEncoder().encode(brand), 8);
+  return copy;
+}
+
+function decode(base64: string): Bytes {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+}

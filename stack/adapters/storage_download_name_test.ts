@@ -4,16 +4,17 @@ import { serviceClient, stack, test } from "../../supabase/functions/_testing/te
 import { createBucket } from "./storage_testing.ts";
 import { withRawLite } from "./testing.ts";
 
-async function signed(name: string, download: string | true): Promise<string> {
+/** A signed URL. storage-js would encode the name twice. */
+async function signed(name: string, download: string): Promise<string> {
   const bucket = serviceClient().storage.from(name);
   await bucket.upload("a.txt", new Blob(["x"]), { upsert: true });
-  const { data } = await bucket.createSignedUrl("a.txt", 60, { download });
-  return data?.signedUrl ?? "";
+  const { data } = await bucket.createSignedUrl("a.txt", 60);
+  return `${data?.signedUrl}&download=${encodeURIComponent(download)}`;
 }
 
 test("a download has the name that its URL gives it", async () => {
   const name = await createBucket();
-  const disposition = async (download: string | true) => {
+  const disposition = async (download: string) => {
     const response = await fetch(await signed(name, download));
     assert.equal(await response.text(), "x");
     return response.headers.get("content-disposition");
@@ -23,7 +24,7 @@ test("a download has the name that its URL gives it", async () => {
     await disposition("Grüße 👋.txt"),
     `attachment; filename=${encoded}; filename*=UTF-8''${encoded};`,
   );
-  assert.equal(await disposition(true), "attachment;");
+  assert.equal(await disposition(""), "attachment;");
 });
 
 test("@supabase/lite alone still sends no name", async () => {

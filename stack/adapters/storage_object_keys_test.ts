@@ -9,7 +9,7 @@ test("Storage refuses keys with anything but ASCII letters, digits and some othe
   const file = new Blob(["x"]);
   assert.equal((await bucket.upload("a", file)).error, null);
   for (
-    const name of ["ü", "日本", "👋", "~", "[", "]", "{", "}", "<", ">", "|", "^", "`", '"', "\\"]
+    const name of ["ü", "日本", "👋", "~", "[", "]", "{", "}", "<", ">", "|", "^", "`", '"']
   ) {
     const key = `a b/${name}.txt`;
     for (
@@ -34,7 +34,7 @@ test("Storage refuses keys with anything but ASCII letters, digits and some othe
 test("@supabase/lite alone still takes such a key", async () => {
   const name = await createBucket();
   const { error } = await withRawLite((lite) =>
-    lite.client(stack.secretKey).storage.from(name).upload("ü", new Blob(["x"]))
+    lite.client(stack.secretKey).storage.from(name).upload("ü", new Uint8Array([1]))
   );
   assert.equal(error, null);
 });

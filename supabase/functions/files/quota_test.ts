@@ -96,7 +96,9 @@ test("an upload URL allows one file, even if a client tries to move or copy it",
   assert.deepEqual([again.status, again.body.code], [413, "storage_quota_exceeded"]);
   assert.deepEqual([again.body.available, again.body.required], [1000, 2000]);
   assert.equal((await complete(user, reserved)).body.code, "upload_rejected");
-  assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
+  // Refused, it is kept for a day and counts.
+  assert.deepEqual(await usage(user), { used: 2000, reserved: 0 });
+  assert.equal((await reserve(user, declared)).body.code, "storage_quota_exceeded");
 });
 
 test("an upload to a path that is queued for removal counts", async () => {

@@ -61,7 +61,7 @@ test("a file of each type is reserved, uploaded, completed and counted", async (
   assert.equal(voice.used, WAV.length);
 });
 
-test("an upload that differs from its declaration is removed, and the response says why", async () => {
+test("an upload that differs from its declaration is refused, and the response says why", async () => {
   const user = await signUp();
   const html = new TextEncoder().encode("<script>alert(1)</script>");
   const cases: [string, Uint8Array<ArrayBuffer>, Record<string, unknown>, string, object][] = [
@@ -115,9 +115,15 @@ test("an upload that differs from its declaration is removed, and the response s
     assert.equal(status, 422, what);
     assert.equal(body.code, "upload_rejected", what);
     for (const [key, value] of Object.entries(fault)) assert.equal(body[key], value, what);
+    assert.equal((await complete(user, reserved)).body.code, "upload_rejected", what);
+    const { path } = reserved.body;
+    assert.deepEqual(await stored(user), [`${reserved.body.bucket}/${path}`], what);
+    await invoke(user.client, "files", {
+      method: "DELETE",
+      body: { bucket: reserved.body.bucket, paths: [path] },
+    });
     assert.deepEqual(await stored(user), [], what);
     assert.deepEqual(await usage(user), { used: 0, reserved: 0 }, what);
-    assert.equal((await complete(user, reserved)).body.code, "upload_not_found", what);
   }
 });
 
@@ -196,12 +202,14 @@ test("an avatar is replaced only when the new one is complete", async () => {
   const lying = await reserve(user, second);
   await send(lying, PNG.subarray(0, GIF.length), "image/gif");
   assert.equal((await complete(user, lying)).body.code, "upload_rejected");
+  const refused = { bucket: avatar.bucket, paths: [lying.body.upload_path] };
+  await invoke(user.client, "files", { method: "DELETE", body: refused });
   assert.deepEqual(await bytes(), PNG);
 
   assert.equal((await complete(user, reserved)).body.path, path);
   assert.deepEqual(await bytes(), GIF);
   assert.deepEqual(await usage(user), { used: GIF.length, reserved: 0 });
-  const { data } = await user.client.from("file_uploads").select("id");
+  const { data } = await user.client.from("file_uploads").select("id").eq("status", "complete");
   assert.deepEqual(data, [{ id: reserved.body.id }]);
 });
 

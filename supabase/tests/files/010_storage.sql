@@ -7,15 +7,16 @@ select no_plan();
 select tests.create_user(name) from unnest(array['owner', 'stranger', 'member']) as name;
 
 select results_eq(
-  $$ select id, public, file_size_limit, array_to_string(allowed_mime_types, ' ') from storage.buckets
+  $$ select id, public, file_size_limit, array_to_string(private.plain_content_types(allowed_mime_types), ' ') from storage.buckets
     where id in ('user-avatars', 'project-files', 'app_storage', 'avatars',
       'chat_attachments', 'voice_recordings') order by id collate "C" $$,
   $$ values ('app_storage', true, null::bigint, null::text),
-    ('avatars', true, 5242880, 'image/jpeg image/png image/webp image/gif'),
-    ('chat_attachments', false, 10485760, 'image/jpeg image/png image/webp image/gif application/pdf text/plain'),
+    ('avatars', true, 5242880, 'image/jpeg image/png image/webp image/gif image/heic image/avif'),
+    ('chat_attachments', false, 10485760, 'image/jpeg image/png image/webp image/gif image/heic image/avif application/pdf text/plain text/markdown text/csv'),
     ('project-files', false, 52428800, null),
     ('user-avatars', true, 5242880, 'image/png image/jpeg image/webp image/gif'),
-    ('voice_recordings', false, 52428800, 'audio/mpeg audio/mp4 audio/wav audio/webm audio/ogg') $$,
+    ('voice_recordings', false, 52428800, 'audio/mpeg audio/mp4 audio/wav audio/webm audio/ogg audio/aac audio/flac '
+      || 'audio/3gpp audio/amr audio/aiff audio/x-caf video/mp4 video/webm video/3gpp') $$,
   'the buckets have their rules');
 
 insert into storage.objects (bucket_id, name)

@@ -128,7 +128,7 @@ const REQUESTS: Record<string, (scene: Scene) => Promise<() => Promise<Answer>>>
 
 /** Does what cleanup jobs do once reservations and upload URLs have expired. */
 async function cleanUp({ service, sql, user_id }: Scene): Promise<void> {
-  await sql`update file_uploads set expires_at = now() where user_id = ${user_id} and status = 'pending'`;
+  await sql`update file_uploads set expires_at = now() where user_id = ${user_id} and status <> 'complete'`;
   await sql`select private.clean_up_at_once('expired_uploads')`;
   await sql`update private.spent_uploads set expires_at = now() - interval '1 hour'`;
   await sql`select private.clean_up_at_once('expired_uploads')`;

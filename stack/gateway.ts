@@ -9,6 +9,7 @@ import { jwtVerify } from "jose";
 
 import { allowOrigins, answerPreflight } from "./adapters/cors.ts";
 import { unwrapMultipart } from "./adapters/multipart_upload.ts";
+import { refuseUnfiltered } from "./adapters/safe_update.ts";
 import { nameSigningKey } from "./adapters/session_token_kid.ts";
 import { nameDownload } from "./adapters/storage_download_name.ts";
 import { mendObjectInfo } from "./adapters/storage_object_info.ts";
@@ -77,7 +78,8 @@ function forwarded(request: Request, address: string): Request {
 }
 
 async function toLite(incoming: Request, { lite, keys }: Backends): Promise<Response> {
-  const refusal = await refuseToken(incoming, keys.jwtSecret) ?? await refuseKey(incoming);
+  const refusal = await refuseToken(incoming, keys.jwtSecret) ?? await refuseKey(incoming) ??
+    await refuseUnfiltered(incoming);
   if (refusal) return refusal;
   let request: Request;
   try {

@@ -8,15 +8,16 @@
 -- Roles -------------------------------------------------------------------------------------------
 
 create role postgres login createdb createrole replication bypassrls password 'postgres';
-create role anon nologin noinherit;
-create role authenticated nologin noinherit;
-create role service_role nologin noinherit bypassrls;
+create role anon nologin inherit;
+create role authenticated nologin inherit;
+create role service_role nologin inherit bypassrls;
 create role authenticator login noinherit password '{{services password}}';
 create role supabase_auth_admin login noinherit createrole password '{{services password}}';
 create role supabase_storage_admin login noinherit createrole password '{{services password}}';
 
 grant anon, authenticated, service_role to authenticator with inherit false, set true;
 grant anon, authenticated, service_role to supabase_storage_admin with inherit false, set true;
+grant supabase_storage_admin to authenticator with inherit false, set true;
 grant anon, authenticated, service_role to postgres with admin option;
 
 -- PostgREST reads its configuration from the settings of its role, and postgres may set them there.
@@ -26,12 +27,14 @@ grant set on parameter pgrst.db_pre_request to postgres;
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';
+alter role authenticator set lock_timeout = '8s';
 alter role postgres set search_path = "$user", public, extensions;
 
 -- REST, Auth and Storage share one connection here instead of three on the platform, so this role has
 -- exactly their rights. It may access the tables in public only as the role of the request.
 create role stack_api login noinherit password '{{services password}}';
 alter role stack_api set statement_timeout = '8s';
+alter role stack_api set lock_timeout = '8s';
 grant anon, authenticated, service_role to stack_api with inherit false, set true;
 grant supabase_auth_admin, supabase_storage_admin to stack_api with inherit true, set false;
 
@@ -111,6 +114,36 @@ set role supabase_storage_admin;
 
 grant all on storage.buckets, storage.objects to postgres, anon, authenticated, service_role;
 
+-- The service here has no resumable uploads, but the cleanup deletes those of the real one.
+create table storage.s3_multipart_uploads (
+  id text primary key,
+  in_progress_size bigint not null default 0,
+  upload_signature text not null,
+  bucket_id text not null references storage.buckets (id),
+  key text collate "C" not null,
+  version text not null,
+  owner_id text,
+  created_at timestamptz not null default now(),
+  user_metadata jsonb,
+  metadata jsonb
+);
+create table storage.s3_multipart_uploads_parts (
+  id uuid primary key default gen_random_uuid(),
+  upload_id text not null references storage.s3_multipart_uploads (id) on delete cascade,
+  size bigint not null default 0,
+  part_number integer not null,
+  bucket_id text not null references storage.buckets (id),
+  key text collate "C" not null,
+  etag text not null,
+  owner_id text,
+  version text not null,
+  created_at timestamptz not null default now()
+);
+alter table storage.s3_multipart_uploads enable row level security;
+alter table storage.s3_multipart_uploads_parts enable row level security;
+grant all on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts to postgres, service_role;
+grant select on storage.s3_multipart_uploads, storage.s3_multipart_uploads_parts to anon, authenticated;
+
 -- Rows of Storage stand for bytes elsewhere, so only the service may delete them. The real service uses
 -- the setting. The service here is recognized by its connection, on which it sets its operation when it
 -- acts as a client. A function that is called through REST on the same connection has neither.
@@ -129,6 +162,14 @@ create trigger protect_objects_delete before delete on storage.objects
   for each statement execute function storage.protect_delete();
 create trigger protect_buckets_delete before delete on storage.buckets
   for each statement execute function storage.protect_delete();
+
+create function storage.update_updated_at_column() returns trigger language plpgsql as $$
+begin
+  new.updated_at = now();
+  return new;
+end $$;
+create trigger update_objects_updated_at before update on storage.objects
+  for each row execute function storage.update_updated_at_column();
 reset role;
 
 -- Nothing of the product in auth and storage --------------------------------------------------------

@@ -58,3 +58,33 @@ test("rows of storage.objects cannot be deleted by SQL", async () => {
   assert.equal(await refusal("delete from storage.objects;"), "42501");
   assert.equal(await refusal("delete from storage.buckets;"), "42501");
 });
+
+test("the roles of the services have the timeouts and memberships of the platform", async () => {
+  await withDatabase(async (sql) => {
+    const roles = await sql`
+      select rolname, rolinherit, array_to_string(rolconfig, ' ') as config from pg_roles
+      where rolname in ('anon', 'authenticated', 'service_role', 'authenticator') order by rolname`;
+    assert.deepEqual(roles.map((role) => [role.rolname, role.rolinherit, role.config]), [
+      ["anon", true, "statement_timeout=3s"],
+      ["authenticated", true, "statement_timeout=8s"],
+      ["authenticator", false, "statement_timeout=8s lock_timeout=8s"],
+      ["service_role", true, null],
+    ]);
+    const [member] = await sql`
+      select pg_has_role('authenticator', 'supabase_storage_admin', 'set') as storage,
+        pg_has_role('supabase_storage_admin', 'authenticated', 'set') as authenticated`;
+    assert.deepEqual({ ...member }, { storage: true, authenticated: true });
+  });
+});
+
+test("an update of an object sets updated_at", async () => {
+  await withDatabase(async (sql) => {
+    const bucket = `test-${crypto.randomUUID()}`;
+    await sql`insert into storage.buckets (id, name) values (${bucket}, ${bucket})`;
+    await sql`insert into storage.objects (bucket_id, name, updated_at) values (${bucket}, 'a', '2000-01-01')`;
+    const [row] = await sql`
+      update storage.objects set metadata = '{}' where bucket_id = ${bucket}
+      returning updated_at > now() - interval '1 minute' as is_new`;
+    assert.equal(row?.is_new, true);
+  });
+});

@@ -1,5 +1,5 @@
 -- What a hosted project has beyond platform.sql for schedules: pg_cron with the rights that the platform gives postgres,
--- a stand-in for the Vault that stores secrets as plain text, and the table of multipart uploads.
+-- and a stand-in for the Vault that stores secrets as plain text.
 
 create extension pg_cron;
 create extension plpgsql_check with schema extensions;
@@ -30,10 +30,3 @@ $$;
 grant usage on schema vault to postgres;
 grant select, delete on vault.secrets to postgres;
 grant select on vault.decrypted_secrets to postgres;
-
-create table if not exists storage.s3_multipart_uploads (
-  id text primary key, bucket_id text not null references storage.buckets (id), key text not null,
-  created_at timestamptz not null default now()
-);
-alter table storage.s3_multipart_uploads owner to supabase_storage_admin;
-grant all on storage.s3_multipart_uploads to service_role, postgres;

@@ -235,8 +235,8 @@ select pg_temp.check_job('multipart_uploads', 0, 2) where to_regclass('storage.s
 
 create function pg_temp.check_multipart_uploads() returns setof text language plpgsql as $$
 begin
-  insert into storage.s3_multipart_uploads (id, bucket_id, key, created_at)
-  select 'cleanup' || n, 'avatars', 'k', now() - interval '7 days' - (n - 1) * interval '1 microsecond'
+  insert into storage.s3_multipart_uploads (id, bucket_id, key, version, upload_signature, created_at)
+  select 'cleanup' || n, 'avatars', 'k', 'v', 's', now() - interval '7 days' - (n - 1) * interval '1 microsecond'
   from generate_series(1, 4) as n;
   return query select pg_temp.check_job('multipart_uploads', 3, 2);
   return next is((select string_agg(id, ' ') from storage.s3_multipart_uploads), 'cleanup1', 'an upload is given up after 7 days');

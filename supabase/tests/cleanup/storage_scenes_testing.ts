@@ -129,13 +129,10 @@ export const STORAGE_SCENES: Record<string, Scene> = {
   multipart_uploads: {
     async fill({ sql }, label) {
       await sql.unsafe(`
-        create table if not exists storage.s3_multipart_uploads (
-          id text primary key, key text, created_at timestamptz not null default now());
-        grant all on storage.s3_multipart_uploads to postgres;
-        insert into storage.s3_multipart_uploads (id, key, created_at)
-          select ${literal(label)} || n, ${literal(label)}, ${
+        insert into storage.s3_multipart_uploads (id, bucket_id, key, version, upload_signature, created_at)
+          select ${literal(label)} || n, 'avatars', ${literal(label)}, 'v', 's', ${
         when("-8 days", "-6 days")
-      } from ${series}`).simple();
+      } from ${series}`);
     },
     state: async (
       { sql },

@@ -1,7 +1,7 @@
 -- What must hold for every table and function, whoever adds one.
 
 begin;
-select plan(18);
+select plan(19);
 
 select is_empty(
   $$ select c.oid::regclass from pg_class c
@@ -111,6 +111,8 @@ select set_eq(
     'private.check_client_id()',
     'replace_message(uuid,text,jsonb,uuid,text,text,text)',
     'restore_project(uuid,uuid)',
+    'refuse_upload(uuid,uuid,jsonb)',
+    'get_file_names(text,text[])',
     'save_messages(uuid,jsonb,uuid,text,boolean,jsonb,text,text)',
     'start_conversation(uuid,jsonb,text,text,text,text)',
     'storage_objects_removed(text,text[])',
@@ -206,6 +208,13 @@ select set_eq(
     'save_message_and_update_project(uuid,text,jsonb,jsonb,jsonb,integer)'
   ],
   'a signed-in user may execute what we know');
+
+select is_empty(
+  $$ select p.oid::regprocedure, s.statement[1] from pg_proc as p
+    cross join lateral regexp_matches(p.prosrc,
+      '\m(?:update|delete\s+from)\s+(?:only\s+)?(?:public|private|auth|storage|cron)\.[a-z_]+[^;]*', 'gi') as s (statement)
+    where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace) and s.statement[1] !~* '\mwhere\M' $$,
+  'no function changes all rows of a table: on the platform, the connections of REST refuse that');
 
 select is_empty(
   $$ select polrelid::regclass, polname from pg_policy

@@ -3,6 +3,37 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "api_key_events": {
+        Row: {
+          "created_at": string;
+          "detail": NonNullable<Json>;
+          "event": string;
+          "id": number;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event": string;
+          "id"?: never;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event"?: string;
+          "id"?: never;
+          "key_id"?: string;
+          "key_prefix"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "api_keys": {
         Row: {
           "created_at": string;
@@ -209,6 +240,7 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -224,6 +256,7 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -238,6 +271,7 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -265,6 +299,7 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -275,6 +310,7 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
+          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -284,6 +320,7 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -2177,20 +2214,21 @@ export type Database = {
           "email_notifications": boolean;
           "id": string;
           "language": string;
+          "notifications": boolean;
           "notifications_enabled": boolean;
           "push_notifications": boolean;
           "theme": string;
           "timezone": string;
           "updated_at": string;
           "user_id": string;
-          "notifications": boolean | null;
         };
-        ComputedFields: "notifications";
+        ComputedFields: never;
         Insert: {
           "created_at"?: string;
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications": boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2203,6 +2241,7 @@ export type Database = {
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications"?: boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2854,6 +2893,17 @@ export type Database = {
         Args: { "provider": string; "reason": string };
         Returns: undefined;
       };
+      "create_api_key": {
+        Args: {
+          "expires_at"?: string;
+          "key_hash": string;
+          "key_prefix": string;
+          "name": string;
+          "permissions": Json;
+          "user_id": string;
+        };
+        Returns: Json;
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -3094,12 +3144,6 @@ export type Database = {
           "name": string;
         }[];
       };
-      "notifications": {
-        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
-        Returns:
-          & { error: true }
-          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
-      };
       "preview_cleanup": {
         Args: { "job": string };
         Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
@@ -3282,6 +3326,7 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
+          "restore"?: boolean;
           "user_id": string;
         };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];
@@ -3483,6 +3528,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "use_api_key": {
+        Args: { "key_hash": string; "permission": string };
+        Returns: Database["public"]["CompositeTypes"]["api_key_use"];
+        SetofOptions: {
+          from: "*";
+          to: "api_key_use";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "verify_upload": {
         Args: { "upload_id": string; "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
@@ -3530,6 +3585,10 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "api_key_use": {
+        "user_id": string | null;
+        "refused": string | null;
+      };
       "bucket_terms": {
         "bucket": string | null;
         "is_public": boolean | null;

@@ -480,6 +480,7 @@ export type Database = {
       };
       "conversations": {
         Row: {
+          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -488,6 +489,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -495,6 +497,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -1108,6 +1111,8 @@ export type Database = {
       };
       "messages": {
         Row: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1124,6 +1129,8 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1139,6 +1146,8 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1319,6 +1328,7 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
+          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1337,6 +1347,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1353,6 +1364,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -2871,10 +2883,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
         SetofOptions: {
           from: "*";
-          to: "project_change";
+          to: "project_clone";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3068,6 +3080,16 @@ export type Database = {
         }[];
       };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_project_clone": {
+        Args: { "clone_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        SetofOptions: {
+          from: "*";
+          to: "project_clone";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3227,6 +3249,40 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "replace_message": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "if_match"?: string;
+          "message": Json;
+          "message_id": string;
+          "project_id"?: string;
+          "user_id": string;
+        };
+        Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "hold_id": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3347,6 +3403,8 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3500,6 +3558,7 @@ export type Database = {
       };
       "update_draft": {
         Args: {
+          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3507,6 +3566,8 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3579,8 +3640,9 @@ export type Database = {
       };
     };
     Enums: {
+      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted";
+      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
@@ -3727,6 +3789,20 @@ export type Database = {
         "project": Json | null;
         "messages": number | null;
         "files": number | null;
+        "replayed": boolean | null;
+      };
+      "project_clone": {
+        "id": string | null;
+        "source_id": string | null;
+        "status": string | null;
+        "code": string | null;
+        "messages": number | null;
+        "total_messages": number | null;
+        "files": number | null;
+        "total_files": number | null;
+        "started_at": string | null;
+        "finished_at": string | null;
+        "project": Json | null;
         "replayed": boolean | null;
       };
       "saved_chat": {
@@ -3903,8 +3979,9 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
+      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted"],
+      "project_status_enum": ["active", "archived", "deleted", "cloning"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

@@ -22,8 +22,8 @@ test("REST refuses to change or delete all rows of a table", async () => {
 });
 
 test("@supabase/lite alone still changes all rows of a table", async () => {
-  const { error } = await withRawLite((lite) =>
-    lite.client(stack.secretKey).from("blocked_email_domains").delete()
+  const { error } = await withRawLite(async (lite) =>
+    await lite.client(stack.secretKey).from("blocked_email_domains").delete()
   );
   assert.equal(error, null);
 });

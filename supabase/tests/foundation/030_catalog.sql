@@ -276,7 +276,8 @@ select bag_eq(
     ('encrypted_chats', 'lock_own_chats'),
     ('encrypted_chats', 'number_chat'),
     ('messages', 'check_message'),
-    ('projects', 'uncount_messages') $$,
+    ('projects', 'uncount_messages'),
+    ('teams', 'remember_deleted_owner') $$,
   'the triggers with the rights of the owner that run before the policies are those we know');
 
 select bag_eq(

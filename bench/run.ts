@@ -16,6 +16,7 @@ const BENCHMARKS = [
   "files",
   "cleanup",
   "webhooks",
+  "neighbours",
   "limits",
 ];
 

@@ -18,6 +18,7 @@ const BENCHMARKS = [
   "webhooks",
   "neighbours",
   "limits",
+  "scale",
 ];
 
 const HELP =

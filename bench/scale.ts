@@ -91,7 +91,10 @@ async function measure(sql: Sql, query: ScaleQuery, number: number): Promise<Cos
     }
     return cost;
   } catch (error) {
-    if ((error as { code?: string }).code === "57014" || Deno.env.get("LAX")) { console.log((error as Error).message); return null; }
+    if ((error as { code?: string }).code === "57014" || Deno.env.get("LAX")) {
+      console.log((error as Error).message);
+      return null;
+    }
     throw new Error(`${query.name}: ${(error as Error).message}`, { cause: error });
   }
 }

@@ -73,14 +73,14 @@ export async function addUsers(admin: Sql, first: number, last: number): Promise
         ${ago()}, ${ago()} from ${users};
     insert into conversations (id, user_id, title, created_at, updated_at)
       select ${id("conversation")}, ${id("user")}, 'Talk', ${ago()}, ${ago()} from ${users};
-    insert into messages (conversation_id, role, content, created_at, updated_at)
-      select ${id("conversation", "u")}, 'user', to_jsonb(${WORDS}), ${ago()}, ${ago()} from ${
-      of(5)
-    };
-    insert into messages (project_id, role, content, sequence_number, created_at, updated_at)
-      select ${id("project", "u")}, 'user', to_jsonb(${WORDS}), n % 100, ${ago()}, ${ago()} from ${
-      of(5)
-    };
+    insert into messages (user_id, conversation_id, role, content, created_at, updated_at)
+      select ${id("user", "u")}, ${
+      id("conversation", "u")
+    }, 'user', to_jsonb(${WORDS}), ${ago()}, ${ago()} from ${of(5)};
+    insert into messages (user_id, project_id, role, content, sequence_number, created_at, updated_at)
+      select ${id("user", "u")}, ${
+      id("project", "u")
+    }, 'user', to_jsonb(${WORDS}), n % 100, ${ago()}, ${ago()} from ${of(5)};
     insert into project_files (project_id, user_id, file_name, storage_path, file_type, file_size)
       select ${id("project")}, ${id("user")}, 'a.txt', ${id("user")} || '/' || ${
       id("file", "n || '-1'")
@@ -113,10 +113,12 @@ export async function addUsers(admin: Sql, first: number, last: number): Promise
       select ${id("session")}, ${id("user")}, case when n % 10 = 1 then ${
       id("team", "n / 20")
     } end, 'Session', ${ago()}, ${ago()} from ${users};
-    insert into chat_messages (session_id, sender, content, created_at)
-      select ${id("session", "u")}, 'user', ${WORDS}, ${ago()} from ${of(3)};
-    insert into chat_message_cache (session_id, message_id, role, content, created_at)
-      select ${id("session", "u")}, n::text, 'user', ${WORDS}, ${ago()} from ${of(2)};
+    insert into chat_messages (user_id, session_id, sender, content, created_at)
+      select ${id("user", "u")}, ${id("session", "u")}, 'user', ${WORDS}, ${ago()} from ${of(3)};
+    insert into chat_message_cache (user_id, session_id, message_id, role, content, created_at)
+      select ${id("user", "u")}, ${id("session", "u")}, n::text, 'user', ${WORDS}, ${ago()} from ${
+      of(2)
+    };
     insert into fragments (id, user_id, project_id, title, template, code, file_path, is_public, created_at)
       select ${id("fragment")}, ${id("user")}, ${
       id("project")
@@ -173,13 +175,15 @@ export async function addHeavy(admin: Sql, scale: number): Promise<void> {
       series(conversations)
     };
     -- Half of the messages are in one project, the others in the conversations.
-    insert into messages (conversation_id, role, content, created_at, updated_at)
-      select ${
+    insert into messages (user_id, conversation_id, role, content, created_at, updated_at)
+      select ${HEAVY}, ${
       id("heavy conversation", `n % ${conversations} + 1`)
     }, 'user', to_jsonb(${WORDS}), ${ago()}, ${ago()}
       from ${series(messages / 2)};
-    insert into messages (project_id, role, content, sequence_number, created_at, updated_at)
-      select ${id("project", "22")}, 'user', to_jsonb(${WORDS}), 1000 + n, ${ago()}, ${ago()}
+    insert into messages (user_id, project_id, role, content, sequence_number, created_at, updated_at)
+      select ${HEAVY}, ${
+      id("project", "22")
+    }, 'user', to_jsonb(${WORDS}), 1000 + n, ${ago()}, ${ago()}
       from ${series(messages / 2)};
     insert into file_uploads (id, user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name, created_at)
       select ${id("heavy upload")}, ${HEAVY}, case when n % 3 = 0 then ${
@@ -210,12 +214,12 @@ export async function addHeavy(admin: Sql, scale: number): Promise<void> {
       select ${id("heavy session")}, ${HEAVY}, 'Session', ${ago()}, ${ago()} from ${
       series(rows / 10)
     };
-    insert into chat_messages (session_id, sender, content, created_at)
-      select ${
+    insert into chat_messages (user_id, session_id, sender, content, created_at)
+      select ${HEAVY}, ${
       id("heavy session", `n % ${Math.max(1, rows / 10)} + 1`)
     }, 'user', ${WORDS}, ${ago()} from ${series(rows)};
-    insert into chat_message_cache (session_id, message_id, role, content, created_at)
-      select ${
+    insert into chat_message_cache (user_id, session_id, message_id, role, content, created_at)
+      select ${HEAVY}, ${
       id("heavy session", `n % ${Math.max(1, rows / 10)} + 1`)
     }, n::text, 'user', ${WORDS}, ${ago()} from ${series(rows)};
     insert into fragments (user_id, project_id, title, template, code, file_path, created_at)
@@ -234,6 +238,7 @@ export async function addHeavy(admin: Sql, scale: number): Promise<void> {
     insert into user_goals (user_id, title, created_at) select ${HEAVY}, 'x', ${ago()} from ${
       series(rows)
     };
+    update credit_accounts set version = ${rows} + 3 where user_id = ${HEAVY};
     insert into private.credit_transactions
         (account_id, entry_no, kind, amount, balance_after, actor, actor_id, created_at, grant_id, sku, quantity, unit_price)
       select ${

@@ -40,7 +40,8 @@ create index idx_projects_created_at on public.projects (created_at desc);
 -- user's own projects are found by user_id, then sorted.
 create index idx_projects_updated_at on public.projects using brin (updated_at);
 create index idx_projects_archived on public.projects (user_id, is_archived);
-create index idx_projects_public on public.projects (id) where is_public;
+-- The newest first. What else it includes lists the ids of public projects from the index alone.
+create index idx_projects_public on public.projects (created_at desc) include (id, deleted_at) where is_public;
 create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
 
 alter publication supabase_realtime add table public.projects;
@@ -134,6 +135,33 @@ comment on function public.name(projects) is 'Computed field: title, under the n
 revoke all on function public.name(projects) from public, anon, authenticated, service_role;
 grant execute on function public.name(projects) to authenticated, service_role;
 
+-- The ids of the projects of the caller's teams, for the policies of tables whose rows belong to projects: a policy that
+-- compares them with an array reads only these rows, and one that looks up the project of each row reads all rows.
+-- Definer: it is the condition of policies, and does not need theirs.
+create function private.my_team_project_ids()
+returns setof uuid
+language plpgsql stable security definer set search_path = '' rows 100
+as $$
+begin
+  return query
+    select p.id from public.projects as p where p.team_id = any (array(select private.my_team_ids()));
+end $$;
+revoke all on function private.my_team_project_ids() from public, anon, authenticated, service_role;
+grant execute on function private.my_team_project_ids() to authenticated, service_role;
+
+-- The ids of all public projects.
+-- Definer: as my_team_project_ids.
+create function private.public_project_ids()
+returns setof uuid
+language plpgsql stable security definer set search_path = '' rows 100
+as $$
+begin
+  return query
+    select p.id from public.projects as p where p.is_public and p.deleted_at is null;
+end $$;
+revoke all on function private.public_project_ids() from public, anon, authenticated, service_role;
+grant execute on function private.public_project_ids() to authenticated, service_role;
+
 -- project_files ----------------------------------------------------------------------------------
 
 create table public.project_files (
@@ -160,6 +188,7 @@ comment on column public.project_files.user_id is 'The owner of the project, set
 -- With the id, in whose order a clone copies them.
 create index idx_project_files_project_id on public.project_files (project_id, id);
 create index project_files_object on public.project_files (storage_path);
+create index project_files_user_created on public.project_files (user_id, created_at desc);
 
 alter table public.project_files enable row level security;
 revoke all on public.project_files from public, anon, authenticated, service_role;
@@ -175,24 +204,15 @@ grant select, insert, update, delete on public.project_files to service_role;
 
 create policy "users read the files of their own and their teams' projects" on public.project_files
   for select to authenticated
-  using (exists (
-    select 1 from public.projects as p
-    where p.id = project_id
-      and (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids())))));
+  using (user_id = (select auth.uid()) or project_id = any (array(select private.my_team_project_ids())));
 create policy "users add files to their own projects" on public.project_files
   for insert to authenticated
-  with check (exists (
-    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+  with check (user_id = (select auth.uid()));
 create policy "users update files of their own projects" on public.project_files
   for update to authenticated
-  using (exists (
-    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())))
-  with check (exists (
-    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy "users delete files of their own projects" on public.project_files
-  for delete to authenticated
-  using (exists (
-    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+  for delete to authenticated using (user_id = (select auth.uid()));
 
 create trigger update_project_files_updated_at before update on public.project_files
   for each row execute function public.handle_updated_at();

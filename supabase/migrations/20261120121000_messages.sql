@@ -20,6 +20,7 @@ create table public.messages (
   -- No foreign key: every message would pay for its check and its index.
   author_id uuid default auth.uid(),
   client_id text,
+  user_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint messages_hold_id_key unique (hold_id),
@@ -40,6 +41,10 @@ comment on column public.messages.client_id is
 comment on column public.messages.hold_id is
   'The credit hold that was captured to pay for the message, in the transaction that saved or completed it';
 
+comment on column public.messages.user_id is
+  'The owner of the conversation or project, whoever wrote the message; a trigger sets it';
+
+create index messages_user_created on public.messages (user_id, created_at desc);
 create index idx_messages_conversation_id on public.messages (conversation_id);
 create index idx_messages_conversation_created on public.messages (conversation_id, created_at);
 -- One index for both kinds of parents: each further index costs every message.
@@ -58,13 +63,13 @@ grant update (role, content, object_data, result_data, metadata, updated_at)
 grant delete on public.messages to authenticated;
 grant select, insert, update, delete on public.messages to service_role;
 
--- A caller who may read the parent, by the policies of the parent, may read the message. A scalar sub-query looks the
--- parent up by its key; for exists, the planner reads all projects into a hash first.
+-- A caller who may read the parent may read the message. The policy says so in columns of the message, so that an index
+-- finds all that a caller may read; a look-up of the parent would be made for every message of everybody.
 create policy "users read messages of conversations and projects they see" on public.messages
   for select to authenticated
-  using (case when project_id is null
-    then (select true from public.conversations as c where c.id = conversation_id)
-    else (select true from public.projects as p where p.id = project_id) end);
+  using (user_id = (select auth.uid())
+    or project_id = any (array(select private.my_team_project_ids()))
+    or project_id = any (array(select private.public_project_ids())));
 create policy "users write into their conversations, their own and their teams' projects" on public.messages
   for insert to authenticated
   with check (role <> 'system' and (exists (
@@ -107,6 +112,49 @@ create trigger update_messages_updated_at before update on public.messages
   for each row execute function public.update_updated_at_column();
 
 -- Parents -------------------------------------------------------------------------------------------
+
+-- Definer: the policies of the parent must not hide it.
+create function private.take_message_owner()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if new.project_id is null then
+    select c.user_id into new.user_id from public.conversations as c where c.id = new.conversation_id;
+  else
+    select p.user_id into new.user_id from public.projects as p where p.id = new.project_id;
+  end if;
+  return new;
+end $$;
+comment on function private.take_message_owner() is
+  'Trigger function: copies the owner of the conversation or project into the message. Who may write it, the policy decides';
+revoke all on function private.take_message_owner() from public, anon, authenticated, service_role;
+
+-- Not for save_messages, which knows the owner.
+create trigger take_message_owner before insert on public.messages
+  for each row when (new.user_id is null) execute function private.take_message_owner();
+
+-- Definer: whoever may change the owner need not have a right to the messages.
+create function private.pass_on_messages()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if tg_table_name = 'projects' then
+    update public.messages as m set user_id = new.user_id where m.project_id = new.id;
+  else
+    update public.messages as m set user_id = new.user_id where m.conversation_id = new.id;
+  end if;
+  return null;
+end $$;
+comment on function private.pass_on_messages() is
+  'Trigger function: gives the messages of a project or conversation to its new owner';
+revoke all on function private.pass_on_messages() from public, anon, authenticated, service_role;
+
+create trigger pass_on_messages after update of user_id on public.projects
+  for each row when (old.user_id <> new.user_id) execute function private.pass_on_messages();
+create trigger pass_on_messages after update of user_id on public.conversations
+  for each row when (old.user_id <> new.user_id) execute function private.pass_on_messages();
 
 create function public.update_conversation_timestamp()
 returns trigger
@@ -503,6 +551,7 @@ declare
   v_conversation_id uuid;
   v_id uuid;
   v_client_id text;
+  v_owner uuid;
   v_new boolean;
   v_saved public.saved_messages;
 begin
@@ -539,12 +588,13 @@ begin
   end if;
   if v_new then
     if project_id is null then
-      perform 1 from public.conversations as c
+      select c.user_id into v_owner from public.conversations as c
       where c.id = v_conversation_id and c.user_id = save_messages.user_id for no key update;
     else
       update public.projects as p set updated_at = now()
       where p.id = save_messages.project_id and p.status in ('active', 'archived')
-        and (p.user_id = save_messages.user_id or private.writes_project(p, save_messages.user_id));
+        and (p.user_id = save_messages.user_id or private.writes_project(p, save_messages.user_id))
+      returning p.user_id into v_owner;
     end if;
     v_new := found;
   end if;
@@ -567,9 +617,9 @@ begin
   end if;
   if v_new then
     insert into public.messages as m
-      (id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number, author_id,
-        client_id, created_at)
-    values (coalesce(v_id, gen_random_uuid()), save_messages.project_id, v_conversation_id,
+      (id, user_id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number,
+        author_id, client_id, created_at)
+    values (coalesce(v_id, gen_random_uuid()), v_owner, save_messages.project_id, v_conversation_id,
       (v_message ->> 'role')::public.message_role_enum, v_message -> 'content',
       nullif(v_message -> 'object_data', 'null'), nullif(v_message -> 'result_data', 'null'),
       coalesce(v_message -> 'metadata', '{}'),

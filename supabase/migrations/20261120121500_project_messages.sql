@@ -67,8 +67,8 @@ declare
   v_deleted integer;
 begin
   delete from public.messages as m
-  where m.id in (
-    select x.id from public.messages as x where x.project_id = delete_project_messages.project_id limit most);
+  where m.id = any (array(
+    select x.id from public.messages as x where x.project_id = delete_project_messages.project_id limit most));
   get diagnostics v_deleted = row_count;
   return v_deleted;
 end $$;

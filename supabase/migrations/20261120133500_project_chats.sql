@@ -30,8 +30,7 @@ create index project_chats_user_chat on public.project_chats (user_id, chat_id);
 
 create policy "users read the chats of their own projects" on public.project_chats
   for select to authenticated
-  using (exists (
-    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid()));
 create policy "users link their own chats to their own projects" on public.project_chats
   for insert to authenticated
   with check (exists (
@@ -40,9 +39,7 @@ create policy "users link their own chats to their own projects" on public.proje
     select 1 from public.encrypted_chats as c
     where c.id = chat_id and c.user_id = (select auth.uid())));
 create policy "users unlink the chats of their own projects" on public.project_chats
-  for delete to authenticated
-  using (exists (
-    select 1 from public.projects as p where p.id = project_id and p.user_id = (select auth.uid())));
+  for delete to authenticated using (user_id = (select auth.uid()));
 
 select private.limit_table('public.project_chats', rows => 100000);
 

@@ -45,10 +45,9 @@ comment on column public.file_uploads.verified_at is
 comment on column public.file_uploads.replaced_version is
   'The version that the object at file_path had then; an object with another version was written since. Null when there was none';
 
-create index idx_file_uploads_user_id on public.file_uploads (user_id);
+create index idx_file_uploads_user_id on public.file_uploads (user_id, created_at desc);
 -- With the id, in whose order a clone copies them.
 create index idx_file_uploads_project_id on public.file_uploads (project_id, id);
-create index idx_file_uploads_created_at on public.file_uploads (created_at desc);
 
 alter table public.file_uploads enable row level security;
 revoke all on public.file_uploads from public, anon, authenticated, service_role;
@@ -69,9 +68,7 @@ create index file_uploads_expiry on public.file_uploads (expires_at) where statu
 
 create policy "users read their own uploads and those in their teams' projects" on public.file_uploads
   for select to authenticated
-  using (user_id = (select auth.uid()) or exists (
-    select 1 from public.projects as p
-    where p.id = project_id and p.team_id = any (array(select private.my_team_ids()))));
+  using (user_id = (select auth.uid()) or project_id = any (array(select private.my_team_project_ids())));
 create policy "users create their own uploads" on public.file_uploads
   for insert to authenticated
   with check (user_id = (select auth.uid()) and (project_id is null or exists (

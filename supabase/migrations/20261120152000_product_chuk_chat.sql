@@ -111,12 +111,13 @@ select private.limit_table('public.customization_preferences', rows => 1);
 
 create view public.project_stats with (security_invoker = true) as
   select p.id, p.user_id, p.title as name, p.is_archived,
+    -- Sub-queries in the list are evaluated after the limit of a query: only what is shown is counted.
     (select count(*) from public.project_chats as c where c.project_id = p.id) as chat_count,
-    f.file_count, f.total_file_size, p.created_at, p.updated_at
-  from public.projects as p
-  cross join lateral (
-    select count(*) as file_count, coalesce(sum(pf.file_size), 0)::bigint as total_file_size
-    from public.project_files as pf where pf.project_id = p.id) as f;
+    (select count(*) from public.project_files as f where f.project_id = p.id) as file_count,
+    (select coalesce(sum(f.file_size), 0)::bigint from public.project_files as f where f.project_id = p.id)
+      as total_file_size,
+    p.created_at, p.updated_at
+  from public.projects as p;
 comment on view public.project_stats is 'The projects that the caller may read, with the numbers of their chats and files';
 revoke all on public.project_stats from public, anon, authenticated, service_role;
 grant select on public.project_stats to authenticated, service_role;

@@ -33,10 +33,9 @@ create table public.chat_sessions (
 );
 comment on table public.chat_sessions is 'Chat sessions of CodingIT-1 and coaching sessions of Sorar AI';
 
-create index idx_chat_sessions_user_id on public.chat_sessions (user_id);
+create index idx_chat_sessions_user_id on public.chat_sessions (user_id, last_activity desc);
 create index idx_chat_sessions_team_id on public.chat_sessions (team_id);
 create index idx_chat_sessions_status on public.chat_sessions (status);
-create index idx_chat_sessions_last_activity on public.chat_sessions (last_activity desc);
 
 alter table public.chat_sessions enable row level security;
 revoke all on public.chat_sessions from public, anon, authenticated, service_role;
@@ -74,6 +73,18 @@ select private.limit_table('public.chat_sessions', rows => 100000, bytes => 6710
 
 alter publication supabase_realtime add table public.chat_sessions;
 
+-- Invoker: a caller that may not read the session gets null, and the row is refused.
+create function private.take_session_owner()
+returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  select s.user_id into new.user_id from public.chat_sessions as s where s.id = new.session_id;
+  return new;
+end $$;
+comment on function private.take_session_owner() is 'Trigger function: copies the owner of the session into the row';
+revoke all on function private.take_session_owner() from public, anon, authenticated, service_role;
+
 -- chat_messages ----------------------------------------------------------------------------------
 
 create table public.chat_messages (
@@ -92,6 +103,7 @@ comment on table public.chat_messages is 'Messages of coaching sessions of Sorar
 comment on column public.chat_messages.user_id is 'The owner of the session, set by a trigger';
 
 create index idx_chat_messages_session_created on public.chat_messages (session_id, created_at);
+create index chat_messages_user_created on public.chat_messages (user_id, created_at desc);
 
 alter table public.chat_messages enable row level security;
 revoke all on public.chat_messages from public, anon, authenticated, service_role;
@@ -105,39 +117,17 @@ grant select, insert, update, delete on public.chat_messages to service_role;
 
 create policy "users read messages of their own sessions" on public.chat_messages
   for select to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid()));
 create policy "users write messages into their own sessions" on public.chat_messages
   for insert to authenticated
-  with check (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+  with check (user_id = (select auth.uid()));
 create policy "users update messages of their own sessions" on public.chat_messages
   for update to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())))
-  with check (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid()))
+  with check (user_id = (select auth.uid()));
 create policy "users delete messages of their own sessions" on public.chat_messages
   for delete to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_messages.session_id and s.user_id = (select auth.uid())));
-
--- Invoker: a caller that may not read the session gets null, and the policy refuses the row.
-create function private.take_session_owner()
-returns trigger
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  select s.user_id into new.user_id from public.chat_sessions as s where s.id = new.session_id;
-  return new;
-end $$;
-comment on function private.take_session_owner() is 'Trigger function: copies the owner of the session into the row';
-revoke all on function private.take_session_owner() from public, anon, authenticated, service_role;
+  using (user_id = (select auth.uid()));
 
 create trigger take_session_owner before insert or update of session_id, user_id on public.chat_messages
   for each row execute function private.take_session_owner();
@@ -171,8 +161,8 @@ comment on table public.chat_message_cache is 'Searchable copy of the messages o
 comment on column public.chat_message_cache.user_id is 'The owner of the session, set by a trigger';
 
 create index idx_chat_message_cache_content_vector on public.chat_message_cache using gin (content_vector);
-create index idx_chat_message_cache_session_id on public.chat_message_cache (session_id);
-create index idx_chat_message_cache_created_at on public.chat_message_cache (created_at desc);
+create index idx_chat_message_cache_session_id on public.chat_message_cache (session_id, created_at);
+create index chat_message_cache_user_created on public.chat_message_cache (user_id, created_at desc);
 
 alter table public.chat_message_cache enable row level security;
 revoke all on public.chat_message_cache from public, anon, authenticated, service_role;
@@ -188,27 +178,17 @@ grant select, insert, update, delete on public.chat_message_cache to service_rol
 
 create policy "users read cached messages of their own sessions" on public.chat_message_cache
   for select to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid()));
 create policy "users write cached messages into their own sessions" on public.chat_message_cache
   for insert to authenticated
-  with check (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+  with check (user_id = (select auth.uid()));
 create policy "users update cached messages of their own sessions" on public.chat_message_cache
   for update to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())))
-  with check (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid()))
+  with check (user_id = (select auth.uid()));
 create policy "users delete cached messages of their own sessions" on public.chat_message_cache
   for delete to authenticated
-  using (exists (
-    select 1 from public.chat_sessions as s
-    where s.id = chat_message_cache.session_id and s.user_id = (select auth.uid())));
+  using (user_id = (select auth.uid()));
 
 create trigger take_session_owner before insert or update of session_id, user_id on public.chat_message_cache
   for each row execute function private.take_session_owner();
@@ -220,15 +200,12 @@ select private.limit_table('public.chat_message_cache', rows => 1000000, bytes =
 create view public.chat_sessions_with_counts with (security_invoker = true) as
   select s.id, s.session_id, s.user_id, s.team_id, s.scenario_id, s.title, s.status, s.score, s.model,
     s.template, s.metadata, s.created_at, s.updated_at, s.last_activity,
-    m.message_count + c.message_count as message_count,
-    greatest(m.last_message_at, c.last_message_at) as last_message_at
-  from public.chat_sessions as s
-  cross join lateral (
-    select count(*) as message_count, max(cm.created_at) as last_message_at
-    from public.chat_messages as cm where cm.session_id = s.id) as m
-  cross join lateral (
-    select count(*) as message_count, max(cc.created_at) as last_message_at
-    from public.chat_message_cache as cc where cc.session_id = s.id) as c;
+    -- As in project_stats, only the sessions that a query shows are counted.
+    (select count(*) from public.chat_messages as m where m.session_id = s.id)
+      + (select count(*) from public.chat_message_cache as c where c.session_id = s.id) as message_count,
+    greatest((select max(m.created_at) from public.chat_messages as m where m.session_id = s.id),
+      (select max(c.created_at) from public.chat_message_cache as c where c.session_id = s.id)) as last_message_at
+  from public.chat_sessions as s;
 comment on view public.chat_sessions_with_counts is 'The caller''s sessions with the numbers of their messages';
 revoke all on public.chat_sessions_with_counts from public, anon, authenticated, service_role;
 grant select on public.chat_sessions_with_counts to authenticated, service_role;

@@ -148,7 +148,7 @@ create table public.conversation_threads (
 comment on table public.conversation_threads is
   'Threads of CodingIT-1 users. Its documents name no table for their messages, so there is none';
 
-create index idx_conversation_threads_created_by on public.conversation_threads (created_by);
+create index idx_conversation_threads_created_by on public.conversation_threads (created_by, updated_at desc);
 
 alter table public.conversation_threads enable row level security;
 revoke all on public.conversation_threads from public, anon, authenticated, service_role;
@@ -202,7 +202,7 @@ create table public.tasks (
 );
 comment on table public.tasks is 'Tasks that users give to an AI agent';
 
-create index idx_tasks_user_id on public.tasks (user_id);
+create index idx_tasks_user_id on public.tasks (user_id, created_at desc);
 create index idx_tasks_status on public.tasks (status);
 create index idx_tasks_created_at on public.tasks (created_at desc);
 
@@ -262,7 +262,7 @@ create table public.workspace_files (
 );
 comment on table public.workspace_files is 'Files and directories of users'' IDE workspaces';
 
-create index idx_workspace_files_user_id on public.workspace_files (user_id);
+create index idx_workspace_files_user_id on public.workspace_files (user_id, created_at desc);
 create index idx_workspace_files_project_id on public.workspace_files (project_id);
 create index idx_workspace_files_path on public.workspace_files (user_id, path);
 create index idx_workspace_files_parent_path on public.workspace_files (user_id, parent_path);
@@ -323,10 +323,10 @@ create table public.fragments (
 );
 comment on table public.fragments is 'Reusable, executable code snippets';
 
-create index idx_fragments_user_id on public.fragments (user_id);
+create index idx_fragments_user_id on public.fragments (user_id, created_at desc);
 create index idx_fragments_project_id on public.fragments (project_id);
 create index idx_fragments_template on public.fragments (template);
-create index idx_fragments_public on public.fragments (is_public) where is_public;
+create index idx_fragments_public on public.fragments (created_at desc) where is_public;
 
 alter table public.fragments enable row level security;
 revoke all on public.fragments from public, anon, authenticated, service_role;
@@ -349,9 +349,7 @@ create policy "users read their own, public and their teams' fragments" on publi
   for select to authenticated
   using (user_id = (select auth.uid())
     or is_public
-    or exists (
-      select 1 from public.projects as p
-      where p.id = project_id and p.team_id = any (array(select private.my_team_ids()))));
+    or project_id = any (array(select private.my_team_project_ids())));
 -- The same for every visitor: anyone may read a public fragment.
 create policy "visitors read public fragments" on public.fragments
   for select to anon using (is_public);
@@ -397,7 +395,7 @@ create table public.fragment_executions (
 comment on table public.fragment_executions is 'Executions of fragments';
 
 create index idx_fragment_executions_fragment_id on public.fragment_executions (fragment_id);
-create index idx_fragment_executions_user_id on public.fragment_executions (user_id);
+create index idx_fragment_executions_user_id on public.fragment_executions (user_id, started_at desc);
 
 alter table public.fragment_executions enable row level security;
 revoke all on public.fragment_executions from public, anon, authenticated, service_role;

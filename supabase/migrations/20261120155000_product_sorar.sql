@@ -22,7 +22,7 @@ create table public.user_goals (
 );
 comment on table public.user_goals is 'Goals of Sorar AI users';
 
-create index idx_user_goals_user_id on public.user_goals (user_id);
+create index idx_user_goals_user_id on public.user_goals (user_id, created_at desc);
 create index idx_user_goals_status on public.user_goals (status);
 
 alter table public.user_goals enable row level security;
@@ -141,7 +141,7 @@ create table public.journal_entries (
 );
 comment on table public.journal_entries is 'Journals of Sorar AI users';
 
-create index idx_journal_entries_user_id on public.journal_entries (user_id);
+create index idx_journal_entries_user_id on public.journal_entries (user_id, created_at desc);
 create index idx_journal_entries_created_at on public.journal_entries (created_at desc);
 
 alter table public.journal_entries enable row level security;
@@ -223,6 +223,8 @@ create table public.waitlist (
 comment on table public.waitlist is
   'E-mail addresses left before launch. Not unique: a conflict would tell a stranger who is on the list';
 
+create index waitlist_created_at on public.waitlist (created_at);
+
 alter table public.waitlist enable row level security;
 revoke all on public.waitlist from public, anon, authenticated, service_role;
 grant insert (email) on public.waitlist to anon, authenticated;
@@ -250,6 +252,8 @@ create table public.site_visits (
   constraint site_visits_path_check check (char_length(path) between 1 and 2048)
 );
 comment on table public.site_visits is 'Visits of the public site';
+
+create index site_visits_timestamp on public.site_visits ("timestamp");
 
 alter table public.site_visits enable row level security;
 revoke all on public.site_visits from public, anon, authenticated, service_role;

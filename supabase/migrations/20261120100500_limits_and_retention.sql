@@ -11,6 +11,8 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('credits.open_holds', 10000, 'holds', 100, 1000000, 'The most open holds of an account'),
   ('credits.live_grants', 20000, 'grants', 100, 1000000, 'The most grants of an account that are pending or active'),
   ('credits.longest_hold', 604800, 'seconds', 1, 2592000, 'The longest time that a hold can last'),
+  ('accounts.rows_at_once', 1000, 'rows', 0, 100000,
+    'How many rows are deleted together with an account: the cleanup deletes the others'),
   ('messages.content_size', 262144, 'bytes', 1, 10485760,
     'The largest content of a message, and the largest object_data, result_data and metadata'),
   ('messages.batch_size', 100, 'messages', 1, 1000, 'The most messages that one request saves'),

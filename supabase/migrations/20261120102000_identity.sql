@@ -3,7 +3,7 @@
 -- profiles ---------------------------------------------------------------------------------------
 
 create table public.profiles (
-  id uuid primary key references auth.users (id) on delete cascade,
+  id uuid primary key,
   display_name text,
   preferences jsonb not null default '{}'::jsonb,
   created_at timestamptz not null default now(),
@@ -20,6 +20,8 @@ grant update (id, display_name, preferences, updated_at)
   on public.profiles to authenticated;
 grant select, insert, update, delete on public.profiles to service_role;
 
+create policy "a deleted account has no access" on public.profiles
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read their own profile" on public.profiles
   for select to authenticated using (id = (select auth.uid()));
 create policy "users create their own profile" on public.profiles
@@ -30,6 +32,13 @@ create policy "users update their own profile" on public.profiles
 
 create trigger profiles_updated_at before update on public.profiles
   for each row execute function public.handle_updated_at();
+create trigger require_account after insert or update of id on public.profiles
+  for each row execute function private.require_account();
+
+-- The last: conversations refer to it.
+insert into private.account_rows (name, place, statement) values
+  ('profiles', 99, 'delete from public.profiles where ctid = any (array(
+    select ctid from public.profiles where id = $1 limit $2))');
 
 select private.limit_table('public.profiles', rows => 1, bytes => 1048576, owner => 'id');
 

@@ -9,7 +9,7 @@ create type public.message_editing_enum as enum ('author', 'members');
 
 create table public.projects (
   id uuid primary key default gen_random_uuid(),
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   team_id uuid references public.teams (id) on delete set null,
   title text not null,
   description text,
@@ -61,6 +61,8 @@ grant update (team_id, title, description, template_id, status, is_public, metad
 grant delete on public.projects to authenticated;
 grant select, insert, update, delete on public.projects to service_role;
 
+create policy "a deleted account has no access" on public.projects
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read their own, their teams' and public projects" on public.projects
   for select to authenticated
   using (status <> 'cloning' and (user_id = (select auth.uid())
@@ -86,6 +88,12 @@ create policy "owners, and owners of the team, delete projects" on public.projec
 
 create trigger update_projects_updated_at before update on public.projects
   for each row execute function public.update_updated_at_column();
+create trigger require_account after insert or update of user_id on public.projects
+  for each row execute function private.require_account();
+
+insert into private.account_rows (name, place, statement) values
+  ('projects', 40, 'delete from public.projects where ctid = any (array(
+    select ctid from public.projects where user_id = $1 limit $2))');
 
 select private.limit_table('public.projects', rows => 10000, bytes => 67108864,
   changes => 'title, description, template_id, metadata, system_prompt');
@@ -202,6 +210,8 @@ grant update (file_name, storage_path, file_type, file_size, markdown_summary, u
 grant delete on public.project_files to authenticated;
 grant select, insert, update, delete on public.project_files to service_role;
 
+create policy "a deleted account has no access" on public.project_files
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read the files of their own and their teams' projects" on public.project_files
   for select to authenticated
   using (user_id = (select auth.uid()) or project_id = any (array(select private.my_team_project_ids())));
@@ -218,6 +228,10 @@ create trigger update_project_files_updated_at before update on public.project_f
   for each row execute function public.handle_updated_at();
 
 select private.limit_table('public.project_files', rows => 50000, bytes => 67108864);
+
+insert into private.account_rows (name, place, statement) values
+  ('project_files', 20, 'delete from public.project_files where ctid = any (array(
+    select ctid from public.project_files where user_id = $1 limit $2))');
 
 -- Invoker: a caller that may not read the project gets null, and the policy refuses the row.
 create function private.take_project_owner()
@@ -450,3 +464,24 @@ revoke all on function private.keep_purged_project() from public, anon, authenti
 
 create trigger keep_purged_project after update of status, deleted_at on public.projects
   for each row when (old.status = 'deleted' and new.status <> 'deleted') execute function private.keep_purged_project();
+
+-- Deleted accounts ----------------------------------------------------------------------------------
+
+-- Definer: it runs as the Auth server's role, which has no rights here.
+create function private.close_projects()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into private.project_purges (project_id)
+  select p.id from public.projects as p where p.user_id = old.id
+  on conflict do nothing;
+  update public.projects as p set status = 'deleted', team_id = null, is_public = false where p.user_id = old.id;
+  return null;
+end $$;
+comment on function private.close_projects() is
+  'Trigger function: hides the projects of a deleted account from teams and the public, and refuses to write into them';
+revoke all on function private.close_projects() from public, anon, authenticated, service_role;
+
+create trigger on_auth_user_deleted_close_projects after delete on auth.users
+  for each row execute function private.close_projects();

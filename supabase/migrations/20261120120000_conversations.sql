@@ -42,6 +42,8 @@ grant update (title, updated_at)
 grant delete on public.conversations to authenticated;
 grant select, insert, update, delete on public.conversations to service_role;
 
+create policy "a deleted account has no access" on public.conversations
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read their own conversations" on public.conversations
   for select to authenticated using (user_id = (select auth.uid()));
 create policy "users create their own conversations" on public.conversations
@@ -54,6 +56,12 @@ create policy "users delete their own conversations" on public.conversations
 
 create trigger conversations_updated_at before update on public.conversations
   for each row execute function public.handle_updated_at();
+create trigger require_account after insert or update of user_id on public.conversations
+  for each row execute function private.require_account();
+
+insert into private.account_rows (name, place, statement) values
+  ('conversations', 40, 'delete from public.conversations where ctid = any (array(
+    select ctid from public.conversations where user_id = $1 limit $2))');
 
 select private.limit_table('public.conversations', rows => 100000, bytes => 67108864,
   changes => 'title');

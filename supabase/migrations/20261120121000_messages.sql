@@ -65,6 +65,8 @@ grant select, insert, update, delete on public.messages to service_role;
 
 -- A caller who may read the parent may read the message. The policy says so in columns of the message, so that an index
 -- finds all that a caller may read; a look-up of the parent would be made for every message of everybody.
+create policy "a deleted account has no access" on public.messages
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read messages of conversations and projects they see" on public.messages
   for select to authenticated
   using (user_id = (select auth.uid())
@@ -110,68 +112,6 @@ create policy "users delete messages of what is theirs, members of a team their 
 
 create trigger update_messages_updated_at before update on public.messages
   for each row execute function public.update_updated_at_column();
-
--- Parents -------------------------------------------------------------------------------------------
-
--- Definer: the policies of the parent must not hide it.
-create function private.take_message_owner()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  if new.project_id is null then
-    select c.user_id into new.user_id from public.conversations as c where c.id = new.conversation_id;
-  else
-    select p.user_id into new.user_id from public.projects as p where p.id = new.project_id;
-  end if;
-  return new;
-end $$;
-comment on function private.take_message_owner() is
-  'Trigger function: copies the owner of the conversation or project into the message. Who may write it, the policy decides';
-revoke all on function private.take_message_owner() from public, anon, authenticated, service_role;
-
--- Not for save_messages, which knows the owner.
-create trigger take_message_owner before insert on public.messages
-  for each row when (new.user_id is null) execute function private.take_message_owner();
-
--- Definer: whoever may change the owner need not have a right to the messages.
-create function private.pass_on_messages()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  if tg_table_name = 'projects' then
-    update public.messages as m set user_id = new.user_id where m.project_id = new.id;
-  else
-    update public.messages as m set user_id = new.user_id where m.conversation_id = new.id;
-  end if;
-  return null;
-end $$;
-comment on function private.pass_on_messages() is
-  'Trigger function: gives the messages of a project or conversation to its new owner';
-revoke all on function private.pass_on_messages() from public, anon, authenticated, service_role;
-
-create trigger pass_on_messages after update of user_id on public.projects
-  for each row when (old.user_id <> new.user_id) execute function private.pass_on_messages();
-create trigger pass_on_messages after update of user_id on public.conversations
-  for each row when (old.user_id <> new.user_id) execute function private.pass_on_messages();
-
-create function public.update_conversation_timestamp()
-returns trigger
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  update public.conversations as c set updated_at = now()
-  where c.id = new.conversation_id and c.updated_at <> now();
-  return null;
-end $$;
-comment on function public.update_conversation_timestamp() is
-  'Trigger function: sets updated_at of the conversation to the time of its new message';
-revoke all on function public.update_conversation_timestamp() from public, anon, authenticated, service_role;
-
-create trigger on_message_created after insert on public.messages
-  for each row when (new.conversation_id is not null)
-  execute function public.update_conversation_timestamp();
 
 alter publication supabase_realtime add table public.messages;
 
@@ -248,6 +188,7 @@ begin
   if lock_message_parent.conversation_id is not null then
     perform 1 from public.conversations as c
     where c.id = lock_message_parent.conversation_id and c.user_id = lock_message_parent.user_id
+      and exists (select 1 from auth.users as u where u.id = c.user_id)
     for no key update;
     if not found then
       raise exception 'There is no conversation "%"', conversation_id
@@ -589,7 +530,9 @@ begin
   if v_new then
     if project_id is null then
       select c.user_id into v_owner from public.conversations as c
-      where c.id = v_conversation_id and c.user_id = save_messages.user_id for no key update;
+      where c.id = v_conversation_id and c.user_id = save_messages.user_id
+        and exists (select 1 from auth.users as u where u.id = c.user_id)
+      for no key update;
     else
       update public.projects as p set updated_at = now()
       where p.id = save_messages.project_id and p.status in ('active', 'archived')

@@ -24,9 +24,9 @@ begin
   if page_size is null or page_size not between 1 and 100 then
     raise exception 'limit must be a number from 1 to 100' using errcode = 'PT422', detail = 'invalid_limit';
   end if;
-  v_conversations := array(select c.id from public.conversations as c where c.user_id = (select auth.uid()));
+  v_conversations := array(select c.id from public.conversations as c where c.user_id = (select private.my_account()));
   v_projects := array(select p.id from public.projects as p
-    where (p.user_id = (select auth.uid()) or p.team_id = any (array(select private.my_team_ids())))
+    where (p.user_id = (select private.my_account()) or p.team_id = any (array(select private.my_team_ids())))
       and p.deleted_at is null and p.status <> 'cloning');
   return query
     select f.id, f.conversation_id, f.project_id, f.role::text, f.content, f.sequence_number,

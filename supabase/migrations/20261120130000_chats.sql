@@ -82,7 +82,7 @@ revoke all on function private.number_chat_change(uuid, bigint) from public, ano
 
 create table public.encrypted_chats (
   id uuid not null default gen_random_uuid(),
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   encrypted_data text not null,
   encrypted_title text,
   title text,
@@ -136,6 +136,8 @@ grant update (id, user_id, encrypted_data, encrypted_title, title, custom_name, 
 grant delete on public.encrypted_chats to authenticated;
 grant select, insert, update, delete on public.encrypted_chats to service_role;
 
+create policy "a deleted account has no access" on public.encrypted_chats
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read their own chats" on public.encrypted_chats
   for select to authenticated using (user_id = (select auth.uid()));
 create policy "users create their own chats" on public.encrypted_chats
@@ -148,12 +150,18 @@ create policy "users delete their own chats" on public.encrypted_chats
 
 create trigger update_encrypted_chats_updated_at before update on public.encrypted_chats
   for each row execute function public.handle_updated_at();
+create trigger require_account after insert or update of user_id on public.encrypted_chats
+  for each row execute function private.require_account();
+
+insert into private.account_rows (name, place, statement) values
+  ('encrypted_chats', 40, 'delete from public.encrypted_chats where ctid = any (array(
+    select ctid from public.encrypted_chats where user_id = $1 limit $2))');
 
 select private.limit_table('public.encrypted_chats', rows => 100000);
 
 -- Deletions, for devices that do not know of them yet.
 create table private.chat_tombstones (
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   chat_id uuid not null,
   sync_sequence bigint not null,
   version bigint not null,
@@ -165,18 +173,25 @@ comment on table private.chat_tombstones is 'Deleted chats, kept for chats.tombs
 comment on column private.chat_tombstones.version is 'The version that was deleted: if the chat is restored, it goes on from there';
 revoke all on private.chat_tombstones from public, anon, authenticated, service_role;
 create index chat_tombstones_deleted_at on private.chat_tombstones (deleted_at);
+insert into private.account_rows (name, place, statement) values
+  ('chat_tombstones', 50, 'delete from private.chat_tombstones where ctid = any (array(
+    select ctid from private.chat_tombstones where user_id = $1 limit $2))');
 
 -- A nonce that is used twice under one key breaks AES-GCM, so all nonces are remembered as long as their key.
 create table private.chat_nonces (
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   key_id uuid not null,
   nonce bytea not null,
   primary key (user_id, key_id, nonce),
   constraint chat_nonces_nonce_check check (octet_length(nonce) = 12)
 );
-comment on table private.chat_nonces is 'The nonces that were used for the chats of a user, by key';
+comment on table private.chat_nonces is
+  'The nonces that were used for the chats of a user, by key. Like those of the tombstones, its rows are written under the lock of lock_chat_owner, which only an account has';
 comment on column private.chat_nonces.key_id is 'The epoch; for format 1.0, which has no epochs, the id of the user';
 revoke all on private.chat_nonces from public, anon, authenticated, service_role;
+insert into private.account_rows (name, place, statement) values
+  ('chat_nonces', 50, 'delete from private.chat_nonces where ctid = any (array(
+    select ctid from private.chat_nonces where user_id = $1 limit $2))');
 
 -- Envelopes -----------------------------------------------------------------------------------------
 
@@ -415,8 +430,14 @@ comment on table public.chat_segments is
 alter table public.chat_segments enable row level security;
 revoke all on public.chat_segments from public, anon, authenticated, service_role;
 grant select on public.chat_segments to authenticated, service_role;
+create policy "a deleted account has no access" on public.chat_segments
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read the segments of their own chats" on public.chat_segments
   for select to authenticated using (user_id = (select auth.uid()));
+
+insert into private.account_rows (name, place, statement) values
+  ('chat_segments', 20, 'delete from public.chat_segments where ctid = any (array(
+    select ctid from public.chat_segments where user_id = $1 limit $2))');
 
 create unique index encrypted_chats_user_sync on public.encrypted_chats (user_id, sync_sequence);
 

@@ -38,7 +38,7 @@ begin
     case when c.data_version is distinct from known_data_version then c.encrypted_data end,
     null::jsonb, null::boolean
   into v_page from public.encrypted_chats as c
-  where c.user_id = (select auth.uid()) and c.id = get_chat.chat_id;
+  where c.user_id = (select private.my_account()) and c.id = get_chat.chat_id;
   if not found then
     raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
   end if;
@@ -98,7 +98,7 @@ returns public.chat_keyring
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_user_id uuid := auth.uid();
+  v_user_id uuid := private.my_account();
   v_ring public.chat_keyring;
 begin
   select coalesce(max(o.key_version), 0) into v_ring.version from private.chat_owners as o where o.user_id = v_user_id;
@@ -161,7 +161,7 @@ returns public.chat_changes
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_user_id uuid := auth.uid();
+  v_user_id uuid := private.my_account();
   v_max_bytes bigint := private.setting('chats.max_page_bytes');
   v_owner private.chat_owners;
   v_after bigint;

@@ -28,6 +28,12 @@ grant delete on public.project_chats to authenticated;
 grant select, insert, update, delete on public.project_chats to service_role;
 create index project_chats_user_chat on public.project_chats (user_id, chat_id);
 
+insert into private.account_rows (name, place, statement) values
+  ('project_chats', 20, 'delete from public.project_chats where ctid = any (array(
+    select ctid from public.project_chats where user_id = $1 limit $2))');
+
+create policy "a deleted account has no access" on public.project_chats
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read the chats of their own projects" on public.project_chats
   for select to authenticated
   using (user_id = (select auth.uid()));

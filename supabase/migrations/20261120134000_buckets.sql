@@ -332,6 +332,8 @@ end $$;
 revoke all on function private.may_move(uuid, text, text) from public, anon, authenticated, service_role;
 grant execute on function private.may_move(uuid, text, text) to authenticated;
 
+create policy "a deleted account has no access" on storage.objects
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users upload into their own folder" on storage.objects
   for insert to authenticated
   with check ((storage.foldername(name))[1] = (select auth.uid())::text

@@ -4,7 +4,7 @@
 
 create table public.file_uploads (
   id uuid primary key default gen_random_uuid(),
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   project_id uuid references public.projects (id) on delete cascade,
   chat_id uuid,
   file_name text not null,
@@ -66,6 +66,8 @@ create index file_uploads_object on public.file_uploads (bucket_name, file_path)
 create index file_uploads_pending on public.file_uploads (user_id) where status = 'pending';
 create index file_uploads_expiry on public.file_uploads (expires_at) where status <> 'complete';
 
+create policy "a deleted account has no access" on public.file_uploads
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read their own uploads and those in their teams' projects" on public.file_uploads
   for select to authenticated
   using (user_id = (select auth.uid()) or project_id = any (array(select private.my_team_project_ids())));
@@ -83,6 +85,12 @@ create policy "users delete their own uploads" on public.file_uploads
 
 create trigger update_file_uploads_updated_at before update on public.file_uploads
   for each row execute function public.update_updated_at_column();
+create trigger require_account after insert or update of user_id on public.file_uploads
+  for each row execute function private.require_account();
+
+insert into private.account_rows (name, place, statement) values
+  ('file_uploads', 20, 'delete from public.file_uploads where ctid = any (array(
+    select ctid from public.file_uploads where user_id = $1 limit $2))');
 
 select private.limit_table('public.file_uploads', rows => 100000, bytes => 67108864);
 

@@ -125,8 +125,11 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   -- A pending upload owns only the object at upload_path: at file_path is the one that it was to replace.
-  perform private.queue_removal(old.user_id, old.bucket_name,
-    case when old.status = 'complete' then old.file_path else old.upload_path end);
+  -- The objects of a deleted account are queued below, without a look at each of its rows.
+  if exists (select 1 from auth.users as u where u.id = old.user_id) then
+    perform private.queue_removal(old.user_id, old.bucket_name,
+      case when old.status = 'complete' then old.file_path else old.upload_path end);
+  end if;
   if tg_op = 'DELETE' then
     perform private.keep_spent_upload(old);
   end if;
@@ -147,6 +150,9 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  if not exists (select 1 from auth.users as u where u.id = old.user_id) then
+    return null;
+  end if;
   -- The record of its upload goes too, unless that names another project, or none.
   if not exists (
     select 1 from public.project_files as f where f.storage_path = old.storage_path and f.user_id = old.user_id) then
@@ -165,23 +171,15 @@ create trigger queue_project_file_deleted after delete on public.project_files
 create trigger queue_project_file_moved after update on public.project_files
   for each row when (old.storage_path <> new.storage_path) execute function private.queue_project_file();
 
-create function private.queue_account_objects()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  insert into private.storage_removals as q (bucket_id, name, version)
-  select o.bucket_id, o.name, o.version
-  from storage.objects as o join private.bucket_rules as r on r.bucket_id = o.bucket_id
-  where o.name operator(pg_catalog.~>=~) (old.id || '/') and o.name operator(pg_catalog.~<~) (old.id || '0')
-  on conflict do nothing;
-  return null;
-end $$;
-comment on function private.queue_account_objects() is
-  'Trigger function: queues all objects of a deleted account. Definer: it also runs for the role of the Auth server, which has no rights here';
-revoke all on function private.queue_account_objects() from public, anon, authenticated, service_role;
-create trigger on_auth_user_deleted_queue_objects after delete on auth.users
-  for each row execute function private.queue_account_objects();
+-- All objects of a deleted account, once no row refers to them any more.
+insert into private.account_rows (name, place, statement) values
+  ('objects', 60, 'insert into private.storage_removals (bucket_id, name, version)
+    select o.bucket_id, o.name, o.version
+    from storage.objects as o join private.bucket_rules as r on r.bucket_id = o.bucket_id
+    where o.name operator(pg_catalog.~>=~) ($1 || ''/'') and o.name operator(pg_catalog.~<~) ($1 || ''0'')
+      and not exists (select 1 from private.storage_removals as q where q.bucket_id = o.bucket_id and q.name = o.name)
+    limit $2
+    on conflict do nothing');
 
 -- Working through the queue -------------------------------------------------------------------------
 

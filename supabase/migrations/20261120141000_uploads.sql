@@ -351,6 +351,7 @@ declare
 begin
   select u.* into v_upload from public.file_uploads as u
   where u.id = upload_id and u.user_id = lock_upload.user_id
+    and exists (select 1 from auth.users as a where a.id = u.user_id)
   for update;
   if not found then
     raise exception 'There is no upload "%"', upload_id using errcode = 'PT404', detail = 'upload_not_found';

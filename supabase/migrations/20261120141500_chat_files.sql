@@ -63,6 +63,9 @@ declare
   v_folder text := old.user_id || '/' || old.id;
   v_name text;
 begin
+  if not exists (select 1 from auth.users as u where u.id = old.user_id) then
+    return null;
+  end if;
   for v_name in
     select o.name from storage.objects as o
     where o.bucket_id = 'chat-images' and o.name operator(pg_catalog.~>=~) (v_folder || '/')

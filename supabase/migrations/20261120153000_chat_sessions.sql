@@ -6,7 +6,7 @@
 create table public.chat_sessions (
   id uuid primary key default gen_random_uuid(),
   session_id text not null default gen_random_uuid()::text,
-  user_id uuid not null references auth.users (id) on delete cascade,
+  user_id uuid not null,
   team_id uuid references public.teams (id) on delete set null,
   scenario_id text,
   title text,
@@ -51,6 +51,8 @@ grant update (session_id, team_id, scenario_id, title, status, score, message_co
 grant delete on public.chat_sessions to authenticated;
 grant select, insert, update, delete on public.chat_sessions to service_role;
 
+create policy "a deleted account has no access" on public.chat_sessions
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read their own sessions" on public.chat_sessions
   for select to authenticated using (user_id = (select auth.uid()));
 create policy "users create their own sessions" on public.chat_sessions
@@ -62,6 +64,13 @@ create policy "users update their own sessions" on public.chat_sessions
   using (user_id = (select auth.uid())) with check (user_id = (select auth.uid()));
 create policy "users delete their own sessions" on public.chat_sessions
   for delete to authenticated using (user_id = (select auth.uid()));
+
+create trigger require_account after insert or update of user_id on public.chat_sessions
+  for each row execute function private.require_account();
+
+insert into private.account_rows (name, place, statement) values
+  ('chat_sessions', 40, 'delete from public.chat_sessions where ctid = any (array(
+    select ctid from public.chat_sessions where user_id = $1 limit $2))');
 
 create trigger keep_team before update on public.chat_sessions
   for each row when (new.team_id is distinct from old.team_id) execute function private.keep_team();
@@ -115,6 +124,8 @@ grant update (sender, content, audio_url, feedback)
 grant delete on public.chat_messages to authenticated;
 grant select, insert, update, delete on public.chat_messages to service_role;
 
+create policy "a deleted account has no access" on public.chat_messages
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read messages of their own sessions" on public.chat_messages
   for select to authenticated
   using (user_id = (select auth.uid()));
@@ -133,6 +144,10 @@ create trigger take_session_owner before insert or update of session_id, user_id
   for each row execute function private.take_session_owner();
 
 select private.limit_table('public.chat_messages', rows => 1000000, bytes => 1073741824);
+
+insert into private.account_rows (name, place, statement) values
+  ('chat_messages', 20, 'delete from public.chat_messages where ctid = any (array(
+    select ctid from public.chat_messages where user_id = $1 limit $2))');
 
 alter publication supabase_realtime add table public.chat_messages;
 
@@ -176,6 +191,8 @@ grant update (message_id, role, content, content_hash, model, template, token_co
 grant delete on public.chat_message_cache to authenticated;
 grant select, insert, update, delete on public.chat_message_cache to service_role;
 
+create policy "a deleted account has no access" on public.chat_message_cache
+  as restrictive for all to authenticated using ((select private.my_account()) is not null);
 create policy "users read cached messages of their own sessions" on public.chat_message_cache
   for select to authenticated
   using (user_id = (select auth.uid()));
@@ -194,6 +211,10 @@ create trigger take_session_owner before insert or update of session_id, user_id
   for each row execute function private.take_session_owner();
 
 select private.limit_table('public.chat_message_cache', rows => 1000000, bytes => 1073741824);
+
+insert into private.account_rows (name, place, statement) values
+  ('chat_message_cache', 20, 'delete from public.chat_message_cache where ctid = any (array(
+    select ctid from public.chat_message_cache where user_id = $1 limit $2))');
 
 -- chat_sessions_with_counts -------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
+  ('deleted_accounts', '* * * * *', 5000, 'Deletes the rows that deleted accounts left, and queues their objects'),
   ('deleted_projects', '13 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
   ('project_clones', '* * * * *', 5000, 'Continues the clones of large projects, and forgets those that finished long ago'),
   ('stale_drafts', '*/5 * * * *', 1000, 'Aborts drafts that nobody writes to any more'),
@@ -115,6 +116,32 @@ begin
     'created_at', now() - private.retention('idempotency.key_retention'));
 end $$;
 revoke all on function private.cleanup_idempotency_keys(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- deleted_accounts ----------------------------------------------------------------------------------
+
+-- The longest deleted first. rows counts accounts: one with more rows than a batch counts when the last of them goes.
+create function private.cleanup_deleted_accounts(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_user_id uuid;
+begin
+  if dry_run then
+    select count(*) into v_result.rows from private.deleted_accounts;
+    return v_result;
+  end if;
+  select d.user_id into v_user_id from private.deleted_accounts as d
+  order by d.deleted_at limit 1 for update skip locked;
+  if found then
+    v_result.rows := private.purge_account(v_user_id, job.batch_size)::integer;
+    v_result.more := exists (select 1 from private.deleted_accounts);
+  end if;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_deleted_accounts(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- deleted_projects ----------------------------------------------------------------------------------

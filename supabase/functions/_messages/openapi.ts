@@ -26,6 +26,7 @@ export const Message = z.object({
   hold_id: z.nullable(id),
   author_id: z.nullable(id),
   client_id: z.nullable(z.string()),
+  user_id: z.nullable(id),
   created_at: time,
   updated_at: time,
 });

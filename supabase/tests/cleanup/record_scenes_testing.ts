@@ -81,6 +81,27 @@ export const RECORD_SCENES: Record<string, Scene> = {
         where project_id = md5(${literal(label)})::uuid order by 1`),
     ],
   },
+  deleted_accounts: {
+    // The users of the odd items are not in the list of deleted accounts.
+    fill: (stage, label) =>
+      fillRaw(
+        stage,
+        `
+        insert into private.deleted_accounts (user_id) select ${
+          id(label)
+        } from ${series} where n % 2 = 0;
+        insert into conversations (id, user_id) select ${id(label)}, ${id(label)} from ${series};
+        insert into messages (conversation_id, user_id, role, content)
+          select ${id(label)}, ${
+          id(label)
+        }, 'user', '"x"' from ${series}, generate_series(1, 1 + n % 5)`,
+      ),
+    state: async (stage, label) => ({
+      conversations: await numbers(stage, label, "select id from conversations"),
+      messages: await numbers(stage, label, "select user_id from messages"),
+      accounts: await numbers(stage, label, "select user_id from private.deleted_accounts"),
+    }),
+  },
   deleted_projects: {
     async fill(stage, label) {
       await fillUsers(stage, label);

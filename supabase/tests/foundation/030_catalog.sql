@@ -189,6 +189,12 @@ select bag_eq(
       and t.tgname not in ('count_added_rows', 'count_removed_rows', 'count_changed_rows') $$,
   $$ values
     ('api_keys', 'record_api_key_event', 'record_api_key_event'),
+    ('chat_sessions', 'require_account', 'require_account'),
+    ('conversations', 'require_account', 'require_account'),
+    ('encrypted_chats', 'require_account', 'require_account'),
+    ('file_uploads', 'require_account', 'require_account'),
+    ('profiles', 'require_account', 'require_account'),
+    ('projects', 'require_account', 'require_account'),
     ('api_keys', 'update_api_keys_updated_at', 'update_updated_at_column'),
     ('billing_info', 'update_billing_info_updated_at', 'update_updated_at_column'),
     ('chat_message_cache', 'take_session_owner', 'take_session_owner'),

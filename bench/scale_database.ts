@@ -207,6 +207,23 @@ export async function addHeavy(admin: Sql, scale: number): Promise<void> {
     update private.chat_owners set sync_sequence = ${rows} + 2 where user_id = ${HEAVY};
     insert into project_chats (project_id, user_id, chat_id)
       select ${id("project", "22")}, ${HEAVY}, ${id("heavy chat")} from ${series(rows)};
+    -- What is due for cleanup jobs: the uploads of another user, because an open one counts.
+    insert into messages (user_id, project_id, role, content, sequence_number, status, created_at, updated_at)
+      select ${HEAVY}, ${id("project", "22")}, 'assistant', '"x"', 900000 + n, 'streaming', ${
+      ago("n + 3600")
+    }, ${ago("n + 3600")}
+      from ${series(rows)};
+    insert into file_uploads (user_id, file_name, file_path, upload_path, file_size, mime_type, bucket_name, status, expires_at)
+      select ${id("user", "23")}, 'a.txt', ${id("user", "23")} || '/' || ${id("late")}, ${
+      id("user", "23")
+    } || '/' || ${id("late")}, 1, 'text/plain',
+        'project-files', 'pending', ${ago("n + 7200")} from ${series(rows)};
+    insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
+      select 'project-files', ${id("user", "23")} || '/' || ${id("spent")}, ${id("user", "23")}, ${
+      ago("n + 7200")
+    } from ${series(rows)};
+    insert into private.storage_removals (bucket_id, name, version)
+      select 'project-files', ${HEAVY} || '/' || ${id("removed")}, '1' from ${series(rows)};
     insert into tasks (user_id, prompt, created_at) select ${HEAVY}, 'Do it', ${ago()} from ${
       series(rows)
     };

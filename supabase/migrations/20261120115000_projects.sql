@@ -432,6 +432,22 @@ end $$;
 revoke all on function public.restore_project(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.restore_project(uuid, uuid) to service_role;
 
+-- Deletes records of files of a project, at most as many as given. Returns how many.
+create function private.delete_project_files(project_id uuid, most integer)
+returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_deleted integer;
+begin
+  delete from public.project_files as f
+  where f.id = any (array(
+    select x.id from public.project_files as x where x.project_id = delete_project_files.project_id limit most));
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end $$;
+revoke all on function private.delete_project_files(uuid, integer) from public, anon, authenticated, service_role;
+
 -- project_purges ------------------------------------------------------------------------------------
 
 create table private.project_purges (

@@ -125,6 +125,22 @@ begin
 end $$;
 revoke all on function private.count_project_uploads(uuid) from public, anon, authenticated, service_role;
 
+-- Deletes records of uploads in a project, at most as many as given. Returns how many.
+create function private.delete_project_uploads(project_id uuid, most integer)
+returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_deleted integer;
+begin
+  delete from public.file_uploads as u
+  where u.id = any (array(
+    select x.id from public.file_uploads as x where x.project_id = delete_project_uploads.project_id limit most));
+  get diagnostics v_deleted = row_count;
+  return v_deleted;
+end $$;
+revoke all on function private.delete_project_uploads(uuid, integer) from public, anon, authenticated, service_role;
+
 -- Copies the records of the next uploads into a clone, at most as many as given, in the order of their ids: those of the
 -- user that are complete. Returns the clone with how far it has come.
 create function private.copy_project_uploads(clone private.project_clones, most integer)

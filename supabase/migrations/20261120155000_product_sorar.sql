@@ -172,14 +172,13 @@ select private.limit_table('public.journal_entries', rows => 50000, bytes => 268
 -- user_statistics -----------------------------------------------------------------------------------
 
 create view public.user_statistics with (security_invoker = true) as
-  select p.id as user_id, s.total_chat_sessions, s.total_messages, g.completed_goals, g.active_goals,
+  select p.id as user_id, s.total_chat_sessions,
+    (select count(*) from public.chat_messages as m where m.user_id = p.id) as total_messages, g.completed_goals, g.active_goals,
     (select count(*) from public.journal_entries as j where j.user_id = p.id) as journal_entries_count,
     s.last_chat_session
   from public.profiles as p
   cross join lateral (
-    select count(*) as total_chat_sessions, max(cs.created_at) as last_chat_session,
-      coalesce(sum((select count(*) from public.chat_messages as m where m.session_id = cs.id)), 0)::bigint
-        as total_messages
+    select count(*) as total_chat_sessions, max(cs.created_at) as last_chat_session
     from public.chat_sessions as cs where cs.user_id = p.id) as s
   cross join lateral (
     select count(*) filter (where ug.status = 'completed') as completed_goals,

@@ -86,7 +86,8 @@ declare
   v_ids uuid[];
 begin
   if dry_run then
-    select count(*) into v_result.rows from public.credit_accounts as a where a.id > v_after;
+    select count(*) into v_result.rows
+    from (select from public.credit_accounts as a where a.id > v_after limit 100000) as a;
     return v_result;
   end if;
   v_ids := array(
@@ -151,8 +152,8 @@ create view private.expired_projects as
   where p.status = 'deleted' and p.deleted_at <= now() - private.retention('projects.deleted_retention');
 revoke all on private.expired_projects from public, anon, authenticated, service_role;
 
--- A batch deletes at most batch_size messages, and the projects that are then empty. rows counts projects: one with more
--- messages than a batch counts when the project itself goes.
+-- A batch deletes at most batch_size messages and records of files, and the projects that are then empty. rows counts
+-- projects: one with more than a batch counts when the project itself goes.
 create function private.cleanup_deleted_projects(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
@@ -160,7 +161,6 @@ as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
   v_left integer := job.batch_size;
-  v_messages integer := 0;
   v_id uuid;
 begin
   if dry_run then
@@ -170,8 +170,10 @@ begin
   for v_id in
     select p.id from private.expired_projects as p order by p.deleted_at limit job.batch_size for update skip locked
   loop
-    v_messages := private.delete_project_messages(v_id, v_left);
-    v_left := v_left - v_messages - 1;
+    v_left := v_left - private.delete_project_messages(v_id, v_left);
+    v_left := v_left - private.delete_project_files(v_id, v_left);
+    v_left := v_left - private.delete_project_uploads(v_id, v_left);
+    v_left := v_left - 1;
     if v_left < 0 then
       insert into private.project_purges (project_id) values (v_id) on conflict do nothing;
       v_result.more := true;
@@ -233,8 +235,8 @@ begin
     return v_result;
   end if;
   update public.messages as m set status = 'aborted'
-  where m.id in (
-    select x.id from private.stale_drafts as x order by x.updated_at limit job.batch_size for no key update skip locked);
+  where m.id = any (array(
+    select x.id from private.stale_drafts as x order by x.updated_at limit job.batch_size for no key update skip locked));
   get diagnostics v_result.rows = row_count;
   v_result.more := v_result.rows = job.batch_size;
   return v_result;
@@ -284,7 +286,7 @@ revoke all on function private.cleanup_chat_tombstones(private.cleanup_jobs, boo
 
 -- Upload URLs whose rows are gone, once nothing can arrive by them any more.
 create view private.expired_spent_uploads as
-  select s.bucket_id, s.name, s.expires_at from private.spent_uploads as s
+  select s.ctid, s.bucket_id, s.name, s.expires_at from private.spent_uploads as s
   where s.expires_at <= now() - private.retention('files.upload_grace');
 revoke all on private.expired_spent_uploads from public, anon, authenticated, service_role;
 
@@ -303,11 +305,11 @@ begin
   v_result.rows := private.give_up_uploads(job.batch_size);
   for v_spent in
     delete from private.spent_uploads as s
-    where (s.bucket_id, s.name) in (
-      select e.bucket_id, e.name from private.expired_spent_uploads as e
+    where s.ctid = any (array(
+      select e.ctid from private.expired_spent_uploads as e
       order by e.expires_at
       limit job.batch_size - v_result.rows
-      for update skip locked)
+      for update skip locked))
     returning s.*
   loop
     v_result.rows := v_result.rows + 1;
@@ -333,12 +335,13 @@ declare
 begin
   if dry_run then
     select count(*), coalesce(sum((o.metadata ->> 'size')::bigint), 0) into v_result.rows, v_result.bytes
-    from private.due_storage_removals as d
+    from (select r.* from private.due_storage_removals as r order by r.due_at limit 10000) as d
     join storage.objects as o on o.bucket_id = d.bucket_id and o.name = d.name
     where d.is_garbage;
     return v_result;
   end if;
-  v_result.more := exists (select 1 from private.due_storage_removals);
+  -- In this order an index finds one; without it, all pending uploads are read first.
+  v_result.more := exists (select from (select from private.due_storage_removals as r order by r.due_at limit 1) as d);
   return v_result;
 end $$;
 revoke all on function private.cleanup_storage_removals(private.cleanup_jobs, boolean)
@@ -350,7 +353,7 @@ revoke all on function private.cleanup_storage_removals(private.cleanup_jobs, bo
 -- rows say what is needed (kept_by). In the other buckets (avatars, recordings ...) a user's objects stay as long as the
 -- user does. Objects that an open upload brings, or that a URL may still bring, are not looked at.
 create view private.orphaned_objects as
-  select o.bucket_id, o.name, o.version, coalesce((o.metadata ->> 'size')::bigint, 0) as bytes
+  select o.id, o.bucket_id, o.name, o.version, coalesce((o.metadata ->> 'size')::bigint, 0) as bytes
   from storage.objects as o
   join private.bucket_rules as b on b.bucket_id = o.bucket_id
   cross join lateral (select private.object_owner(o.name) as user_id) as f
@@ -370,7 +373,7 @@ create view private.orphaned_objects as
 revoke all on private.orphaned_objects from public, anon, authenticated, service_role;
 
 -- A pass over all objects in the order of their names, batch_size at a time. What it queues is checked once more before it
--- is removed.
+-- is removed. A dry run looks at the next 10,000 objects of the pass: at all of them it would take minutes.
 create function private.cleanup_orphaned_objects(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
@@ -379,30 +382,29 @@ declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
   v_bucket text := coalesce(job.next_after ->> 'bucket_id', '');
   v_name text := coalesce(job.next_after ->> 'name', '');
+  v_portion integer := case when dry_run then 10000 else job.batch_size end;
+  -- Their ids, so that no plan of what follows looks at other objects.
+  v_ids uuid[] := array(
+    select o.id from storage.objects as o where (o.bucket_id, o.name) > (v_bucket, v_name)
+    order by o.bucket_id, o.name limit v_portion);
   v_last record;
 begin
   if dry_run then
     select count(*), coalesce(sum(o.bytes), 0) into v_result.rows, v_result.bytes
-    from private.orphaned_objects as o where (o.bucket_id, o.name) > (v_bucket, v_name);
+    from private.orphaned_objects as o where o.id = any (v_ids);
     return v_result;
   end if;
-  select o.bucket_id, o.name into v_last
-  from storage.objects as o
-  where (o.bucket_id, o.name) > (v_bucket, v_name)
-  order by o.bucket_id, o.name
-  offset job.batch_size - 1 limit 1;
-  v_result.more := found;
+  v_result.more := cardinality(v_ids) = v_portion;
   with queued as (
     insert into private.storage_removals (bucket_id, name, version)
-    select o.bucket_id, o.name, o.version from private.orphaned_objects as o
-    where (o.bucket_id, o.name) > (v_bucket, v_name)
-      and (not v_result.more or (o.bucket_id, o.name) <= (v_last.bucket_id, v_last.name))
+    select o.bucket_id, o.name, o.version from private.orphaned_objects as o where o.id = any (v_ids)
     on conflict do nothing
     returning bucket_id, name
   )
   select count(*), coalesce(sum((o.metadata ->> 'size')::bigint), 0) into v_result.rows, v_result.bytes
   from queued as q join storage.objects as o on o.bucket_id = q.bucket_id and o.name = q.name;
   if v_result.more then
+    select o.bucket_id, o.name into v_last from storage.objects as o where o.id = v_ids[v_portion];
     v_result.next_after := jsonb_build_object('bucket_id', v_last.bucket_id, 'name', v_last.name);
   end if;
   return v_result;

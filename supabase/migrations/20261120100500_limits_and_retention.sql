@@ -42,6 +42,8 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
     'The shortest validity of the credits of a period that is paid late: Stripe sends events again for three days'),
   ('idempotency.key_retention', 2592000, 'seconds', 86400, 315360000,
     'How long an idempotency key is kept (30 days), unless it is of a charge or a hold: after that a repeated request is a new one'),
+  ('projects.rows_at_once', 10000, 'rows', 0, 1000000,
+    'A project with more messages and records of files than this is deleted permanently by the cleanup, in portions'),
   ('projects.deleted_retention', 2592000, 'seconds', 60, 3153600000,
     'How long a deleted project can be restored (30 days): after that, the cleanup deletes it permanently'),
   ('projects.clone_portion', 1000, 'rows', 1, 10000,

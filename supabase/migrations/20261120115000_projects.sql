@@ -362,7 +362,8 @@ comment on type public.project_change is
   'A project as it is now or was last, and how many messages and records of files were deleted with it';
 
 -- Deletes a project, so that it can be restored; with permanent for good, together with its messages and the records of
--- its files. Triggers queue the objects that no other record refers to for removal. The owner of the project and the
+-- its files: one with more than projects.rows_at_once of them is deleted by the cleanup, and until then it is a deleted
+-- project that cannot be restored. Triggers queue the objects that no other record refers to for removal. The owner of the project and the
 -- owners of its team may do either; the admins of the team may not delete it for good. Deleting a deleted project again
 -- changes nothing. A clone that is still being copied can only be deleted for good, which ends the copying. actor, user or
 -- service, is who makes the request. Returns the project, with the numbers of messages and records that were deleted.
@@ -399,7 +400,12 @@ begin
     v_result.messages := private.count_project_messages(v_project.id);
     select count(*) into v_result.files from public.project_files as f where f.project_id = v_project.id;
     v_result.files := v_result.files + private.count_project_uploads(v_project.id);
-    delete from public.projects as p where p.id = v_project.id;
+    if v_result.messages + v_result.files <= private.setting('projects.rows_at_once') then
+      delete from public.projects as p where p.id = v_project.id;
+    else
+      insert into private.project_purges (project_id) values (v_project.id) on conflict do nothing;
+      update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;
+    end if;
   elsif v_project.status <> 'deleted' then
     perform private.refuse_unavailable_project(v_project);
     update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;

@@ -6,7 +6,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
   ('deleted_accounts', '* * * * *', 5000, 'Deletes the rows that deleted accounts left, and queues their objects'),
-  ('deleted_projects', '13 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
+  ('deleted_projects', '3-59/10 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
   ('project_clones', '* * * * *', 5000, 'Continues the clones of large projects, and forgets those that finished long ago'),
   ('stale_drafts', '*/5 * * * *', 1000, 'Aborts drafts that nobody writes to any more'),
   ('chat_tombstones', '57 2 * * *', 500, 'Forgets deletions of chats that devices no longer need to hear of'),
@@ -164,11 +164,20 @@ declare
   v_id uuid;
 begin
   if dry_run then
-    select count(*) into v_result.rows from private.expired_projects;
+    v_result.rows := (select count(*) from private.expired_projects) + (
+      select count(*) from private.project_purges as x
+      where not exists (select 1 from private.expired_projects as p where p.id = x.project_id));
     return v_result;
   end if;
   for v_id in
-    select p.id from private.expired_projects as p order by p.deleted_at limit job.batch_size for update skip locked
+    -- Those that are to be deleted for good, and those whose time is over.
+    select p.id from public.projects as p
+    where p.id = any (
+      array(select x.project_id from private.project_purges as x order by x.begun_at limit job.batch_size)
+      || array(select x.id from private.expired_projects as x order by x.deleted_at limit job.batch_size))
+    order by p.deleted_at
+    limit job.batch_size
+    for update skip locked
   loop
     v_left := v_left - private.delete_project_messages(v_id, v_left);
     v_left := v_left - private.delete_project_files(v_id, v_left);

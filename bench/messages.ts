@@ -93,8 +93,8 @@ async function fill(sql: Sql): Promise<void> {
     grant execute on function bench.save_message(uuid, uuid, text, jsonb, text) to postgres;
     -- Not empty: plans made for an empty table read all of it, and stay until it is analysed again.
     set session_replication_role = replica;
-    insert into messages (project_id, role, content, sequence_number)
-      select p.id, 'user', '"Hello"', n from projects as p cross join generate_series(0, 19) as n;
+    insert into messages (user_id, project_id, role, content, sequence_number)
+      select p.user_id, p.id, 'user', '"Hello"', n from projects as p cross join generate_series(0, 19) as n;
     insert into bench.messages (project_id, role, content, sequence_number)
       select m.project_id, 'user', m.content, m.sequence_number from messages as m;
     reset session_replication_role;
@@ -115,13 +115,13 @@ async function fillMessages(sql: Sql): Promise<void> {
       select md5('user' || name)::uuid, name || '@example.com' from unnest(array['small', 'large']) as name;
     insert into projects (id, user_id, title)
       select md5('project' || name)::uuid, md5('user' || name)::uuid, 'P' from unnest(array['small', 'large']) as name;
-    insert into messages (project_id, role, content, sequence_number, created_at)
-      select md5('project' || p)::uuid, 'user', jsonb_build_object('type', 'text', 'text',
+    insert into messages (user_id, project_id, role, content, sequence_number, created_at)
+      select md5('user' || p)::uuid, md5('project' || p)::uuid, 'user', jsonb_build_object('type', 'text', 'text',
           case when n % ${FOUND} = 7 then 'The authentication has a bug ' else 'There is a word to read ' end || n),
         n, now() - (${MESSAGES} - n) * interval '1 second'
       from generate_series(1, ${MESSAGES}) as n cross join generate_series(1, ${USERS}) as p;
-    insert into messages (project_id, role, content, sequence_number)
-      select md5('project' || name)::uuid, 'user', jsonb_build_object('type', 'text', 'text', 'Of the project ' || n), n
+    insert into messages (user_id, project_id, role, content, sequence_number)
+      select md5('user' || name)::uuid, md5('project' || name)::uuid, 'user', jsonb_build_object('type', 'text', 'text', 'Of the project ' || n), n
       from (values ('small', 10), ('large', ${MOST})) as p (name, size) cross join generate_series(1, size) as n;
     ${index?.text};
   `).simple();

@@ -120,11 +120,11 @@ async function fill(sql: Sql): Promise<void> {
     insert into encrypted_chats (user_id, encrypted_data, sync_sequence, updated_at)
       select pg_temp.id('user', (n - 1) % ${USERS} + 1), 'x', n, now() - n * interval '1 second' from generate_series(1, ${USERS} * 10) n;
     alter table encrypted_chats enable trigger user;
-    insert into messages (conversation_id, role, content, created_at)
-      select pg_temp.id('conversation', (n - 1) % (${USERS} * 2) + 1), 'user', to_jsonb('some words to read ' || n),
+    insert into messages (user_id, conversation_id, role, content, created_at)
+      select pg_temp.id('user', (n - 1) % ${USERS} + 1), pg_temp.id('conversation', (n - 1) % (${USERS} * 2) + 1), 'user', to_jsonb('some words to read ' || n),
         now() - n * interval '1 second' from generate_series(1, ${MESSAGES} / 2) n;
-    insert into messages (project_id, role, content, sequence_number)
-      select pg_temp.id('project', (n - 1) % ${USERS} + 1), 'user',
+    insert into messages (user_id, project_id, role, content, sequence_number)
+      select pg_temp.id('user', (n - 1) % ${USERS} + 1), pg_temp.id('project', (n - 1) % ${USERS} + 1), 'user',
         to_jsonb(case when n % 1000 = 0 then 'a needle ' else 'some hay ' end || n), (n - 1) / ${USERS}
       from generate_series(1, ${MESSAGES} / 2) n;
     insert into tasks (user_id, prompt, created_at)

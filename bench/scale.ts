@@ -12,7 +12,15 @@
 import type { Sql, TransactionSql } from "postgres";
 
 import { connect } from "../stack/postgres.ts";
-import { addHeavy, addUsers, HEAVY, LIGHT, sizes, withoutSearchIndex } from "./scale_database.ts";
+import {
+  addHeavy,
+  addUsers,
+  HEAVY,
+  HEAVY_ID,
+  LIGHT,
+  sizes,
+  withoutSearchIndex,
+} from "./scale_database.ts";
 import { type Caller, QUERIES, type ScaleQuery } from "./scale_queries.ts";
 import { withDatabase } from "./throughput.ts";
 
@@ -35,7 +43,7 @@ function bind(sql: string, number: number): string {
   const values: Record<string, string> = {
     $user: key("user"),
     $project: key("project"),
-    $conversation: number === 22 ? key("heavy conversation", 1) : key("conversation"),
+    $conversation: number === HEAVY ? key("heavy conversation", 1) : key("conversation"),
     $session: key("session"),
     $team: key("team", Math.floor(number / 20)),
     $teamproject: key("project", number - 1),
@@ -134,7 +142,7 @@ function grows(empty: Cost, light: Cost): boolean {
 /** Deletes the account of the user with a lot as Auth does, and runs the job that removes the rest. */
 async function deleteHeavy(admin: Sql): Promise<void> {
   const start = performance.now();
-  await admin.unsafe(`delete from auth.users where id = ${HEAVY}`);
+  await admin.unsafe(`delete from auth.users where id = ${HEAVY_ID}`);
   console.log(`\nDeleting the account with a lot: ${(performance.now() - start).toFixed(0)} ms`);
   const lease = crypto.randomUUID();
   const times: number[] = [];
@@ -160,7 +168,7 @@ await withDatabase(async (access) => {
   await addUsers(admin, 1, 19);
   await admin.unsafe("vacuum analyze");
   const queries = [...QUERIES, ...await jobs(admin)].filter((query) => query.name.includes(ONLY));
-  const empty = await measureAll(sql, queries, 2);
+  const empty = await measureAll(sql, queries, LIGHT);
 
   const start = performance.now();
   await withoutSearchIndex(admin, async () => {
@@ -173,8 +181,8 @@ await withDatabase(async (access) => {
   console.log(
     `Filled with ${users} users in ${((performance.now() - start) / 1000).toFixed(0)} s\n`,
   );
-  const light = await measureAll(sql, queries, 2);
-  const heavy = await measureAll(sql, queries, 22);
+  const light = await measureAll(sql, queries, LIGHT);
+  const heavy = await measureAll(sql, queries, HEAVY);
 
   console.log(
     `${"buffers and ms".padEnd(62)} ${"empty".padStart(19)} ${"light".padStart(19)} ${

@@ -28,10 +28,12 @@ const WORDS =
   `array_to_string((array['alpha','bravo','delta','echo','golf','hotel','india','kilo','lima','mike'])[1 + n % 9:10] ||
     array['word' || n % 5000, 'number' || n % 700], ' ')`;
 
-/** The user whose rows are measured: one of the first, so that an almost empty database has it too. */
-export const LIGHT = `md5('user2')::uuid`;
-/** The user who has a lot. In another team than the light one. */
-export const HEAVY = `md5('user22')::uuid`;
+/** The number of the user whose rows are measured: one of the first, so that an almost empty database has it too. */
+export const LIGHT = 2;
+/** The number of the user who has a lot. In another team than the light one. */
+export const HEAVY = 22;
+/** The id of that user in SQL. */
+export const HEAVY_ID = `md5('user${HEAVY}')::uuid`;
 
 /** Statements that run without triggers and foreign keys: the rows are right, and there are many. */
 async function insert(admin: Sql, statements: string): Promise<void> {
@@ -171,45 +173,45 @@ export async function addHeavy(admin: Sql, scale: number): Promise<void> {
     admin,
     `
     insert into conversations (id, user_id, title, created_at, updated_at)
-      select ${id("heavy conversation")}, ${HEAVY}, 'Talk', ${ago()}, ${ago()} from ${
+      select ${id("heavy conversation")}, ${HEAVY_ID}, 'Talk', ${ago()}, ${ago()} from ${
       series(conversations)
     };
     -- Half of the messages are in one project, the others in the conversations.
     insert into messages (user_id, conversation_id, role, content, created_at, updated_at)
-      select ${HEAVY}, ${
+      select ${HEAVY_ID}, ${
       id("heavy conversation", `n % ${conversations} + 1`)
     }, 'user', to_jsonb(${WORDS}), ${ago()}, ${ago()}
       from ${series(messages / 2)};
     insert into messages (user_id, project_id, role, content, sequence_number, created_at, updated_at)
-      select ${HEAVY}, ${
+      select ${HEAVY_ID}, ${
       id("project", "22")
     }, 'user', to_jsonb(${WORDS}), 1000 + n, ${ago()}, ${ago()}
       from ${series(messages / 2)};
     insert into file_uploads (id, user_id, project_id, file_name, file_path, file_size, mime_type, bucket_name, created_at)
-      select ${id("heavy upload")}, ${HEAVY}, case when n % 3 = 0 then ${
+      select ${id("heavy upload")}, ${HEAVY_ID}, case when n % 3 = 0 then ${
       id("project", "22")
     } end, 'a.txt',
-        ${HEAVY} || '/' || ${
+        ${HEAVY_ID} || '/' || ${
       id("heavy file")
     } || '.enc', 1000, 'text/plain', 'project-files', ${ago()} from ${series(files)};
     insert into project_files (project_id, user_id, file_name, storage_path, file_type, file_size)
-      select ${id("project", "22")}, ${HEAVY}, 'a.txt', ${HEAVY} || '/' || ${
+      select ${id("project", "22")}, ${HEAVY_ID}, 'a.txt', ${HEAVY_ID} || '/' || ${
       id("heavy file")
     } || '.enc', 'text/plain', 1000
       from ${series(files)} where n % 3 = 0;
     insert into storage.objects (bucket_id, name, version, metadata, created_at, updated_at)
-      select 'project-files', ${HEAVY} || '/' || ${
+      select 'project-files', ${HEAVY_ID} || '/' || ${
       id("heavy file")
     } || '.enc', '1', '{"size": 1000}', ${ago("n + 1000000")}, ${ago("n + 1000000")}
       from ${series(files)};
     insert into encrypted_chats (id, user_id, encrypted_data, sync_sequence, updated_at)
-      select ${id("heavy chat")}, ${HEAVY}, 'x', n + 2, ${ago()} from ${series(rows)};
-    update private.chat_owners set sync_sequence = ${rows} + 2 where user_id = ${HEAVY};
+      select ${id("heavy chat")}, ${HEAVY_ID}, 'x', n + 2, ${ago()} from ${series(rows)};
+    update private.chat_owners set sync_sequence = ${rows} + 2 where user_id = ${HEAVY_ID};
     insert into project_chats (project_id, user_id, chat_id)
-      select ${id("project", "22")}, ${HEAVY}, ${id("heavy chat")} from ${series(rows)};
+      select ${id("project", "22")}, ${HEAVY_ID}, ${id("heavy chat")} from ${series(rows)};
     -- What is due for cleanup jobs: the uploads of another user, because an open one counts.
     insert into messages (user_id, project_id, role, content, sequence_number, status, created_at, updated_at)
-      select ${HEAVY}, ${id("project", "22")}, 'assistant', '"x"', 900000 + n, 'streaming', ${
+      select ${HEAVY_ID}, ${id("project", "22")}, 'assistant', '"x"', 900000 + n, 'streaming', ${
       ago("n + 3600")
     }, ${ago("n + 3600")}
       from ${series(rows)};
@@ -223,44 +225,44 @@ export async function addHeavy(admin: Sql, scale: number): Promise<void> {
       ago("n + 7200")
     } from ${series(rows)};
     insert into private.storage_removals (bucket_id, name, version)
-      select 'project-files', ${HEAVY} || '/' || ${id("removed")}, '1' from ${series(rows)};
-    insert into tasks (user_id, prompt, created_at) select ${HEAVY}, 'Do it', ${ago()} from ${
+      select 'project-files', ${HEAVY_ID} || '/' || ${id("removed")}, '1' from ${series(rows)};
+    insert into tasks (user_id, prompt, created_at) select ${HEAVY_ID}, 'Do it', ${ago()} from ${
       series(rows)
     };
     insert into chat_sessions (id, user_id, title, created_at, last_activity)
-      select ${id("heavy session")}, ${HEAVY}, 'Session', ${ago()}, ${ago()} from ${
+      select ${id("heavy session")}, ${HEAVY_ID}, 'Session', ${ago()}, ${ago()} from ${
       series(rows / 10)
     };
     insert into chat_messages (user_id, session_id, sender, content, created_at)
-      select ${HEAVY}, ${
+      select ${HEAVY_ID}, ${
       id("heavy session", `n % ${Math.max(1, rows / 10)} + 1`)
     }, 'user', ${WORDS}, ${ago()} from ${series(rows)};
     insert into chat_message_cache (user_id, session_id, message_id, role, content, created_at)
-      select ${HEAVY}, ${
+      select ${HEAVY_ID}, ${
       id("heavy session", `n % ${Math.max(1, rows / 10)} + 1`)
     }, n::text, 'user', ${WORDS}, ${ago()} from ${series(rows)};
     insert into fragments (user_id, project_id, title, template, code, file_path, created_at)
-      select ${HEAVY}, ${id("project", "22")}, 'Fragment', 'python', '1', 'a.py', ${ago()} from ${
-      series(rows)
-    };
+      select ${HEAVY_ID}, ${
+      id("project", "22")
+    }, 'Fragment', 'python', '1', 'a.py', ${ago()} from ${series(rows)};
     insert into fragment_executions (fragment_id, user_id, template, started_at)
-      select ${id("fragment", "22")}, ${HEAVY}, 'python', ${ago()} from ${series(rows)};
+      select ${id("fragment", "22")}, ${HEAVY_ID}, 'python', ${ago()} from ${series(rows)};
     insert into workspace_files (user_id, path, name, parent_path, created_at)
-      select ${HEAVY}, '/h/' || n, n::text, '/h', ${ago()} from ${series(rows)};
+      select ${HEAVY_ID}, '/h/' || n, n::text, '/h', ${ago()} from ${series(rows)};
     insert into conversation_threads (name, created_by, created_at, updated_at)
-      select 'Thread', ${HEAVY}, ${ago()}, ${ago()} from ${series(rows)};
-    insert into journal_entries (user_id, content, created_at) select ${HEAVY}, 'x', ${ago()} from ${
+      select 'Thread', ${HEAVY_ID}, ${ago()}, ${ago()} from ${series(rows)};
+    insert into journal_entries (user_id, content, created_at) select ${HEAVY_ID}, 'x', ${ago()} from ${
       series(rows)
     };
-    insert into user_goals (user_id, title, created_at) select ${HEAVY}, 'x', ${ago()} from ${
+    insert into user_goals (user_id, title, created_at) select ${HEAVY_ID}, 'x', ${ago()} from ${
       series(rows)
     };
-    update credit_accounts set version = ${rows} + 3 where user_id = ${HEAVY};
+    update credit_accounts set version = ${rows} + 3 where user_id = ${HEAVY_ID};
     insert into private.credit_transactions
         (account_id, entry_no, kind, amount, balance_after, actor, actor_id, created_at, grant_id, sku, quantity, unit_price)
       select ${
       id("account", "22")
-    }, n + 3, 'deduct', -1, 10, 'service', ${HEAVY}, now() - interval '1 day' + n * interval '1 second',
+    }, n + 3, 'deduct', -1, 10, 'service', ${HEAVY_ID}, now() - interval '1 day' + n * interval '1 second',
         ${id("grant", "22")}, 'tokens', 1, 1 from ${series(rows)};`,
   );
 }

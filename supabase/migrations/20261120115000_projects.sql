@@ -42,6 +42,7 @@ create index idx_projects_updated_at on public.projects using brin (updated_at);
 create index idx_projects_archived on public.projects (user_id, is_archived);
 -- The newest first. What else it includes lists the ids of public projects from the index alone.
 create index idx_projects_public on public.projects (created_at desc) include (id, deleted_at) where is_public;
+create index projects_cloning on public.projects (user_id) where status = 'cloning';
 create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';
 
 alter publication supabase_realtime add table public.projects;
@@ -170,6 +171,19 @@ end $$;
 revoke all on function private.public_project_ids() from public, anon, authenticated, service_role;
 grant execute on function private.public_project_ids() to authenticated, service_role;
 
+-- The ids of the caller's clones that are still being copied: what is in them is hidden.
+-- Definer: as my_team_project_ids.
+create function private.my_cloning_project_ids()
+returns setof uuid
+language plpgsql stable security definer set search_path = '' rows 10
+as $$
+begin
+  return query
+    select p.id from public.projects as p where p.user_id = (select auth.uid()) and p.status = 'cloning';
+end $$;
+revoke all on function private.my_cloning_project_ids() from public, anon, authenticated, service_role;
+grant execute on function private.my_cloning_project_ids() to authenticated, service_role;
+
 -- project_files ----------------------------------------------------------------------------------
 
 create table public.project_files (
@@ -212,6 +226,9 @@ grant select, insert, update, delete on public.project_files to service_role;
 
 create policy "a deleted account has no access" on public.project_files
   as restrictive for all to authenticated using ((select private.my_account()) is not null);
+create policy "nobody sees what is still being cloned" on public.project_files
+  as restrictive for all to authenticated
+  using (project_id <> all (array(select private.my_cloning_project_ids())));
 create policy "users read the files of their own and their teams' projects" on public.project_files
   for select to authenticated
   using (user_id = (select auth.uid()) or project_id = any (array(select private.my_team_project_ids())));

@@ -67,6 +67,9 @@ grant select, insert, update, delete on public.messages to service_role;
 -- finds all that a caller may read; a look-up of the parent would be made for every message of everybody.
 create policy "a deleted account has no access" on public.messages
   as restrictive for all to authenticated using ((select private.my_account()) is not null);
+create policy "nobody sees what is still being cloned" on public.messages
+  as restrictive for all to authenticated
+  using (project_id is null or project_id <> all (array(select private.my_cloning_project_ids())));
 create policy "users read messages of conversations and projects they see" on public.messages
   for select to authenticated
   using (user_id = (select auth.uid())

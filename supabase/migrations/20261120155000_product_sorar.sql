@@ -252,8 +252,6 @@ create table public.site_visits (
 );
 comment on table public.site_visits is 'Visits of the public site';
 
-create index site_visits_timestamp on public.site_visits ("timestamp");
-
 alter table public.site_visits enable row level security;
 revoke all on public.site_visits from public, anon, authenticated, service_role;
 grant insert (user_agent, referrer, path, timestamp) on public.site_visits to anon, authenticated;

@@ -100,6 +100,7 @@ select bag_eq(
     ('projects', 'idx_projects_team_id'),
     ('projects', 'idx_projects_updated_at'),
     ('projects', 'idx_projects_user_id'),
+    ('projects', 'projects_cloning'),
     ('projects', 'projects_deleted_at'),
     ('projects', 'projects_pkey'),
     ('site_visits', 'site_visits_pkey'),
@@ -287,6 +288,7 @@ select bag_eq(
     ('encrypted_chats', 'lock_own_chats'),
     ('encrypted_chats', 'number_chat'),
     ('messages', 'check_message'),
+    ('messages', 'take_message_owner'),
     ('projects', 'uncount_messages'),
     ('teams', 'remember_deleted_owner') $$,
   'the triggers with the rights of the owner that run before the policies are those we know');

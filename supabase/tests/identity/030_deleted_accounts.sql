@@ -40,8 +40,8 @@ insert into encrypted_chats (id, user_id, encrypted_data)
   select pg_temp.id('chat' || n), tests.user_id('heavy'), tests.envelope() from generate_series(1, 5) as n;
 insert into private.chat_nonces (user_id, key_id, nonce)
   select tests.user_id('heavy'), tests.user_id('heavy'), decode(lpad(n::text, 24, '0'), 'hex') from generate_series(1, 5) as n;
-insert into private.chat_tombstones (user_id, chat_id, sync_sequence)
-  select tests.user_id('heavy'), pg_temp.id('gone' || n), 1000 + n from generate_series(1, 5) as n;
+insert into private.chat_tombstones (user_id, chat_id, version, sync_sequence)
+  select tests.user_id('heavy'), pg_temp.id('gone' || n), 1, 1000 + n from generate_series(1, 5) as n;
 insert into chat_segments (user_id, chat_id, number, encrypted_data, key_id)
   select tests.user_id('heavy'), pg_temp.id('chat1'), n, 'x', pg_temp.id('key') from generate_series(1, 5) as n;
 insert into project_chats (project_id, chat_id) values (pg_temp.id('private'), pg_temp.id('chat1'));
@@ -145,7 +145,7 @@ select tests.authenticate_as_service();
 select throws_ok($$ select save_messages(tests.user_id('heavy'), '[{"role": "user", "content": "x"}]', project_id => pg_temp.id('private')) $$,
   'PT409', null, 'the service writes for them into no project');
 select throws_ok($$ select save_messages(tests.user_id('heavy'), '[{"role": "user", "content": "x"}]',
-  conversation_id => pg_temp.id('conversation')) $$, 'PT404', null, 'no conversation');
+  conversation_id => pg_temp.id('conversation')::text) $$, 'PT404', null, 'no conversation');
 select throws_ok($$ select save_messages(tests.user_id('member'), '[{"role": "user", "content": "x"}]', project_id => pg_temp.id('shared')) $$,
   'PT404', null, 'nor for a member of the team');
 select throws_ok($$ select restore_project(tests.user_id('heavy'), pg_temp.id('private')) $$, 'PT409', null, 'restores no project');

@@ -60,7 +60,7 @@ insert into queries (role, statement) values
   ('reader', 'select * from project_stats where user_id = tests.user_id(''reader'') order by updated_at desc limit 20'),
   ('reader', 'select * from tasks order by created_at desc limit 20'),
   ('reader', 'select * from user_statistics'),
-  (null, 'select * from fragments where is_public order by created_at desc limit 20'),
+  (null, 'select id, title from fragments where is_public order by created_at desc limit 20'),
   (null, 'select id, title from projects where is_public order by created_at desc limit 20'),
   ('service', 'select * from site_visits order by "timestamp" desc limit 1');
 grant select on queries to public;

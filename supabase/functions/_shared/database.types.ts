@@ -3,6 +3,37 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "api_key_events": {
+        Row: {
+          "created_at": string;
+          "detail": NonNullable<Json>;
+          "event": string;
+          "id": number;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event": string;
+          "id"?: never;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event"?: string;
+          "id"?: never;
+          "key_id"?: string;
+          "key_prefix"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "api_keys": {
         Row: {
           "created_at": string;
@@ -449,6 +480,7 @@ export type Database = {
       };
       "conversations": {
         Row: {
+          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -457,6 +489,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -464,6 +497,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -827,6 +861,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -848,6 +883,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -868,6 +904,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1074,6 +1111,8 @@ export type Database = {
       };
       "messages": {
         Row: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1091,6 +1130,8 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1107,6 +1148,8 @@ export type Database = {
           "user_id"?: string | null;
         };
         Update: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1288,6 +1331,7 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
+          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1306,6 +1350,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1322,6 +1367,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1369,6 +1415,7 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
+          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1376,12 +1423,14 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1491,6 +1540,7 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1500,17 +1550,22 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "price_ids": (string)[];
+          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
+          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1520,16 +1575,21 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1539,13 +1599,17 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1729,6 +1793,7 @@ export type Database = {
       };
       "teams": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1736,14 +1801,20 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
+          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
+          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
+          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1751,13 +1822,19 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1765,10 +1842,15 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2147,20 +2229,21 @@ export type Database = {
           "email_notifications": boolean;
           "id": string;
           "language": string;
+          "notifications": boolean;
           "notifications_enabled": boolean;
           "push_notifications": boolean;
           "theme": string;
           "timezone": string;
           "updated_at": string;
           "user_id": string;
-          "notifications": boolean | null;
         };
-        ComputedFields: "notifications";
+        ComputedFields: never;
         Insert: {
           "created_at"?: string;
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications": boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2173,6 +2256,7 @@ export type Database = {
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications"?: boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2860,10 +2944,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
         SetofOptions: {
           from: "*";
-          to: "project_change";
+          to: "project_clone";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2881,6 +2965,17 @@ export type Database = {
       "count_webhook_refusal": {
         Args: { "provider": string; "reason": string };
         Returns: undefined;
+      };
+      "create_api_key": {
+        Args: {
+          "expires_at"?: string;
+          "key_hash": string;
+          "key_prefix": string;
+          "name": string;
+          "permissions": Json;
+          "user_id": string;
+        };
+        Returns: Json;
       };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
@@ -3038,7 +3133,24 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_file_names": {
+        Args: { "bucket": string; "paths": (string)[] };
+        Returns: {
+          "name": string;
+          "path": string;
+        }[];
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_project_clone": {
+        Args: { "clone_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        SetofOptions: {
+          from: "*";
+          to: "project_clone";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3115,12 +3227,6 @@ export type Database = {
           "name": string;
         }[];
       };
-      "notifications": {
-        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
-        Returns:
-          & { error: true }
-          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
-      };
       "preview_cleanup": {
         Args: { "job": string };
         Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
@@ -3183,6 +3289,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "refuse_upload": {
+        Args: { "refusal": Json; "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3194,6 +3310,41 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "replace_message": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "if_match"?: string;
+          "message": Json;
+          "message_id": string;
+          "project_id"?: string;
+          "user_id": string;
+        };
+        Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "hold_id": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "updated_at": string;
+          "user_id": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3293,6 +3444,7 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
+          "restore"?: boolean;
           "user_id": string;
         };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];
@@ -3313,6 +3465,8 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3467,6 +3621,7 @@ export type Database = {
       };
       "update_draft": {
         Args: {
+          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3474,6 +3629,8 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3492,6 +3649,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "use_api_key": {
+        Args: { "key_hash": string; "permission": string };
+        Returns: Database["public"]["CompositeTypes"]["api_key_use"];
+        SetofOptions: {
+          from: "*";
+          to: "api_key_use";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3521,14 +3688,33 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "webhook_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "code": string;
+          "dead": number;
+          "example_error": string;
+          "example_event_id": string;
+          "failed": number;
+          "newest_received_at": string;
+          "oldest_received_at": string;
+          "provider": string;
+          "type": string;
+        }[];
+      };
     };
     Enums: {
+      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted";
+      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "api_key_use": {
+        "user_id": string | null;
+        "refused": string | null;
+      };
       "bucket_terms": {
         "bucket": string | null;
         "is_public": boolean | null;
@@ -3669,6 +3855,20 @@ export type Database = {
         "files": number | null;
         "replayed": boolean | null;
       };
+      "project_clone": {
+        "id": string | null;
+        "source_id": string | null;
+        "status": string | null;
+        "code": string | null;
+        "messages": number | null;
+        "total_messages": number | null;
+        "files": number | null;
+        "total_files": number | null;
+        "started_at": string | null;
+        "finished_at": string | null;
+        "project": Json | null;
+        "replayed": boolean | null;
+      };
       "saved_chat": {
         "id": string | null;
         "version": number | null;
@@ -3711,6 +3911,8 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
+        "stored_type": string | null;
+        "refusal": Json | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {
@@ -3841,8 +4043,9 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
+      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted"],
+      "project_status_enum": ["active", "archived", "deleted", "cloning"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

@@ -3,6 +3,14 @@
 -- request_limits; those of tables are given to each table in its own file, with private.limit_table().
 
 insert into private.settings (name, value, unit, minimum, maximum, description) values
+  ('teams.owned', 20, 'teams', 1, 100000, 'The most teams that a user may own when they create another'),
+  ('teams.members', 1000, 'members', 1, 100000, 'The most members of a team'),
+  ('teams.pending_invitations', 100, 'invitations', 1, 10000, 'The most pending invitations of a team'),
+  ('teams.daily_invitations', 200, 'invitations', 1, 100000,
+    'The most invitations that a user may make in 24 hours, in all teams together'),
+  ('teams.invitation_validity', 604800, 'seconds', 60, 31536000, 'How long an invitation can be accepted (7 days)'),
+  ('teams.invitation_retention', 2592000, 'seconds', 86400, 3153600000,
+    'How long an invitation is kept after it was answered or has expired (30 days)'),
   ('credits.largest_balance', 10000000000, 'credits', 0, 10000000000,
     'The largest balance of an account: a grant that would exceed it is refused'),
   ('credits.refund_validity', 2592000, 'seconds', 1, 315360000,

@@ -72,8 +72,6 @@ create index idx_team_members_user_id on public.team_members (user_id);
 alter table public.team_members enable row level security;
 revoke all on public.team_members from public, anon, authenticated, service_role;
 grant select on public.team_members to authenticated;
-grant insert (id, team_id, user_id, role, updated_at)
-  on public.team_members to authenticated;
 grant update (role, updated_at)
   on public.team_members to authenticated;
 grant delete on public.team_members to authenticated;
@@ -94,9 +92,9 @@ select private.limit_table('public.team_members', rows => 1000, owner => 'team_i
 --   change the team, its billing details, credit alert and members' limits       no     yes    yes
 --   read its subscription events and all its credit entries                      no     yes    yes
 --   change, delete and restore its projects, delete its workflows                no     yes    yes
---   add and remove members and change their roles                                no     yes    yes
---   make, demote and remove owners                                               no     no     yes
---   delete its projects for good                                                 no     no     yes
+--   invite and remove members, revoke invitations, change roles                  no     yes    yes
+--   invite owners, demote and remove them                                        no     no     yes
+--   delete its projects for good, delete the team                                no     no     yes
 -- The two views say which roles administer and own a team; nothing else lists roles. Policies and functions ask
 -- the helpers: my_..._team_ids for the caller, ..._team for a user that the service names.
 
@@ -184,16 +182,12 @@ create policy "owners and admins update their teams" on public.teams
 create policy "members read the members of their teams" on public.team_members
   for select to authenticated
   using (team_id = any (array(select private.my_team_ids())));
-create policy "owners add members, admins all but owners" on public.team_members
-  for insert to authenticated
-  with check (team_id = any (array(select private.my_owned_team_ids()))
-    or role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())));
-create policy "owners change roles, admins all but those of owners" on public.team_members
+-- Nobody is made a member, or an owner, without their consent: see team_invitations.
+create policy "owners lower and raise roles, admins all but those of owners" on public.team_members
   for update to authenticated
   using (team_id = any (array(select private.my_owned_team_ids()))
     or role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())))
-  with check (team_id = any (array(select private.my_owned_team_ids()))
-    or role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())));
+  with check (role <> 'owner' and team_id = any (array(select private.my_administered_team_ids())));
 create policy "owners remove members, admins all but owners, members themselves" on public.team_members
   for delete to authenticated
   using (team_id = any (array(select private.my_owned_team_ids()))
@@ -201,7 +195,7 @@ create policy "owners remove members, admins all but owners, members themselves"
       or user_id = (select auth.uid())));
 
 -- A team always has an owner: the last one can neither leave nor step down. When the account of the last owner is
--- deleted, the longest-serving admin becomes owner, or else the longest-serving member.
+-- deleted, the longest-serving admin becomes owner, or else the longest-serving member. A team without members is deleted.
 -- Definer: it counts owners that the caller may not see.
 -- Raises: PT409 last_owner.
 create function private.keep_team_owner()
@@ -217,12 +211,15 @@ begin
   end if;
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
     raise exception 'A team must have at least one owner' using errcode = 'PT409', detail = 'last_owner',
-      hint = 'Make another member an owner first, or delete the team';
+      hint = 'Invite another member to be an owner first, or delete the team';
   end if;
   update public.team_members as m set role = 'owner'
   where m.id = (
     select x.id from public.team_members as x where x.team_id = old.team_id
     order by x.role = 'admin' desc, x.created_at, x.id limit 1);
+  if not found then
+    delete from public.teams as t where t.id = old.team_id;
+  end if;
   return null;
 end $$;
 revoke all on function private.keep_team_owner() from public, anon, authenticated, service_role;

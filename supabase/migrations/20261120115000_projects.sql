@@ -134,6 +134,23 @@ create trigger sync_project_archived before insert or update of status, is_archi
 create trigger keep_team before update of team_id on public.projects
   for each row when (new.team_id is distinct from old.team_id) execute function private.keep_team();
 
+-- Takes the projects of a team that is about to be deleted out of it, and returns how many there were. With deleting, it
+-- deletes them, so that their owners can restore them.
+create function private.release_team_projects(team_id uuid, deleting boolean)
+returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_projects integer;
+begin
+  update public.projects as p
+  set team_id = null, status = case when deleting then 'deleted' else p.status end
+  where p.team_id = release_team_projects.team_id;
+  get diagnostics v_projects = row_count;
+  return v_projects;
+end $$;
+revoke all on function private.release_team_projects(uuid, boolean) from public, anon, authenticated, service_role;
+
 create function public.name(projects)
 returns text
 language sql immutable set search_path = ''

@@ -98,6 +98,20 @@ end $$;
 revoke all on function private.team_subscription_status(public.stripe_subscriptions)
   from public, anon, authenticated, service_role;
 
+-- Adds to a list the subscriptions of a team that have not ended, or of which nothing but an invoice is known.
+create function private.add_stripe_subscriptions(ids text[], team_id uuid)
+returns text[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return ids || array(
+    select s.id from public.stripe_subscriptions as s
+    where s.team_id = add_stripe_subscriptions.team_id and s.id <> all (ids)
+      and coalesce(s.status, '') not in ('canceled', 'incomplete_expired')
+    order by s.id);
+end $$;
+revoke all on function private.add_stripe_subscriptions(text[], uuid) from public, anon, authenticated, service_role;
+
 -- Returns whether all prices of a subscription are in stripe_prices and none has a tier.
 create function private.buys_credits_alone(price_ids text[])
 returns boolean

@@ -5,6 +5,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
+  ('team_invitations', '37 3 * * *', 5000, 'Deletes invitations to teams that were answered or have expired'),
   ('deleted_accounts', '* * * * *', 5000, 'Deletes the rows that deleted accounts left, and queues their objects'),
   ('deleted_projects', '3-59/10 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
   ('project_clones', '* * * * *', 5000, 'Continues the clones of large projects, and forgets those that finished long ago'),
@@ -143,6 +144,19 @@ begin
   return v_result;
 end $$;
 revoke all on function private.cleanup_deleted_accounts(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- team_invitations ----------------------------------------------------------------------------------
+
+create function private.cleanup_team_invitations(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'public.team_invitations', 'coalesce(answered_at, expires_at) <= $1',
+    'coalesce(answered_at, expires_at)', now() - private.retention('teams.invitation_retention'));
+end $$;
+revoke all on function private.cleanup_team_invitations(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- deleted_projects ----------------------------------------------------------------------------------

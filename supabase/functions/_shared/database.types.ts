@@ -240,7 +240,6 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -256,7 +255,6 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -271,7 +269,6 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -299,7 +296,6 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -310,7 +306,6 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
-          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -320,7 +315,6 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -480,7 +474,6 @@ export type Database = {
       };
       "conversations": {
         Row: {
-          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -489,7 +482,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -497,7 +489,6 @@ export type Database = {
           "user_id": string;
         };
         Update: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -861,7 +852,6 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
-          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -883,7 +873,6 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
-          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -904,7 +893,6 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
-          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1111,8 +1099,6 @@ export type Database = {
       };
       "messages": {
         Row: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1126,12 +1112,9 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1145,11 +1128,8 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
-          "user_id"?: string | null;
         };
         Update: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1163,7 +1143,6 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
-          "user_id"?: string | null;
         };
         Relationships: [
           {
@@ -1331,7 +1310,6 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
-          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1350,7 +1328,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1367,7 +1344,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1415,7 +1391,6 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
-          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1423,14 +1398,12 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
-          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
-          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1540,7 +1513,6 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
-          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1550,22 +1522,17 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
-          "pause_collection": string | null;
-          "pause_resumes_at": string | null;
           "price_ids": (string)[];
-          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
-          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1575,21 +1542,16 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
-          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
-          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1599,17 +1561,13 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
-          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
-          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1710,6 +1668,64 @@ export type Database = {
         };
         Relationships: [];
       };
+      "team_invitations": {
+        Row: {
+          "answered_at": string | null;
+          "created_at": string;
+          "email": string | null;
+          "expires_at": string;
+          "id": string;
+          "invited_by": string;
+          "invitee_id": string | null;
+          "role": string;
+          "status": string;
+          "team_id": string;
+          "team_name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answered_at"?: string | null;
+          "created_at"?: string;
+          "email"?: string | null;
+          "expires_at": string;
+          "id"?: string;
+          "invited_by": string;
+          "invitee_id"?: string | null;
+          "role": string;
+          "status"?: string;
+          "team_id": string;
+          "team_name": string;
+        };
+        Update: {
+          "answered_at"?: string | null;
+          "created_at"?: string;
+          "email"?: string | null;
+          "expires_at"?: string;
+          "id"?: string;
+          "invited_by"?: string;
+          "invitee_id"?: string | null;
+          "role"?: string;
+          "status"?: string;
+          "team_id"?: string;
+          "team_name"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "team_invitations_invited_by_fkey";
+            columns: ["team_id", "invited_by"];
+            isOneToOne: false;
+            referencedRelation: "team_members";
+            referencedColumns: ["team_id", "user_id"];
+          },
+          {
+            foreignKeyName: "team_invitations_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "team_members": {
         Row: {
           "created_at": string;
@@ -1793,7 +1809,6 @@ export type Database = {
       };
       "teams": {
         Row: {
-          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1801,20 +1816,14 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
-          "pause_collection": string | null;
-          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
-          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
-          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
-          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1822,19 +1831,13 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
-          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
-          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
-          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1842,15 +1845,10 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
-          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
-          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
-          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2520,42 +2518,6 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
-        Insert: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "last_activity"?: string | null;
-          "last_message_at"?: never;
-          "message_count"?: never;
-          "metadata"?: Json | null;
-          "model"?: string | null;
-          "scenario_id"?: string | null;
-          "score"?: number | null;
-          "session_id"?: string | null;
-          "status"?: string | null;
-          "team_id"?: string | null;
-          "template"?: string | null;
-          "title"?: string | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "last_activity"?: string | null;
-          "last_message_at"?: never;
-          "message_count"?: never;
-          "metadata"?: Json | null;
-          "model"?: string | null;
-          "scenario_id"?: string | null;
-          "score"?: number | null;
-          "session_id"?: string | null;
-          "status"?: string | null;
-          "team_id"?: string | null;
-          "template"?: string | null;
-          "title"?: string | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [
           {
             foreignKeyName: "chat_sessions_team_id_fkey";
@@ -2775,28 +2737,6 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
-        Insert: {
-          "chat_count"?: never;
-          "created_at"?: string | null;
-          "file_count"?: never;
-          "id"?: string | null;
-          "is_archived"?: boolean | null;
-          "name"?: string | null;
-          "total_file_size"?: never;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "chat_count"?: never;
-          "created_at"?: string | null;
-          "file_count"?: never;
-          "id"?: string | null;
-          "is_archived"?: boolean | null;
-          "name"?: string | null;
-          "total_file_size"?: never;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [];
       };
       "team_credits": {
@@ -2868,6 +2808,16 @@ export type Database = {
       };
     };
     Functions: {
+      "accept_team_invitation": {
+        Args: { "invitation_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -2944,10 +2894,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
         SetofOptions: {
           from: "*";
-          to: "project_clone";
+          to: "project_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2976,6 +2926,21 @@ export type Database = {
           "user_id": string;
         };
         Returns: Json;
+      "create_team": {
+        Args: {
+          "actor"?: string;
+          "email"?: string;
+          "idempotency_key"?: string;
+          "name": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["team_change"];
+        SetofOptions: {
+          from: "*";
+          to: "team_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
@@ -3010,6 +2975,16 @@ export type Database = {
         Returns:
           & { error: true }
           & "the function public.credits with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+      };
+      "decline_team_invitation": {
+        Args: { "invitation_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "deduct_credits": {
         Args: {
@@ -3060,6 +3035,22 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "project_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "delete_team": {
+        Args: {
+          "actor"?: string;
+          "delete_projects"?: boolean;
+          "idempotency_key"?: string;
+          "team_id": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["team_change"];
+        SetofOptions: {
+          from: "*";
+          to: "team_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3133,24 +3124,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "get_file_names": {
-        Args: { "bucket": string; "paths": (string)[] };
-        Returns: {
-          "name": string;
-          "path": string;
-        }[];
-      };
       "get_level": { Args: { "file_path": string }; Returns: number };
-      "get_project_clone": {
-        Args: { "clone_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
-        SetofOptions: {
-          from: "*";
-          to: "project_clone";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3210,6 +3184,41 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_hold";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "invite_to_team": {
+        Args: {
+          "actor"?: string;
+          "email"?: string;
+          "idempotency_key"?: string;
+          "invitee_id"?: string;
+          "role": string;
+          "team_id": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "leave_team": {
+        Args: { "team_id": string; "user_id": string };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "role": string;
+          "team_id": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "team_members";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3289,16 +3298,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "refuse_upload": {
-        Args: { "refusal": Json; "upload_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
-        SetofOptions: {
-          from: "*";
-          to: "upload_reservation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3310,41 +3309,6 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
-      "replace_message": {
-        Args: {
-          "actor"?: string;
-          "conversation_id"?: string;
-          "if_match"?: string;
-          "message": Json;
-          "message_id": string;
-          "project_id"?: string;
-          "user_id": string;
-        };
-        Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
-          "content": NonNullable<Json>;
-          "conversation_id": string | null;
-          "created_at": string;
-          "hold_id": string | null;
-          "id": string;
-          "metadata": NonNullable<Json>;
-          "object_data": Json | null;
-          "project_id": string | null;
-          "result_data": Json | null;
-          "role": Database["public"]["Enums"]["message_role_enum"];
-          "sequence_number": number | null;
-          "status": string;
-          "updated_at": string;
-          "user_id": string | null;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3399,6 +3363,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "chat_key_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "revoke_team_invitation": {
+        Args: { "invitation_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3465,8 +3439,6 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3480,7 +3452,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3621,7 +3592,6 @@ export type Database = {
       };
       "update_draft": {
         Args: {
-          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3629,8 +3599,6 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3644,7 +3612,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3688,25 +3655,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "webhook_health": {
-        Args: Record<PropertyKey, never>;
-        Returns: {
-          "code": string;
-          "dead": number;
-          "example_error": string;
-          "example_event_id": string;
-          "failed": number;
-          "newest_received_at": string;
-          "oldest_received_at": string;
-          "provider": string;
-          "type": string;
-        }[];
-      };
     };
     Enums: {
-      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
+      "project_status_enum": "active" | "archived" | "deleted";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
@@ -3855,20 +3807,6 @@ export type Database = {
         "files": number | null;
         "replayed": boolean | null;
       };
-      "project_clone": {
-        "id": string | null;
-        "source_id": string | null;
-        "status": string | null;
-        "code": string | null;
-        "messages": number | null;
-        "total_messages": number | null;
-        "files": number | null;
-        "total_files": number | null;
-        "started_at": string | null;
-        "finished_at": string | null;
-        "project": Json | null;
-        "replayed": boolean | null;
-      };
       "saved_chat": {
         "id": string | null;
         "version": number | null;
@@ -3898,6 +3836,26 @@ export type Database = {
         "reserved": number | null;
         "allowed": number | null;
       };
+      "team_change": {
+        "team": Json | null;
+        "credits": number | null;
+        "projects": number | null;
+        "replayed": boolean | null;
+      };
+      "team_invitation": {
+        "id": string | null;
+        "team_id": string | null;
+        "team_name": string | null;
+        "invitee_id": string | null;
+        "email": string | null;
+        "role": string | null;
+        "invited_by": string | null;
+        "status": string | null;
+        "created_at": string | null;
+        "expires_at": string | null;
+        "answered_at": string | null;
+        "replayed": boolean | null;
+      };
       "upload_reservation": {
         "id": string | null;
         "bucket": string | null;
@@ -3911,8 +3869,6 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
-        "stored_type": string | null;
-        "refusal": Json | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {
@@ -4043,9 +3999,8 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
-      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted", "cloning"],
+      "project_status_enum": ["active", "archived", "deleted"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

@@ -33,7 +33,7 @@ begin
   foreach v_table in array array['private.cleanup_jobs', 'private.cleanup_runs', 'public.credit_accounts',
     'public.credit_transactions', 'public.credit_grants', 'public.credit_holds', 'public.credit_alerts', 'public.messages',
     'public.projects', 'public.project_files', 'private.project_purges', 'private.project_clones', 'private.storage_removals', 'storage.objects',
-    'public.tasks', 'private.idempotency_keys', 'auth.sessions', 'auth.refresh_tokens', 'public.file_uploads',
+    'public.tasks', 'public.team_invitations', 'private.idempotency_keys', 'auth.sessions', 'auth.refresh_tokens', 'public.file_uploads',
     'private.spent_uploads', 'private.chat_tombstones', 'private.chat_owners', 'public.webhook_events', 'public.webhook_refusals'] loop
     execute format('select md5(string_agg(t::text, %L order by t::text)) from %s as t', '|', v_table) into v_part;
     v_image := v_image || coalesce(v_part, '-');
@@ -209,6 +209,17 @@ select pg_temp.run('idempotency_keys', 1);
 select is((grant_credits(tests.user_id('owner'), 5, external_reference => 'cleanup-payment', idempotency_key => 'g')).replayed, true,
   'a payment grants once, whatever became of its key');
 select is_empty($$ select * from credit_reconciliation() $$, 'the books agree without keys');
+
+-- team_invitations -------------------------------------------------------------------------------------------
+insert into teams (id, name) values (md5('team')::uuid, 'Team');
+insert into team_members (team_id, user_id, role) values (md5('team')::uuid, tests.user_id('owner'), 'owner');
+insert into team_invitations (team_id, team_name, email, role, invited_by, status, expires_at, answered_at)
+select md5('team')::uuid, 'Team', status || days || '@example.com', 'member', tests.user_id('owner'), status,
+  now() - make_interval(days => days), case when status <> 'pending' then now() - interval '31 days' end
+from unnest(array['pending', 'accepted']) as status, unnest(array[-7, 29, 31]) as days;
+select pg_temp.check_job('team_invitations', 4, 2);
+select bag_eq($$ select email from team_invitations $$, array['pending-7@example.com', 'pending29@example.com'],
+  'invitations that have expired for 30 days or were answered that long ago are gone');
 
 -- expired_sessions -------------------------------------------------------------------------------------------
 delete from auth.sessions;

@@ -76,8 +76,11 @@ insert into matrix values
     'user_id, key_id, key_prefix, event', '{owner}, {new}, ''p'', ''created''', 'event = ''deleted''', 'user_id = {owner}'),
   ('teams',              '1x0x', '0x0x', '1x0x', '1x1x', '1x1x', 'xxxx', '1111',
     'id, name', '{new}, ''T''', 'name = ''x''', 'id = {team}'),
-  ('team_members',       '1x00', '0x00', '1x00', '1111', '1111', 'xxxx', '1111',
+  ('team_members',       '1x00', '0x00', '1x00', '1x11', '1x11', 'xxxx', '1111',
     'team_id, user_id, role', '{team}, {guest}, ''member''', 'role = ''admin''', 'user_id = {guest}'),
+  ('team_invitations',   '0xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    'team_id, team_name, email, role, invited_by, expires_at', '{team}, ''Team'', ''a@example.com'', ''member'', {boss}, now()',
+    'role = ''owner''', 'team_id = {team}'),
   ('team_usage_limits',  '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1111',
     'team_id, usage_type', '{team}, ''api_calls''', 'limit_value = 9', 'team_id = {team}'),
   ('billing_info',       '0x0x', '0x0x', '0x0x', '111x', '111x', 'xxxx', '1111',
@@ -190,7 +193,8 @@ where to_regclass('public.code_embeddings') is not null;
 -- Statements ----------------------------------------------------------------------------------------
 
 create function pg_temp.fill(template text) returns text language sql as $$
-  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+    '{boss}', quote_literal(tests.user_id('boss'))),
     '{owner}', quote_literal(tests.user_id('owner'))),
     '{guest}', quote_literal(tests.user_id('guest'))),
     '{account}', quote_literal(tests.account_of('owner'))),

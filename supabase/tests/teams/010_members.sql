@@ -3,7 +3,7 @@
 begin;
 -- Every role may call the helpers below; this too is rolled back.
 alter default privileges grant execute on functions to public;
-select plan(27);
+select plan(28);
 select tests.create_user(name) from unnest(array['boss', 'admin', 'member', 'guest', 'second']) as name;
 
 create function pg_temp.team() returns uuid language sql immutable as $$ select md5('team')::uuid $$;
@@ -26,19 +26,21 @@ select is(pg_temp.attempt('admin', $$ update team_members set role = 'owner' whe
   '42501', 'an admin cannot make an owner');
 select is(pg_temp.attempt('admin', $$ update team_members set role = 'member' where role = 'owner' $$),
   '0', 'an admin cannot demote an owner');
-select is(pg_temp.attempt('admin', $$ insert into team_members (team_id, user_id, role) values ({team}, {guest}, 'owner') $$),
-  '42501', 'an admin cannot add an owner');
 select is(pg_temp.attempt('admin', $$ insert into team_members (team_id, user_id, role) values ({team}, {guest}, 'admin') $$),
-  '1', 'an admin adds an admin');
-select is(pg_temp.attempt('boss', $$ insert into team_members (team_id, user_id, role) values ({team}, {guest}, 'owner') $$),
-  '1', 'an owner adds an owner');
+  '42501', 'an admin puts nobody into the team');
+select is(pg_temp.attempt('boss', $$ insert into team_members (team_id, user_id, role) values ({team}, {guest}, 'member') $$),
+  '42501', 'nor does an owner');
+select is(pg_temp.attempt('boss', $$ update team_members set role = 'owner' where role = 'admin' $$),
+  '42501', 'an owner makes nobody an owner who has not accepted it');
+select is(pg_temp.attempt('boss', $$ update team_members set role = 'admin' where role = 'member' $$),
+  '1', 'an owner makes a member an admin');
 select is(pg_temp.attempt('guest', $$ insert into team_members (team_id, user_id, role) values ({team}, {guest}, 'member') $$),
   '42501', 'nobody adds themselves');
 select is(pg_temp.attempt('boss', $$ update team_members set team_id = gen_random_uuid() $$),
   '42501', 'a membership is not moved to another team');
 select is(pg_temp.attempt('boss', $$ update team_members set user_id = {guest} $$),
   '42501', 'or given to somebody else');
-select is(pg_temp.attempt('boss', $$ insert into team_members (team_id, user_id, role) values ({team}, {guest}, 'king') $$),
+select is(pg_temp.attempt('boss', $$ update team_members set role = 'king' where role = 'member' $$),
   '23514', 'there are three roles');
 
 -- leaving ---------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import * as z from "zod/mini";
 
 import { answer } from "../_shared/answer.ts";
 import { authenticate, type AuthenticatedEnv } from "../_shared/auth.ts";
+import { withoutNulls } from "../_shared/nulls.ts";
 import {
   checkFor,
   mayReplace,
@@ -40,7 +41,10 @@ export function addMessageRoutes(app: Hono<AuthenticatedEnv>, parent: Parent): v
     const idempotency_key = readIdempotencyKey(c);
     const replace = mayReplace(c);
     const { id } = readPath(c, paths.parent);
-    const body = await readJson(c, z.unknown());
+    const body = withoutNulls(
+      await readJson(c, z.unknown()),
+      [schema.ServiceMessage, schema.ServiceBatch],
+    );
     const isBatch = body instanceof Object && "messages" in body;
     const batch = isBatch
       ? checkFor(c, body, { user: schema.UserBatch, service: schema.ServiceBatch })

@@ -7,6 +7,7 @@
 
 import * as z from "zod/mini";
 
+import type { Json } from "../_shared/database.types.ts";
 import { clientId, id, json, list } from "../_shared/schema.ts";
 
 /** The members of a message. */
@@ -41,7 +42,10 @@ export const ServiceMessage = z.strictObject({ ...message, user_id: id, settle }
 /** The highest value of the setting `messages.batch_size`. */
 const MOST_MESSAGES = 1000;
 
-const messages = list(json, MOST_MESSAGES);
+/** What a batch consists of. SQL refuses anything but a message, and names its position. */
+const messages = list(z.union([z.looseObject(message), json]), MOST_MESSAGES) as z.ZodMiniType<
+  Json[]
+>;
 
 /** Several messages, from a signed-in user. */
 export const UserBatch = z.strictObject({ messages });

@@ -185,7 +185,11 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
       ...(route.idempotent && { header: IdempotencyKey }),
     },
     ...(route.body && {
-      requestBody: { required: true, content: { "application/json": { schema: route.body } } },
+      requestBody: {
+        description: "An optional member that is null is the same as one that is left out",
+        required: true,
+        content: { "application/json": { schema: route.body } },
+      },
     }),
     responses: {
       ...Object.fromEntries([route.response.status].flat().map((status) => [status, success])),

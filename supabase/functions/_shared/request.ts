@@ -16,6 +16,7 @@ import {
   parseJson,
   replaceCharacters,
 } from "./json.ts";
+import { withoutNulls } from "./nulls.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -46,7 +47,8 @@ export async function readFor<Body>(
 }
 
 /**
- * Checks what a signed-in user, or a service for a user, sent.
+ * Checks what a signed-in user, or a service for a user, sent. Optional members that are null are left out: also those
+ * of the other caller, because an app may have one type for both.
  *
  * @param c The request's context.
  * @param value What was sent.
@@ -62,8 +64,9 @@ export function checkFor<Input>(
   },
 ): RequestFor<Input> {
   const { supabaseContext } = c.var;
-  if (supabaseContext.authMode !== "user") return { ...check(service, value), actor: "service" };
-  const request = { ...check(user, value), user_id: userId(supabaseContext), actor: "user" };
+  const given = withoutNulls(value, [user, service]);
+  if (supabaseContext.authMode !== "user") return { ...check(service, given), actor: "service" };
+  const request = { ...check(user, given), user_id: userId(supabaseContext), actor: "user" };
   // TypeScript does not see that adding user_id to Omit<Input, "user_id"> gives an Input again.
   return request as RequestFor<Input>;
 }
@@ -81,11 +84,11 @@ export function readQueryFor<Query>(
   user: z.ZodMiniType<Omit<Query, "user_id">>,
   service: z.ZodMiniType<Query>,
 ): RequestFor<Query> {
-  return checkFor(c, c.req.query(), { user, service });
+  return checkFor(c, queryOf(c), { user, service });
 }
 
 /**
- * Reads the body of a request as JSON and checks it against a schema.
+ * Reads the body of a request as JSON and checks it against a schema. Optional members that are null are left out.
  *
  * @param c The request's context.
  * @param schema Shape of the body.
@@ -107,7 +110,8 @@ export async function readJson<T extends z.ZodMiniType>(
       { fields: { deepest: MAX_DEPTH } },
     );
   }
-  return check(schema, acceptsContent(c) ? replaceCharacters(c, text, value) : value);
+  const content = acceptsContent(c) ? replaceCharacters(c, text, value) : value;
+  return check(schema, withoutNulls(content, [schema]));
 }
 
 /**
@@ -127,14 +131,21 @@ export async function readText(c: Context): Promise<string> {
 }
 
 /**
- * Reads the query of a request and checks it against a schema. If a name appears twice, its first value is used.
+ * Reads the query of a request and checks it against a schema. If a name appears twice, its first value is used. The
+ * parameters of a route without a query are not read, so they are ignored.
  *
  * @param c The request's context.
  * @param schema Shape of the query: an object of strings.
  * @throws {Problem} 422 `invalid_request`.
  */
 export function readQuery<T extends z.ZodMiniType>(c: Context, schema: T): z.infer<T> {
-  return check(schema, c.req.query());
+  return check(schema, queryOf(c));
+}
+
+/** The query without the parameter that the Supabase clients add when an app chooses a region. */
+function queryOf(c: Context): Record<string, string> {
+  const { forceFunctionRegion: _, ...query } = c.req.query();
+  return query;
 }
 
 /**

@@ -7,6 +7,7 @@
 
 import * as z from "zod/mini";
 
+import type { Json } from "../_shared/database.types.ts";
 import { id, json, list } from "../_shared/schema.ts";
 
 /** A version: how often something was saved. 0 if it does not exist yet. */
@@ -64,7 +65,14 @@ const MOST_WRAPS = 100;
 export const Keys = z.strictObject({
   expected_version: count,
   key_id: id,
-  wraps: list(z.catchall(z.object({}), json), MOST_WRAPS),
+  wraps: list(
+    z.looseObject({
+      device_id: z.optional(json),
+      salt: z.optional(json),
+      iterations: z.optional(json),
+    }),
+    MOST_WRAPS,
+  ) as z.ZodMiniType<Json[]>,
 });
 
 /** The path of a chat. */

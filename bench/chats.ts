@@ -101,7 +101,7 @@ async function asUser(sql: Sql, query: string, args: string[]): Promise<number> 
 
 async function sync(sql: Sql): Promise<void> {
   await sql`insert into encrypted_chats (user_id, encrypted_data)
-    select ${user_id}, jsonb_build_object('v', '1.0', 'mac', encode(decode(md5(n::text), 'hex'), 'base64'),
+    select ${user_id}, jsonb_build_object('v', '1', 'mac', encode(decode(md5(n::text), 'hex'), 'base64'),
       'nonce', encode(substr(sha256(n::text::bytea), 1, 12), 'base64'), 'ciphertext', 'AAAA')
     from generate_series(1, ${CHATS}) as n`;
   await sql.unsafe("vacuum analyze encrypted_chats");

@@ -42,7 +42,7 @@ export interface Chat extends ChatVersion {
   readonly data_version: number;
   /** Number of the next segment. */
   readonly next_segment: number;
-  /** Id of the data key that encrypts the title; null if there is no title, or if it is of format 1.0. */
+  /** Id of the data key that encrypts the title; null if there is no title, or if it is of format 1. */
   readonly title_key_id: string | null;
   /** ISO 8601. */
   readonly created_at: string;

@@ -64,7 +64,7 @@ export class ChatWriter {
     restore = false,
   ): Promise<Chat> {
     const { cipher, updater } = this.#parts;
-    // A title of an older epoch, or of format 1.0, is encrypted again with the rest.
+    // A title of an older epoch, or of format 1, is encrypted again with the rest.
     const titleFor = ({ key_id }: DataKey) =>
       title ?? (chat.title_key_id === key_id ? undefined : chat.title ?? undefined);
     return await this.#change(chat, async (key) => {

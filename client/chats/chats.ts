@@ -78,7 +78,7 @@ export class Chats {
    *
    * @param id of the chat
    * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` if the server has an older version than the store (see
-   * `sync`); `segments_missing`; `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1.0 without
+   * `sync`); `segments_missing`; `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without
    * `keys.readV1`
    */
   async open(id: string): Promise<Chat> {

@@ -226,7 +226,7 @@ export class Keyring {
   }
 
   /**
-   * Also decrypts envelopes of format 1.0, until `forgetV1` or `lock`. They become v2 when they are next saved.
+   * Also decrypts envelopes of format 1, until `forgetV1` or `lock`. They become v2 when they are next saved.
    *
    * @param password of Chuk Chat
    * @param salt `user_metadata.chat_kdf_salt`
@@ -236,7 +236,7 @@ export class Keyring {
     this.#openKeys.v1 = await deriveV1Key(password, salt);
   }
 
-  /** Stops decrypting envelopes of format 1.0. Call it when none is left. */
+  /** Stops decrypting envelopes of format 1. Call it when none is left. */
   forgetV1(): void {
     this.#openKeys.v1 = undefined;
   }

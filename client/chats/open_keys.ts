@@ -16,7 +16,7 @@ export class OpenKeys {
   readonly #store: ChatStore;
   /** Version of the keys on the server; undefined while nothing is open. */
   version: number | undefined;
-  /** The key of format 1.0, while such envelopes are expected. */
+  /** The key of format 1, while such envelopes are expected. */
   v1: V1Key | undefined;
   /** What opened the keys. It opens them again when they have to be wrapped. */
   openedBy: WrappingKey | undefined;

@@ -62,7 +62,7 @@ export interface RotationProgress {
   readonly epoch: number;
   /** Envelopes (data, titles and segments) of this epoch. */
   readonly done: number;
-  /** Envelopes of older epochs and of format 1.0. */
+  /** Envelopes of older epochs and of format 1. */
   readonly left: number;
 }
 

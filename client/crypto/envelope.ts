@@ -45,7 +45,7 @@ export interface Place {
 /** An envelope that was parsed but not decrypted. */
 export type Envelope =
   | { readonly v: "2"; readonly key_id: string; readonly sealed: Sealed }
-  | { readonly v: "1.0"; readonly sealed: Sealed };
+  | { readonly v: "1"; readonly sealed: Sealed };
 
 /** Number of members of an envelope v2: `v`, `key_id`, `nonce`, `ciphertext`, `mac`. */
 const V2_MEMBERS = 5;
@@ -83,10 +83,10 @@ export async function encryptWithNonce(
 }
 
 /**
- * Decrypts an envelope v2 or v1.0.
+ * Decrypts an envelope v2 or v1.
  *
  * @param envelope the text of a JSON object
- * @param place where it was found; `keys`: the user's data keys, from which the envelope names one, and the key of v1.0
+ * @param place where it was found; `keys`: the user's data keys, from which the envelope names one, and the key of v1
  * while such envelopes are expected
  * @returns the bytes of the content
  * @throws CryptoError `malformed_envelope`, `unknown_version`; `key_missing` if `keys` does not have its key;
@@ -97,7 +97,7 @@ export async function decrypt(
   { keys, ...place }: Place & { keys: Iterable<DataKey | V1Key> },
 ): Promise<Uint8Array> {
   const read = parseEnvelope(envelope);
-  if (read.v === "1.0") return await open(findKey(keys, read), read.sealed);
+  if (read.v === "1") return await open(findKey(keys, read), read.sealed);
 
   const members = associatedData(envelopeMembers(place, read.key_id));
   return unpad(await open(findKey(keys, read), read.sealed, members));
@@ -126,9 +126,11 @@ export function parseEnvelope(text: string): Envelope {
   if (typeof members?.v !== "string") throw malformed();
   const sealed = readSealedMembers(members);
   switch (members.v) {
+    case "1":
+    // Clients write 1; some documents call the same format 1.0.
     case "1.0":
       if (!sealed) throw malformed();
-      return { v: "1.0", sealed };
+      return { v: "1", sealed };
     case "2": {
       const { key_id } = members;
       // Another member would not be authenticated: anybody could write into it.
@@ -180,13 +182,13 @@ function bytesArgument(content: Uint8Array): Uint8Array {
 
 function findKey(keys: Iterable<DataKey | V1Key>, envelope: Envelope): CryptoKey {
   for (const candidate of keys) {
-    const matches = envelope.v === "1.0"
-      ? "v" in candidate && candidate.v === "1.0"
+    const matches = envelope.v === "1"
+      ? "v" in candidate && candidate.v === "1"
       : "key_id" in candidate && candidate.key_id === envelope.key_id;
     if (matches) return candidate.key;
   }
-  throw envelope.v === "1.0"
-    ? new CryptoError("key_missing", "The envelope needs the key of format 1.0")
+  throw envelope.v === "1"
+    ? new CryptoError("key_missing", "The envelope needs the key of format 1")
     : new CryptoError("key_missing", "The envelope needs the key of another epoch", envelope);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The key of envelopes of format 1.0, which are read but never written.
+ * The key of envelopes of format 1, which are read but never written.
  *
  * @module
  */
@@ -8,20 +8,20 @@ import { CryptoError } from "./crypto_error.ts";
 import { fromBase64 } from "./encoding.ts";
 import { pbkdf2Key } from "./pbkdf2.ts";
 
-/** A key that only decrypts envelopes of format 1.0. */
+/** A key that only decrypts envelopes of format 1. */
 export interface V1Key {
-  readonly v: "1.0";
+  readonly v: "1";
   readonly key: CryptoKey;
 }
 
-/** The rounds that format 1.0 prescribes. */
+/** The rounds that format 1 prescribes. */
 const ITERATIONS = 600_000;
 
 /**
- * Derives the key of a user's envelopes of format 1.0. Pass it to `decrypt` only while such envelopes exist: they are
+ * Derives the key of a user's envelopes of format 1. Pass it to `decrypt` only while such envelopes exist: they are
  * not bound to their place.
  *
- * @param password exactly as the user typed it: format 1.0 does not normalise
+ * @param password exactly as the user typed it: format 1 does not normalise
  * @param salt base64 of 1 byte or more: `user_metadata.chat_kdf_salt`
  * @throws CryptoError `invalid_argument` for an empty password, `not_text` for half of a character,
  * `key_parameters_refused` for a salt that is empty or not base64
@@ -31,5 +31,5 @@ export async function deriveV1Key(password: string, salt: string): Promise<V1Key
   if (!bytes?.length) {
     throw new CryptoError("key_parameters_refused", "The salt must be base64 of 1 byte or more");
   }
-  return { v: "1.0", key: await pbkdf2Key(password, bytes, ITERATIONS, ["decrypt"]) };
+  return { v: "1", key: await pbkdf2Key(password, bytes, ITERATIONS, ["decrypt"]) };
 }

@@ -117,7 +117,7 @@ comment on column public.encrypted_chats.next_segment is 'The number of the next
 comment on column public.encrypted_chats.bytes is 'What counts against the quota: the texts of the chat, and its segments';
 comment on column public.encrypted_chats.sync_sequence is 'The number of its last change, among the changes of all chats of its user';
 comment on column public.encrypted_chats.key_id is
-  'The epoch of encrypted_data; null for format 1.0. It needs no foreign key: it is checked when written, and keys stay as long as their user';
+  'The epoch of encrypted_data; null for format 1. It needs no foreign key: it is checked when written, and keys stay as long as their user';
 
 create index idx_encrypted_chats_user_id on public.encrypted_chats (user_id);
 create index idx_encrypted_chats_user_updated on public.encrypted_chats (user_id, updated_at);
@@ -187,7 +187,7 @@ create table private.chat_nonces (
 );
 comment on table private.chat_nonces is
   'The nonces that were used for the chats of a user, by key. Like those of the tombstones, its rows are written under the lock of lock_chat_owner, which only an account has';
-comment on column private.chat_nonces.key_id is 'The epoch; for format 1.0, which has no epochs, the id of the user';
+comment on column private.chat_nonces.key_id is 'The epoch; for format 1, which has no epochs, the id of the user';
 revoke all on private.chat_nonces from public, anon, authenticated, service_role;
 insert into private.account_rows (name, place, statement) values
   ('chat_nonces', 50, 'delete from private.chat_nonces where ctid = any (array(
@@ -196,11 +196,11 @@ insert into private.account_rows (name, place, statement) values
 -- Envelopes -----------------------------------------------------------------------------------------
 
 -- Checks an envelope and remembers its nonce. part is the part of the chat that it is for, which an error names;
--- formats are the accepted ones. Returns the epoch whose key encrypted it, null for format 1.0.
+-- formats are the accepted ones. Returns the epoch whose key encrypted it, null for format 1.
 -- Raises: PT409 key_epoch_old {key_id}, nonce_reused; PT413 envelope_too_large {limit}; PT422 envelope_malformed,
 -- envelope_version_unknown, envelope_base64_invalid {member}, envelope_nonce_invalid, envelope_mac_invalid,
 -- envelope_key_unknown; each with {part}.
-create function private.take_envelope(user_id uuid, part text, envelope text, formats text[] default '{1.0,2}')
+create function private.take_envelope(user_id uuid, part text, envelope text, formats text[] default '{1,1.0,2}')
 returns uuid
 language plpgsql volatile set search_path = ''
 as $$
@@ -233,7 +233,7 @@ begin
   elsif (v_json ->> 'v' = '2') <> (v_json ? 'key_id') then
     v_code := 'envelope_malformed';
     v_says := case v_json ->> 'v' when '2' then 'an envelope of format 2 must have a key_id'
-      else 'an envelope of format 1.0 must not have a key_id' end;
+      else 'an envelope of format 1 must not have a key_id' end;
   elsif v_json ->> 'v' = '2' and v_key_id::text is distinct from v_json ->> 'key_id' then
     v_code := 'envelope_key_unknown';
     v_says := 'key_id must be a UUID in lower case';

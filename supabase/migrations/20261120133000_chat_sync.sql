@@ -89,7 +89,7 @@ create type public.chat_keyring as (
   legacy_envelopes bigint
 );
 comment on type public.chat_keyring is
-  'The caller''s keys: [{id, epoch, created_at, envelopes, wraps: [{kind, device_id, wrapped_by, salt, iterations, wrap, created_at}]}], newest first. envelopes is the number of envelopes of that epoch, legacy_envelopes that of format 1.0';
+  'The caller''s keys: [{id, epoch, created_at, envelopes, wraps: [{kind, device_id, wrapped_by, salt, iterations, wrap, created_at}]}], newest first. envelopes is the number of envelopes of that epoch, legacy_envelopes that of format 1';
 
 -- The work of public.get_chat_keys.
 -- Definer: clients have no rights in chat_owners. It acts for the caller alone.

@@ -93,9 +93,9 @@ begin
   where a.id = pass_time.account_id;
 end $$;
 
--- An envelope as a client makes it, around random bytes: of format 2 with a key, of format 1.0 without.
+-- An envelope as a client makes it, around random bytes: of format 2 with a key, of format 1 without.
 create function tests.envelope(key_id uuid default null, bytes integer default 16) returns text language sql as $$
-  select (jsonb_build_object('v', case when key_id is null then '1.0' else '2' end,
+  select (jsonb_build_object('v', case when key_id is null then '1' else '2' end,
     'nonce', encode(substr(sha256(gen_random_uuid()::text::bytea), 1, 12), 'base64'),
     'ciphertext', translate(encode(decode(repeat(md5(random()::text), bytes / 16), 'hex'), 'base64'), E'\n', ''),
     'mac', encode(decode(md5(random()::text), 'hex'), 'base64'))

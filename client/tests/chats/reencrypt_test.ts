@@ -73,7 +73,7 @@ async function v1Envelope(content: string, password: string, salt: string): Prom
     await subtle.encrypt({ name: "AES-GCM", iv }, key, encode(content)),
   );
   return JSON.stringify({
-    v: "1.0",
+    v: "1",
     nonce: base64(iv),
     ciphertext: base64(sealed.subarray(0, -16)),
     mac: base64(sealed.subarray(-16)),

@@ -130,7 +130,7 @@ Deno.test("vectors: envelopes open to their content, with their associated data"
   }
 });
 
-Deno.test("vectors: envelopes v1.0 open to their content", () => {
+Deno.test("vectors: envelopes v1 open to their content", () => {
   for (const { password, salt, key, content, envelope } of vectors.envelopes_v1) {
     assert.equal(passwordKey(password, salt, 600_000).toString("hex"), key);
     assert.equal(open(Buffer.from(key, "hex"), envelope).toString(), content);

@@ -16,12 +16,16 @@ const CHAT = "c4a70000-0000-4000-8000-00000000000a";
 const OTHER_CHAT = "c4a70000-0000-4000-8000-00000000000b";
 const ATTACHMENT = "attachment/a77ac000-0000-4000-8000-000000000001";
 
-/** Envelopes of every part and of v1.0, and invalid ones. */
+/** Envelopes of every part and of v1, and invalid ones. */
 export async function envelopeVectors() {
   const envelopes = await Promise.all(ENVELOPES.map(envelopeVector));
   return {
     envelopes,
-    envelopes_v1: await Promise.all(["Hello from before", ""].map(v1Vector)),
+    envelopes_v1: await Promise.all([
+      v1Vector("Hello from before", 0, "1.0"),
+      v1Vector("", 1, "1.0"),
+      v1Vector("Hello from Chuk Chat", 2, "1"),
+    ]),
     envelopes_refused: await refusedEnvelopes(envelopes),
   };
 }
@@ -102,7 +106,7 @@ async function envelopeVector({ name, part, epoch, content, padding }: EnvelopeI
 
 const V1 = { password: "correct horse", salt: toBase64(counting(0x10, 16)) };
 
-async function v1Vector(content: string, i: number) {
+async function v1Vector(content: string, i: number, v: string) {
   const key = await pbkdf2(V1.password, V1.salt, 600_000);
   const nonce = counting(0xc0 + i, 12);
   return {
@@ -110,7 +114,7 @@ async function v1Vector(content: string, i: number) {
     key: await bytesOf(key),
     content,
     nonce: toHex(nonce),
-    envelope: JSON.stringify({ v: "1.0", ...await seal(key, nonce, toUtf8(content)) }),
+    envelope: JSON.stringify({ v, ...await seal(key, nonce, toUtf8(content)) }),
   };
 }
 
@@ -173,7 +177,8 @@ async function refusedEnvelopes(vectors: EnvelopeVector[]) {
       code: failed,
     },
     { name: "key not at hand", ...given, keys: [NEW], envelope: whole, code: "key_missing" },
-    { name: "said to be v1.0", ...given, envelope: other({ v: "1.0" }), code: "key_missing" },
+    { name: "said to be v1", ...given, envelope: other({ v: "1" }), code: "key_missing" },
+    { name: "said to be 1.0", ...given, envelope: other({ v: "1.0" }), code: "key_missing" },
     { name: "version 3", ...given, envelope: other({ v: "3" }), code: "unknown_version" },
     { name: "version as a number", ...given, envelope: other({ v: 2 }), code: malformed },
     { name: "no version", ...given, envelope: other({ v: undefined }), code: malformed },

@@ -204,6 +204,7 @@ function refusedWraps(vectors: WrapVector[]) {
     },
     { name: "one member more", ...device, wrap: other({ kind: "device" }), code: malformed },
     { name: "no version", ...device, wrap: other({ v: undefined }), code: malformed },
+    { name: "version 1", ...device, wrap: other({ v: "1" }), code: "unknown_version" },
     { name: "version 1.0", ...device, wrap: other({ v: "1.0" }), code: "unknown_version" },
     { name: "an envelope", ...device, wrap: other({ key_id: NEW.key_id }), code: malformed },
   ];

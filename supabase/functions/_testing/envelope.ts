@@ -4,10 +4,10 @@
  * @module
  */
 
-/** The text of an envelope: format 2 with a key, format 1.0 without. */
+/** The text of an envelope: format 2 with a key, format 1 without. */
 export function envelope(key_id?: string, bytes = 16): string {
   return JSON.stringify({
-    v: key_id ? "2" : "1.0",
+    v: key_id ? "2" : "1",
     ...(key_id && { key_id }),
     nonce: random(12),
     ciphertext: random(bytes),

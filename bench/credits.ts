@@ -77,7 +77,7 @@ async function fillHistory(sql: Sql): Promise<void> {
     set session_replication_role = replica;
     set synchronous_commit = off;
     insert into private.credit_transactions
-        (account_id, entry_no, kind, amount, balance_after, actor, actor_id, created_at, grant_id, idempotency_id,
+        (account_id, entry_no, kind, amount, balance_after, actor, actor_id, created_at, grant_id, id,
           request_hash)
       select a.id, a.version + n, 'deduct', -0.0001, a.balance - n * 0.0001, 'service', a.user_id, a.updated_at,
         a.head_grant_id, gen_random_uuid(), sha256('')

@@ -149,7 +149,7 @@ create table private.credit_transactions (
   created_at timestamptz not null,
   grant_id uuid,
   actor_id uuid,
-  idempotency_id uuid,
+  id uuid not null default gen_random_uuid(),
   hold_id uuid,
   -- No foreign key, because every charge would have to maintain its index: private.credit_refunds has one.
   refund_of bigint,
@@ -166,7 +166,7 @@ create table private.credit_transactions (
   description text,
   request_hash bytea,
   primary key (account_id, entry_no),
-  constraint credit_transactions_idempotency_id_key unique (idempotency_id),
+  constraint credit_transactions_id_key unique (id),
   constraint credit_transactions_entry_check check (
     private.is_credit_entry(kind, amount, sku, quantity, unit_price, items, refund_of, actor, description))
 );
@@ -175,8 +175,8 @@ comment on table private.credit_transactions is
 comment on column private.credit_transactions.grant_id is 'The grant that gave or received all of amount; null when there are several';
 comment on column private.credit_transactions.allocations is
   'What each grant gave or received, where there are several or the overdraft took part: [{grant_id, amount}]';
-comment on column private.credit_transactions.idempotency_id is
-  'The idempotency key of the request: see private.idempotency_id';
+comment on column private.credit_transactions.id is
+  'What private.idempotency_id makes of the idempotency key of the request, if it had one; otherwise random';
 comment on column private.credit_transactions.request_hash is
   'SHA-256 of the request that had the key, to tell a repeated request from a different one';
 comment on column private.credit_transactions.hold_id is 'The hold that a capture resolved';
@@ -197,12 +197,15 @@ create policy "owners read the entries of their accounts, members their own" on 
     and (actor_id = (select auth.uid()) or account_id <> all (array(select private.my_member_credit_account_ids()))));
 
 create view public.credit_transactions with (security_invoker = true) as
-  select t.account_id, t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items,
+  select t.id, t.account_id, a.user_id, t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items,
     coalesce(t.allocations, jsonb_build_array(jsonb_build_object('grant_id', t.grant_id, 'amount', t.amount))) as allocations,
     t.refund_of, t.description, t.actor, t.actor_id, t.created_at
-  from private.credit_transactions as t;
+  from private.credit_transactions as t
+  left join public.credit_accounts as a on a.id = t.account_id;
 comment on view public.credit_transactions is
   'Append-only: every change of every balance, numbered per account without gaps.';
+comment on column public.credit_transactions.id is 'Unique among the entries of all accounts';
+comment on column public.credit_transactions.user_id is 'The owner of the account; null if a team owns it';
 comment on column public.credit_transactions.entry_no is 'Place in the account''s statement: 1, 2, 3 ...';
 comment on column public.credit_transactions.kind is
   'grant, deduct, capture, refund, expire, void; repay moves credits from grants to the overdraft, and its amount is 0';
@@ -347,12 +350,12 @@ begin
   end if;
 
   insert into private.credit_transactions
-    (account_id, entry_no, created_at, grant_id, actor_id, idempotency_id, hold_id, refund_of, kind, actor, amount,
+    (account_id, entry_no, created_at, grant_id, actor_id, id, hold_id, refund_of, kind, actor, amount,
       balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash)
-  values (entry.account_id, entry.entry_no, entry.created_at, entry.grant_id, entry.actor_id, entry.idempotency_id,
-    entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount, entry.balance_after, entry.sku, entry.quantity,
-    entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash)
-  on conflict on constraint credit_transactions_idempotency_id_key do nothing;
+  values (entry.account_id, entry.entry_no, entry.created_at, entry.grant_id, entry.actor_id,
+    coalesce(entry.id, gen_random_uuid()), entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount,
+    entry.balance_after, entry.sku, entry.quantity, entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash)
+  on conflict on constraint credit_transactions_id_key do nothing;
   if found then
     return entry;
   end if;

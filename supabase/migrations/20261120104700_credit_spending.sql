@@ -169,7 +169,7 @@ language plpgsql stable set search_path = ''
 as $$
 begin
   return exists (select from private.credit_transactions as t
-      where t.idempotency_id = private.idempotency_id(is_used_key.owner_id, is_used_key.actor, is_used_key.key))
+      where t.id = private.idempotency_id(is_used_key.owner_id, is_used_key.actor, is_used_key.key))
     or exists (select from private.idempotency_keys as k
       where k.owner_id = is_used_key.owner_id and k.actor = is_used_key.actor and k.key = is_used_key.key);
 end $$;
@@ -193,7 +193,7 @@ begin
     return null;
   end if;
   select t.* into v_entry from private.credit_transactions as t
-  where t.idempotency_id = private.idempotency_id(repeat_credit_entry.owner_id, repeat_credit_entry.actor, key);
+  where t.id = private.idempotency_id(repeat_credit_entry.owner_id, repeat_credit_entry.actor, key);
   if v_entry.request_hash is distinct from repeat_credit_entry.request_hash then
     perform private.refuse_reused_key();
   end if;

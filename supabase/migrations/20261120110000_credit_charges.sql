@@ -233,7 +233,7 @@ begin
   if deduct_credits.idempotency_key is not null then
     v_owner := coalesce(deduct_credits.user_id, deduct_credits.team_id);
     -- The id of the key, as private.idempotency_id returns it: a call of a function costs more than what it does.
-    v_entry.idempotency_id := left(encode(sha256(convert_to(
+    v_entry.id := left(encode(sha256(convert_to(
       concat_ws(' ', v_owner, deduct_credits.actor, deduct_credits.idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
     v_entry.request_hash := sha256(convert_to(jsonb_build_array('deduct', deduct_credits.user_id, deduct_credits.team_id,
       deduct_credits.sku, trim_scale(deduct_credits.quantity), trim_scale(deduct_credits.amount),

@@ -83,7 +83,7 @@ begin
     if v_result.entry_no is not null then
       return v_result;
     end if;
-    v_entry.idempotency_id := private.idempotency_id(v_owner, 'service', idempotency_key);
+    v_entry.id := private.idempotency_id(v_owner, 'service', idempotency_key);
     v_entry.request_hash := v_hash;
   end if;
 

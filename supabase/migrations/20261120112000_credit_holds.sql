@@ -344,7 +344,7 @@ begin
       insert into private.idempotency_keys (owner_id, actor, key, request_hash, response)
       select v_owner, 'service', hold_credits.idempotency_key, '', 'null'
       where v_owner is not null
-        and not exists (select from private.credit_transactions as t where t.idempotency_id = v_hold.id)
+        and not exists (select from private.credit_transactions as t where t.id = v_hold.id)
       on conflict do nothing;
     end if;
     if not found and v_owner is not null then

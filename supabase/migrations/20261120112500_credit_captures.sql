@@ -90,12 +90,12 @@ begin
   end if;
   if idempotency_key is not null then
     v_owner := coalesce(v_account.user_id, v_account.team_id);
-    v_entry.idempotency_id := left(encode(sha256(convert_to(
+    v_entry.id := left(encode(sha256(convert_to(
       concat_ws(' ', v_owner, 'service', idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
     v_entry.request_hash := sha256(convert_to(
       jsonb_build_array('capture', hold_id, trim_scale(amount), items, allow_overage, description)::text, 'UTF8'));
     if char_length(idempotency_key) not between 1 and 255
-      or exists (select from private.credit_transactions as t where t.idempotency_id = v_entry.idempotency_id)
+      or exists (select from private.credit_transactions as t where t.id = v_entry.id)
       or exists (select from private.idempotency_keys as k
         where k.owner_id = v_owner and k.actor = 'service' and k.key = capture_credit_hold.idempotency_key) then
       return private.repeat_credit_entry(v_owner, 'service', idempotency_key, v_entry.request_hash);

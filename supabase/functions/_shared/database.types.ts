@@ -2680,12 +2680,14 @@ export type Database = {
           "created_at": string;
           "description": string | null;
           "entry_no": number;
+          "id": string;
           "items": Json | null;
           "kind": string;
           "quantity": number | null;
           "refund_of": number | null;
           "sku": string | null;
           "unit_price": number | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2698,12 +2700,14 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
+          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
+          "user_id"?: string | null;
         };
         Update: {
           "account_id"?: string | null;
@@ -2715,12 +2719,14 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
+          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
+          "user_id"?: string | null;
         };
         Relationships: [];
       };

@@ -104,3 +104,31 @@ test("the secret key reads credits and writes prices, but changes balances only 
   assert.equal(error, null);
   assert.equal((await invoke(user.client, "credits")).body.balance, 99);
 });
+
+test("entries are found by their id and by the user that owns the account", async () => {
+  const [user, other] = await Promise.all([signUp(), signUp()]);
+  const service = serviceClient();
+  for (const headers of [{}, { "idempotency-key": crypto.randomUUID() }]) {
+    const body = { user_id: user.id, amount: 1 };
+    assert.equal((await invoke(service, "credits/deduct", { body, headers })).status, 200);
+  }
+  const { data: team } = await service.from("teams").insert({ name: "T" }).select().single();
+  const granted = await invoke(service, "credits/grants", {
+    body: { team_id: team?.id, amount: 1 },
+  });
+
+  const { data: mine } = await user.client.from("credit_transactions").select("*")
+    .eq("user_id", user.id).order("created_at", { ascending: false });
+  assert.deepEqual(mine?.map(({ entry_no }) => entry_no), [3, 2, 1]);
+  assert.equal(new Set(mine?.map(({ id }) => id)).size, 3);
+  for (const entry of mine ?? []) {
+    const { data } = await user.client.from("credit_transactions").select("*")
+      .eq("id", entry.id ?? "").single();
+    assert.deepEqual(data, entry);
+    const hidden = await other.client.from("credit_transactions").select().eq("id", entry.id ?? "");
+    assert.deepEqual(hidden.data, []);
+  }
+  const { data: theirs } = await service.from("credit_transactions").select("user_id")
+    .eq("account_id", granted.body.account_id);
+  assert.deepEqual(theirs, [{ user_id: null }]);
+});

@@ -1,7 +1,7 @@
 -- History is append-only, for everyone, and the last line of defence holds even for the owner.
 
 begin;
-select plan(22);
+select plan(23);
 select tests.create_user('owner');
 insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
 select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
@@ -53,6 +53,10 @@ select throws_ok($$ select pg_temp.post(3, 'expire', 1, null, null) $$, '23514',
 select throws_ok($$ insert into private.credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
     values (tests.account_of('owner'), 9, 'grant', 1, 1, 'nobody', now()) $$, '23514', null,
   'an actor is user, service or system');
+
+select throws_ok($$ insert into private.credit_transactions (id, account_id, entry_no, kind, amount, balance_after, actor, created_at)
+    select id, account_id, 9, 'grant', 1, 1, 'service', now() from private.credit_transactions limit 1 $$, '23505', null,
+  'an id is given once');
 
 -- the end of an account -------------------------------------------------------------------------------
 delete from auth.users where id = tests.user_id('owner');

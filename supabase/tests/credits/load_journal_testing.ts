@@ -156,8 +156,8 @@ async function assertKeys(accounts: Account[], journal: Journal): Promise<void> 
       select private.idempotency_id(k.owner_id, k.actor, k.key) as id from private.idempotency_keys as k
         where k.owner_id in (select id from owners)
       union
-      select t.idempotency_id from private.credit_transactions as t
-        where t.account_id in (select id from accounts) and t.idempotency_id is not null
+      select t.id from private.credit_transactions as t
+        where t.account_id in (select id from accounts) and t.request_hash is not null
       union
       select h.id from private.credit_holds as h where h.account_id in (select id from accounts) and h.request_hash is not null
       union

@@ -9,7 +9,7 @@ import type { App } from "@supabase/lite";
 import { quoteArgumentNames } from "./adapters/argument_names.ts";
 import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
-import { markedJson, markJsonArguments } from "./adapters/json_arguments.ts";
+import { markedJson, markJson } from "./adapters/json_values.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
 import { callPreRequest, type WithinRequest } from "./adapters/pre_request.ts";
 import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
@@ -90,7 +90,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
 
   return {
     fetch: async (request) => {
-      const marked = adapted ? await markJsonArguments(request, listener) : request;
+      const marked = adapted ? await markJson(request, listener) : request;
       return await asRequest(marked, () => Promise.resolve(app.fetch(marked)));
     },
     async close() {

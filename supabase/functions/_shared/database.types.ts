@@ -2932,6 +2932,7 @@ export type Database = {
           "user_id": string;
         };
         Returns: Json;
+      };
       "create_team": {
         Args: {
           "actor"?: string;

@@ -64,7 +64,7 @@ async function listRoutes(user: TestUser): Promise<Route[]> {
 
 /** Puts the components of a document in the place of the references to them. */
 function resolver(components: Record<string, Schema> = {}): (schema: Schema) => Schema {
-  return function resolve({ $ref, ...schema }) {
+  return function resolve({ $ref, ...schema }: Schema): Schema {
     if ($ref) return resolve(components[$ref.split("/").at(-1) ?? ""] ?? {});
     const properties = Object.entries(schema.properties ?? {})
       .map(([name, member]) => [name, resolve(member)]);
@@ -93,7 +93,11 @@ function sample(schema: Schema, withNulls = false): unknown {
   if (schema.anyOf?.[0]) return sample(schema.anyOf[0], withNulls);
   if (schema.enum) return schema.enum[0];
   if (properties) {
-    const names = withNulls ? Object.keys(properties) : required;
+    const names = withNulls
+      ? Object.keys(properties).filter((name) =>
+        required.includes(name) || !isNullable(properties[name])
+      )
+      : required;
     return Object.fromEntries(names.map((name) => [
       name,
       required.includes(name) ? sample(properties[name] ?? {}, withNulls) : null,
@@ -104,6 +108,11 @@ function sample(schema: Schema, withNulls = false): unknown {
   if (type === "boolean") return false;
   if (format === "uuid") return "00000000-0000-4000-8000-000000000000";
   return format === "date-time" ? "2026-11-01T00:00:00Z" : "a";
+}
+
+/** Whether null is a value of its own for a member. */
+function isNullable(schema?: Schema): boolean {
+  return schema?.anyOf?.some(({ type }) => type === "null") ?? false;
 }
 
 /** What a route says to a request. */
@@ -144,7 +153,9 @@ test("forceFunctionRegion is ignored, and so is every parameter where a route ha
 
 test("an optional member that is null is the same as none, in every body; an unknown one is refused", async () => {
   for (const route of routes.filter(({ name }) => !name.endsWith("as nobody"))) {
-    const known = route.shapes.flatMap(({ properties = {} }) => Object.keys(properties));
+    const known = route.shapes.flatMap(({ properties = {} }) =>
+      Object.keys(properties).filter((name) => !isNullable(properties[name]))
+    );
     for (const shape of route.shapes) {
       const name = `${route.name} ${JSON.stringify(sample(shape))}`;
       const body = Object(sample(shape));

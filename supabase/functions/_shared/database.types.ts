@@ -240,6 +240,7 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -255,6 +256,7 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -269,6 +271,7 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -296,6 +299,7 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -306,6 +310,7 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
+          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -315,6 +320,7 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -474,6 +480,7 @@ export type Database = {
       };
       "conversations": {
         Row: {
+          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -482,6 +489,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -489,6 +497,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -852,6 +861,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -873,6 +883,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -893,6 +904,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1099,6 +1111,8 @@ export type Database = {
       };
       "messages": {
         Row: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1112,9 +1126,12 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1128,8 +1145,11 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
+          "user_id"?: string | null;
         };
         Update: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1143,6 +1163,7 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
+          "user_id"?: string | null;
         };
         Relationships: [
           {
@@ -1310,6 +1331,7 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
+          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1328,6 +1350,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1344,6 +1367,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1391,6 +1415,7 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
+          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1398,12 +1423,14 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1513,6 +1540,7 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1522,17 +1550,22 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "price_ids": (string)[];
+          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
+          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1542,16 +1575,21 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1561,13 +1599,17 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1809,6 +1851,7 @@ export type Database = {
       };
       "teams": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1816,14 +1859,20 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
+          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
+          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
+          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1831,13 +1880,19 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1845,10 +1900,15 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2518,6 +2578,42 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "last_activity"?: string | null;
+          "last_message_at"?: never;
+          "message_count"?: never;
+          "metadata"?: Json | null;
+          "model"?: string | null;
+          "scenario_id"?: string | null;
+          "score"?: number | null;
+          "session_id"?: string | null;
+          "status"?: string | null;
+          "team_id"?: string | null;
+          "template"?: string | null;
+          "title"?: string | null;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "last_activity"?: string | null;
+          "last_message_at"?: never;
+          "message_count"?: never;
+          "metadata"?: Json | null;
+          "model"?: string | null;
+          "scenario_id"?: string | null;
+          "score"?: number | null;
+          "session_id"?: string | null;
+          "status"?: string | null;
+          "team_id"?: string | null;
+          "template"?: string | null;
+          "title"?: string | null;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
         Relationships: [
           {
             foreignKeyName: "chat_sessions_team_id_fkey";
@@ -2743,6 +2839,28 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
+        Insert: {
+          "chat_count"?: never;
+          "created_at"?: string | null;
+          "file_count"?: never;
+          "id"?: string | null;
+          "is_archived"?: boolean | null;
+          "name"?: string | null;
+          "total_file_size"?: never;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "chat_count"?: never;
+          "created_at"?: string | null;
+          "file_count"?: never;
+          "id"?: string | null;
+          "is_archived"?: boolean | null;
+          "name"?: string | null;
+          "total_file_size"?: never;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
         Relationships: [];
       };
       "team_credits": {
@@ -2900,10 +3018,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
         SetofOptions: {
           from: "*";
-          to: "project_change";
+          to: "project_clone";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3131,7 +3249,24 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_file_names": {
+        Args: { "bucket": string; "paths": (string)[] };
+        Returns: {
+          "name": string;
+          "path": string;
+        }[];
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_project_clone": {
+        Args: { "clone_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        SetofOptions: {
+          from: "*";
+          to: "project_clone";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3305,6 +3440,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "refuse_upload": {
+        Args: { "refusal": Json; "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3316,6 +3461,41 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "replace_message": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "if_match"?: string;
+          "message": Json;
+          "message_id": string;
+          "project_id"?: string;
+          "user_id": string;
+        };
+        Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "hold_id": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "updated_at": string;
+          "user_id": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3446,6 +3626,8 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3459,6 +3641,7 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3599,6 +3782,7 @@ export type Database = {
       };
       "update_draft": {
         Args: {
+          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3606,6 +3790,8 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3619,6 +3805,7 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3662,10 +3849,25 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "webhook_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "code": string;
+          "dead": number;
+          "example_error": string;
+          "example_event_id": string;
+          "failed": number;
+          "newest_received_at": string;
+          "oldest_received_at": string;
+          "provider": string;
+          "type": string;
+        }[];
+      };
     };
     Enums: {
+      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted";
+      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
@@ -3814,6 +4016,20 @@ export type Database = {
         "files": number | null;
         "replayed": boolean | null;
       };
+      "project_clone": {
+        "id": string | null;
+        "source_id": string | null;
+        "status": string | null;
+        "code": string | null;
+        "messages": number | null;
+        "total_messages": number | null;
+        "files": number | null;
+        "total_files": number | null;
+        "started_at": string | null;
+        "finished_at": string | null;
+        "project": Json | null;
+        "replayed": boolean | null;
+      };
       "saved_chat": {
         "id": string | null;
         "version": number | null;
@@ -3876,6 +4092,8 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
+        "stored_type": string | null;
+        "refusal": Json | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {
@@ -4006,8 +4224,9 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
+      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted"],
+      "project_status_enum": ["active", "archived", "deleted", "cloning"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

@@ -17,6 +17,8 @@ select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "One 
 select save_messages(tests.user_id('stranger'), '[{"role": "user", "content": "zebra of a stranger"}]', pg_temp.id('public'));
 select save_messages(tests.user_id('owner'), '[{"role": "user", "content": "zebra in a deleted project"}]', pg_temp.id('gone'));
 update projects set status = 'deleted' where id = pg_temp.id('gone');
+insert into conversations (id, user_id) values (pg_temp.id('draft'), tests.user_id('owner'));
+insert into messages (conversation_id, role, content, status) values (pg_temp.id('draft'), 'assistant', '"zebra draft"', 'streaming');
 
 select tests.authenticate_as('owner');
 select results_eq($$ select role, conversation_id is null from search_messages('zebra') $$,
@@ -48,8 +50,50 @@ begin
 end $$;
 set local enable_seqscan = off;
 select matches((select string_agg(line, ' ') from pg_temp.explain(
-  $$ select m.id from messages m where to_tsvector('english', m.content::text) @@ to_tsquery('english', 'zebra') $$) as line),
-  'messages_search', 'the documented query has an index');
+  $$ select m.id from messages m where private.search_vector(m.content, m.user_id, m.project_id) @@ 'zebra'
+    and m.status <> 'streaming' $$) as line),
+  'messages_search', 'the search has an index');
+
+-- languages ---------------------------------------------------------------------------------------------------------
+create temp table texts (language text, content jsonb, found text[], missed text[], marked text);
+insert into texts values
+  ('Chinese', '"我昨天在东京都看到了一只猫"', '{东京,东京都,猫,一只猫,看到,"东京 猫","\"一只猫\"",我 -狗}', '{北京,东猫,狗,猫 -东京}', '<mark>东京</mark>'),
+  ('Japanese', '[{"type": "text", "text": "京都のﾗｰﾒﾝは美味しいです。"}, {"type": "text", "text": "また来ます"}]',
+    '{京都,ラーメン,美味しい,また来ます}', '{東京,ラーメソ}', '<mark>京都</mark>'),
+  ('Korean', '{"text": "서울에서 맛있는 김치를 먹었어요"}', '{서울,김치,먹었어요,맛있는 서울}', '{부산,김밥}', '<mark>서울</mark>'),
+  ('French', '"Nous étions au café près de l''Élysée"', '{café,cafe,CAFÉ,etions,elysee,"\"au cafe\""}', '{cafetiere}', '<mark>café</mark>'),
+  ('German', '"Die Größe der Straße in Köln"', '{grose,koln,Köln}', '{kolner dom}', null),
+  ('Vietnamese', '"Tôi thích phở Hà Nội"', '{pho,"ha noi",PHỞ}', '{bun}', '<mark>phở</mark>'),
+  ('Polish', '"Łódź jest piękna"', '{lodz,Łódź,piekna}', '{wroclaw}', '<mark>Łódź</mark>'),
+  ('mixed', '"Ｈｅｌｌｏ 世界, this is ChatGPT说"', '{hello,世界,chatgpt,ChatGPT说,"hello 世界"}', '{界世}', '<mark>Hello</mark>');
+select save_messages(tests.user_id('owner'), jsonb_build_array(jsonb_build_object('role', 'user', 'content', content)), null,
+  pg_temp.id('conversation')) from texts;
+grant select on texts to authenticated;
+select tests.authenticate_as('owner');
+select is((select count(*) from search_messages(q) as s where s.content = t.content), 1::bigint, format('%s: %s is found', language, q))
+from texts as t, unnest(t.found) as q;
+select is((select count(*) from search_messages(q) as s where s.content = t.content), 0::bigint, format('%s: %s is not', language, q))
+from texts as t, unnest(t.missed) as q;
+select matches((select string_agg(s.snippet, '') from search_messages(t.found[1]) as s where s.content = t.content), t.marked,
+  language || ': what was found is marked') from texts as t where t.marked is not null;
+select tests.clear_authentication();
+
+-- bounds ------------------------------------------------------------------------------------------------------------
+update private.settings set value = 100 where name = 'messages.search_candidates';
+insert into messages (conversation_id, role, content, created_at)
+select pg_temp.id('conversation'), 'user', to_jsonb('giraffe' || repeat(' giraffe', case when n = 1 then 9 else 0 end)),
+  now() - n * interval '1 minute' from generate_series(1, 150) as n;
+insert into messages (conversation_id, role, content, created_at)
+values (pg_temp.id('conversation'), 'user', to_jsonb(repeat('giraffe ', 50)), now() - interval '1 year');
+select tests.authenticate_as('owner');
+select is((select array_agg(s.content::text like '%giraffe giraffe%') from search_messages('giraffe', "limit" => 2) as s), '{t,f}'::boolean[],
+  'the best of the newest matches come first, older ones are not compared');
+select is((select count(*) from search_messages('giraffe', "limit" => 100)), 100::bigint, 'as many as are compared');
+select is((select count(*) from search_messages('giraffe', now() - interval '150 minutes')), 1::bigint, 'older ones are found before a time');
+select tests.clear_authentication();
+select lives_ok($$ insert into messages (conversation_id, role, content)
+  select pg_temp.id('conversation'), 'user', to_jsonb(string_agg(chr(19968 + n % 20000), '')) from generate_series(1, 80000) as n $$,
+  'a message as long as it may be is indexed');
 
 select * from finish();
 rollback;

@@ -299,6 +299,7 @@ select bag_eq(
     ('messages', 'check_message'),
     ('messages', 'take_message_owner'),
     ('projects', 'uncount_messages'),
+    ('teams', 'record_team_deletion'),
     ('teams', 'remember_deleted_owner') $$,
   'the triggers with the rights of the owner that run before the policies are those we know');
 

@@ -223,7 +223,7 @@ begin
     ), candidates as materialized (
       select f.id from found as f
       where f.project_id is null
-        or f.project_id in (select p.id from public.projects as p 
+        or f.project_id in (select p.id from public.projects as p
           where p.user_id = v_user_id and p.deleted_at is null and p.status <> 'cloning')
         or f.project_id = any (v_projects)
       order by f.created_at desc, f.id

@@ -66,8 +66,8 @@ insert into texts values
   ('Vietnamese', '"Tôi thích phở Hà Nội"', '{pho,"ha noi",PHỞ}', '{bun}', '<mark>phở</mark>'),
   ('Polish', '"Łódź jest piękna"', '{lodz,Łódź,piekna}', '{wroclaw}', '<mark>Łódź</mark>'),
   ('mixed', '"Ｈｅｌｌｏ 世界, this is ChatGPT说"', '{hello,世界,chatgpt,ChatGPT说,"hello 世界"}', '{界世}', '<mark>Hello</mark>');
-select save_messages(tests.user_id('owner'), jsonb_build_array(jsonb_build_object('role', 'user', 'content', content)), null,
-  pg_temp.id('conversation')) from texts;
+select save_messages(tests.user_id('owner'), jsonb_build_array(jsonb_build_object('role', 'user', 'content', content)),
+  conversation_id => pg_temp.id('conversation')::text) from texts;
 grant select on texts to authenticated;
 select tests.authenticate_as('owner');
 select is((select count(*) from search_messages(q) as s where s.content = t.content), 1::bigint, format('%s: %s is found', language, q))

@@ -59,7 +59,7 @@ export async function addUsers(admin: Sql, first: number, last: number): Promise
     insert into profiles (id) select ${id("user")} from ${users};
     insert into user_profiles (user_id) select ${id("user")} from ${users};
     insert into user_preferences (user_id) select ${id("user")} from ${users};
-    insert into user_settings (user_id) select ${id("user")} from ${users};
+    insert into user_settings (user_id, notifications) select ${id("user")}, true from ${users};
     insert into user_security_settings (user_id) select ${id("user")} from ${users};
     insert into teams (id, name) select ${
       id("team")

@@ -199,7 +199,7 @@ const routes: ScaleQuery[] = [
   ),
   query(
     "POST /conversations/ID/messages",
-    `select * from save_messages($user, '[{"role": "user", "content": "x"}]', conversation_id => $conversation)`,
+    `select * from save_messages($user, '[{"role": "user", "content": "x"}]', conversation_id => ($conversation)::text)`,
     "service_role",
   ),
   query(

@@ -69,7 +69,9 @@ const CATALOG: Record<string, string> = {
     from pg_indexes where schemaname = 'public'`,
   policy: `select schemaname || '.' || tablename || ' ' || c.command as object, '' as value
     from pg_policies, lateral unnest(case pg_policies.cmd when 'ALL' then array['select', 'insert', 'update', 'delete', 'all']
-      else array[lower(pg_policies.cmd)] end) as c (command)`,
+      else array[lower(pg_policies.cmd)] end) as c (command)
+    -- A restrictive policy allows nothing.
+    where pg_policies.permissive = 'PERMISSIVE'`,
   enum:
     `select enumtypid::regtype::text as object, string_agg(enumlabel, ', ' order by enumsortorder) as value
     from pg_enum group by enumtypid`,

@@ -15,21 +15,25 @@ begin
 end $$;
 revoke all on function private.refuse_credit_account(uuid, uuid) from public, anon, authenticated, service_role;
 
--- Checks that an entry can have this amount: 0.0001 to 1000000000 credits, in steps of 0.0001.
+-- Returns the amount of an entry for an amount that a service asks for: rounded half up to four decimals, and then 0.0001
+-- to 1000000000 credits.
 -- Raises: PT422 invalid_amount.
-create function private.check_credit_amount(amount numeric)
-returns void
+create function private.round_credit_amount(amount numeric)
+returns numeric
 language plpgsql immutable set search_path = ''
 as $$
+declare
+  v_amount numeric := round(amount, 4);
 begin
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
-  if amount is null or amount < 0.0001 or amount > 1000000000 or scale(trim_scale(amount)) > 4 then
+  if v_amount is null or v_amount < 0.0001 or v_amount > 1000000000 then
     raise exception 'An amount of credits cannot be %', coalesce(amount::text, 'null')
       using errcode = 'PT422', detail = 'invalid_amount',
-        hint = 'Use 0.0001 to 1000000000 credits, in steps of 0.0001';
+        hint = 'Use 0.0001 to 1000000000 credits; an amount is rounded to four decimals';
   end if;
+  return v_amount;
 end $$;
-revoke all on function private.check_credit_amount(numeric) from public, anon, authenticated, service_role;
+revoke all on function private.round_credit_amount(numeric) from public, anon, authenticated, service_role;
 
 -- Checks that an account can be charged amount.
 -- Raises: PT402 insufficient_credits {available, required}.

@@ -165,6 +165,7 @@ create table private.credit_transactions (
   hold jsonb,
   description text,
   request_hash bytea,
+  requested_amount numeric,
   primary key (account_id, entry_no),
   constraint credit_transactions_id_key unique (id),
   constraint credit_transactions_entry_check check (
@@ -181,7 +182,9 @@ comment on column private.credit_transactions.request_hash is
   'SHA-256 of the request that had the key, to tell a repeated request from a different one';
 comment on column private.credit_transactions.hold_id is 'The hold that a capture resolved';
 comment on column private.credit_transactions.hold is
-  'What that hold was: {amount, allocations, items, description, expires_at, created_at, request_hash}';
+  'What that hold was: {amount, allocations, items, description, expires_at, created_at, request_hash}, and the message_id of the message that it paid for';
+comment on column private.credit_transactions.requested_amount is
+  'What the service asked for, without a sign, where amount is not that';
 
 create unique index credit_transactions_hold_id_key on private.credit_transactions (hold_id) where hold_id is not null;
 
@@ -199,7 +202,7 @@ create policy "owners read the entries of their accounts, members their own" on 
 create view public.credit_transactions with (security_invoker = true) as
   select t.id, t.account_id, a.user_id, t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items,
     coalesce(t.allocations, jsonb_build_array(jsonb_build_object('grant_id', t.grant_id, 'amount', t.amount))) as allocations,
-    t.refund_of, t.description, t.actor, t.actor_id, t.created_at
+    t.refund_of, t.description, t.actor, t.actor_id, t.created_at, t.requested_amount
   from private.credit_transactions as t
   left join public.credit_accounts as a on a.id = t.account_id;
 comment on view public.credit_transactions is
@@ -219,6 +222,8 @@ comment on column public.credit_transactions.refund_of is 'The entry_no of the c
 comment on column public.credit_transactions.actor is
   'Who made the request: the user, the service with a secret key, or the system itself';
 comment on column public.credit_transactions.actor_id is 'The user who acted, or for whom the service acted';
+comment on column public.credit_transactions.requested_amount is
+  'What the service asked for, where another amount was charged: it is rounded to four decimals, and less is charged for an expired hold if less is available';
 revoke all on public.credit_transactions from public, anon, authenticated, service_role;
 grant select on public.credit_transactions to authenticated, service_role;
 create trigger credit_transactions_read_only instead of insert or update or delete on public.credit_transactions
@@ -351,10 +356,11 @@ begin
 
   insert into private.credit_transactions
     (account_id, entry_no, created_at, grant_id, actor_id, id, hold_id, refund_of, kind, actor, amount,
-      balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash)
+      balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash, requested_amount)
   values (entry.account_id, entry.entry_no, entry.created_at, entry.grant_id, entry.actor_id,
     coalesce(entry.id, gen_random_uuid()), entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount,
-    entry.balance_after, entry.sku, entry.quantity, entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash)
+    entry.balance_after, entry.sku, entry.quantity, entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash,
+    entry.requested_amount)
   on conflict on constraint credit_transactions_id_key do nothing;
   if found then
     return entry;

@@ -190,7 +190,8 @@ revoke all on function private.require_room_for_grant(public.credit_accounts)
   from public, anon, authenticated, service_role;
 
 -- Grants credits to the account of a user or a team. They can be spent from effective_at (now, unless it is later)
--- until just before expires_at (null: they never expire). The same request with the same idempotency_key returns the
+-- until just before expires_at (null: they never expire). amount is rounded half up to four decimals, cost_basis to six.
+-- The same request with the same idempotency_key returns the
 -- first grant again, with replayed = true, and so does a request with the same external_reference, account, category
 -- and amount.
 -- Definer: not even the service may write the tables of credits. For the service only.
@@ -230,7 +231,8 @@ begin
   if num_nulls(grant_credits.user_id, grant_credits.team_id) <> 1 then
     raise exception 'A grant needs either user_id or team_id, not both' using errcode = 'PT422', detail = 'invalid_grant';
   end if;
-  perform private.check_credit_amount(grant_credits.amount);
+  grant_credits.amount := private.round_credit_amount(grant_credits.amount);
+  grant_credits.cost_basis := round(grant_credits.cost_basis, 6);
   v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id);
   v_first := private.first_credit_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
   if v_first is not null then
@@ -255,12 +257,11 @@ begin
     or char_length(grant_credits.external_reference) not between 1 and 255
     or num_nulls(grant_credits.cost_basis, grant_credits.currency) = 1
     or grant_credits.cost_basis < 0 or grant_credits.cost_basis > 1000000000
-    or scale(trim_scale(grant_credits.cost_basis)) > 6
     or grant_credits.currency !~ '^[a-z]{3}$'
     or char_length(grant_credits.description) not between 1 and 500 then
     raise exception 'The terms of the grant are invalid' using errcode = 'PT422', detail = 'invalid_grant',
       hint = 'category must be paid or promotional; priority 0 to 100; expires_at in the future and after effective_at; '
-        'source must have 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis (six decimals) and '
+        'source must have 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis and '
         'currency (as in usd) must be given together';
   end if;
 

@@ -32,7 +32,8 @@ grant select, insert, update, delete on public.credit_prices to service_role;
 create policy "signed-in users read the price list" on public.credit_prices
   for select to authenticated using (true);
 
--- Prices a quantity of one sku: quantity times the price in force now, rounded half up to four decimals.
+-- Prices a quantity of one sku: quantity times the price in force now. Both are rounded half up to four decimals: a
+-- quantity that is a sum of floating-point numbers is a little off.
 -- Raises: PT422 unknown_sku, invalid_quantity.
 create function private.price_credits(
   sku text, quantity numeric, out unit text, out unit_price numeric, out amount numeric
@@ -40,6 +41,7 @@ create function private.price_credits(
 language plpgsql stable set search_path = ''
 as $$
 declare
+  v_quantity numeric := round(quantity, 4);
   v_price public.credit_prices;
 begin
   select p.* into v_price from public.credit_prices as p
@@ -51,8 +53,8 @@ begin
       hint = 'Use a sku from the price list, credit_prices';
   end if;
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
-  if quantity is null or quantity <= 0 or quantity > 1000000000
-    or scale(trim_scale(quantity)) > v_price.quantity_scale then
+  if v_quantity is null or v_quantity <= 0 or v_quantity > 1000000000
+    or scale(trim_scale(v_quantity)) > v_price.quantity_scale then
     raise exception 'Cannot charge a quantity of % of "%"', quantity, price_credits.sku
       using errcode = 'PT422', detail = 'invalid_quantity',
         hint = format('A quantity of this sku is above 0, at most 1000000000, and has at most %s decimals',
@@ -60,17 +62,19 @@ begin
   end if;
   unit := v_price.unit;
   unit_price := v_price.price;
-  amount := round(v_price.price * quantity, 4);
+  amount := round(v_price.price * v_quantity, 4);
 end $$;
 revoke all on function private.price_credits(text, numeric) from public, anon, authenticated, service_role;
 
--- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, and the sum.
+-- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, and the sum. A
+-- quantity may be 0 here: an answer may use nothing of something.
 -- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
 create function private.price_items(items jsonb, out priced jsonb, out amount numeric)
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_item jsonb;
+  v_quantity numeric;
   v_price record;
 begin
   priced := '[]';
@@ -84,47 +88,40 @@ begin
       raise exception 'An item needs a sku and a quantity, and can have nothing else'
         using errcode = 'PT422', detail = 'invalid_charge';
     end if;
-    v_price := private.price_credits(v_item ->> 'sku', (v_item ->> 'quantity')::numeric);
+    v_quantity := trim_scale(round((v_item ->> 'quantity')::numeric, 4));
+    v_price := private.price_credits(v_item ->> 'sku', case v_quantity when 0 then 1 else v_quantity end);
+    if v_quantity = 0 then
+      v_price.amount := 0;
+    end if;
     priced := priced || jsonb_build_object('sku', v_item -> 'sku', 'unit', v_price.unit,
-      'quantity', v_item -> 'quantity', 'unit_price', v_price.unit_price, 'amount', v_price.amount);
+      'quantity', v_quantity, 'unit_price', v_price.unit_price, 'amount', v_price.amount);
     amount := amount + v_price.amount;
   end loop;
 end $$;
 revoke all on function private.price_items(jsonb) from public, anon, authenticated, service_role;
 
--- Works out a charge for either an amount or items at their prices. Returns the part of an entry that says what is
--- charged for, and amount, which is positive here.
--- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount.
-create function private.price_charge(amount numeric, items jsonb)
+-- Works out a charge for items at their prices. Returns the part of an entry that says what is charged for, and amount,
+-- which is 0 or more here. The caller checks whether an entry can have it.
+-- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
+create function private.price_charge(items jsonb)
 returns public.credit_entry
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_entry public.credit_entry;
-  v_priced record;
+  v_priced record := private.price_items(price_charge.items);
 begin
-  if num_nonnulls(price_charge.amount, price_charge.items) <> 1 then
-    raise exception 'A charge needs either items or an amount'
-      using errcode = 'PT422', detail = 'invalid_charge';
-  end if;
-  if price_charge.items is null then
-    perform private.check_credit_amount(price_charge.amount);
-    v_entry.amount := price_charge.amount;
+  v_entry.amount := v_priced.amount;
+  if jsonb_array_length(v_priced.priced) = 1 then
+    v_entry.sku := v_priced.priced -> 0 ->> 'sku';
+    v_entry.quantity := (v_priced.priced -> 0 ->> 'quantity')::numeric;
+    v_entry.unit_price := (v_priced.priced -> 0 ->> 'unit_price')::numeric;
   else
-    v_priced := private.price_items(price_charge.items);
-    perform private.check_credit_amount(v_priced.amount);
-    v_entry.amount := v_priced.amount;
-    if jsonb_array_length(v_priced.priced) = 1 then
-      v_entry.sku := v_priced.priced -> 0 ->> 'sku';
-      v_entry.quantity := (v_priced.priced -> 0 ->> 'quantity')::numeric;
-      v_entry.unit_price := (v_priced.priced -> 0 ->> 'unit_price')::numeric;
-    else
-      v_entry.items := v_priced.priced;
-    end if;
+    v_entry.items := v_priced.priced;
   end if;
   return v_entry;
 end $$;
-revoke all on function private.price_charge(numeric, jsonb) from public, anon, authenticated, service_role;
+revoke all on function private.price_charge(jsonb) from public, anon, authenticated, service_role;
 
 create type public.credit_quote as (
   items jsonb,

@@ -71,10 +71,13 @@ end $$;
 revoke all on function private.credit_period_start(text, timestamptz) from public, anon, authenticated, service_role;
 grant execute on function private.credit_period_start(text, timestamptz) to authenticated, service_role;
 
--- Takes amount from what a member may still spend. Does nothing for the account of a user, or when user_id is null. The
--- caller holds the lock of the account.
+-- Takes amount from what a member may still spend. Does nothing for the account of a user, or when user_id is null. With
+-- beyond, it counts what exceeds the limit too, and does nothing for a user who is not a member. The caller holds the lock
+-- of the account.
 -- Raises: PT402 member_limit_exceeded {available, required}.
-create function private.spend_allowance(account public.credit_accounts, user_id uuid, amount numeric, at timestamptz)
+create function private.spend_allowance(
+  account public.credit_accounts, user_id uuid, amount numeric, at timestamptz, beyond boolean default false
+)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -90,9 +93,9 @@ begin
       + spend_allowance.amount,
     period_start = greatest(l.period_start, date_trunc(l.period, spend_allowance.at, 'UTC'))
   where l.team_id = account.team_id and l.user_id = spend_allowance.user_id
-    and (l.credit_limit is null or spend_allowance.amount <= l.credit_limit
+    and (l.credit_limit is null or beyond or spend_allowance.amount <= l.credit_limit
       - case when l.period_start < date_trunc(l.period, spend_allowance.at, 'UTC') then 0 else l.spent end);
-  if found then
+  if found or beyond then
     return;
   end if;
   select l.* into v_limit from public.credit_member_limits as l
@@ -110,7 +113,7 @@ begin
     using errcode = 'PT402', hint = 'An owner or admin of the team can raise the limit',
       detail = format('member_limit_exceeded %s', jsonb_build_object('available', v_available, 'required', amount));
 end $$;
-revoke all on function private.spend_allowance(public.credit_accounts, uuid, numeric, timestamptz)
+revoke all on function private.spend_allowance(public.credit_accounts, uuid, numeric, timestamptz, boolean)
   from public, anon, authenticated, service_role;
 
 -- Gives back amount of a member's allowance, if it was spent in the period that is being counted.
@@ -187,7 +190,8 @@ revoke all on function private.charge_grants(private.credit_transactions, uuid, 
   from public, anon, authenticated, service_role;
 
 -- Charges the account of a user or, with team_id, the account of a team on behalf of its member: a quantity of sku at
--- its price, items [{sku, quantity}] at their prices, or an amount. Posts one entry and returns it. The same request
+-- its price, items [{sku, quantity}] at their prices, or an amount, which is rounded half up to four decimals. Posts one
+-- entry and returns it. The same request
 -- with the same idempotency_key, user and actor returns the first entry again, with replayed = true. actor, user or
 -- service, is who makes the request; the service may leave out user_id for a team.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id and
@@ -254,7 +258,7 @@ begin
     v_entry.sku := deduct_credits.sku;
     v_entry.quantity := deduct_credits.quantity;
   elsif deduct_credits.items is not null then
-    v_priced := private.price_charge(null, deduct_credits.items);
+    v_priced := private.price_charge(deduct_credits.items);
     v_amount := v_priced.amount;
     v_entry.sku := v_priced.sku;
     v_entry.quantity := v_priced.quantity;
@@ -262,7 +266,8 @@ begin
     v_entry.items := v_priced.items;
   end if;
   if (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
-    perform private.check_credit_amount(v_amount);
+    v_amount := private.round_credit_amount(v_amount);
+    v_entry.requested_amount := deduct_credits.amount;
   end if;
   v_entry.amount := -v_amount;
 

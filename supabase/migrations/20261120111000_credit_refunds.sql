@@ -33,7 +33,7 @@ as $$
 $$;
 revoke all on function private.refund_portions(jsonb, numeric, numeric) from public, anon, authenticated, service_role;
 
--- Refunds amount of a charge, or all that is left of it when amount is null. All refunds of a charge together never
+-- Refunds amount of a charge, rounded half up to four decimals, or all that is left of it when amount is null. All refunds of a charge together never
 -- exceed it. Credits go back to the grants that the charge drew on, the last one first. What came from a grant that
 -- has ended since comes back as a new grant of the same category, priority and cost, which lasts for
 -- credits.refund_validity. What came from the overdraft reduces the overdraft; if that is repaid already, it comes
@@ -71,7 +71,8 @@ begin
     raise exception 'A description must be 1 to 500 characters long' using errcode = 'PT422', detail = 'invalid_refund';
   end if;
   if refund_credits.amount is not null then
-    perform private.check_credit_amount(refund_credits.amount);
+    v_amount := private.round_credit_amount(refund_credits.amount);
+    v_entry.requested_amount := nullif(refund_credits.amount, v_amount);
   end if;
   if refund_credits.account_id is null then
     raise exception 'A refund needs account_id and entry_no' using errcode = 'PT422', detail = 'invalid_refund';
@@ -99,7 +100,7 @@ begin
   end if;
   select coalesce(max(r.refunded), 0) into v_refunded from private.credit_refunds as r
   where r.account_id = v_account.id and r.entry_no = v_charge.entry_no;
-  v_amount := coalesce(refund_credits.amount, -v_charge.amount - v_refunded);
+  v_amount := coalesce(v_amount, -v_charge.amount - v_refunded);
   if v_amount > -v_charge.amount - v_refunded or v_amount = 0 then
     raise exception 'Cannot refund % credits: entry % has % left to refund', trim_scale(v_amount), entry_no,
       trim_scale(-v_charge.amount - v_refunded)

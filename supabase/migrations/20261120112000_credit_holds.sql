@@ -44,10 +44,13 @@ create table private.ended_credit_holds (
   request_hash bytea,
   status text not null,
   resolved_at timestamptz not null,
+  message_id text,
   constraint ended_credit_holds_status_check check (status in ('released', 'expired'))
 );
 comment on table private.ended_credit_holds is
   'Holds that were released or have expired: what they set aside is free again. public.credit_holds shows it';
+comment on column private.ended_credit_holds.message_id is
+  'The message that the hold was to pay for, and for which nothing was charged';
 
 create index ended_credit_holds_account_id on private.ended_credit_holds (account_id, created_at);
 
@@ -293,7 +296,8 @@ end $$;
 revoke all on function private.hold_grants(private.credit_holds, uuid, interval)
   from public, anon, authenticated, service_role;
 
--- Holds credits of a user, or of a team on behalf of its member: an amount, or what items [{sku, quantity}] cost now.
+-- Holds credits of a user, or of a team on behalf of its member: an amount, which is rounded half up to four decimals, or
+-- what items [{sku, quantity}] cost now.
 -- For expires_in seconds (credits.hold_duration when null, at most credits.longest_hold) nothing else can spend them.
 -- user_id may be null for a team. Returns the hold.
 -- Definer: not even the service may write the tables of credits. For the service only.
@@ -354,9 +358,13 @@ begin
   end if;
 
   if hold_credits.items is not null or v_amount is null then
-    v_amount := (private.price_charge(hold_credits.amount, hold_credits.items)).amount;
-  elsif (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
-    perform private.check_credit_amount(v_amount);
+    if num_nonnulls(hold_credits.amount, hold_credits.items) <> 1 then
+      raise exception 'A hold needs either items or an amount' using errcode = 'PT422', detail = 'invalid_charge';
+    end if;
+    v_amount := (private.price_charge(hold_credits.items)).amount;
+  end if;
+  if (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
+    v_amount := private.round_credit_amount(v_amount);
   end if;
   v_hold.amount := v_amount;
   v_hold.actor_id := hold_credits.user_id;

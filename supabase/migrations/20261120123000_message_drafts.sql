@@ -59,11 +59,14 @@ revoke all on function public.update_draft(uuid, text, jsonb, uuid, text, text) 
 grant execute on function public.update_draft(uuid, text, jsonb, uuid, text, text) to service_role;
 
 -- Finishes a draft: status is complete or aborted, and content, object_data and result_data replace what the draft has
--- where they are not null. message_id and conversation_id are ids or client_ids. settle pays for it as in save_messages. Returns the message and the entry; a repeat returns
--- them as they are.
+-- where they are not null. message_id and conversation_id are ids or client_ids. settle pays for it as in save_messages,
+-- exactly once, whatever has become of the draft: one that was aborted meanwhile is finished all the same; one that is
+-- complete stays as it is; and if there is none any more, or the user may not change it any more, messages is empty. Returns
+-- the message and the entry; a repeat returns them as they are.
 -- Definer: as save_messages. For the service only, which has verified user_id.
--- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found, conversation_not_found,
--- message_not_found, hold_not_found; PT409 project_deleted, message_finished, message_settled, system_message; PT413 content_too_large; PT422
+-- Raises: PT404 hold_not_found; PT409 message_settled; without settle, PT403 project_read_only, not_message_author; PT404
+-- project_not_found, conversation_not_found, message_not_found; PT409 project_deleted, message_finished, system_message;
+-- PT413 content_too_large; PT422
 -- invalid_status, invalid_batch, invalid_settlement; and what capture_credit_hold raises.
 create function public.finish_draft(
   user_id uuid,
@@ -81,7 +84,7 @@ returns public.saved_messages
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_conversation_id uuid := private.find_conversation(user_id, conversation_id);
+  v_conversation_id uuid := private.find_conversation(user_id, conversation_id, settle);
   v_message public.messages;
 begin
   if finish_draft.status is null or finish_draft.status not in ('complete', 'aborted') then
@@ -91,8 +94,23 @@ begin
   if settle is not null and actor is distinct from 'service' then
     raise exception 'Only the service can settle a message' using errcode = 'PT422', detail = 'invalid_batch';
   end if;
-  v_message := private.lock_message(user_id, message_id, project_id, v_conversation_id, actor);
-  if v_message.status = 'streaming' then
+  if settle is null then
+    v_message := private.lock_message(user_id, message_id, project_id, v_conversation_id, actor);
+  else
+    if private.lock_paid_parent(user_id, project_id, v_conversation_id, settle) then
+      select m.* into v_message from public.messages as m
+      where m.id = private.find_message(message_id, project_id, v_conversation_id)
+        and m.project_id is not distinct from finish_draft.project_id
+        and m.conversation_id is not distinct from v_conversation_id
+      for no key update;
+    end if;
+    if v_message.id is null or not private.edits_message(v_message, user_id) then
+      return private.settle_without_message(user_id, message_id, settle);
+    end if;
+  end if;
+  -- Who has aborted it asked for its end. The service, which was writing it, says how it ends, and what that costs.
+  if v_message.status = 'streaming'
+    or v_message.status = 'aborted' and settle is not null and v_message.hold_id is null then
     update public.messages as m
     set status = finish_draft.status,
       content = coalesce(nullif(finish_draft.content, 'null'), m.content),
@@ -102,9 +120,8 @@ begin
     returning m.* into v_message;
     update public.projects as p set updated_at = now() where p.id = v_message.project_id and p.updated_at <> now();
     update public.conversations as c set updated_at = now() where c.id = v_message.conversation_id and c.updated_at <> now();
-  elsif v_message.status <> finish_draft.status
-    or v_message.content is distinct from coalesce(nullif(finish_draft.content, 'null'), v_message.content)
-    or settle is not null and v_message.hold_id is distinct from private.json_uuid(settle -> 'hold_id') then
+  elsif settle is null and (v_message.status <> finish_draft.status
+    or v_message.content is distinct from coalesce(nullif(finish_draft.content, 'null'), v_message.content)) then
     perform private.refuse_finished_message(message_id, v_message.status);
   end if;
   if settle is not null then

@@ -101,7 +101,8 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
     summary: ending === "finish" ? "Complete a draft" : "Abort a draft",
     description:
       "Replaces the content of the draft if the request has any. `settle` captures a hold in the same transaction " +
-      "(services only). A repeat returns the same result.",
+      "(services only), exactly once, whatever has become of the draft: one that was aborted is finished, one that is " +
+      "complete stays as it is, and if there is none any more, `messages` is empty. A repeat returns the same result.",
     auth: ["user", "secret"],
     permission: "messages:write",
     params: paths.message,
@@ -125,7 +126,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       description:
         "Saves one message, or `messages` in order, all or none. `If-None-Match: *` refuses to replace a message that " +
         "has the same number. A service gives the user in `user_id` and can pay for a single message by capturing a " +
-        "hold: `settle`.",
+        "hold: `settle`. If the message cannot be saved any more, `settle` still pays, and `messages` is empty.",
       auth: ["user", "secret"],
       permission: "messages:write",
       idempotent: true,

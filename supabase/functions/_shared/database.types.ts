@@ -3,37 +3,6 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
-      "api_key_events": {
-        Row: {
-          "created_at": string;
-          "detail": NonNullable<Json>;
-          "event": string;
-          "id": number;
-          "key_id": string;
-          "key_prefix": string;
-          "user_id": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "created_at"?: string;
-          "detail"?: NonNullable<Json>;
-          "event": string;
-          "id"?: never;
-          "key_id": string;
-          "key_prefix": string;
-          "user_id": string;
-        };
-        Update: {
-          "created_at"?: string;
-          "detail"?: NonNullable<Json>;
-          "event"?: string;
-          "id"?: never;
-          "key_id"?: string;
-          "key_prefix"?: string;
-          "user_id"?: string;
-        };
-        Relationships: [];
-      };
       "api_keys": {
         Row: {
           "created_at": string;
@@ -240,7 +209,6 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -256,7 +224,6 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -271,7 +238,6 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -299,7 +265,6 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
-          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -310,7 +275,6 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
-          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -320,7 +284,6 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
-          "user_id"?: string;
         };
         Relationships: [
           {
@@ -480,7 +443,6 @@ export type Database = {
       };
       "conversations": {
         Row: {
-          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -489,7 +451,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -497,7 +458,6 @@ export type Database = {
           "user_id": string;
         };
         Update: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -861,7 +821,6 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
-          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -883,7 +842,6 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
-          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -904,7 +862,6 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
-          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1111,8 +1068,6 @@ export type Database = {
       };
       "messages": {
         Row: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1126,12 +1081,9 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1145,11 +1097,8 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
-          "user_id"?: string | null;
         };
         Update: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1163,7 +1112,6 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
-          "user_id"?: string | null;
         };
         Relationships: [
           {
@@ -1331,7 +1279,6 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
-          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1350,7 +1297,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1367,7 +1313,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1415,7 +1360,6 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
-          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1423,14 +1367,12 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
-          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
-          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1540,7 +1482,6 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
-          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1550,22 +1491,17 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
-          "pause_collection": string | null;
-          "pause_resumes_at": string | null;
           "price_ids": (string)[];
-          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
-          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1575,21 +1511,16 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
-          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
-          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1599,17 +1530,13 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
-          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
-          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1710,64 +1637,6 @@ export type Database = {
         };
         Relationships: [];
       };
-      "team_invitations": {
-        Row: {
-          "answered_at": string | null;
-          "created_at": string;
-          "email": string | null;
-          "expires_at": string;
-          "id": string;
-          "invited_by": string;
-          "invitee_id": string | null;
-          "role": string;
-          "status": string;
-          "team_id": string;
-          "team_name": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "answered_at"?: string | null;
-          "created_at"?: string;
-          "email"?: string | null;
-          "expires_at": string;
-          "id"?: string;
-          "invited_by": string;
-          "invitee_id"?: string | null;
-          "role": string;
-          "status"?: string;
-          "team_id": string;
-          "team_name": string;
-        };
-        Update: {
-          "answered_at"?: string | null;
-          "created_at"?: string;
-          "email"?: string | null;
-          "expires_at"?: string;
-          "id"?: string;
-          "invited_by"?: string;
-          "invitee_id"?: string | null;
-          "role"?: string;
-          "status"?: string;
-          "team_id"?: string;
-          "team_name"?: string;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "team_invitations_invited_by_fkey";
-            columns: ["team_id", "invited_by"];
-            isOneToOne: false;
-            referencedRelation: "team_members";
-            referencedColumns: ["team_id", "user_id"];
-          },
-          {
-            foreignKeyName: "team_invitations_team_id_fkey";
-            columns: ["team_id"];
-            isOneToOne: false;
-            referencedRelation: "teams";
-            referencedColumns: ["id"];
-          },
-        ];
-      };
       "team_members": {
         Row: {
           "created_at": string;
@@ -1851,7 +1720,6 @@ export type Database = {
       };
       "teams": {
         Row: {
-          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1859,20 +1727,14 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
-          "pause_collection": string | null;
-          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
-          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
-          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
-          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1880,19 +1742,13 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
-          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
-          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
-          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1900,15 +1756,10 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
-          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
-          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
-          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2287,21 +2138,20 @@ export type Database = {
           "email_notifications": boolean;
           "id": string;
           "language": string;
-          "notifications": boolean;
           "notifications_enabled": boolean;
           "push_notifications": boolean;
           "theme": string;
           "timezone": string;
           "updated_at": string;
           "user_id": string;
+          "notifications": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "notifications";
         Insert: {
           "created_at"?: string;
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
-          "notifications": boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2314,7 +2164,6 @@ export type Database = {
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
-          "notifications"?: boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2578,42 +2427,6 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
-        Insert: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "last_activity"?: string | null;
-          "last_message_at"?: never;
-          "message_count"?: never;
-          "metadata"?: Json | null;
-          "model"?: string | null;
-          "scenario_id"?: string | null;
-          "score"?: number | null;
-          "session_id"?: string | null;
-          "status"?: string | null;
-          "team_id"?: string | null;
-          "template"?: string | null;
-          "title"?: string | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "last_activity"?: string | null;
-          "last_message_at"?: never;
-          "message_count"?: never;
-          "metadata"?: Json | null;
-          "model"?: string | null;
-          "scenario_id"?: string | null;
-          "score"?: number | null;
-          "session_id"?: string | null;
-          "status"?: string | null;
-          "team_id"?: string | null;
-          "template"?: string | null;
-          "title"?: string | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [
           {
             foreignKeyName: "chat_sessions_team_id_fkey";
@@ -2776,14 +2589,13 @@ export type Database = {
           "created_at": string;
           "description": string | null;
           "entry_no": number;
-          "id": string;
           "items": Json | null;
           "kind": string;
           "quantity": number | null;
           "refund_of": number | null;
+          "requested_amount": number | null;
           "sku": string | null;
           "unit_price": number | null;
-          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2796,14 +2608,13 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
-          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
+          "requested_amount"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
-          "user_id"?: string | null;
         };
         Update: {
           "account_id"?: string | null;
@@ -2815,14 +2626,13 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
-          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
+          "requested_amount"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
-          "user_id"?: string | null;
         };
         Relationships: [];
       };
@@ -2839,28 +2649,6 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
-        Insert: {
-          "chat_count"?: never;
-          "created_at"?: string | null;
-          "file_count"?: never;
-          "id"?: string | null;
-          "is_archived"?: boolean | null;
-          "name"?: string | null;
-          "total_file_size"?: never;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "chat_count"?: never;
-          "created_at"?: string | null;
-          "file_count"?: never;
-          "id"?: string | null;
-          "is_archived"?: boolean | null;
-          "name"?: string | null;
-          "total_file_size"?: never;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [];
       };
       "team_credits": {
@@ -2932,16 +2720,6 @@ export type Database = {
       };
     };
     Functions: {
-      "accept_team_invitation": {
-        Args: { "invitation_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -2967,6 +2745,7 @@ export type Database = {
           "hold_id": string;
           "idempotency_key"?: string;
           "items"?: Json;
+          "message_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_entry"];
         SetofOptions: {
@@ -3018,10 +2797,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
         SetofOptions: {
           from: "*";
-          to: "project_clone";
+          to: "project_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3039,33 +2818,6 @@ export type Database = {
       "count_webhook_refusal": {
         Args: { "provider": string; "reason": string };
         Returns: undefined;
-      };
-      "create_api_key": {
-        Args: {
-          "expires_at"?: string;
-          "key_hash": string;
-          "key_prefix": string;
-          "name": string;
-          "permissions": Json;
-          "user_id": string;
-        };
-        Returns: Json;
-      };
-      "create_team": {
-        Args: {
-          "actor"?: string;
-          "email"?: string;
-          "idempotency_key"?: string;
-          "name": string;
-          "user_id": string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["team_change"];
-        SetofOptions: {
-          from: "*";
-          to: "team_change";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
       };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
@@ -3100,16 +2852,6 @@ export type Database = {
         Returns:
           & { error: true }
           & "the function public.credits with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
-      };
-      "decline_team_invitation": {
-        Args: { "invitation_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
       };
       "deduct_credits": {
         Args: {
@@ -3160,22 +2902,6 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "project_change";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "delete_team": {
-        Args: {
-          "actor"?: string;
-          "delete_projects"?: boolean;
-          "idempotency_key"?: string;
-          "team_id": string;
-          "user_id": string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["team_change"];
-        SetofOptions: {
-          from: "*";
-          to: "team_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3249,24 +2975,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "get_file_names": {
-        Args: { "bucket": string; "paths": (string)[] };
-        Returns: {
-          "name": string;
-          "path": string;
-        }[];
-      };
       "get_level": { Args: { "file_path": string }; Returns: number };
-      "get_project_clone": {
-        Args: { "clone_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
-        SetofOptions: {
-          from: "*";
-          to: "project_clone";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3330,41 +3039,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "invite_to_team": {
-        Args: {
-          "actor"?: string;
-          "email"?: string;
-          "idempotency_key"?: string;
-          "invitee_id"?: string;
-          "role": string;
-          "team_id": string;
-          "user_id": string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "leave_team": {
-        Args: { "team_id": string; "user_id": string };
-        Returns: {
-          "created_at": string;
-          "id": string;
-          "role": string;
-          "team_id": string;
-          "updated_at": string;
-          "user_id": string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "team_members";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "name": {
         Args: { "": Database["public"]["Tables"]["projects"]["Row"] };
         Returns:
@@ -3377,6 +3051,12 @@ export type Database = {
           "bucket_id": string;
           "name": string;
         }[];
+      };
+      "notifications": {
+        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
+        Returns:
+          & { error: true }
+          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
       "preview_cleanup": {
         Args: { "job": string };
@@ -3440,16 +3120,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "refuse_upload": {
-        Args: { "refusal": Json; "upload_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
-        SetofOptions: {
-          from: "*";
-          to: "upload_reservation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3461,41 +3131,6 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
-      "replace_message": {
-        Args: {
-          "actor"?: string;
-          "conversation_id"?: string;
-          "if_match"?: string;
-          "message": Json;
-          "message_id": string;
-          "project_id"?: string;
-          "user_id": string;
-        };
-        Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
-          "content": NonNullable<Json>;
-          "conversation_id": string | null;
-          "created_at": string;
-          "hold_id": string | null;
-          "id": string;
-          "metadata": NonNullable<Json>;
-          "object_data": Json | null;
-          "project_id": string | null;
-          "result_data": Json | null;
-          "role": Database["public"]["Enums"]["message_role_enum"];
-          "sequence_number": number | null;
-          "status": string;
-          "updated_at": string;
-          "user_id": string | null;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3554,16 +3189,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "revoke_team_invitation": {
-        Args: { "invitation_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "revoke_user_sessions": { Args: { "user_uuid": string }; Returns: undefined };
       "rotate_chat_keys": {
         Args: {
@@ -3605,7 +3230,6 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
-          "restore"?: boolean;
           "user_id": string;
         };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];
@@ -3626,8 +3250,6 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3641,7 +3263,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3782,7 +3403,6 @@ export type Database = {
       };
       "update_draft": {
         Args: {
-          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3790,8 +3410,6 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3805,21 +3423,10 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
           to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "use_api_key": {
-        Args: { "key_hash": string; "permission": string };
-        Returns: Database["public"]["CompositeTypes"]["api_key_use"];
-        SetofOptions: {
-          from: "*";
-          to: "api_key_use";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3849,33 +3456,14 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "webhook_health": {
-        Args: Record<PropertyKey, never>;
-        Returns: {
-          "code": string;
-          "dead": number;
-          "example_error": string;
-          "example_event_id": string;
-          "failed": number;
-          "newest_received_at": string;
-          "oldest_received_at": string;
-          "provider": string;
-          "type": string;
-        }[];
-      };
     };
     Enums: {
-      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
+      "project_status_enum": "active" | "archived" | "deleted";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
-      "api_key_use": {
-        "user_id": string | null;
-        "refused": string | null;
-      };
       "bucket_terms": {
         "bucket": string | null;
         "is_public": boolean | null;
@@ -4016,20 +3604,6 @@ export type Database = {
         "files": number | null;
         "replayed": boolean | null;
       };
-      "project_clone": {
-        "id": string | null;
-        "source_id": string | null;
-        "status": string | null;
-        "code": string | null;
-        "messages": number | null;
-        "total_messages": number | null;
-        "files": number | null;
-        "total_files": number | null;
-        "started_at": string | null;
-        "finished_at": string | null;
-        "project": Json | null;
-        "replayed": boolean | null;
-      };
       "saved_chat": {
         "id": string | null;
         "version": number | null;
@@ -4059,26 +3633,6 @@ export type Database = {
         "reserved": number | null;
         "allowed": number | null;
       };
-      "team_change": {
-        "team": Json | null;
-        "credits": number | null;
-        "projects": number | null;
-        "replayed": boolean | null;
-      };
-      "team_invitation": {
-        "id": string | null;
-        "team_id": string | null;
-        "team_name": string | null;
-        "invitee_id": string | null;
-        "email": string | null;
-        "role": string | null;
-        "invited_by": string | null;
-        "status": string | null;
-        "created_at": string | null;
-        "expires_at": string | null;
-        "answered_at": string | null;
-        "replayed": boolean | null;
-      };
       "upload_reservation": {
         "id": string | null;
         "bucket": string | null;
@@ -4092,8 +3646,6 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
-        "stored_type": string | null;
-        "refusal": Json | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {
@@ -4224,9 +3776,8 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
-      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted", "cloning"],
+      "project_status_enum": ["active", "archived", "deleted"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { Entry } from "../_openapi/credit_entry.ts";
+import { entry, Entry } from "../_openapi/credit_entry.ts";
 import { describeFunction } from "../_openapi/document.ts";
 import { id } from "../_shared/schema.ts";
 import { Balance, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";
@@ -15,6 +15,15 @@ import * as schema from "./schema.ts";
 // A shared component keeps the document small: the function loads it.
 z.globalRegistry.add(schema.quantity, { id: "Quantity" });
 z.globalRegistry.add(schema.items, { id: "Items" });
+z.globalRegistry.add(schema.amount, {
+  id: "Amount",
+  description: "Rounded half up to four decimals",
+});
+z.globalRegistry.add(schema.computed, {
+  id: "ComputedAmount",
+  description: "Rounded half up to four decimals; may be 0",
+});
+z.globalRegistry.add(schema.computedItems, { id: "ComputedItems" });
 
 const PRICING = ["unknown_sku", "invalid_quantity", "invalid_charge"];
 const PAYMENT = ["insufficient_credits", "member_limit_exceeded"];
@@ -131,12 +140,16 @@ export const document: unknown = describeFunction({
       summary: "Capture a hold",
       description:
         "Charges an amount, items, or all of the hold. The rest becomes available again. More than was held is charged only " +
-        "with `allow_overage`, and only if it is available.",
+        "with `allow_overage`, and only if it is available. An amount of 0 charges nothing and releases the hold.",
       auth: ["secret"],
       idempotent: true,
       params: schema.IdPath,
       body: schema.Capture,
-      response: { status: 200, description: "The entry", schema: Entry },
+      response: {
+        status: 200,
+        description: "The entry; `entry_no` is null if nothing was charged",
+        schema: z.object({ account_id: id, ...entry, entry_no: z.nullable(entry.entry_no) }),
+      },
       problems: {
         402: PAYMENT,
         404: ["hold_not_found"],

@@ -11,8 +11,11 @@ import { id, list, pageSize, time } from "../_shared/schema.ts";
 /** Largest amount or quantity of one entry. */
 const LARGEST = 1_000_000_000;
 
-/** Smallest step of amounts and quantities: four decimals. */
+/** Smallest step of what a user names: four decimals. */
 const STEP = 0.0001;
+
+/** Smallest amount that SQL does not round to 0. */
+const SMALLEST = STEP / 2;
 
 /** Most items in one charge. */
 const MOST_ITEMS = 100;
@@ -21,12 +24,17 @@ const sku = z.string().check(z.regex(
   /^[a-z0-9][a-z0-9._:/-]{0,99}$/,
   "Must be 1 to 100 of the characters a-z, 0-9 and . _ : / -, and begin with a letter or digit",
 ));
-/** An amount of credits or a quantity. */
+/** A quantity that a user names. */
 export const quantity = z.number().check(z.minimum(STEP), z.maximum(LARGEST), z.multipleOf(STEP));
-const amount = quantity;
+/** An amount or a quantity that a service has computed: SQL rounds it, and 0 is nothing to charge. */
+export const computed = z.number().check(z.minimum(0), z.maximum(LARGEST));
+/** An amount of at least one step, from a service. */
+export const amount = z.number().check(z.minimum(SMALLEST), z.maximum(LARGEST));
 const description = z.string().check(z.minLength(1), z.maxLength(500));
-/** The items of one charge. */
+/** The items of one charge, from a user. */
 export const items = list(z.strictObject({ sku, quantity }), MOST_ITEMS, 1);
+/** The items of one charge, from a service. */
+export const computedItems = list(z.strictObject({ sku, quantity: computed }), MOST_ITEMS, 1);
 
 /** The owner of the account: a user or a team. */
 const account = { user_id: z.optional(id), team_id: z.optional(id) };
@@ -34,8 +42,8 @@ const account = { user_id: z.optional(id), team_id: z.optional(id) };
 /** What is charged: one sku, several items, or an amount. */
 const charge = {
   sku: z.optional(sku),
-  quantity: z.optional(quantity),
-  items: z.optional(items),
+  quantity: z.optional(amount),
+  items: z.optional(computedItems),
   amount: z.optional(amount),
 };
 
@@ -83,7 +91,7 @@ export const ServiceDeduction = z.strictObject({
 export const UserQuote = z.strictObject({ items, team_id: z.optional(id) });
 
 /** `POST /credits/quote` from a service. */
-export const ServiceQuote = z.strictObject({ items, ...account }).check(someAccount);
+export const ServiceQuote = z.strictObject({ items: computedItems, ...account }).check(someAccount);
 
 /** `POST /credits/grants`. */
 export const Grant = z.strictObject({
@@ -111,7 +119,7 @@ export const Void = z.strictObject({
 /** `POST /credits/holds`. */
 export const Hold = z.strictObject({
   ...account,
-  items: z.optional(items),
+  items: z.optional(computedItems),
   amount: z.optional(amount),
   expires_in: z.optional(z.int().check(z.minimum(1), z.maximum(30 * 86_400))),
   description: z.optional(description),
@@ -119,8 +127,8 @@ export const Hold = z.strictObject({
 
 /** `POST /credits/holds/:id/capture`: captures the whole hold if neither items nor amount is given. */
 export const Capture = z.strictObject({
-  items: z.optional(items),
-  amount: z.optional(amount),
+  items: z.optional(computedItems),
+  amount: z.optional(computed),
   allow_overage: z.optional(z.boolean()),
   description: z.optional(description),
 }).check(z.refine<Given>(
@@ -142,7 +150,7 @@ export const Refund = z.strictObject({
 /** `PUT /credits/overdraft`. */
 export const Overdraft = z.strictObject({
   ...account,
-  overdraft_limit: z.number().check(z.minimum(0), z.maximum(LARGEST), z.multipleOf(STEP)),
+  overdraft_limit: computed,
 }).check(oneAccount);
 
 const threshold = z.nullable(amount);

@@ -55,7 +55,7 @@ select is(pg_temp.alerts(), '3 56.4999', 'without a threshold there are none');
 select is(tests.refusal(format('select set_credit_alert(%s)', t.arguments)), t.code, t.arguments)
 from (values
   ($$ 0, tests.user_id('owner') $$, 'PT422 invalid_alert'), ($$ -1, tests.user_id('owner') $$, 'PT422 invalid_alert'),
-  ($$ 'NaN', tests.user_id('owner') $$, 'PT422 invalid_alert'), ($$ 1.00001, tests.user_id('owner') $$, 'PT422 invalid_alert'),
+  ($$ 'NaN', tests.user_id('owner') $$, 'PT422 invalid_alert'), ($$ 0.00004, tests.user_id('owner') $$, 'PT422 invalid_alert'),
   ($$ 1, actor => 'user' $$, 'PT422 invalid_alert'), ('1', 'PT404 account_not_found'),
   ($$ 1, tests.user_id('owner'), md5('strongroom test team')::uuid, actor => 'user' $$, 'PT403 not_team_admin'),
   ($$ 1, tests.user_id('owner'), md5('none')::uuid, actor => 'user' $$, 'PT404 account_not_found')

@@ -205,10 +205,10 @@ select results_eq($$ select s.messages -> 0 ->> 'status', s.messages -> 0 ->> 'c
   $$ values ('complete', 'All of it', -12.5) $$, 'it is finished and paid for');
 select is((pg_temp.finish('draft', content => '"All of it"', settle => paid.settle)).entry ->> 'entry_no', (select max(entry_no)::text from credit_transactions
   where account_id = tests.account_of('owner')), 'once') from paid;
-select is(tests.refusal(format($$ select pg_temp.finish('draft', content => '"Else"', settle => %L) $$, settle)), 'PT409 message_finished', 'and for good') from paid;
+select is((pg_temp.finish('draft', content => '"Else"', settle => paid.settle)).messages -> 0 ->> 'content', 'All of it', 'and for good') from paid;
 select is(tests.refusal($$ select pg_temp.finish('draft', 'aborted') $$), 'PT409 message_finished', 'not aborted then');
 select is(tests.refusal($$ select pg_temp.update('draft', '"x"') $$), 'PT409 message_finished', 'nor replaced');
-select is(tests.refusal(format($$ select pg_temp.finish('draft', settle => %L) $$, pg_temp.hold(1))), 'PT409 message_finished', 'nor paid for twice');
+select is(tests.refusal(format($$ select pg_temp.finish('draft', settle => %L) $$, pg_temp.hold(1))), 'PT409 message_settled', 'nor paid for twice');
 select is((select available from user_credits where user_id = tests.user_id('owner')), 86.5, 'what the hold did not need is free');
 
 select pg_temp.draft('aborted');

@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { entry, Entry } from "../_openapi/credit_entry.ts";
+import { Entry, entry } from "../_openapi/credit_entry.ts";
 import { describeFunction } from "../_openapi/document.ts";
 import { id } from "../_shared/schema.ts";
 import { Balance, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";

@@ -33,9 +33,9 @@ export type Hold =
 /** A line of the statement. */
 export type Entry =
   & { entry_no: number; kind: string; amount: number; balance_after: number; created_at: number }
-  & { allocations: Portion[]; refund_of: number | null };
+  & { allocations: Portion[]; refund_of: number | null; requested_amount: number | null };
 
-/** A call of the function `name`. Times of a grant are relative to the clock. */
+/** A call of the function `name`. Times of a grant are relative to the clock. Amounts may lie between two units. */
 export type Call =
   | { name: "grant_credits" } & Terms
   | { name: "deduct_credits"; amount: number }
@@ -61,6 +61,8 @@ export class LedgerModel {
   /** Grows a little with each call, so that events in the same hour have an order. */
   #now = 0;
   #overdraftLimit = 0;
+  /** The amount that the present call asks for. */
+  #asked: number | null = null;
   #ids: string[];
   readonly #firsts = new Map<string, { request: string; answer: object }>();
 
@@ -108,9 +110,13 @@ export class LedgerModel {
     const first = this.#firsts.get(key ?? "");
     refuse(first !== undefined && first.request !== request, "PT422 idempotency_key_reused");
     if (first) return { ...first.answer, replayed: true };
-    refuse("amount" in call && !isAmount(call.amount ?? 1), "PT422 invalid_amount");
+    this.#asked = "amount" in call ? call.amount : null;
+    const amount = this.#asked === null ? null : round(this.#asked);
+    const nothing = call.name === "capture_credit_hold" && amount === 0;
+    refuse(amount !== null && !nothing && !isAmount(amount), "PT422 invalid_amount");
     const handle = this.#handlers[call.name] as (call: Call) => object;
-    const answer = { replayed: false, ...handle(call) };
+    const rounded = "amount" in call ? { ...call, amount } as Call : call;
+    const answer = { replayed: false, ...handle(rounded) };
     if (key) this.#firsts.set(key, { request, answer });
     return answer;
   }
@@ -156,6 +162,11 @@ export class LedgerModel {
       const hold = this.#openHold(hold_id);
       const held = hold.amount;
       const amount = asked.amount ?? held;
+      if (amount === 0) {
+        this.#become("released", hold, this.#now);
+        const balance_after = sum(this.entries);
+        return { entry_no: null, kind: "capture", amount, balance_after, refund_of: null };
+      }
       const overage = amount - held;
       refuse(overage > 0 && !allow_overage, "PT422 capture_exceeds_hold", { held });
       if (overage > 0) this.#requireCredits(overage);
@@ -182,7 +193,8 @@ export class LedgerModel {
       this.#level(this.#now);
       return entry;
     },
-    set_credit_overdraft: ({ overdraft_limit }) => {
+    set_credit_overdraft: (asked) => {
+      const overdraft_limit = round(asked.overdraft_limit);
       refuse(overdraft_limit !== 0 && !isAmount(overdraft_limit), "PT422 invalid_overdraft");
       const used = sum(this.#openHolds()) - sum(this.#heldPortions()) - this.#allocated(null);
       refuse(overdraft_limit < used, "PT409 overdraft_in_use", { used });
@@ -239,7 +251,11 @@ export class LedgerModel {
   #post(kind: string, allocations: Portion[], created_at: number, of: number | null = null): Entry {
     const amount = sum(allocations);
     const place = { entry_no: this.entries.length + 1, balance_after: sum(this.entries) + amount };
-    const entry = { ...place, kind, amount, allocations, refund_of: of, created_at };
+    const isAsked = this.#asked === null || this.#asked === Math.abs(amount);
+    const rounded = !isAsked && ["deduct", "capture", "refund"].includes(kind);
+    const requested_amount = rounded ? this.#asked : null;
+    const about = { refund_of: of, created_at, requested_amount };
+    const entry = { ...place, kind, amount, allocations, ...about };
     this.entries.push(entry);
     return entry;
   }
@@ -281,6 +297,9 @@ function refuse(condition: boolean, reason: string, numbers: object = {}): void 
 /** Whether an amount is valid for an entry. */
 export const isAmount = (amount: number): boolean =>
   Number.isInteger(amount) && amount >= 1 && amount <= LARGEST_AMOUNT;
+
+/** Rounds half up to whole units. */
+export const round = (amount: number): number => Math.floor(amount + 0.5) + 0;
 
 const sum = (parts: { amount: number }[]) => parts.reduce((total, part) => total + part.amount, 0);
 const sumOf = (id: string | null, parts: Portion[]) => sum(parts.filter((p) => p.grant_id === id));

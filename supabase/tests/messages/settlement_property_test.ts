@@ -261,7 +261,7 @@ test("an answer costs what its model says, however it ends", async () => {
       },
     );
     await fc.assert(property, {
-      numRuns: Math.ceil(60 * soak),
+      numRuns: Math.ceil(100 * soak),
       ...(seed && { seed: Number(seed) }),
       ...(path && { path }),
     });

@@ -95,7 +95,7 @@ test("service routes refuse bad bodies with their problems", async () => {
       { user_id: id, amount: 1, description: "d".repeat(501) },
     ]],
     ["POST", `holds/${id}/capture`, [
-      { amount: 0 },
+      { amount: -1 },
       { amount: 1, items: [{ sku: "a", quantity: 1 }] },
       { allow_overage: "yes" },
       { extra: 1 },

@@ -121,7 +121,7 @@ select set_eq(
     'start_conversation(uuid,jsonb,text,text,text,text)',
     'storage_objects_removed(text,text[])',
     'update_draft(uuid,text,jsonb,uuid,text,text)',
-    'capture_credit_hold(uuid,numeric,jsonb,boolean,text,text)',
+    'capture_credit_hold(uuid,numeric,jsonb,boolean,text,text,text)',
     'credit_reconciliation(uuid)',
     'credit_statement(date,uuid,uuid,bigint,integer,text)',
     'create_api_key(uuid,text,text,text,jsonb,timestamp with time zone)',

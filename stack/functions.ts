@@ -42,6 +42,8 @@ export interface FunctionsOptions {
   log: (line: string) => void;
   /** Whether to restart them when a source file changes. */
   watch: boolean;
+  /** Variables in place of those that the platform would give them. */
+  environment?: Record<string, string>;
 }
 
 /** The running functions. */
@@ -66,6 +68,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   const environment = {
     ...platformEnvironment(options),
     ...await readSecrets(options.dir),
+    ...options.environment,
   };
   let host: Host | undefined;
   let stopped = false;

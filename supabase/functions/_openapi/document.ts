@@ -61,6 +61,9 @@ const CREDENTIAL_PROBLEMS: Record<number, string[]> = {
   403: ["permission_missing"],
 };
 
+/** Problems of every route for users. */
+const USER_PROBLEMS: Record<number, string[]> = { 503: ["signing_keys_missing"] };
+
 /** Problems of every route. */
 const COMMON_PROBLEMS: Record<number, string[]> = {
   500: ["internal_error"],
@@ -155,6 +158,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     route.auth.length > 0 ? CREDENTIAL_PROBLEMS : {},
     COMMON_PROBLEMS,
     route.auth.includes("user") && route.method !== "get" ? LIMIT_PROBLEMS : {},
+    route.auth.includes("user") ? USER_PROBLEMS : {},
     route.body ? BODY_PROBLEMS : {},
     route.body && route.auth.length > 0 ? JSON_PROBLEMS : {},
     route.idempotent ? { 400: ["invalid_idempotency_key"], 422: ["idempotency_key_reused"] } : {},

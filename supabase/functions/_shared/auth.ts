@@ -9,12 +9,12 @@
  */
 
 import type { MiddlewareHandler } from "hono";
-import type { AuthConfig, AuthError, AuthResult, SupabaseContext } from "@supabase/server";
+import type { AuthConfig, AuthResult, SupabaseContext } from "@supabase/server";
 import type { SupabaseClient } from "@supabase/supabase-js";
 
 import { type Permission, verifyApiKey } from "./api_keys.ts";
 import { adminClient, countFor, userClient } from "./clients.ts";
-import { createVerifier } from "./credentials.ts";
+import { createVerifier, type Refusal } from "./credentials.ts";
 import type { Database } from "./database.types.ts";
 import { Problem } from "./problem.ts";
 
@@ -35,7 +35,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * @param auth `user`, `secret`, `secret:NAME`, or a list of these.
  * @param permission What an API key needs. Its user then counts as the user; without a permission, no API key will do.
  * @throws {Problem} 401 `credentials_missing`, `invalid_api_key`, `token_expired` or `invalid_token`; 403
- *   `permission_missing`.
+ *   `permission_missing`; 503 `signing_keys_missing` or `secret_key_missing`, if the project has none that a request could
+ *   be verified with.
  */
 export function authenticate(
   auth: AuthConfig,
@@ -49,7 +50,7 @@ export function authenticate(
       return countFor(userId(c.var.supabaseContext), next);
     }
     const { data, error } = await verify(c.req.raw);
-    if (error) throw toProblem(error, cure(auth));
+    if (error) throw toProblem(error, auth);
     const { jwtClaims } = data;
     if (
       jwtClaims &&
@@ -101,8 +102,21 @@ export function userId(context: SupabaseContext<Database>): string {
   return id;
 }
 
-function toProblem(error: AuthError, cure: string): Problem {
-  // The server has no keys. The caller did nothing wrong.
+function toProblem(error: Refusal, auth: AuthConfig): Problem {
+  // The caller did nothing wrong, and cannot do anything about it.
+  if (error.code === "SIGNING_KEYS_MISSING") {
+    return new Problem(503, "signing_keys_missing", "The server cannot verify session tokens", {
+      hint: "The operator of the project must change to a signing key, or set LEGACY_JWT_SECRET",
+      cause: error.cause,
+    });
+  }
+  if (error.code === "NO_KEYS_CONFIGURED") {
+    const names = keyNames(auth).join(", ");
+    return new Problem(503, "secret_key_missing", `The project has no secret key named ${names}`, {
+      hint: "The operator of the project must create this key, or let another one do its work",
+      cause: error,
+    });
+  }
   if (error.status >= 500) {
     return new Problem(500, "internal_error", "Something went wrong on the server", {
       cause: error,
@@ -123,27 +137,32 @@ function toProblem(error: AuthError, cure: string): Problem {
       return unauthorized(
         "invalid_api_key",
         "This route does not accept the key in the apikey header",
-        cure,
+        cure(auth),
       );
   }
   return unauthorized(
     "credentials_missing",
     "The request has no credential that this route accepts",
-    cure,
+    cure(auth),
   );
 }
 
 /** What to do about a missing or wrong credential: name those that the route accepts. */
 function cure(auth: AuthConfig): string {
-  const cures = [auth].flat().map((mode) => {
-    if (mode === "user") return "Sign in, and send the session token";
-    const [, name = "default"] = mode.split(":");
-    return `From a server, send the secret key named ${name} in the apikey header`;
-  });
-  return cures.join(". ");
+  const ofUsers = [auth].flat().includes("user") ? ["Sign in, and send the session token"] : [];
+  const ofServers = keyNames(auth).map((name) =>
+    `From a server, send the secret key named ${name} in the apikey header`
+  );
+  return [...ofUsers, ...ofServers].join(". ");
 }
 
-function receivedKey(error: AuthError): unknown {
+/** The names of the secret keys that a route accepts. */
+function keyNames(auth: AuthConfig): string[] {
+  return [auth].flat().filter((mode) => mode !== "user")
+    .map((mode) => mode.split(":")[1] ?? "default");
+}
+
+function receivedKey(error: Refusal): unknown {
   return (error.details?.received as { apikey?: unknown } | undefined)?.apikey;
 }
 

@@ -8,16 +8,22 @@
 import type { AuthConfig, AuthError, AuthResult } from "@supabase/server";
 import { extractCredentials, verifyAuth } from "@supabase/server/core";
 
-import { projectEnvironment } from "./env.ts";
+import { legacyJwtSecret, projectEnvironment, verifiesTokens } from "./env.ts";
 
 /** Milliseconds that an accepted token is recognized, unless it expires before. */
 const RECOGNIZED_MS = 60_000;
 
+/** How the keys of a project begin. One in `Authorization` is not a token. */
+const API_KEY = "sb_";
+
 /** Most tokens that are recognized: about 3 MB. */
 const MOST_TOKENS = 1000;
 
+/** Why credentials are refused. `SIGNING_KEYS_MISSING`: nobody's session token can be verified. */
+export type Refusal = Pick<AuthError, "code" | "status" | "cause" | "details">;
+
 /** Who sent a request, or why its credentials are refused. */
-export type Verified = { data: AuthResult; error: null } | { data: null; error: AuthError };
+export type Verified = { data: AuthResult; error: null } | { data: null; error: Refusal };
 
 /** What was accepted, and until when it is recognized, in milliseconds. */
 interface Accepted {
@@ -38,13 +44,30 @@ export function createVerifier(
   const tokens = new Map<string, Accepted>();
   const keys: { key: string; auth: AuthResult }[] = [];
   const tokenDecides = [auth].flat()[0] === "user";
+  const check = async (request: Request, token: string | null): Promise<Verified> => {
+    if (tokenDecides && token !== null && !token.startsWith(API_KEY)) {
+      if (!verifiesTokens(projectEnvironment())) return refusal("SIGNING_KEYS_MISSING", 503);
+      const secret = legacyJwtSecret();
+      if (secret !== undefined) {
+        // Loaded on use, so that other projects do not pay for it at a cold start.
+        const { isSymmetric, verifyLegacyToken } = await import("./legacy_token.ts");
+        if (isSymmetric(token)) {
+          return await verifyLegacyToken(token, secret, audience).then(
+            (data) => ({ data, error: null }),
+            (cause) => refusal("INVALID_JWT", 401, cause),
+          );
+        }
+      }
+    }
+    return await verifyAuth(request, { auth, audience, env: projectEnvironment() });
+  };
 
   return async function verify(request) {
     const { token, apikey } = extractCredentials(request);
     const known = token === null ? findKey(keys, apikey) : findToken(tokens, token);
     if (known) return { data: known, error: null };
 
-    const verified = await verifyAuth(request, { auth, audience, env: projectEnvironment() });
+    const verified = await check(request, token);
     const { data } = verified;
     if (data?.authMode === "user" && data.token !== null && tokenDecides) {
       acceptToken(tokens, data.token, data);
@@ -53,6 +76,10 @@ export function createVerifier(
     }
     return verified;
   };
+}
+
+function refusal(code: string, status: number, cause?: unknown): Verified {
+  return { data: null, error: { code, status, cause } };
 }
 
 function acceptToken(tokens: Map<string, Accepted>, token: string, auth: AuthResult): void {

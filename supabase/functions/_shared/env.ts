@@ -1,12 +1,14 @@
 /**
- * The environment that the platform gives a function. It is read and checked once, before the first request, so that a
- * function without keys does not start.
+ * The environment of a function: what the platform gives it, and what an operator may add. It is read and checked once,
+ * before the first request, so that a function without keys does not start.
  *
  * @module
  */
 
 import type { SupabaseEnv } from "@supabase/server";
 import { resolveEnv } from "@supabase/server/core";
+
+import { logLine } from "./log.ts";
 
 let environment: SupabaseEnv | undefined;
 
@@ -16,7 +18,39 @@ let environment: SupabaseEnv | undefined;
  * @throws {Error} as {@link requireEnvironment}.
  */
 export function projectEnvironment(): SupabaseEnv {
-  return environment ??= requireEnvironment();
+  if (!environment) {
+    environment = requireEnvironment();
+    if (!verifiesTokens(environment)) logLine("error", { message: NO_SIGNING_KEY });
+  }
+  return environment;
+}
+
+/** Says to operators why every session token is refused. */
+const NO_SIGNING_KEY =
+  "SUPABASE_JWKS has no key, so no session token can be verified. The project signs them with its " +
+  "legacy JWT secret: set LEGACY_JWT_SECRET, or change to a signing key (docs/deploy.md)";
+
+/**
+ * The legacy JWT secret of the project, if an operator has set it: for a project that signs its session tokens with it.
+ * The name does not begin with `SUPABASE_`, because the platform refuses to set such names.
+ */
+export function legacyJwtSecret(): string | undefined {
+  return Deno.env.get("LEGACY_JWT_SECRET") || undefined;
+}
+
+/** The name of the secret key that may call `cleanup`: `cron`, unless an operator has set another one. */
+export function cleanupKeyName(): string {
+  return Deno.env.get("CLEANUP_KEY_NAME") || "cron";
+}
+
+/**
+ * Whether there is a key that session tokens could be signed with.
+ *
+ * @param environment The environment of the project.
+ */
+export function verifiesTokens({ jwks }: SupabaseEnv): boolean {
+  const keys = jwks && "keys" in jwks ? jwks.keys : undefined;
+  return keys?.length !== 0 || legacyJwtSecret() !== undefined;
 }
 
 /**

@@ -1,11 +1,13 @@
 /**
- * Cleanup: deletes expired data in small batches. For the scheduler, which has the secret key named `cron`.
+ * Cleanup: deletes expired data in small batches. For the scheduler, which has the secret key named `cron`, unless
+ * `CLEANUP_KEY_NAME` names another one.
  *
  * @module
  */
 
 import { createApp } from "../_shared/app.ts";
 import { authenticate } from "../_shared/auth.ts";
+import { cleanupKeyName } from "../_shared/env.ts";
 import { readJson, readQuery } from "../_shared/request.ts";
 import { defined, unwrap } from "../_shared/rpc.ts";
 import { preview } from "./preview.ts";
@@ -14,7 +16,7 @@ import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
-const asCron = authenticate("secret:cron");
+const asCron = authenticate(`secret:${cleanupKeyName()}`);
 
 /** The routes of `cleanup`; `openapi.ts` describes them. */
 export const app = createApp("cleanup", openapi);

@@ -49,6 +49,9 @@ const Health = z.object({
 });
 z.globalRegistry.add(Health, { id: "CleanupHealth" });
 
+/** If the project has no key of the name that may call these routes. */
+const KEY_MISSING = ["secret_key_missing"];
+
 /** The OpenAPI document of `cleanup`. */
 export const document: unknown = describeFunction({
   name: "cleanup",
@@ -69,7 +72,7 @@ export const document: unknown = describeFunction({
         description: "The result of each job",
         schema: z.object({ dry_run: z.boolean(), jobs: z.array(Result) }),
       },
-      problems: { 404: ["cleanup_job_not_found"] },
+      problems: { 404: ["cleanup_job_not_found"], 503: KEY_MISSING },
     },
     {
       method: "get",
@@ -82,7 +85,7 @@ export const document: unknown = describeFunction({
         description: "The jobs, overdue ones first",
         schema: z.object({ jobs: z.array(Health) }),
       },
-      problems: {},
+      problems: { 503: KEY_MISSING },
     },
     {
       method: "get",
@@ -97,7 +100,11 @@ export const document: unknown = describeFunction({
         description: "A page of runs; `next_before` is null on the last",
         schema: z.object({ runs: z.array(Run), next_before: z.nullable(z.int()) }),
       },
-      problems: { 404: ["cleanup_job_not_found"], 422: ["invalid_request"] },
+      problems: {
+        404: ["cleanup_job_not_found"],
+        422: ["invalid_request"],
+        503: KEY_MISSING,
+      },
     },
   ],
 });

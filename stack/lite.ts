@@ -29,6 +29,8 @@ export interface LiteOptions {
   dir: string;
   /** Whether to use the adapters. False only in the adapters' own tests. */
   adapted?: boolean;
+  /** Is called whenever a connection ends, also when it is closed. */
+  onConnectionLost?: () => void;
 }
 
 /** A running `@supabase/lite`. */
@@ -48,6 +50,9 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     postgresOptions: {
       max: 20,
       onnotice: () => {},
+      // Connections then end only when they are lost or closed.
+      max_lifetime: null,
+      ...(options.onConnectionLost && { onclose: options.onConnectionLost }),
       ...(adapted && { types: { ...numericAsNumber, ...timestampsAsIso, ...markedJson } }),
     },
   });
@@ -81,7 +86,11 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     } as unknown as Awaited<ReturnType<typeof local.getConfig>>);
   const app: App = await inDirectory(options.dir, () => local.createApp());
 
-  const listener = connect(options.access, "supabase_admin");
+  const listener = connect(
+    options.access,
+    "supabase_admin",
+    options.onConnectionLost && { onclose: options.onConnectionLost },
+  );
   let asRequest: WithinRequest = (_request, run) => run();
   if (adapted) {
     await reloadSchemaOnNotify(connection, listener);

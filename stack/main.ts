@@ -60,15 +60,19 @@ async function start(options: StackOptions): Promise<void> {
   Deno.exit(signal === "PostgreSQL's end" || signal === "a fault" ? 1 : 0);
 }
 
+/** Where the database driver throws outside of any call when a PostgreSQL backend dies during a write. */
+const DRIVER = /\/postgres\/(src|cjs\/src)\/connection\.js/;
+
 /**
- * Waits for an uncaught error. The database driver throws one outside of any call when a PostgreSQL backend dies during
- * a write (https://github.com/porsager/postgres/issues/1154). The stack then stops in order.
+ * Waits for an uncaught error, upon which the stack stops in order. The database driver's own is none
+ * (https://github.com/porsager/postgres/issues/1154): `kept_lite.ts` replaces its connections.
  */
 function nextFault(): Promise<"a fault"> {
   return new Promise((resolve) => {
     const end = (event: ErrorEvent | PromiseRejectionEvent) => {
       event.preventDefault();
       const error = "reason" in event ? event.reason : event.error;
+      if (DRIVER.test(error?.stack ?? "")) return;
       say(`\nUnexpected error: ${error?.stack ?? error}`);
       resolve("a fault");
     };

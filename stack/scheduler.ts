@@ -40,7 +40,6 @@ const UTC = { timezone: "UTC" };
  * @param options The database with the schedules, and the URL to call.
  */
 export function startScheduler(options: SchedulerOptions): Scheduler {
-  const sql = connect(options.access, "postgres");
   const stopping = new AbortController();
   const underWay = new Set<Promise<void>>();
 
@@ -62,6 +61,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
     }
   };
   const tick = async (at: Date) => {
+    // A connection of its own: the last one may have been lost.
+    const sql = connect(options.access, "postgres");
     try {
       const schedules = await sql`select schedule, request::text from private.cleanup_schedules`;
       const due = schedules.filter(({ schedule }) => new Cron(schedule, UTC).match(minuteOf(at)));
@@ -70,6 +71,8 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       if (!stopping.signal.aborted) {
         options.log(`Cannot read the schedules of cleanup jobs: ${error}`);
       }
+    } finally {
+      await sql.end();
     }
   };
   const start = (work: Promise<void>) => {
@@ -85,7 +88,6 @@ export function startScheduler(options: SchedulerOptions): Scheduler {
       clock.stop();
       stopping.abort();
       await Promise.all(underWay);
-      await sql.end({ timeout: 1 });
     },
   };
 }

@@ -7,7 +7,7 @@
 import { type Functions, FUNCTIONS_DIR, readSecrets, startFunctions } from "./functions.ts";
 import { serveGateway } from "./gateway.ts";
 import { readKeys, type StackKeys } from "./keys.ts";
-import { startLite } from "./lite.ts";
+import { keepLite } from "./kept_lite.ts";
 import { acquireLock } from "./lock.ts";
 import { applyMigrations, applySeed } from "./migrations.ts";
 import type { StackOptions } from "./options.ts";
@@ -18,8 +18,8 @@ import {
   connect,
   type DatabaseAccess,
   databaseUrl,
+  keepPostgres,
   type Postgres,
-  startPostgres,
   waitForPredecessor,
 } from "./postgres.ts";
 import { startScheduler } from "./scheduler.ts";
@@ -71,7 +71,10 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     const postgres = await step(report, "Starting PostgreSQL", async () => {
       await waitForPredecessor(options.dir);
       requireFreePorts({ STACK_API_PORT: options.apiPort, STACK_DB_PORT: options.dbPort });
-      return await startPostgres({ ...access, dir: options.dir, durable: start.durable });
+      return await keepPostgres(
+        { ...access, dir: options.dir, durable: start.durable },
+        start.log,
+      );
     });
     running.push(() => postgres.stop());
     await step(
@@ -83,7 +86,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     const lite = await step(
       report,
       "Starting REST, Auth and Storage",
-      () => startLite({ access, keys, config: options.config, dir: options.dir }),
+      () => keepLite({ access, keys, config: options.config, dir: options.dir }),
     );
     running.push(() => lite.close());
 

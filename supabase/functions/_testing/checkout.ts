@@ -166,6 +166,16 @@ export async function killPostgres({ dir }: Checkout): Promise<void> {
   });
 }
 
+/** Waits until the stack has started PostgreSQL again after it was killed, and answers. */
+export async function untilAnswering(stack: TestStack): Promise<void> {
+  const headers = { apikey: stack.secretKey };
+  await until(async () => {
+    const response = await fetch(`${stack.url}/rest/v1/credit_prices?limit=1`, { headers });
+    await response.body?.cancel();
+    return response.ok;
+  });
+}
+
 let portsUsed = 0;
 
 /** Chooses a free port on 127.0.0.1 among those that the test runner reserved for this process. */

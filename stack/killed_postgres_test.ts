@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import postgres from "postgres";
+
+import {
+  killPostgres,
+  processesOf,
+  withCheckout,
+} from "../supabase/functions/_testing/checkout.ts";
+import {
+  signUp,
+  soak,
+  test,
+  type TestStack,
+  until,
+} from "../supabase/functions/_testing/testing.ts";
+
+const KILLS = Math.ceil(3 * soak);
+
+/** Requests at a time to each route. */
+const CLIENTS = 2;
+
+/** A request, and the statuses that it gets while the database runs. */
+type Route = [path: string, statuses: number[], init: RequestInit];
+
+/** One or more routes of every function and service that call the database. */
+function routesOf(stack: TestStack, { id, token }: { id: string; token: string }): Route[] {
+  const user = { apikey: stack.publishableKey, authorization: `Bearer ${token}` };
+  const service = { apikey: stack.secretKey };
+  const post = (headers: Record<string, string>, body: unknown) => ({
+    method: "POST",
+    headers: { ...headers, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const message = { role: "user", content: "x" };
+  const charge = { user_id: id, amount: 0.0001 };
+  const functions: Route[] = [
+    ["credits", [200], { headers: user }],
+    ["credits/deduct", [200], post(service, charge)],
+    ["credits/holds", [201], post(service, { ...charge, expires_in: 60 })],
+    ["conversations", [201], post(user, { message })],
+    [`projects/${id}/messages`, [404], post(user, message)],
+    ["chats/keys", [200], { headers: user }],
+    ["files/usage", [200], { headers: user }],
+    ["files/downloads", [200], post(user, { bucket: "avatars", paths: [`${id}/x.png`] })],
+    ["cleanup", [200], { headers: { apikey: stack.cronKey } }],
+  ];
+  return [
+    ...functions.map(([path, ...rest]): Route => [`functions/v1/${path}`, ...rest]),
+    ["rest/v1/profiles?select=id", [200], { headers: user }],
+    ["rest/v1/conversations", [201], post(user, { user_id: id, title: "x" })],
+    ["rest/v1/rpc/credit_statement", [200], post(service, { user_id: id, month: "2026-11-01" })],
+    ["auth/v1/user", [200], { headers: user }],
+    ["storage/v1/object/list/avatars", [200], post(user, { prefix: id })],
+  ];
+}
+
+/** Kills one process of the API's connections: PostgreSQL then ends all others and recovers. */
+async function killConnection(stack: TestStack): Promise<void> {
+  const sql = postgres(stack.adminDbUrl, { max: 1 });
+  const [row] = await sql`
+    select pid from pg_stat_activity where usename = 'stack_api' order by random() limit 1`;
+  // Before the kill, because the driver cannot end a connection that was lost.
+  await sql.end();
+  if (row) Deno.kill(row.pid, "SIGKILL");
+}
+
+test("the stack stays up when PostgreSQL is killed, and every route answers 503 until it runs again", async () => {
+  await withCheckout(async (checkout) => {
+    const { child } = await checkout.start();
+    let ended = false;
+    child.status.then(() => ended = true);
+    const stack = await checkout.stack();
+    const routes = routesOf(stack, await signUp(stack));
+    let unavailable = 0;
+    /** Sends a request, and returns whether it was answered as if nothing had happened. */
+    const send = async ([path, statuses, init]: Route): Promise<boolean> => {
+      const response = await fetch(`${stack.url}/${path}`, init);
+      const text = await response.text();
+      if (statuses.includes(response.status)) return true;
+      const what = `${path}: ${response.status} ${text}`;
+      assert.equal(response.status, 503, what);
+      assert.match(response.headers.get("retry-after") ?? "", /^\d+$/, what);
+      const { code } = JSON.parse(text);
+      const codes = path.startsWith("functions")
+        ? ["try_again", "storage_unavailable"]
+        : ["PGRST001"];
+      assert.ok(codes.includes(code), what);
+      unavailable++;
+      return false;
+    };
+    for (let kill = 0; kill < KILLS; kill++) {
+      for (const route of routes) await until(() => send(route));
+      const before = unavailable;
+      let killed = false;
+      const load = Promise.all(
+        routes.flatMap((route) => Array<Route>(CLIENTS).fill(route)).map(async (route) => {
+          // Until the database runs again, for this route too.
+          for (let after = 0; after < 2;) {
+            after += await send(route) && unavailable > before ? 1 : 0;
+          }
+        }),
+      );
+      const kills = (async () => {
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
+        await (kill % 3 === 2 ? killPostgres(checkout) : killConnection(stack));
+        killed = true;
+      })();
+      await Promise.all([load, kills]);
+      assert.ok(killed && unavailable > before, "Nothing noticed the kill");
+      assert.equal(ended, false, "The stack has ended");
+    }
+    assert.match((await checkout.command("stop")).output, /Stopped/);
+    assert.equal((await child.status).code, 0);
+    assert.deepEqual(processesOf(checkout.root), []);
+  });
+});

@@ -217,7 +217,7 @@ end $$;
 revoke all on function private.give_up_uploads(integer, uuid) from public, anon, authenticated, service_role;
 
 -- Makes sure that a user may have an upload URL for so many more bytes, or keep one whose bytes already count.
--- Raises: PT413 storage_quota_exceeded; PT429 too_many_uploads.
+-- Raises: PT413 storage_quota_exceeded; PT429 too_many_uploads {retry_after}.
 create function private.check_room(user_id uuid, bucket text, size bigint, is_counted boolean default false)
 returns void
 language plpgsql stable set search_path = ''
@@ -234,7 +234,14 @@ begin
   into v_open;
   if v_open > private.setting('files.open_uploads') then
     raise exception 'At most % uploads can be open at the same time', private.setting('files.open_uploads')
-      using errcode = 'PT429', detail = 'too_many_uploads', hint = 'Complete the open uploads, or wait until they expire';
+      using errcode = 'PT429', detail = 'too_many_uploads ' || jsonb_build_object('retry_after', (
+          select greatest(1, ceil(extract(epoch from min(x.expires_at) - now()))::integer)
+          from (
+            select u.expires_at from public.file_uploads as u where u.user_id = check_room.user_id and u.status = 'pending'
+            union all
+            select s.expires_at from private.spent_uploads as s where s.user_id = check_room.user_id and s.expires_at > now()
+          ) as x))::text,
+        hint = 'Complete the open uploads, or wait until they expire';
   end if;
   if size > v_room then
     raise exception 'Cannot store % bytes: % bytes are available', size, greatest(v_room, 0)

@@ -3,7 +3,7 @@
  *
  * SQL raises an expected failure with its HTTP status as SQLSTATE (`PT402`), a sentence as MESSAGE, a code
  * as DETAIL and what to do as HINT. After the code, DETAIL may have a JSON object with additional members of
- * the problem: `insufficient_credits {"available": 3}`.
+ * the problem: `insufficient_credits {"available": 3}`. The member `retry_after`, in seconds, is also sent as the header.
  *
  * @module
  */
@@ -119,6 +119,9 @@ const HINTS: Record<number, string> = {
   504: "Send the same request again in a moment",
 };
 
+/** The header that says when to repeat a request, by status. */
+const RETRY = { "retry-after": "1" };
+
 /** Problems for responses without a known code, by status: from PostgREST, or from a proxy in front of it. */
 const KNOWN_STATUSES: Record<number, [status: number, code: string, detail: string]> = {
   401: [401, "token_expired", "The session token has expired"],
@@ -139,7 +142,7 @@ function fromPostgres(error: PostgrestError, status: number): Problem {
     return new Problem(status, code, detail, {
       hint: HINTS[status],
       cause: error,
-      ...(status === 503 && { headers: { "retry-after": "1" } }),
+      ...(status >= 500 && { headers: RETRY }),
       ...(status === 401 && { headers: { "www-authenticate": "Bearer" } }),
     });
   }
@@ -159,7 +162,11 @@ function fromRaise(status: number, error: PostgrestError): Problem {
   return new Problem(status, code, error.message, {
     hint: error.hint || undefined,
     fields,
-    headers: code === "too_many_requests" ? limitHeaders(fields) : undefined,
+    headers: code === "too_many_requests"
+      ? limitHeaders(fields)
+      : fields?.retry_after === undefined
+      ? undefined
+      : { "retry-after": `${fields.retry_after}` },
     cause: error,
   });
 }
@@ -180,10 +187,11 @@ function unreachable(error: PostgrestError): Problem {
     ? new Problem(504, "database_timeout", "The database took too long", {
       hint: HINTS[504],
       cause: error,
+      headers: RETRY,
     })
     : new Problem(503, "try_again", "The database cannot be reached", {
       hint: HINTS[503],
       cause: error,
-      headers: { "retry-after": "1" },
+      headers: RETRY,
     });
 }

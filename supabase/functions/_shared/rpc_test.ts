@@ -123,9 +123,21 @@ test("an error of the database itself has a status and a code, and never the dat
       [status, code],
       `${statement}: ${JSON.stringify(problem.cause)}`,
     );
+    assert.equal(problem.headers["retry-after"], status > 500 ? "1" : undefined, statement);
     assert.ok(problem.cause, "the problem keeps the cause for the log");
     assert.ok(!/Secret|function|credit_|relation/.test(problem.message), problem.message);
   }
+});
+
+test("SQL says when a request may be repeated", async () => {
+  const problem = await problemOf(
+    `raise exception 'Too many' using errcode = 'PT429', detail = 'too_many {"retry_after": 60}'`,
+  );
+  assert.deepEqual([problem.status, problem.fields, problem.headers], [
+    429,
+    { retry_after: 60 },
+    { "retry-after": "60" },
+  ]);
 });
 
 test("an unreachable database has its own code", async () => {

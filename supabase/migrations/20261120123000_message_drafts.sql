@@ -99,7 +99,7 @@ begin
   else
     if private.lock_paid_parent(user_id, project_id, v_conversation_id, settle) then
       select m.* into v_message from public.messages as m
-      where m.id = private.find_message(message_id, project_id, v_conversation_id)
+      where m.id = private.find_message(message_id, finish_draft.project_id, v_conversation_id)
         and m.project_id is not distinct from finish_draft.project_id
         and m.conversation_id is not distinct from v_conversation_id
       for no key update;

@@ -3,6 +3,37 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "api_key_events": {
+        Row: {
+          "created_at": string;
+          "detail": NonNullable<Json>;
+          "event": string;
+          "id": number;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event": string;
+          "id"?: never;
+          "key_id": string;
+          "key_prefix": string;
+          "user_id": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "detail"?: NonNullable<Json>;
+          "event"?: string;
+          "id"?: never;
+          "key_id"?: string;
+          "key_prefix"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "api_keys": {
         Row: {
           "created_at": string;
@@ -209,6 +240,7 @@ export type Database = {
           "session_id": string;
           "template": string | null;
           "token_count": number | null;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -224,6 +256,7 @@ export type Database = {
           "session_id": string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Update: {
           "content"?: string;
@@ -238,6 +271,7 @@ export type Database = {
           "session_id"?: string;
           "template"?: string | null;
           "token_count"?: number | null;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -265,6 +299,7 @@ export type Database = {
           "id": string;
           "sender": string;
           "session_id": string;
+          "user_id": string;
         };
         ComputedFields: never;
         Insert: {
@@ -275,6 +310,7 @@ export type Database = {
           "id"?: string;
           "sender": string;
           "session_id": string;
+          "user_id"?: string;
         };
         Update: {
           "audio_url"?: string | null;
@@ -284,6 +320,7 @@ export type Database = {
           "id"?: string;
           "sender"?: string;
           "session_id"?: string;
+          "user_id"?: string;
         };
         Relationships: [
           {
@@ -443,6 +480,7 @@ export type Database = {
       };
       "conversations": {
         Row: {
+          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -451,6 +489,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -458,6 +497,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -821,6 +861,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -842,6 +883,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -862,6 +904,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1068,6 +1111,8 @@ export type Database = {
       };
       "messages": {
         Row: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1084,6 +1129,8 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1099,6 +1146,8 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
+          "author_id"?: string | null;
+          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1279,6 +1328,7 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
+          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1297,6 +1347,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1313,6 +1364,7 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
+          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1360,6 +1412,7 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
+          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1367,12 +1420,14 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1482,6 +1537,7 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1491,17 +1547,22 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "price_ids": (string)[];
+          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
+          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1511,16 +1572,21 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1530,13 +1596,17 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1720,6 +1790,7 @@ export type Database = {
       };
       "teams": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1727,14 +1798,20 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
+          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
+          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
+          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1742,13 +1819,19 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1756,10 +1839,15 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2138,20 +2226,21 @@ export type Database = {
           "email_notifications": boolean;
           "id": string;
           "language": string;
+          "notifications": boolean;
           "notifications_enabled": boolean;
           "push_notifications": boolean;
           "theme": string;
           "timezone": string;
           "updated_at": string;
           "user_id": string;
-          "notifications": boolean | null;
         };
-        ComputedFields: "notifications";
+        ComputedFields: never;
         Insert: {
           "created_at"?: string;
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications": boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2164,6 +2253,7 @@ export type Database = {
           "email_notifications"?: boolean;
           "id"?: string;
           "language"?: string;
+          "notifications"?: boolean;
           "notifications_enabled"?: boolean;
           "push_notifications"?: boolean;
           "theme"?: string;
@@ -2797,10 +2887,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_change"];
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
         SetofOptions: {
           from: "*";
-          to: "project_change";
+          to: "project_clone";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -2818,6 +2908,17 @@ export type Database = {
       "count_webhook_refusal": {
         Args: { "provider": string; "reason": string };
         Returns: undefined;
+      };
+      "create_api_key": {
+        Args: {
+          "expires_at"?: string;
+          "key_hash": string;
+          "key_prefix": string;
+          "name": string;
+          "permissions": Json;
+          "user_id": string;
+        };
+        Returns: Json;
       };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
@@ -2975,7 +3076,24 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_file_names": {
+        Args: { "bucket": string; "paths": (string)[] };
+        Returns: {
+          "name": string;
+          "path": string;
+        }[];
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
+      "get_project_clone": {
+        Args: { "clone_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        SetofOptions: {
+          from: "*";
+          to: "project_clone";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3052,12 +3170,6 @@ export type Database = {
           "name": string;
         }[];
       };
-      "notifications": {
-        Args: { "": Database["public"]["Tables"]["user_settings"]["Row"] };
-        Returns:
-          & { error: true }
-          & "the function public.notifications with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
-      };
       "preview_cleanup": {
         Args: { "job": string };
         Returns: Database["public"]["CompositeTypes"]["cleanup_batch"];
@@ -3120,6 +3232,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "refuse_upload": {
+        Args: { "refusal": Json; "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3131,6 +3253,40 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "replace_message": {
+        Args: {
+          "actor"?: string;
+          "conversation_id"?: string;
+          "if_match"?: string;
+          "message": Json;
+          "message_id": string;
+          "project_id"?: string;
+          "user_id": string;
+        };
+        Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "hold_id": string | null;
+          "id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "project_id": string | null;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3230,6 +3386,7 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
+          "restore"?: boolean;
           "user_id": string;
         };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];
@@ -3250,6 +3407,8 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3403,6 +3562,7 @@ export type Database = {
       };
       "update_draft": {
         Args: {
+          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3410,6 +3570,8 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
+          "author_id": string | null;
+          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3427,6 +3589,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "use_api_key": {
+        Args: { "key_hash": string; "permission": string };
+        Returns: Database["public"]["CompositeTypes"]["api_key_use"];
+        SetofOptions: {
+          from: "*";
+          to: "api_key_use";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3456,14 +3628,33 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "webhook_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "code": string;
+          "dead": number;
+          "example_error": string;
+          "example_event_id": string;
+          "failed": number;
+          "newest_received_at": string;
+          "oldest_received_at": string;
+          "provider": string;
+          "type": string;
+        }[];
+      };
     };
     Enums: {
+      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted";
+      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "api_key_use": {
+        "user_id": string | null;
+        "refused": string | null;
+      };
       "bucket_terms": {
         "bucket": string | null;
         "is_public": boolean | null;
@@ -3604,6 +3795,20 @@ export type Database = {
         "files": number | null;
         "replayed": boolean | null;
       };
+      "project_clone": {
+        "id": string | null;
+        "source_id": string | null;
+        "status": string | null;
+        "code": string | null;
+        "messages": number | null;
+        "total_messages": number | null;
+        "files": number | null;
+        "total_files": number | null;
+        "started_at": string | null;
+        "finished_at": string | null;
+        "project": Json | null;
+        "replayed": boolean | null;
+      };
       "saved_chat": {
         "id": string | null;
         "version": number | null;
@@ -3646,6 +3851,8 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
+        "stored_type": string | null;
+        "refusal": Json | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {
@@ -3776,8 +3983,9 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
+      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted"],
+      "project_status_enum": ["active", "archived", "deleted", "cloning"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

@@ -17,7 +17,7 @@ create function pg_temp.parent(project boolean, is_project boolean) returns uuid
 $$;
 create function pg_temp.draft(name text, project boolean default false) returns uuid language sql as $$
   select (s.messages -> 0 ->> 'id')::uuid from public.save_messages(tests.user_id('owner'), jsonb_build_array(jsonb_build_object(
-    'id', pg_temp.id(name), 'role', 'assistant', 'content', 'So', 'status', 'streaming')), pg_temp.parent(project, true), pg_temp.parent(project, false)) s
+    'id', pg_temp.id(name), 'role', 'assistant', 'content', 'So', 'status', 'streaming')), pg_temp.parent(project, true), pg_temp.parent(project, false)::text) s
 $$;
 create function pg_temp.hold(name text, amount numeric, team boolean default false, expires_in int default null) returns uuid language sql as $$
   select h.id from public.hold_credits(tests.user_id('owner'), amount, null, expires_in, 'Hold ' || name, name, case when team then pg_temp.id('team') end) h
@@ -32,23 +32,23 @@ create function pg_temp.finish(name text, amount numeric, project boolean defaul
 returns text language sql as $$
   select concat_ws(' ', s.messages -> 0 ->> 'status', s.messages -> 0 ->> 'content', jsonb_array_length(s.messages),
     coalesce(trim_scale((s.entry ->> 'amount')::numeric)::text, 'nothing'))
-  from public.finish_draft(tests.user_id('owner'), pg_temp.id(name), status, '"All of it"', null, null, pg_temp.parent(project, true),
-    pg_temp.parent(project, false), pg_temp.settle(name, amount, more)) s
+  from public.finish_draft(tests.user_id('owner'), pg_temp.id(name)::text, status, '"All of it"', null, null, pg_temp.parent(project, true),
+    pg_temp.parent(project, false)::text, pg_temp.settle(name, amount, more)) s
 $$;
 create function pg_temp.credits(team boolean default false) returns text language sql as $$
   select format('%s %s', trim_scale(a.balance), trim_scale(a.held)) from public.credit_accounts as a
   where case when team then a.team_id = pg_temp.id('team') else a.user_id = tests.user_id('owner') end
 $$;
 create function pg_temp.abort(name text, project boolean default false) returns text language sql as $$
-  select s.messages -> 0 ->> 'status' from public.finish_draft(tests.user_id('owner'), pg_temp.id(name), 'aborted',
-    project_id => pg_temp.parent(project, true), conversation_id => pg_temp.parent(project, false), actor => 'user') s
+  select s.messages -> 0 ->> 'status' from public.finish_draft(tests.user_id('owner'), pg_temp.id(name)::text, 'aborted',
+    project_id => pg_temp.parent(project, true), conversation_id => pg_temp.parent(project, false)::text, actor => 'user') s
 $$;
 
 -- ended by the user -----------------------------------------------------------------------------------
 select pg_temp.draft('stopped'), pg_temp.hold('stopped', 10);
 select is(pg_temp.abort('stopped'), 'aborted', 'a user asks for the end');
 select is(pg_temp.credits(), '100 10', 'which does not free the hold');
-select is(tests.refusal($$ select public.update_draft(tests.user_id('owner'), pg_temp.id('stopped'), '"x"', null, pg_temp.id('conversation')) $$),
+select is(tests.refusal($$ select public.update_draft(tests.user_id('owner'), pg_temp.id('stopped')::text, '"x"', null, pg_temp.id('conversation')::text) $$),
   'PT409 message_finished', 'the service is told');
 select is(pg_temp.finish('stopped', 4, status => 'aborted'), 'aborted All of it 1 -4', 'and settles what it has written');
 select is(pg_temp.credits(), '96 0', 'once');
@@ -61,7 +61,7 @@ select is(pg_temp.abort('too late'), 'aborted', 'a user who stops a finished ans
 select is(pg_temp.finish('too late', 5), 'complete All of it 1 -5', 'has it, and pays for it');
 
 select pg_temp.draft('taken'), pg_temp.hold('taken', 10);
-select public.finish_draft(tests.user_id('owner'), pg_temp.id('taken'), 'complete', '"Mine"', conversation_id => pg_temp.id('conversation'), actor => 'user');
+select public.finish_draft(tests.user_id('owner'), pg_temp.id('taken')::text, 'complete', '"Mine"', conversation_id => pg_temp.id('conversation')::text, actor => 'user');
 select is(pg_temp.finish('taken', 2), 'complete Mine 1 -2', 'a user who finishes a draft keeps that text, and pays');
 select is(pg_temp.finish('taken', 2, status => 'aborted'), 'complete Mine 1 -2', 'once');
 
@@ -72,12 +72,12 @@ select is(pg_temp.finish('deleted', 3), '0 -3', 'a deleted draft is paid for');
 select is(pg_temp.finish('deleted', 3), '0 -3', 'once');
 select is(tests.refusal($$ select pg_temp.finish('stranger', 1, more => jsonb_build_object('hold_id', pg_temp.hold_id('deleted'))) $$),
   'PT409 hold_already_captured', 'its hold pays for no other');
-select is(tests.refusal($$ select public.finish_draft(tests.user_id('stranger'), pg_temp.id('deleted'), 'complete', null, null, null, null,
-    pg_temp.id('conversation'), pg_temp.settle('deleted', 1)) $$), 'PT404 hold_not_found', 'nor for another user');
+select is(tests.refusal($$ select public.finish_draft(tests.user_id('stranger'), pg_temp.id('deleted')::text, 'complete', null, null, null, null,
+    pg_temp.id('conversation')::text, pg_temp.settle('deleted', 1)) $$), 'PT404 hold_not_found', 'nor for another user');
 create function pg_temp.post(name text, amount numeric, key text default null, parent text default 'conversation') returns text language sql as $$
   select concat_ws(' ', jsonb_array_length(s.messages), trim_scale((s.entry ->> 'amount')::numeric), s.replayed)
   from public.save_messages(tests.user_id('owner'), jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('id', case when key is null then pg_temp.id(name) end,
-    'role', 'assistant', 'content', 'x'))), null, pg_temp.id(parent), settle => pg_temp.settle(name, amount), idempotency_key => key) s
+    'role', 'assistant', 'content', 'x'))), null, pg_temp.id(parent)::text, settle => pg_temp.settle(name, amount), idempotency_key => key) s
 $$;
 select pg_temp.hold('posted', 10);
 select is(pg_temp.post('posted', 1), '1 -1 f', 'an answer that is saved at once');
@@ -91,6 +91,22 @@ select is(pg_temp.post('keyed', 1, 'k', 'gone'), '0 -1 f', 'with a key');
 select is(pg_temp.post('keyed', 1, 'k', 'gone'), '0 -1 t', 'too');
 select is(tests.refusal($$ select pg_temp.post('keyed', 2, 'k', 'gone') $$), 'PT422 idempotency_key_reused', 'which is of this request');
 select is(pg_temp.credits(), '83 0', 'that is all');
+
+-- ids of the app -----------------------------------------------------------------------------------------
+select public.start_conversation(tests.user_id('owner'), '{"role": "user", "content": "x"}', conversation_id => 'app-conversation');
+create function pg_temp.finish_by_name(conversation text, name text) returns text language sql as $$
+  select concat_ws(' ', jsonb_array_length(s.messages), trim_scale((s.entry ->> 'amount')::numeric))
+  from public.finish_draft(tests.user_id('owner'), name, conversation_id => conversation, settle => pg_temp.settle('named', 1)) s
+$$;
+select public.save_messages(tests.user_id('owner'), '[{"id": "app-draft", "role": "assistant", "content": "", "status": "streaming"}]',
+  conversation_id => 'app-conversation');
+select pg_temp.hold('named', 1);
+select is(pg_temp.finish_by_name('app-conversation', 'app-draft'), '1 -1', 'a draft and a conversation with ids of the app');
+delete from messages where client_id = 'app-draft';
+select is(pg_temp.finish_by_name('app-conversation', 'app-draft'), '0 -1', 'are known by them when the draft is gone');
+delete from conversations where client_id = 'app-conversation';
+select is(pg_temp.finish_by_name('app-conversation', 'app-draft'), '0 -1', 'and when the conversation is');
+select public.grant_credits(tests.user_id('owner'), 1);
 
 -- nothing ------------------------------------------------------------------------------------------------
 select pg_temp.draft('cached'), pg_temp.hold('cached', 10);

@@ -201,7 +201,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
         404: [...parent[404], "message_not_found"],
         409: [...parent[409], "system_message"],
         412: ["message_changed"],
-        413: ["content_too_large"],
+        413: ["content_too_large", "too_many_bytes"],
         422: ["invalid_message", "invalid_role", "content_missing", "invalid_message_id"],
       },
     },

@@ -12,7 +12,7 @@ interface Source {
 
 const CALL = /\b((?:public|private)\.\w+)\s*\(/g;
 const WRITE = /\b(?:insert into|update|delete from) ((?:public|private)\.\w+)/g;
-const CODE = /(?:^|then |else |format\()'([a-z]+(?:_[a-z0-9]+)+)(?: %s| )?'/g;
+const CODE = /(?:^|then |else |format\()'([a-z]+(?:_[a-z0-9]+)+)(?: %s| | \{[^']*)?'/g;
 
 const all = (text: string, pattern: RegExp) =>
   [...text.matchAll(pattern)].map(([, found = ""]) => found);
@@ -108,7 +108,8 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
     "only a file of a chat names one": "chat_not_found",
   },
   chats: {
-    "only direct writes to the tables": "data_missing chat_id_changed chat_text_too_large " +
+    "only direct writes to the tables":
+      "data_missing chat_id_changed chat_text_too_large invalid_image_path " +
       "chat_has_segments",
     "only sync_chats, which clients call directly": "invalid_limit invalid_cursor cursor_too_old",
     "the schema of the request checks it": "invalid_key_id invalid_version",
@@ -126,6 +127,12 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
   },
   credits: { [USING_KEYS]: "too_many_rows too_many_bytes" },
   keys: { [`${USING_KEYS}; too_many_keys comes first`]: "too_many_rows too_many_bytes" },
+  teams: {
+    [USING_KEYS]: "too_many_rows too_many_bytes",
+    "a team has an account": "account_not_found",
+    "a deletion changes no message and restores no project": "project_purged content_too_large " +
+      "invalid_message_id too_many_messages invalid_sequence_number invalid_conversation_id",
+  },
   webhooks: {
     [USING_KEYS]: "too_many_rows too_many_bytes",
     "the schema of the request checks it": "invalid_replay",

@@ -13,6 +13,7 @@ import { markedJson, markJson } from "./adapters/json_values.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
 import { callPreRequest, type WithinRequest } from "./adapters/pre_request.ts";
 import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
+import { undoRefusedWrites } from "./adapters/storage_refused_writes.ts";
 import { timestampsAsIso } from "./adapters/timestamps_as_iso.ts";
 import type { StackKeys } from "./keys.ts";
 import type { ProjectConfig } from "./options.ts";
@@ -97,10 +98,12 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     asRequest = await callPreRequest(connection, listener);
   }
 
+  const answer = async (request: Request) => await app.fetch(request);
+  const adaptedAnswer = adapted ? undoRefusedWrites(app, answer) : answer;
   return {
     fetch: async (request) => {
       const marked = adapted ? await markJson(request, listener) : request;
-      return await asRequest(marked, () => Promise.resolve(app.fetch(marked)));
+      return await asRequest(marked, () => adaptedAnswer(marked));
     },
     async close() {
       // Pending queries end with the server, which stops next.

@@ -45,7 +45,7 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('files.owner_quota', 1073741824, 'bytes', 0, 1099511627776,
     'The most that one user may store in all buckets together, unless set_storage_quota has set another quota'),
   ('files.open_uploads', 60, 'uploads', 1, 100000,
-    'The most valid upload URLs of one user: each admits as much as its bucket does, whatever size was declared'),
+    'The most valid upload URLs of one user: each admits as much as its bucket and the quota do, whatever size was declared'),
   ('webhooks.max_attempts', 15, 'attempts', 1, 100,
     'How often an event is tried before it becomes a dead letter'),
   ('webhooks.payload_retention', 7776000, 'seconds', 86400, 315360000,

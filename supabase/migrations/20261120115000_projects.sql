@@ -226,7 +226,7 @@ comment on column public.project_files.user_id is 'The owner of the project, set
 
 -- With the id, in whose order a clone copies them.
 create index idx_project_files_project_id on public.project_files (project_id, id);
-create index project_files_object on public.project_files (storage_path);
+create index project_files_object on public.project_files (storage_path, user_id);
 create index project_files_user_created on public.project_files (user_id, created_at desc);
 
 alter table public.project_files enable row level security;

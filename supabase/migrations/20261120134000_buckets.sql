@@ -1,4 +1,4 @@
--- Buckets: what each accepts, who may do what with the objects in them, and how much a user may store.
+-- Buckets: what each accepts, and who may do what with the objects in them.
 
 -- bucket_rules --------------------------------------------------------------------------------------
 
@@ -51,11 +51,35 @@ revoke all on private.bucket_rules from public, anon, authenticated, service_rol
 create trigger bucket_rules_updated_at before update on private.bucket_rules
   for each row execute function public.handle_updated_at();
 
+-- Whether everyone may download a file with this name and content type. Not if a browser might run it as a page, a
+-- script, a style sheet or a film: in the name of the project, for whoever opens its URL. The ending may be in capitals,
+-- in the middle, or followed by something else that servers and browsers overlook. A type that is none makes browsers
+-- guess, and in a list of types the last one counts.
+create function private.may_be_public(name text, content_type text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return coalesce(lower(substring(name from '[^/]*$')) !~ concat(
+      '\.(x?html?|[pms]html?|xht|stm|mht|hta|htc|svgz?|xml|xslt?|xbl|xul|rdf|rss|atom|dtd|mathml|mml|wml|[cm]?js|css|swf)',
+      '([^a-z0-9]|$)'), true)
+    and coalesce(content_type ~* '^[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+\s*([;,].*)?$'
+      and content_type !~* concat('html|svg|[/+](xml|xsl)|xml-|ecmascript|javascript|jscript|livescript|/css|shockwave',
+        '|message/|multipart/|/hta|x-component|(unknown|application)/unknown'), true);
+end $$;
+revoke all on function private.may_be_public(text, text) from public, anon, authenticated, service_role;
+
 create function private.make_bucket()
 returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
+  if new.is_public and exists (
+    select 1 from storage.objects as o
+    where o.bucket_id = new.bucket_id and not private.may_be_public(o.name, o.metadata ->> 'mimetype')) then
+    raise exception 'The bucket "%" contains files that a browser would run, so it cannot be public', new.bucket_id
+      using errcode = '55000', hint = 'Remove them, or put public files into another bucket';
+  end if;
   insert into storage.buckets (id, name, public, file_size_limit, allowed_mime_types)
   values (new.bucket_id, new.bucket_id, new.is_public, new.file_size_limit, private.storage_content_types(new.content_types))
   on conflict (id) do update set
@@ -98,18 +122,6 @@ end $$;
 revoke all on function private.bucket_ids() from public, anon, authenticated, service_role;
 grant execute on function private.bucket_ids() to authenticated, service_role;
 
--- storage_accounts ----------------------------------------------------------------------------------
-
-create table private.storage_accounts (
-  user_id uuid primary key references auth.users (id) on delete cascade,
-  owner_quota bigint,
-  constraint storage_accounts_owner_quota_check check (owner_quota >= 0)
-);
-comment on table private.storage_accounts is
-  'One row per user who has reserved an upload. Its lock makes the reservations of one user run one after the other';
-comment on column private.storage_accounts.owner_quota is 'Bytes in all buckets together; null for files.owner_quota';
-revoke all on private.storage_accounts from public, anon, authenticated, service_role;
-
 -- The user in whose folder an object is, or null: the first part of its name is the user's id.
 create function private.object_owner(name text)
 returns uuid
@@ -121,99 +133,30 @@ begin
 end $$;
 revoke all on function private.object_owner(text) from public, anon, authenticated, service_role;
 
--- The objects that belong to projects which the caller sees: those of their teams, and public ones. A row counts only
--- for an object in the folder of the row's user: otherwise a row in a project of one's own would open anyone's file. It
--- returns a set, which a query makes once, because listing a bucket asks about every object in it.
+-- Whether an object belongs to a project which the caller sees: one of their teams, or a public one. A row counts only
+-- for an object in the folder of the row's user: otherwise a row in a project of one's own would open anyone's file. Both
+-- indexes that it uses include the user, so that nobody can slow this down with rows that name the objects of others.
 -- Definer: everyone can read the files of a public project, but not their rows.
-create function private.shared_objects()
-returns table (bucket_id text, name text)
+create function private.is_shared_object(bucket_id text, name text)
+returns boolean
 language plpgsql stable security definer set search_path = ''
 as $$
-begin
-  return query
-    select r.bucket_id, r.name
-    from public.projects as p
-    cross join lateral (
-      select 'project-files', f.storage_path, p.user_id
-      from public.project_files as f where f.project_id = p.id
-      union all
-      select u.bucket_name, u.file_path, u.user_id
-      from public.file_uploads as u join private.bucket_rules as b on b.bucket_id = u.bucket_name and b.is_shared
-      where u.project_id = p.id
-    ) as r (bucket_id, name, user_id)
-    where (p.team_id = any (array(select private.my_team_ids())) or (p.is_public and p.deleted_at is null))
-      and split_part(r.name, '/', 1) = r.user_id::text;
-end $$;
-revoke all on function private.shared_objects() from public, anon, authenticated, service_role;
-grant execute on function private.shared_objects() to authenticated, service_role;
-
--- The bytes that a user has stored and has reserved in each of our buckets. They are added up from the objects, so they
--- are right however the objects were written or removed, and after any interruption. An object that is queued for
--- removal does not count, unless it was written again since. An object of a pending upload counts as reserved, with its
--- real size or the reserved one, whichever is larger.
-create function private.storage_usage(user_id uuid)
-returns table (bucket_id text, used bigint, reserved bigint)
-language plpgsql stable set search_path = ''
-as $$
 declare
-  v_folder text := storage_usage.user_id::text;
+  v_owner uuid := private.object_owner(name);
 begin
-  return query
-    -- The operators of text_pattern_ops, which Storage's index on name has.
-    with stored as (
-      select o.bucket_id, sum((o.metadata ->> 'size')::bigint) as size
-      from storage.objects as o
-      where o.name operator(pg_catalog.~>=~) (v_folder || '/') and o.name operator(pg_catalog.~<~) (v_folder || '0')
-      group by o.bucket_id
-    ), pending as (
-      select u.bucket_name as bucket_id, u.upload_path as name, u.file_size
-      from public.file_uploads as u
-      where u.user_id = storage_usage.user_id and u.status = 'pending'
-    ), reserved as (
-      select p.bucket_id, sum(greatest(p.file_size, (o.metadata ->> 'size')::bigint)) as size
-      from pending as p left join storage.objects as o on o.bucket_id = p.bucket_id and o.name = p.name
-      group by p.bucket_id
-    ), uncounted as (
-      select o.bucket_id, sum((o.metadata ->> 'size')::bigint) as size
-      from (
-        select o.id from pending as p join storage.objects as o on o.bucket_id = p.bucket_id and o.name = p.name
-        union
-        -- Only the version that was queued: one written since stays.
-        select o.id
-        from private.storage_removals as r
-        join storage.objects as o
-          on o.bucket_id = r.bucket_id and o.name = r.name and o.version is not distinct from r.version
-        where r.name operator(pg_catalog.~>=~) (v_folder || '/') and r.name operator(pg_catalog.~<~) (v_folder || '0')
-      ) as n join storage.objects as o on o.id = n.id
-      group by o.bucket_id
-    )
-    select b.bucket_id, (coalesce(s.size, 0) - coalesce(n.size, 0))::bigint, coalesce(r.size, 0)::bigint
-    from private.bucket_rules as b
-    left join stored as s on s.bucket_id = b.bucket_id
-    left join reserved as r on r.bucket_id = b.bucket_id
-    left join uncounted as n on n.bucket_id = b.bucket_id;
+  return exists (
+      select 1 from public.project_files as f join public.projects as p on p.id = f.project_id
+      where bucket_id = 'project-files' and f.storage_path = is_shared_object.name and f.user_id = v_owner
+        and p.user_id = v_owner
+        and (p.is_public and p.deleted_at is null or p.team_id in (select private.my_team_ids())))
+    or exists (
+      select 1 from public.file_uploads as u join public.projects as p on p.id = u.project_id
+      where u.bucket_name = is_shared_object.bucket_id and u.file_path = is_shared_object.name and u.user_id = v_owner
+        and (p.is_public and p.deleted_at is null or p.team_id in (select private.my_team_ids()))
+        and exists (select 1 from private.bucket_rules as b where b.bucket_id = u.bucket_name and b.is_shared));
 end $$;
-revoke all on function private.storage_usage(uuid) from public, anon, authenticated, service_role;
-
--- How many more bytes a user may store in a bucket; negative when they already store too much.
-create function private.storage_room(user_id uuid, bucket_id text)
-returns bigint
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_quota bigint;
-  v_bucket_quota bigint;
-  v_all bigint;
-  v_bucket bigint;
-begin
-  select a.owner_quota into v_quota from private.storage_accounts as a where a.user_id = storage_room.user_id;
-  v_quota := coalesce(v_quota, private.setting('files.owner_quota'));
-  select r.owner_quota into v_bucket_quota from private.bucket_rules as r where r.bucket_id = storage_room.bucket_id;
-  select sum(u.used + u.reserved), sum(u.used + u.reserved) filter (where u.bucket_id = storage_room.bucket_id)
-  into v_all, v_bucket from private.storage_usage(storage_room.user_id) as u;
-  return least(v_quota - v_all, v_bucket_quota - v_bucket);
-end $$;
-revoke all on function private.storage_room(uuid, text) from public, anon, authenticated, service_role;
+revoke all on function private.is_shared_object(text, text) from public, anon, authenticated, service_role;
+grant execute on function private.is_shared_object(text, text) to authenticated, service_role;
 
 -- Whether a bucket accepts a content type: types are exact or like image/*, and null or an empty list accepts all.
 create function private.takes_type(types text[], content_type text)
@@ -227,6 +170,17 @@ begin
     or coalesce(v_type = any (types) or split_part(v_type, '/', 1) || '/*' = any (types), false);
 end $$;
 revoke all on function private.takes_type(text[], text) from public, anon, authenticated, service_role;
+
+-- Whether everyone may download a file with this name and type, or the bucket is not public.
+create function private.takes_name_and_type(bucket_id text, name text, content_type text)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return private.may_be_public(name, content_type)
+    or not exists (select 1 from storage.buckets as b where b.id = takes_name_and_type.bucket_id and b.public);
+end $$;
+revoke all on function private.takes_name_and_type(text, text, text) from public, anon, authenticated, service_role;
 
 -- Whether a bucket accepts a stored object, by its size and type. Storage checks uploads, but not copies and moves.
 create function private.takes_object(bucket_id text, metadata jsonb)
@@ -255,6 +209,8 @@ declare
   v_user uuid := auth.uid();
   v_rule private.bucket_rules;
   v_there bigint;
+  v_size numeric;
+  v_room record;
 begin
   if coalesce(current_setting('storage.operation', true), '') like '%object.sign_upload_url' then
     return exists (
@@ -268,7 +224,9 @@ begin
     return false;
   end if;
   -- Only a copy has a size: that of the stored object.
-  if metadata ? 'size' and not private.takes_object(may_upload.bucket_id, metadata) then
+  if metadata ? 'size' and not private.takes_object(may_upload.bucket_id, metadata)
+    or not private.takes_name_and_type(may_upload.bucket_id, may_upload.name, metadata ->> 'mimetype')
+    or private.is_checked_place(v_user, may_upload.bucket_id, may_upload.name) then
     return false;
   end if;
   -- The object that it replaces makes room.
@@ -284,8 +242,9 @@ begin
       where u.user_id = v_user and u.status = 'pending' and u.bucket_name = may_upload.bucket_id
         and u.upload_path = may_upload.name), 0))
   into v_there;
-  return coalesce((metadata ->> 'contentLength')::numeric, (metadata ->> 'size')::numeric, v_rule.max_file_size)
-    <= private.storage_room(v_user, may_upload.bucket_id) + v_there;
+  v_size := coalesce((metadata ->> 'contentLength')::numeric, (metadata ->> 'size')::numeric, v_rule.max_file_size);
+  select r.* into v_room from private.storage_room(v_user, may_upload.bucket_id, v_size::bigint) as r;
+  return v_size <= least(v_room.in_all, v_room.in_bucket) + v_there;
 end $$;
 revoke all on function private.may_upload(text, text, jsonb) from public, anon, authenticated, service_role;
 grant execute on function private.may_upload(text, text, jsonb) to authenticated;
@@ -301,7 +260,6 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_object storage.objects;
-  v_size bigint;
 begin
   select o.* into v_object from storage.objects as o where o.id = may_move.id;
   if not found or (v_object.bucket_id, v_object.name) = (may_move.bucket_id, may_move.name) then
@@ -318,16 +276,15 @@ begin
       select 1 from private.storage_removals as r where r.bucket_id = v_object.bucket_id and r.name = v_object.name) then
     return false;
   end if;
-  if v_object.bucket_id = may_move.bucket_id then
-    return true;
+  if not private.takes_name_and_type(may_move.bucket_id, may_move.name, v_object.metadata ->> 'mimetype')
+    or private.is_checked_place(private.object_owner(may_move.name), may_move.bucket_id, may_move.name) then
+    return false;
   end if;
-  v_size := coalesce((v_object.metadata ->> 'size')::bigint, 0);
-  return private.takes_object(may_move.bucket_id, v_object.metadata)
+  return v_object.bucket_id = may_move.bucket_id
+    or private.takes_object(may_move.bucket_id, v_object.metadata)
     and coalesce((
-      select u.used + u.reserved + v_size <= r.owner_quota
-      from private.bucket_rules as r
-      join private.storage_usage(private.object_owner(v_object.name)) as u on u.bucket_id = r.bucket_id
-      where r.bucket_id = may_move.bucket_id and r.owner_quota is not null), true);
+      select (v_object.metadata ->> 'size')::bigint <= r.in_bucket
+      from private.storage_room(private.object_owner(v_object.name), may_move.bucket_id) as r), true);
 end $$;
 revoke all on function private.may_move(uuid, text, text) from public, anon, authenticated, service_role;
 grant execute on function private.may_move(uuid, text, text) to authenticated;
@@ -343,7 +300,7 @@ create policy "users read their own folder and files of projects they see" on st
   for select to authenticated
   using (bucket_id = any (array(select private.bucket_ids()))
     and ((storage.foldername(name))[1] = (select auth.uid())::text
-      or (bucket_id, name) in (select o.bucket_id, o.name from private.shared_objects() as o)));
+      or private.is_shared_object(bucket_id, name)));
 create policy "users replace objects in their own folder" on storage.objects
   for update to authenticated
   using ((storage.foldername(name))[1] = (select auth.uid())::text
@@ -355,59 +312,6 @@ create policy "users delete objects in their own folder" on storage.objects
   for delete to authenticated
   using ((storage.foldername(name))[1] = (select auth.uid())::text
     and bucket_id = any (array(select private.bucket_ids())));
-
-create type public.storage_usage as (
-  bucket text,
-  used bigint,
-  reserved bigint,
-  allowed bigint
-);
-comment on type public.storage_usage is
-  'Bytes that a user has stored and has reserved in a bucket, and may store there: null in a bucket without a quota';
-
--- What a user has stored, has reserved and may store: first in all buckets together, with bucket null, then in each.
--- Definer: no role may read the rules. For the service only, which answers for user_id.
-create function public.get_storage_usage(user_id uuid)
-returns setof public.storage_usage
-language plpgsql stable security definer set search_path = ''
-as $$
-begin
-  return query
-    with usage as materialized (select * from private.storage_usage(get_storage_usage.user_id))
-    select null, sum(u.used)::bigint, sum(u.reserved)::bigint, coalesce(
-      (select a.owner_quota from private.storage_accounts as a where a.user_id = get_storage_usage.user_id),
-      private.setting('files.owner_quota')::bigint)
-    from usage as u
-    union all
-    (select u.bucket_id, u.used, u.reserved, r.owner_quota
-    from usage as u join private.bucket_rules as r on r.bucket_id = u.bucket_id
-    order by u.bucket_id collate "C");
-end $$;
-revoke all on function public.get_storage_usage(uuid) from public, anon, authenticated;
-grant execute on function public.get_storage_usage(uuid) to service_role;
-
--- Sets how many bytes a user may store in all buckets together, 0 or more; null for files.owner_quota. Returns the
--- user's usage. A quota below what is stored removes nothing, but stops uploads.
--- Definer: no role may write quotas. For the service only.
--- Raises: PT404 user_not_found; PT422 invalid_quota.
-create function public.set_storage_quota(user_id uuid, bytes bigint)
-returns setof public.storage_usage
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  if bytes < 0 then
-    raise exception 'bytes must be 0 or greater' using errcode = 'PT422', detail = 'invalid_quota',
-      hint = 'Send null to restore the default quota';
-  end if;
-  if not exists (select 1 from auth.users as u where u.id = set_storage_quota.user_id) then
-    raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
-  end if;
-  insert into private.storage_accounts as a (user_id, owner_quota) values (set_storage_quota.user_id, bytes)
-  on conflict on constraint storage_accounts_pkey do update set owner_quota = excluded.owner_quota;
-  return query select * from public.get_storage_usage(set_storage_quota.user_id);
-end $$;
-revoke all on function public.set_storage_quota(uuid, bigint) from public, anon, authenticated;
-grant execute on function public.set_storage_quota(uuid, bigint) to service_role;
 
 create type public.bucket_terms as (
   bucket text,

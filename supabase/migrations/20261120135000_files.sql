@@ -62,8 +62,9 @@ grant delete on public.file_uploads to authenticated;
 grant select, insert, update, delete on public.file_uploads to service_role;
 
 create index file_uploads_user_chat on public.file_uploads (user_id, chat_id);
-create index file_uploads_object on public.file_uploads (bucket_name, file_path);
+create index file_uploads_object on public.file_uploads (bucket_name, file_path, user_id);
 create index file_uploads_pending on public.file_uploads (user_id) where status = 'pending';
+create index file_uploads_upload_path on public.file_uploads (bucket_name, upload_path) where status <> 'complete';
 create index file_uploads_expiry on public.file_uploads (expires_at) where status <> 'complete';
 
 create policy "a deleted account has no access" on public.file_uploads
@@ -94,25 +95,31 @@ insert into private.account_rows (name, place, statement) values
 
 select private.limit_table('public.file_uploads', rows => 100000, bytes => 67108864);
 
--- Only the server writes a reservation: a client that could change it could upload something else than it reserved.
-create function private.keep_reservation()
+-- Only the server writes what it has checked, or will: a client that could change it could upload something else than it
+-- reserved, or say of an unchecked object that it was checked.
+create function private.keep_upload()
 returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  raise exception 'Upload "%" is not complete, so its record cannot be changed', old.id
-    using errcode = '42501', hint = 'Complete the upload first, or delete the record and reserve another upload';
+  if old.status = 'pending' then
+    raise exception 'Upload "%" is not complete, so its record cannot be changed', old.id
+      using errcode = '42501', hint = 'Complete the upload first, or delete the record and reserve another upload';
+  end if;
+  raise exception 'The server has checked file "%", so where it is, its size and its type cannot be changed', old.id
+    using errcode = '42501', hint = 'Reserve another upload, or delete the record and insert one of your own';
 end $$;
-comment on function private.keep_reservation() is 'Trigger function: refuses a change of a reservation';
-revoke all on function private.keep_reservation() from public, anon, authenticated, service_role;
+comment on function private.keep_upload() is
+  'Trigger function: refuses to change what the record of an upload says of its object';
+revoke all on function private.keep_upload() from public, anon, authenticated, service_role;
 
-create trigger keep_reservation before update on public.file_uploads
+create trigger keep_upload before update on public.file_uploads
   for each row
-  when (old.status = 'pending' and new.status = 'pending'
+  when (old.upload_path is not null
     and (new.user_id, new.bucket_name, new.file_path, new.upload_path, new.file_size, new.mime_type, new.chat_id)
       is distinct from
       (old.user_id, old.bucket_name, old.file_path, old.upload_path, old.file_size, old.mime_type, old.chat_id))
-  execute function private.keep_reservation();
+  execute function private.keep_upload();
 
 -- Uploads of projects -------------------------------------------------------------------------------
 

@@ -184,8 +184,8 @@ insert into private.account_rows (name, place, statement) values
 -- Working through the queue -------------------------------------------------------------------------
 
 -- The entries that are due now. An object that a pending upload is about to replace waits for that. is_garbage: the
--- object exists, in the version that was queued or for an account that is gone, and nothing refers to it. An entry
--- without is_garbage has nothing to remove.
+-- object exists, in the version that was queued or for an account that is gone, and nothing refers to it. is_stored: it
+-- exists in that version; then something refers to it again, or it is garbage.
 create view private.due_storage_removals as
   select r.bucket_id, r.name, r.due_at,
     not private.is_referenced(r.bucket_id, r.name,
@@ -194,7 +194,10 @@ create view private.due_storage_removals as
         select 1 from storage.objects as o
         where o.bucket_id = r.bucket_id and o.name = r.name
           and (o.version is not distinct from r.version
-            or not exists (select 1 from auth.users as u where u.id = private.object_owner(r.name)))) as is_garbage
+            or not exists (select 1 from auth.users as u where u.id = private.object_owner(r.name)))) as is_garbage,
+    exists (
+      select 1 from storage.objects as o
+      where o.bucket_id = r.bucket_id and o.name = r.name and o.version is not distinct from r.version) as is_stored
   from private.storage_removals as r
   where r.due_at <= now()
     and not exists (
@@ -203,10 +206,33 @@ create view private.due_storage_removals as
         and u.user_id = private.object_owner(r.name));
 revoke all on private.due_storage_removals from public, anon, authenticated, service_role;
 
+-- Whether an object that is queued, and so does not count, may count again, because something refers to it again: whether
+-- there is room for it. Null if somebody else has the account locked: this never waits, as its caller has locked entries
+-- of the queue, for which the others may wait.
+create function private.may_count_again(bucket_id text, name text)
+returns boolean
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_owner uuid := private.object_owner(name);
+begin
+  perform from private.storage_accounts as a where a.user_id = v_owner for no key update skip locked;
+  if not found then
+    return case when exists (select 1 from private.storage_accounts as a where a.user_id = v_owner) then null else true end;
+  end if;
+  return (
+    select coalesce((o.metadata ->> 'size')::bigint, 0) <= least(r.in_all, r.in_bucket)
+    from storage.objects as o
+    cross join lateral private.storage_room(v_owner, o.bucket_id) as r
+    where o.bucket_id = may_count_again.bucket_id and o.name = may_count_again.name);
+end $$;
+revoke all on function private.may_count_again(text, text) from public, anon, authenticated, service_role;
+
 -- Hands out 1 to 1000 objects that are due, the longest due first. The caller removes them through the Storage API and
 -- reports with storage_objects_removed or storage_removals_failed. Objects that are not reported within files.lease are
--- handed out again. Entries with nothing to remove leave the queue: the object is gone, is referred to again, or was
--- written again since.
+-- handed out again. Entries with nothing to remove leave the queue: the object is gone, was written again since, or is
+-- referred to again. An object that is referred to again, and for which there is no room any more, is removed all the
+-- same: otherwise a user could store twice as much by letting go of what is stored and taking it back.
 -- Definer: no role may read the queue. For the service only.
 -- Raises: PT422 invalid_batch.
 create function public.next_storage_removals(batch integer default 1000)
@@ -217,6 +243,7 @@ declare
   v_due record;
   v_handed integer := 0;
   v_seen integer;
+  v_fits boolean;
 begin
   if batch is null or batch not between 1 and 1000 then
     raise exception 'batch must be a number from 1 to 1000' using errcode = 'PT422', detail = 'invalid_batch';
@@ -225,13 +252,17 @@ begin
     v_seen := 0;
     for v_due in
       -- This locks the entries alone: everything else that the view reads is in subqueries.
-      select d.bucket_id, d.name, d.is_garbage from private.due_storage_removals as d
+      select d.bucket_id, d.name, d.is_garbage, d.is_stored from private.due_storage_removals as d
       order by d.due_at
       limit batch - v_handed
       for update skip locked
     loop
       v_seen := v_seen + 1;
-      if v_due.is_garbage then
+      v_fits := v_due.is_garbage or not v_due.is_stored or private.may_count_again(v_due.bucket_id, v_due.name);
+      if v_fits is null then
+        update private.storage_removals as r set due_at = now() + private.retention('files.first_retry')
+        where r.bucket_id = v_due.bucket_id and r.name = v_due.name;
+      elsif v_due.is_garbage or not v_fits then
         v_handed := v_handed + 1;
         update private.storage_removals as r
         set attempts = r.attempts + 1, due_at = now() + private.retention('files.lease')

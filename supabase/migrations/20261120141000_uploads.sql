@@ -16,10 +16,11 @@ create type public.upload_reservation as (
   is_opaque boolean,
   stored_type text,
   refusal jsonb,
+  version text,
   replayed boolean
 );
 comment on type public.upload_reservation is
-  'An upload: where its bytes go (upload_path), where the file is when it is complete (path), until when it is reserved, and the type with which its object was stored';
+  'An upload: where its bytes go (upload_path), where the file is when it is complete (path), until when it is reserved, and the type and version of the object that has arrived';
 
 create function private.upload_reservation(upload public.file_uploads, replayed boolean default false)
 returns public.upload_reservation
@@ -33,6 +34,8 @@ begin
     (select private.taken_content_type(o.bucket_id, o.metadata ->> 'mimetype', upload.file_name) from storage.objects as o
       where o.bucket_id = upload.bucket_name and o.name = coalesce(upload.upload_path, upload.file_path)),
     upload.refusal,
+    (select o.version from storage.objects as o
+      where o.bucket_id = upload.bucket_name and o.name = coalesce(upload.upload_path, upload.file_path)),
     replayed)::public.upload_reservation;
 end $$;
 revoke all on function private.upload_reservation(public.file_uploads, boolean)
@@ -41,8 +44,8 @@ revoke all on function private.upload_reservation(public.file_uploads, boolean)
 -- Checks -------------------------------------------------------------------------------------------
 
 -- The extension of an object's name: that of its content type; otherwise that of the file's name, if it has one of 1 to
--- 10 letters and digits; otherwise bin.
-create function private.file_extension(content_type text, name text)
+-- 10 letters and digits, which in a public bucket must be harmless; otherwise bin.
+create function private.file_extension(content_type text, name text, is_public boolean)
 returns text
 language plpgsql immutable set search_path = ''
 as $$
@@ -51,10 +54,11 @@ begin
     '{"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif", "application/pdf": "pdf",
       "text/plain": "txt", "audio/mpeg": "mp3", "audio/mp4": "m4a", "audio/wav": "wav", "audio/webm": "webm",
       "audio/ogg": "ogg"}'::jsonb ->> content_type,
-    lower(substring(name from '\.([A-Za-z0-9]{1,10})$')),
+    case when not is_public or private.may_be_public(name, null) then
+      lower(substring(name from '\.([A-Za-z0-9]{1,10})$')) end,
     'bin');
 end $$;
-revoke all on function private.file_extension(text, text) from public, anon, authenticated, service_role;
+revoke all on function private.file_extension(text, text, boolean) from public, anon, authenticated, service_role;
 
 -- The one name of a file's content type in a bucket.
 create function private.taken_content_type(bucket_id text, content_type text, name text)
@@ -96,11 +100,13 @@ begin
       using errcode = 'PT422', detail = 'invalid_content_type', hint = 'Send the type that the browser says, or an empty text if it says none';
   end if;
   select b.* into v_bucket from storage.buckets as b where b.id = rule.bucket_id;
-  if not private.takes_type(v_bucket.allowed_mime_types, content_type) then
+  if not private.takes_type(v_bucket.allowed_mime_types, content_type)
+    or v_bucket.public and not private.may_be_public(null, content_type) then
     raise exception 'The bucket "%" does not accept files of type %', rule.bucket_id, content_type
       using errcode = 'PT422', detail = 'content_type_not_allowed '
         || jsonb_build_object('allowed', private.plain_content_types(v_bucket.allowed_mime_types))::text,
-      hint = 'Send a file of one of the allowed types, or use another bucket';
+      hint = case when v_bucket.allowed_mime_types is null then 'Use a bucket that is not public'
+        else 'Send a file of one of the allowed types, or use another bucket' end;
   end if;
   v_largest := least(rule.max_file_size, v_bucket.file_size_limit);
   if size > v_largest then
@@ -223,17 +229,21 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_room bigint := private.storage_room(user_id, bucket) + case when is_counted then size else 0 end;
-  v_open bigint;
+  v_most integer := private.setting('files.open_uploads');
+  v_open integer;
+  v_room bigint;
 begin
-  select (select count(*) from public.file_uploads as u where u.user_id = check_room.user_id and u.status = 'pending')
-    + (select count(*) from private.spent_uploads as s
-      where s.user_id = check_room.user_id and s.expires_at > now()
-        and not exists (select 1 from storage.objects as o where o.bucket_id = s.bucket_id and o.name = s.name))
-    + case when is_counted then 0 else 1 end
-  into v_open;
-  if v_open > private.setting('files.open_uploads') then
-    raise exception 'At most % uploads can be open at the same time', private.setting('files.open_uploads')
+  select count(*) + case when is_counted then 0 else 1 end into v_open
+  from (
+    select from public.file_uploads as u where u.user_id = check_room.user_id and u.status = 'pending'
+    union all
+    select from private.spent_uploads as s
+    where s.user_id = check_room.user_id and s.expires_at > now()
+      and not exists (select 1 from storage.objects as o where o.bucket_id = s.bucket_id and o.name = s.name)
+    limit v_most + 1
+  ) as open_urls;
+  if v_open > v_most then
+    raise exception 'At most % uploads can be open at the same time', v_most
       using errcode = 'PT429', detail = 'too_many_uploads ' || jsonb_build_object('retry_after', (
           select greatest(1, ceil(extract(epoch from min(x.expires_at) - now()))::integer)
           from (
@@ -243,6 +253,8 @@ begin
           ) as x))::text,
         hint = 'Complete the open uploads, or wait until they expire';
   end if;
+  select least(r.in_all, r.in_bucket) + case when is_counted then size else 0 end into v_room
+  from private.storage_room(user_id, bucket, case when is_counted then 0 else size end) as r;
   if size > v_room then
     raise exception 'Cannot store % bytes: % bytes are available', size, greatest(v_room, 0)
       using errcode = 'PT413', detail = 'storage_quota_exceeded '
@@ -285,11 +297,7 @@ declare
   v_extension text;
   v_path text;
 begin
-  insert into private.storage_accounts (user_id)
-  select u.id from auth.users as u where u.id = reserve_upload.user_id
-  on conflict do nothing;
-  perform from private.storage_accounts as a where a.user_id = reserve_upload.user_id for update;
-  if not found then
+  if (private.lock_storage_account(reserve_upload.user_id)).user_id is null then
     raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
   end if;
   perform private.give_up_uploads(1000, user_id);
@@ -321,12 +329,13 @@ begin
     raise exception 'There is no bucket "%"', bucket using errcode = 'PT404', detail = 'bucket_not_found';
   end if;
   content_type := private.taken_content_type(bucket, content_type, name);
-  v_extension := private.file_extension(content_type, name);
   perform private.check_file(v_rule, name, size, content_type);
   perform private.lock_upload_target(v_rule, user_id, project_id, chat_id);
 
   perform private.check_room(user_id, bucket, size);
 
+  v_extension := private.file_extension(content_type, name,
+    (select b.public from storage.buckets as b where b.id = bucket));
   v_path := replace(replace(replace(replace(v_rule.path, '{user_id}', user_id::text),
     '{chat_id}', coalesce(chat_id::text, '')), '{id}', v_id::text), '{extension}', v_extension);
   insert into public.file_uploads as u (id, user_id, project_id, chat_id, file_name, file_path, upload_path, file_size,
@@ -371,7 +380,25 @@ begin
 end $$;
 revoke all on function private.lock_upload(uuid, uuid) from public, anon, authenticated, service_role;
 
--- Returns an upload of a user, pending or complete, so that the caller can check what was stored.
+-- Makes sure that the object at an upload's upload_path still has the version that was checked. The caller holds the lock
+-- of the user's account, as does whoever writes the object. Without a version, the caller answers for what is there.
+-- Raises: PT409 upload_changed.
+create function private.keep_version(upload public.file_uploads, version text)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if version is not null and not exists (
+    select 1 from storage.objects as o
+    where o.bucket_id = upload.bucket_name and o.name = upload.upload_path and o.version = keep_version.version) then
+    raise exception 'The file of upload "%" has changed since it was checked', upload.id
+      using errcode = 'PT409', detail = 'upload_changed', hint = 'Complete the upload again';
+  end if;
+end $$;
+revoke all on function private.keep_version(public.file_uploads, text) from public, anon, authenticated, service_role;
+
+-- Returns an upload of a user, pending or complete, so that the caller can check what was stored. version is that of the
+-- object: pass it on with the result of the check.
 -- Definer: no role may read the rules. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired.
 create function public.get_upload(user_id uuid, upload_id uuid)
@@ -384,13 +411,14 @@ end $$;
 revoke all on function public.get_upload(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.get_upload(uuid, uuid) to service_role;
 
--- Records that an upload was found to be as declared, before its file replaces another. If the function is interrupted
--- after the replacement, a later call completes the upload. Until then nothing at that path is removed; a removal that
+-- Records that an upload was found to be as declared, in this version, before its file replaces another. From then on,
+-- nobody can write to its upload_path, and to its path only the service, what it was found to be. If the function is
+-- interrupted after the replacement, a later call completes the upload. Until then nothing at that path is removed; a removal that
 -- has begun ends first. The path belongs to this upload alone for files.lease. After that, another upload to the same
 -- path completes this one, if its file was written, or takes its turn.
 -- Definer: no role may read the rules. For the service only, which answers for user_id.
--- Raises: PT404 upload_not_found; PT409 upload_expired; PT503 try_again.
-create function public.verify_upload(user_id uuid, upload_id uuid)
+-- Raises: PT404 upload_not_found; PT409 upload_expired, upload_changed; PT503 try_again.
+create function public.verify_upload(user_id uuid, upload_id uuid, version text default null)
 returns public.upload_reservation
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -399,11 +427,12 @@ declare
   v_other public.file_uploads;
 begin
   -- The calls for one user run one after the other. As in reserve_upload, this lock comes before that of an upload.
-  perform from private.storage_accounts as a where a.user_id = verify_upload.user_id for update;
+  perform private.lock_storage_account(verify_upload.user_id);
   v_upload := private.lock_upload(user_id, upload_id);
   if v_upload.status <> 'pending' then
     return private.upload_reservation(v_upload);
   end if;
+  perform private.keep_version(v_upload, verify_upload.version);
   if exists (
     select 1 from private.storage_removals as r
     where r.bucket_id = v_upload.bucket_name and r.name = v_upload.file_path and r.due_at > now() and r.last_error is null) then
@@ -427,6 +456,19 @@ begin
       update public.file_uploads as u set verified_at = null where u.id = v_other.id;
     end if;
   end loop;
+  -- Storage keeps the owner of an object that the service overwrites. Without one, only the service leaves it without.
+  -- Skipped if somebody writes it now, who may wait for the lock of the account.
+  update storage.objects as o set owner = null, owner_id = null
+  where o.id in (
+    select x.id from storage.objects as x
+    where x.bucket_id = v_upload.bucket_name and x.name = v_upload.file_path and x.owner_id is not null
+    for no key update skip locked);
+  if exists (
+    select 1 from storage.objects as o
+    where o.bucket_id = v_upload.bucket_name and o.name = v_upload.file_path and o.owner_id is not null) then
+    raise exception 'Another upload is writing the file at "%"', v_upload.file_path
+      using errcode = 'PT503', detail = 'try_again', hint = 'Try again in a moment';
+  end if;
   update public.file_uploads as u
   set verified_at = now(),
     -- A repeated call may have written the file the first time.
@@ -437,20 +479,23 @@ begin
   returning u.* into v_upload;
   return private.upload_reservation(v_upload);
 end $$;
-revoke all on function public.verify_upload(uuid, uuid) from public, anon, authenticated;
-grant execute on function public.verify_upload(uuid, uuid) to service_role;
+revoke all on function public.verify_upload(uuid, uuid, text) from public, anon, authenticated;
+grant execute on function public.verify_upload(uuid, uuid, text) to service_role;
 
--- Completes an upload whose object the caller has checked and put at its path. From then on its real size counts.
--- Completing it again returns the same.
+-- Completes an upload whose object the caller has checked, in this version, and put at its path. From then on its real size
+-- counts, and no client can write to its path. Completing it again returns the same.
 -- Definer: no role may read the rules. For the service only, which answers for user_id.
--- Raises: PT404 upload_not_found; PT409 upload_expired, upload_missing.
-create function public.complete_upload(user_id uuid, upload_id uuid)
+-- Raises: PT404 upload_not_found; PT409 upload_expired, upload_missing, upload_changed.
+create function public.complete_upload(user_id uuid, upload_id uuid, version text default null)
 returns public.upload_reservation
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_upload public.file_uploads := private.lock_upload(user_id, upload_id);
+  v_upload public.file_uploads;
 begin
+  -- Whoever writes the object has this lock too, and then looks whether the upload is complete.
+  perform private.lock_storage_account(complete_upload.user_id);
+  v_upload := private.lock_upload(user_id, upload_id);
   if v_upload.status = 'complete' then
     return private.upload_reservation(v_upload, true);
   end if;
@@ -463,10 +508,11 @@ begin
     raise exception 'Nothing has been uploaded for upload "%" yet', upload_id
       using errcode = 'PT409', detail = 'upload_missing', hint = 'Upload the file first';
   end if;
+  perform private.keep_version(v_upload, complete_upload.version);
   return private.upload_reservation(private.finish_upload(v_upload));
 end $$;
-revoke all on function public.complete_upload(uuid, uuid) from public, anon, authenticated;
-grant execute on function public.complete_upload(uuid, uuid) to service_role;
+revoke all on function public.complete_upload(uuid, uuid, text) from public, anon, authenticated;
+grant execute on function public.complete_upload(uuid, uuid, text) to service_role;
 
 -- Gives up a pending upload: its bytes are free again, and a stored object is queued for removal. Returns whether the
 -- upload was still pending.

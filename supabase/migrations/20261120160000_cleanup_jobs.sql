@@ -14,6 +14,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('expired_uploads', '5-59/10 * * * *', 1000, 'Gives up expired reservations and queues what arrived too late'),
   ('storage_removals', '*/10 * * * *', 1000, 'Removes the objects whose removal is queued'),
   ('orphaned_objects', '51 2 * * *', 1000, 'Queues objects of our buckets that no row refers to'),
+  ('storage_reconciliation', '44 3 * * *', 200, 'Compares the counters of what users have stored with the objects and reports what does not agree'),
   ('multipart_uploads', '38 3 * * *', 1000, 'Deletes multipart uploads that were never completed'),
   ('webhook_payloads', '8 3 * * *', 1000, 'Clears the payloads of old webhook events and deletes old counts of refusals'),
   ('api_key_events', '48 3 * * *', 5000, 'Deletes old records of what happened to API keys'),
@@ -433,6 +434,48 @@ begin
   return v_result;
 end $$;
 revoke all on function private.cleanup_orphaned_objects(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- storage_reconciliation ----------------------------------------------------------------------------
+
+-- A pass over all users in the order of their ids. rows counts the users that were looked at; the report says what was
+-- found, or that this database does not allow the triggers that count.
+create function private.cleanup_storage_reconciliation(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_after uuid := coalesce(job.next_after ->> 'user_id', '00000000-0000-0000-0000-000000000000')::uuid;
+  v_start timestamptz := clock_timestamp();
+  v_id uuid;
+begin
+  if not private.counts_objects() then
+    v_result.report := (select jsonb_agg(to_jsonb(r)) from public.storage_reconciliation() as r);
+    return v_result;
+  end if;
+  if dry_run then
+    select count(*) into v_result.rows from (select from auth.users as u where u.id > v_after limit 100000) as u;
+    return v_result;
+  end if;
+  for v_id in
+    select u.id from auth.users as u where u.id > v_after order by u.id limit job.batch_size
+  loop
+    v_result.report := coalesce(v_result.report, '[]')
+      || coalesce((select jsonb_agg(to_jsonb(r)) from private.reconcile_storage(array[v_id]) as r), '[]');
+    v_result.rows := v_result.rows + 1;
+    v_result.next_after := jsonb_build_object('user_id', v_id);
+    -- A batch in which users have very many objects ends here.
+    exit when clock_timestamp() > v_start + interval '2 seconds';
+  end loop;
+  v_result.more := exists (
+    select 1 from auth.users as u where u.id > coalesce(v_id, v_after));
+  if not v_result.more then
+    v_result.next_after := null;
+  end if;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_storage_reconciliation(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- multipart_uploads ---------------------------------------------------------------------------------

@@ -1126,7 +1126,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -1145,7 +1144,6 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
-          "user_id"?: string | null;
         };
         Update: {
           "author_id"?: string | null;
@@ -1163,7 +1161,6 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
-          "user_id"?: string | null;
         };
         Relationships: [
           {
@@ -1709,64 +1706,6 @@ export type Database = {
           "user_id"?: string;
         };
         Relationships: [];
-      };
-      "team_invitations": {
-        Row: {
-          "answered_at": string | null;
-          "created_at": string;
-          "email": string | null;
-          "expires_at": string;
-          "id": string;
-          "invited_by": string;
-          "invitee_id": string | null;
-          "role": string;
-          "status": string;
-          "team_id": string;
-          "team_name": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "answered_at"?: string | null;
-          "created_at"?: string;
-          "email"?: string | null;
-          "expires_at": string;
-          "id"?: string;
-          "invited_by": string;
-          "invitee_id"?: string | null;
-          "role": string;
-          "status"?: string;
-          "team_id": string;
-          "team_name": string;
-        };
-        Update: {
-          "answered_at"?: string | null;
-          "created_at"?: string;
-          "email"?: string | null;
-          "expires_at"?: string;
-          "id"?: string;
-          "invited_by"?: string;
-          "invitee_id"?: string | null;
-          "role"?: string;
-          "status"?: string;
-          "team_id"?: string;
-          "team_name"?: string;
-        };
-        Relationships: [
-          {
-            foreignKeyName: "team_invitations_invited_by_fkey";
-            columns: ["team_id", "invited_by"];
-            isOneToOne: false;
-            referencedRelation: "team_members";
-            referencedColumns: ["team_id", "user_id"];
-          },
-          {
-            foreignKeyName: "team_invitations_team_id_fkey";
-            columns: ["team_id"];
-            isOneToOne: false;
-            referencedRelation: "teams";
-            referencedColumns: ["id"];
-          },
-        ];
       };
       "team_members": {
         Row: {
@@ -2578,42 +2517,6 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
-        Insert: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "last_activity"?: string | null;
-          "last_message_at"?: never;
-          "message_count"?: never;
-          "metadata"?: Json | null;
-          "model"?: string | null;
-          "scenario_id"?: string | null;
-          "score"?: number | null;
-          "session_id"?: string | null;
-          "status"?: string | null;
-          "team_id"?: string | null;
-          "template"?: string | null;
-          "title"?: string | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "created_at"?: string | null;
-          "id"?: string | null;
-          "last_activity"?: string | null;
-          "last_message_at"?: never;
-          "message_count"?: never;
-          "metadata"?: Json | null;
-          "model"?: string | null;
-          "scenario_id"?: string | null;
-          "score"?: number | null;
-          "session_id"?: string | null;
-          "status"?: string | null;
-          "team_id"?: string | null;
-          "template"?: string | null;
-          "title"?: string | null;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [
           {
             foreignKeyName: "chat_sessions_team_id_fkey";
@@ -2776,15 +2679,12 @@ export type Database = {
           "created_at": string;
           "description": string | null;
           "entry_no": number;
-          "id": string;
           "items": Json | null;
           "kind": string;
           "quantity": number | null;
           "refund_of": number | null;
-          "requested_amount": number | null;
           "sku": string | null;
           "unit_price": number | null;
-          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2797,15 +2697,12 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
-          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
-          "requested_amount"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
-          "user_id"?: string | null;
         };
         Update: {
           "account_id"?: string | null;
@@ -2817,15 +2714,12 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
-          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
-          "requested_amount"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
-          "user_id"?: string | null;
         };
         Relationships: [];
       };
@@ -2842,28 +2736,6 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
-        Insert: {
-          "chat_count"?: never;
-          "created_at"?: string | null;
-          "file_count"?: never;
-          "id"?: string | null;
-          "is_archived"?: boolean | null;
-          "name"?: string | null;
-          "total_file_size"?: never;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
-        Update: {
-          "chat_count"?: never;
-          "created_at"?: string | null;
-          "file_count"?: never;
-          "id"?: string | null;
-          "is_archived"?: boolean | null;
-          "name"?: string | null;
-          "total_file_size"?: never;
-          "updated_at"?: string | null;
-          "user_id"?: string | null;
-        };
         Relationships: [];
       };
       "team_credits": {
@@ -2935,16 +2807,6 @@ export type Database = {
       };
     };
     Functions: {
-      "accept_team_invitation": {
-        Args: { "invitation_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -2970,7 +2832,6 @@ export type Database = {
           "hold_id": string;
           "idempotency_key"?: string;
           "items"?: Json;
-          "message_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_entry"];
         SetofOptions: {
@@ -3031,7 +2892,7 @@ export type Database = {
         };
       };
       "complete_upload": {
-        Args: { "upload_id": string; "user_id": string };
+        Args: { "upload_id": string; "user_id": string; "version"?: string };
         Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
         SetofOptions: {
           from: "*";
@@ -3054,22 +2915,6 @@ export type Database = {
           "user_id": string;
         };
         Returns: Json;
-      };
-      "create_team": {
-        Args: {
-          "actor"?: string;
-          "email"?: string;
-          "idempotency_key"?: string;
-          "name": string;
-          "user_id": string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["team_change"];
-        SetofOptions: {
-          from: "*";
-          to: "team_change";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
       };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
@@ -3104,16 +2949,6 @@ export type Database = {
         Returns:
           & { error: true }
           & "the function public.credits with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
-      };
-      "decline_team_invitation": {
-        Args: { "invitation_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
       };
       "deduct_credits": {
         Args: {
@@ -3164,22 +2999,6 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "project_change";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "delete_team": {
-        Args: {
-          "actor"?: string;
-          "delete_projects"?: boolean;
-          "idempotency_key"?: string;
-          "team_id": string;
-          "user_id": string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["team_change"];
-        SetofOptions: {
-          from: "*";
-          to: "team_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3334,41 +3153,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "invite_to_team": {
-        Args: {
-          "actor"?: string;
-          "email"?: string;
-          "idempotency_key"?: string;
-          "invitee_id"?: string;
-          "role": string;
-          "team_id": string;
-          "user_id": string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "leave_team": {
-        Args: { "team_id": string; "user_id": string };
-        Returns: {
-          "created_at": string;
-          "id": string;
-          "role": string;
-          "team_id": string;
-          "updated_at": string;
-          "user_id": string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "team_members";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "name": {
         Args: { "": Database["public"]["Tables"]["projects"]["Row"] };
         Returns:
@@ -3427,6 +3211,15 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "recount_storage": {
+        Args: { "user_id": string };
+        Returns: {
+          "actual": number;
+          "bucket": string;
+          "expected": number;
+          "problem": string;
+        }[];
       };
       "refund_credits": {
         Args: {
@@ -3491,7 +3284,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3554,16 +3346,6 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "chat_key_change";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "revoke_team_invitation": {
-        Args: { "invitation_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
-        SetofOptions: {
-          from: "*";
-          to: "team_invitation";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3645,7 +3427,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3765,6 +3546,16 @@ export type Database = {
         Args: { "bucket_id": string; "names": (string)[] };
         Returns: number;
       };
+      "storage_reconciliation": {
+        Args: { "only_user_id"?: string };
+        Returns: {
+          "actual": number;
+          "bucket": string;
+          "expected": number;
+          "problem": string;
+          "user_id": string;
+        }[];
+      };
       "storage_removals_failed": {
         Args: { "bucket_id": string; "error": string; "names": (string)[] };
         Returns: number;
@@ -3809,7 +3600,6 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
-          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3829,7 +3619,7 @@ export type Database = {
         };
       };
       "verify_upload": {
-        Args: { "upload_id": string; "user_id": string };
+        Args: { "upload_id": string; "user_id": string; "version"?: string };
         Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
         SetofOptions: {
           from: "*";
@@ -4063,26 +3853,6 @@ export type Database = {
         "reserved": number | null;
         "allowed": number | null;
       };
-      "team_change": {
-        "team": Json | null;
-        "credits": number | null;
-        "projects": number | null;
-        "replayed": boolean | null;
-      };
-      "team_invitation": {
-        "id": string | null;
-        "team_id": string | null;
-        "team_name": string | null;
-        "invitee_id": string | null;
-        "email": string | null;
-        "role": string | null;
-        "invited_by": string | null;
-        "status": string | null;
-        "created_at": string | null;
-        "expires_at": string | null;
-        "answered_at": string | null;
-        "replayed": boolean | null;
-      };
       "upload_reservation": {
         "id": string | null;
         "bucket": string | null;
@@ -4098,6 +3868,7 @@ export type Database = {
         "is_opaque": boolean | null;
         "stored_type": string | null;
         "refusal": Json | null;
+        "version": string | null;
         "replayed": boolean | null;
       };
       "webhook_receipt": {

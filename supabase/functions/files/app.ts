@@ -50,7 +50,7 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"], "files:write"
 
   // The generated types allow null here, but SQL always sets these columns.
   const declared = upload as Declared;
-  const { bucket, path, upload_path } = declared;
+  const { bucket, path, upload_path, version } = declared;
   const fault = await inspect(supabaseAdmin, declared);
   if (fault) {
     await call(() =>
@@ -59,12 +59,14 @@ app.post("/uploads/:id/complete", authenticate(["user", "secret"], "files:write"
     throw rejected(fault);
   }
   if (path !== upload_path) {
-    await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id }));
+    await call(() => supabaseAdmin.rpc("verify_upload", { user_id, upload_id, version }));
     const { error } = await supabaseAdmin.storage.from(bucket)
       .setHeader("x-upsert", "true").copy(upload_path, path);
     if (error) throw fromStorage(error);
   }
-  const completed = await call(() => supabaseAdmin.rpc("complete_upload", { user_id, upload_id }));
+  const completed = await call(() =>
+    supabaseAdmin.rpc("complete_upload", { user_id, upload_id, version })
+  );
   if (path !== upload_path) removeAfterResponse(supabaseAdmin);
   return c.json(toFile(completed));
 });

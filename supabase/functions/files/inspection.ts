@@ -22,6 +22,8 @@ export interface Declared {
   is_opaque: boolean;
   /** Type with which the object was stored, under its one name. */
   stored_type: string | null;
+  /** Version of the stored object before it is inspected. If it is still the same afterwards, it is what was inspected. */
+  version: string;
 }
 
 /** A rule that an upload breaks: what was declared, and what was found. */

@@ -102,7 +102,7 @@ export const document: unknown = describeFunction({
       response: { status: 200, description: "The file", schema: File },
       problems: {
         404: ["upload_not_found"],
-        409: ["upload_missing", "upload_expired"],
+        409: ["upload_missing", "upload_expired", "upload_changed"],
         422: ["upload_rejected"],
       },
     },

@@ -320,8 +320,6 @@ insert into encrypted_chats (id, user_id, encrypted_data, image_paths) values
 delete from auth.users where id = tests.user_id('gone');
 insert into file_uploads (user_id, file_name, file_path, upload_path, bucket_name, file_size, status, expires_at) values
   (tests.user_id('owner'), 'f', tests.user_id('owner') || '/in place', tests.user_id('owner') || '/under way', 'project-files', 1, 'pending', now() + interval '1 hour');
-insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
-select 'project-files', tests.user_id(n) || '/spent', tests.user_id(n), now() - interval '9 days' from unnest(array['owner', 'gone']) as n;
 create temporary table objects as
 select * from (values
   ('project-files', 'owner', 'orphan', true), ('project-files', 'owner', 'recorded', false), ('project-files', 'gone', 'x', true),
@@ -340,6 +338,8 @@ union all values ('app_storage', 'public/logo.png', '{"size": 3}'::jsonb, now() 
   ('test-cleanup', tests.user_id('gone') || '/x', '{"size": 3}', now() - interval '9 days', now() - interval '9 days', 'v'),
   ('project-files', tests.user_id('owner') || '/young', '{}', now() - interval '9 days', now() - interval '7 days' + interval '1 microsecond', 'v'),
   ('project-files', tests.user_id('owner') || '/new', '{}', now() - interval '7 days' + interval '1 microsecond', now() - interval '9 days', 'v');
+insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
+select 'project-files', tests.user_id(n) || '/spent', tests.user_id(n), now() - interval '9 days' from unnest(array['owner', 'gone']) as n;
 select pg_temp.check_job('orphaned_objects', (select count(*) from objects where orphan), 3);
 select bag_eq($$ select bucket_id, name, version from private.storage_removals $$,
   $$ select bucket_id, tests.user_id(owner) || '/' || name as name, 'v' || name as version from objects where orphan $$, 'just what nobody needs is queued, as it is');

@@ -115,7 +115,8 @@ async function finish(scenery: Scenery, jobs: string[]): Promise<void> {
 async function begin(scenery: Scenery): Promise<string> {
   await finish(scenery, JOBS);
   await clearScenes(scenery.stage);
-  await scenery.stage.sql`delete from private.cleanup_runs where job = 'credit_reconciliation'`;
+  await scenery.stage.sql`delete from private.cleanup_runs
+    where job in ('credit_reconciliation', 'storage_reconciliation')`;
   const label = `scene ${crypto.randomUUID()}`;
   await fillScenes(scenery.stage, label);
   return label;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { fillRaw, fillUsers, id, literal, type Scene, series, when } from "./scene_testing.ts";
+import { ALL, fillRaw, fillUsers, id, literal, type Scene, series, when } from "./scene_testing.ts";
 
 const bytes = new TextEncoder().encode("what is stored");
 
@@ -140,6 +140,24 @@ export const STORAGE_SCENES: Record<string, Scene> = {
     ) => [
       ...await sql.unsafe(`select replace(id, key, '')::int as n from storage.s3_multipart_uploads
         where key = ${literal(label)} order by 1`),
+    ],
+  },
+  storage_reconciliation: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      // Triggers have not counted what other scenes have filled in raw.
+      await stage.sql`select recount_storage(id) from auth.users where email like 'scene %'`;
+      await stage.sql.unsafe(
+        `insert into private.storage_counters (user_id, bucket_id, objects, bytes)
+        select ${id(label, "user")}, 'chat-images', 1, 10 from ${series} where n in (1, ${ALL})`,
+      );
+    },
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select distinct n, p ->> 'problem' as problem
+        from private.cleanup_runs as r cross join jsonb_array_elements(r.report) as p
+        join ${series} on ${id(label, "user")}::text = p ->> 'user_id'
+        where r.job = 'storage_reconciliation' order by 1, 2`),
     ],
   },
 };

@@ -1,6 +1,7 @@
 /**
  * What files cost: signing an upload with its reservation compared with signing alone, signing 1000 downloads in one
- * call compared with one call per path, and reserving for users with more and more stored objects.
+ * call compared with one call per path, reserving for users with more and more stored objects, writing objects with and
+ * without the triggers that count and check them, and reading a shared object among very many others.
  *
  * Round trips are those of the client. The stack's Storage is `@supabase/lite`, whose adapter signs a list path by
  * path. That time is Storage's, and the reference takes the same.
@@ -61,6 +62,50 @@ function report(name: string, ours: Cost, reference: Cost, aim?: number): void {
   );
 }
 
+/** Makes a user with so many objects. */
+async function fill(count: number, id: string): Promise<string> {
+  await sql`insert into auth.users (id, email) values (${id}, ${`${id}@example.com`})`;
+  await sql`insert into storage.objects (bucket_id, name, metadata)
+    select 'app_storage', ${id} || '/f' || n, '{"size": 100, "mimetype": "image/png", "eTag": "x"}'
+    from generate_series(1, ${count}::int) as n`;
+  await sql.unsafe("analyze storage.objects");
+  return id;
+}
+
+/** Writes objects of a client, each in a transaction, as Storage does when their bytes have arrived. */
+async function measureInsert(id: string): Promise<Cost> {
+  return await measure(
+    () =>
+      sql`insert into storage.objects (bucket_id, name, owner_id, version, metadata)
+      values ('app_storage', ${id} || '/' || gen_random_uuid(), ${id}, gen_random_uuid()::text,
+        '{"size": 100, "mimetype": "image/png", "eTag": "x"}')`,
+    3 * RUNS,
+  );
+}
+
+async function withoutTriggers<T>(run: () => Promise<T>): Promise<T> {
+  const admin = connect(stack.access, "supabase_admin");
+  try {
+    await admin`alter table storage.objects disable trigger user`;
+    return await run();
+  } finally {
+    await admin`alter table storage.objects enable trigger user`;
+    await admin.end();
+  }
+}
+
+/** Makes a user with so many files in a public project, and one more. Returns the path of the last one. */
+async function share(count: number): Promise<string> {
+  const id = await fill(0, crypto.randomUUID());
+  await sql`insert into projects (id, user_id, title, is_public) values (${id}, ${id}, 'P', true)`;
+  await sql`insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name)
+    select ${id}, ${id}, 'f', ${id} || '/f' || n, 'chat_attachments' from generate_series(0, ${count}::int) as n`;
+  await sql`insert into storage.objects (bucket_id, name, metadata)
+    values ('chat_attachments', ${id} || '/f0', '{"size": 100, "mimetype": "image/png"}')`;
+  await sql.unsafe("analyze file_uploads");
+  return `${id}/f0`;
+}
+
 const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
 await Deno.chmod(dir, 0o755);
 const stack = await startStack(
@@ -115,25 +160,46 @@ try {
   );
   report("one download; one call of Storage", one, single);
 
-  say("\nReserving in SQL, by the user's stored objects, as a ratio to no objects\n");
+  say(
+    "\nIn SQL, by the user's stored objects: reserving, as a ratio to no objects; writing an object\n",
+  );
   let first: number | undefined;
   for (const count of STORED) {
-    const id = crypto.randomUUID();
-    await sql`insert into auth.users (id, email) values (${id}, ${`${id}@example.com`})`;
-    await sql`insert into storage.objects (bucket_id, name, metadata)
-      select 'app_storage', ${id} || '/f' || n, '{"size": 100, "mimetype": "image/png", "eTag": "x"}'
-      from generate_series(1, ${count}::int) as n`;
-    await sql.unsafe("analyze storage.objects");
+    const id = await fill(count, crypto.randomUUID());
     const { ms } = await measure(async () => {
       const [upload] =
         await sql`select (reserve_upload(${id}, 'app_storage', 'a', 1, 'image/png')).id`;
       await sql`select release_upload(${id}, ${upload?.id})`;
     });
+    const [insert, plain] = [
+      await measureInsert(id),
+      await withoutTriggers(() => measureInsert(id)),
+    ];
     say(
-      `${String(count).padStart(7)} objects: ${ms.toFixed(2).padStart(8)} ms (x${
+      `${String(count).padStart(7)} objects: reserving ${ms.toFixed(2).padStart(8)} ms (x${
         (ms / (first ??= ms)).toFixed(2)
-      })`,
+      }); writing ${insert.ms.toFixed(2)} ms, without triggers ${plain.ms.toFixed(2)} ms`,
     );
+  }
+
+  say(
+    "\nReading one object of a public project, by the files that another user has in public projects\n",
+  );
+  for (const count of [0, Math.round(60_000 * SCALE)]) {
+    const reader = await fill(0, crypto.randomUUID());
+    const name = await share(count);
+    const lines = await sql.begin(async (transaction) => {
+      await transaction`select set_config('request.jwt.claims', ${
+        JSON.stringify({ sub: reader, role: "authenticated" })
+      }, true)`;
+      await transaction.unsafe("set local role authenticated");
+      return await transaction`explain (analyze, buffers, costs off, timing off)
+        select * from storage.objects where bucket_id = 'chat_attachments' and name = ${name}`;
+    });
+    const text = lines.map((line) => line["QUERY PLAN"]).join("\n");
+    const [, buffers] = text.match(/Buffers: shared hit=(\d+)/) ?? [];
+    const [, time] = text.match(/Execution Time: ([\d.]+)/) ?? [];
+    say(`${String(count).padStart(7)} files: ${buffers} buffers, ${time} ms`);
   }
 } finally {
   await sql.end();

@@ -480,7 +480,6 @@ export type Database = {
       };
       "conversations": {
         Row: {
-          "client_id": string | null;
           "created_at": string;
           "id": string;
           "title": string | null;
@@ -489,7 +488,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -497,7 +495,6 @@ export type Database = {
           "user_id": string;
         };
         Update: {
-          "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
           "title"?: string | null;
@@ -861,7 +858,6 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
-          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -883,7 +879,6 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
-          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -904,7 +899,6 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
-          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1111,8 +1105,6 @@ export type Database = {
       };
       "messages": {
         Row: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -1129,8 +1121,6 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content": NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1146,8 +1136,6 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
-          "author_id"?: string | null;
-          "client_id"?: string | null;
           "content"?: NonNullable<Json>;
           "conversation_id"?: string | null;
           "created_at"?: string;
@@ -1328,7 +1316,6 @@ export type Database = {
           "id": string;
           "is_archived": boolean;
           "is_public": boolean;
-          "message_editing": Database["public"]["Enums"]["message_editing_enum"];
           "metadata": NonNullable<Json>;
           "status": Database["public"]["Enums"]["project_status_enum"];
           "system_prompt": string | null;
@@ -1347,7 +1334,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1364,7 +1350,6 @@ export type Database = {
           "id"?: string;
           "is_archived"?: boolean;
           "is_public"?: boolean;
-          "message_editing"?: Database["public"]["Enums"]["message_editing_enum"];
           "metadata"?: NonNullable<Json>;
           "status"?: Database["public"]["Enums"]["project_status_enum"];
           "system_prompt"?: string | null;
@@ -1412,7 +1397,6 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
-          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1420,14 +1404,12 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
-          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
-          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1537,7 +1519,6 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
-          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1547,22 +1528,17 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
-          "pause_collection": string | null;
-          "pause_resumes_at": string | null;
           "price_ids": (string)[];
-          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
-          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1572,21 +1548,16 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
-          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
-          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1596,17 +1567,13 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
-          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
-          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1790,7 +1757,6 @@ export type Database = {
       };
       "teams": {
         Row: {
-          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1798,20 +1764,14 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
-          "pause_collection": string | null;
-          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
-          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
-          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
-          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1819,19 +1779,13 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
-          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
-          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
-          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
-          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1839,15 +1793,10 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
-          "pause_collection"?: string | null;
-          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
-          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
-          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
-          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2883,10 +2832,10 @@ export type Database = {
           "with_files"?: boolean;
           "with_messages"?: boolean;
         };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
+        Returns: Database["public"]["CompositeTypes"]["project_change"];
         SetofOptions: {
           from: "*";
-          to: "project_clone";
+          to: "project_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3072,24 +3021,7 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "get_file_names": {
-        Args: { "bucket": string; "paths": (string)[] };
-        Returns: {
-          "name": string;
-          "path": string;
-        }[];
-      };
       "get_level": { Args: { "file_path": string }; Returns: number };
-      "get_project_clone": {
-        Args: { "clone_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["project_clone"];
-        SetofOptions: {
-          from: "*";
-          to: "project_clone";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -3237,16 +3169,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "refuse_upload": {
-        Args: { "refusal": Json; "upload_id": string; "user_id": string };
-        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
-        SetofOptions: {
-          from: "*";
-          to: "upload_reservation";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3258,40 +3180,6 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
-      "replace_message": {
-        Args: {
-          "actor"?: string;
-          "conversation_id"?: string;
-          "if_match"?: string;
-          "message": Json;
-          "message_id": string;
-          "project_id"?: string;
-          "user_id": string;
-        };
-        Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
-          "content": NonNullable<Json>;
-          "conversation_id": string | null;
-          "created_at": string;
-          "hold_id": string | null;
-          "id": string;
-          "metadata": NonNullable<Json>;
-          "object_data": Json | null;
-          "project_id": string | null;
-          "result_data": Json | null;
-          "role": Database["public"]["Enums"]["message_role_enum"];
-          "sequence_number": number | null;
-          "status": string;
-          "updated_at": string;
-        };
-        SetofOptions: {
-          from: "*";
-          to: "messages";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "replay_webhook_events": {
         Args: {
           "after"?: number;
@@ -3412,8 +3300,6 @@ export type Database = {
           "sequence_number_param"?: number;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3577,7 +3463,6 @@ export type Database = {
       };
       "update_draft": {
         Args: {
-          "actor"?: string;
           "content": Json;
           "conversation_id"?: string;
           "message_id": string;
@@ -3585,8 +3470,6 @@ export type Database = {
           "user_id": string;
         };
         Returns: {
-          "author_id": string | null;
-          "client_id": string | null;
           "content": NonNullable<Json>;
           "conversation_id": string | null;
           "created_at": string;
@@ -3643,25 +3526,10 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "webhook_health": {
-        Args: Record<PropertyKey, never>;
-        Returns: {
-          "code": string;
-          "dead": number;
-          "example_error": string;
-          "example_event_id": string;
-          "failed": number;
-          "newest_received_at": string;
-          "oldest_received_at": string;
-          "provider": string;
-          "type": string;
-        }[];
-      };
     };
     Enums: {
-      "message_editing_enum": "author" | "members";
       "message_role_enum": "user" | "assistant" | "system";
-      "project_status_enum": "active" | "archived" | "deleted" | "cloning";
+      "project_status_enum": "active" | "archived" | "deleted";
       "subscription_status_enum": "active" | "canceled" | "past_due" | "unpaid" | "incomplete";
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
@@ -3810,20 +3678,6 @@ export type Database = {
         "files": number | null;
         "replayed": boolean | null;
       };
-      "project_clone": {
-        "id": string | null;
-        "source_id": string | null;
-        "status": string | null;
-        "code": string | null;
-        "messages": number | null;
-        "total_messages": number | null;
-        "files": number | null;
-        "total_files": number | null;
-        "started_at": string | null;
-        "finished_at": string | null;
-        "project": Json | null;
-        "replayed": boolean | null;
-      };
       "saved_chat": {
         "id": string | null;
         "version": number | null;
@@ -3866,8 +3720,6 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
-        "stored_type": string | null;
-        "refusal": Json | null;
         "version": string | null;
         "replayed": boolean | null;
       };
@@ -3999,9 +3851,8 @@ export type CompositeTypes<
 export const Constants = {
   "public": {
     Enums: {
-      "message_editing_enum": ["author", "members"],
       "message_role_enum": ["user", "assistant", "system"],
-      "project_status_enum": ["active", "archived", "deleted", "cloning"],
+      "project_status_enum": ["active", "archived", "deleted"],
       "subscription_status_enum": ["active", "canceled", "past_due", "unpaid", "incomplete"],
       "task_status_enum": ["pending", "processing", "completed", "error"],
     },

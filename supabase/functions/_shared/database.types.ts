@@ -861,6 +861,7 @@ export type Database = {
           "metadata": NonNullable<Json>;
           "mime_type": string | null;
           "project_id": string | null;
+          "refusal": Json | null;
           "replaced_version": string | null;
           "status": string;
           "updated_at": string;
@@ -882,6 +883,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -902,6 +904,7 @@ export type Database = {
           "metadata"?: NonNullable<Json>;
           "mime_type"?: string | null;
           "project_id"?: string | null;
+          "refusal"?: Json | null;
           "replaced_version"?: string | null;
           "status"?: string;
           "updated_at"?: string;
@@ -1123,6 +1126,7 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -1141,6 +1145,7 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
+          "user_id"?: string | null;
         };
         Update: {
           "author_id"?: string | null;
@@ -1158,6 +1163,7 @@ export type Database = {
           "sequence_number"?: number | null;
           "status"?: string;
           "updated_at"?: string;
+          "user_id"?: string | null;
         };
         Relationships: [
           {
@@ -1409,6 +1415,7 @@ export type Database = {
       "stripe_customers": {
         Row: {
           "created_at": string;
+          "deleted_at": string | null;
           "id": string;
           "team_id": string | null;
           "user_id": string | null;
@@ -1416,12 +1423,14 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id": string;
           "team_id"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
           "created_at"?: string;
+          "deleted_at"?: string | null;
           "id"?: string;
           "team_id"?: string | null;
           "user_id"?: string | null;
@@ -1531,6 +1540,7 @@ export type Database = {
       };
       "stripe_subscriptions": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "current_period_end": string | null;
           "current_period_start": string | null;
@@ -1540,17 +1550,22 @@ export type Database = {
           "invoice_event_id": string | null;
           "invoice_paid": boolean | null;
           "owner_named_by": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "price_ids": (string)[];
+          "quantity": number | null;
           "started_at": string | null;
           "state_at": string | null;
           "state_event_id": string | null;
           "state_rank": number | null;
           "status": string | null;
           "team_id": string | null;
+          "trial_end": string | null;
           "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1560,16 +1575,21 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "current_period_end"?: string | null;
           "current_period_start"?: string | null;
@@ -1579,13 +1599,17 @@ export type Database = {
           "invoice_event_id"?: string | null;
           "invoice_paid"?: boolean | null;
           "owner_named_by"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "price_ids"?: (string)[];
+          "quantity"?: number | null;
           "started_at"?: string | null;
           "state_at"?: string | null;
           "state_event_id"?: string | null;
           "state_rank"?: number | null;
           "status"?: string | null;
           "team_id"?: string | null;
+          "trial_end"?: string | null;
           "user_id"?: string | null;
         };
         Relationships: [
@@ -1769,6 +1793,7 @@ export type Database = {
       };
       "teams": {
         Row: {
+          "cancel_at": string | null;
           "cancel_at_period_end": boolean;
           "created_at": string;
           "current_period_end": string | null;
@@ -1776,14 +1801,20 @@ export type Database = {
           "email": string | null;
           "id": string;
           "name": string;
+          "pause_collection": string | null;
+          "pause_resumes_at": string | null;
           "stripe_customer_id": string | null;
+          "stripe_status": string | null;
           "stripe_subscription_id": string | null;
+          "subscription_quantity": number | null;
           "subscription_status": Database["public"]["Enums"]["subscription_status_enum"];
           "tier": string;
+          "trial_end": string | null;
           "updated_at": string;
         };
         ComputedFields: never;
         Insert: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1791,13 +1822,19 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name": string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Update: {
+          "cancel_at"?: string | null;
           "cancel_at_period_end"?: boolean;
           "created_at"?: string;
           "current_period_end"?: string | null;
@@ -1805,10 +1842,15 @@ export type Database = {
           "email"?: string | null;
           "id"?: string;
           "name"?: string;
+          "pause_collection"?: string | null;
+          "pause_resumes_at"?: string | null;
           "stripe_customer_id"?: string | null;
+          "stripe_status"?: string | null;
           "stripe_subscription_id"?: string | null;
+          "subscription_quantity"?: number | null;
           "subscription_status"?: Database["public"]["Enums"]["subscription_status_enum"];
           "tier"?: string;
+          "trial_end"?: string | null;
           "updated_at"?: string;
         };
         Relationships: [];
@@ -2478,6 +2520,42 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "last_activity"?: string | null;
+          "last_message_at"?: never;
+          "message_count"?: never;
+          "metadata"?: Json | null;
+          "model"?: string | null;
+          "scenario_id"?: string | null;
+          "score"?: number | null;
+          "session_id"?: string | null;
+          "status"?: string | null;
+          "team_id"?: string | null;
+          "template"?: string | null;
+          "title"?: string | null;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "id"?: string | null;
+          "last_activity"?: string | null;
+          "last_message_at"?: never;
+          "message_count"?: never;
+          "metadata"?: Json | null;
+          "model"?: string | null;
+          "scenario_id"?: string | null;
+          "score"?: number | null;
+          "session_id"?: string | null;
+          "status"?: string | null;
+          "team_id"?: string | null;
+          "template"?: string | null;
+          "title"?: string | null;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
         Relationships: [
           {
             foreignKeyName: "chat_sessions_team_id_fkey";
@@ -2697,6 +2775,28 @@ export type Database = {
           "user_id": string;
         };
         ComputedFields: never;
+        Insert: {
+          "chat_count"?: never;
+          "created_at"?: string | null;
+          "file_count"?: never;
+          "id"?: string | null;
+          "is_archived"?: boolean | null;
+          "name"?: string | null;
+          "total_file_size"?: never;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "chat_count"?: never;
+          "created_at"?: string | null;
+          "file_count"?: never;
+          "id"?: string | null;
+          "is_archived"?: boolean | null;
+          "name"?: string | null;
+          "total_file_size"?: never;
+          "updated_at"?: string | null;
+          "user_id"?: string | null;
+        };
         Relationships: [];
       };
       "team_credits": {
@@ -3033,6 +3133,13 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_file_names": {
+        Args: { "bucket": string; "paths": (string)[] };
+        Returns: {
+          "name": string;
+          "path": string;
+        }[];
+      };
       "get_level": { Args: { "file_path": string }; Returns: number };
       "get_project_clone": {
         Args: { "clone_id": string; "user_id": string };
@@ -3191,6 +3298,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "refuse_upload": {
+        Args: { "refusal": Json; "upload_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
+        SetofOptions: {
+          from: "*";
+          to: "upload_reservation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "release_credit_hold": {
         Args: { "hold_id": string; "idempotency_key"?: string };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3228,6 +3345,7 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3371,6 +3489,7 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3544,6 +3663,7 @@ export type Database = {
           "sequence_number": number | null;
           "status": string;
           "updated_at": string;
+          "user_id": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3586,6 +3706,20 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "webhook_health": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "code": string;
+          "dead": number;
+          "example_error": string;
+          "example_event_id": string;
+          "failed": number;
+          "newest_received_at": string;
+          "oldest_received_at": string;
+          "provider": string;
+          "type": string;
+        }[];
       };
     };
     Enums: {
@@ -3796,6 +3930,8 @@ export type Database = {
         "status": string | null;
         "expires_at": string | null;
         "is_opaque": boolean | null;
+        "stored_type": string | null;
+        "refusal": Json | null;
         "version": string | null;
         "replayed": boolean | null;
       };

@@ -1710,6 +1710,64 @@ export type Database = {
         };
         Relationships: [];
       };
+      "team_invitations": {
+        Row: {
+          "answered_at": string | null;
+          "created_at": string;
+          "email": string | null;
+          "expires_at": string;
+          "id": string;
+          "invited_by": string;
+          "invitee_id": string | null;
+          "role": string;
+          "status": string;
+          "team_id": string;
+          "team_name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answered_at"?: string | null;
+          "created_at"?: string;
+          "email"?: string | null;
+          "expires_at": string;
+          "id"?: string;
+          "invited_by": string;
+          "invitee_id"?: string | null;
+          "role": string;
+          "status"?: string;
+          "team_id": string;
+          "team_name": string;
+        };
+        Update: {
+          "answered_at"?: string | null;
+          "created_at"?: string;
+          "email"?: string | null;
+          "expires_at"?: string;
+          "id"?: string;
+          "invited_by"?: string;
+          "invitee_id"?: string | null;
+          "role"?: string;
+          "status"?: string;
+          "team_id"?: string;
+          "team_name"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "team_invitations_invited_by_fkey";
+            columns: ["team_id", "invited_by"];
+            isOneToOne: false;
+            referencedRelation: "team_members";
+            referencedColumns: ["team_id", "user_id"];
+          },
+          {
+            foreignKeyName: "team_invitations_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "team_members": {
         Row: {
           "created_at": string;
@@ -2718,12 +2776,15 @@ export type Database = {
           "created_at": string;
           "description": string | null;
           "entry_no": number;
+          "id": string;
           "items": Json | null;
           "kind": string;
           "quantity": number | null;
           "refund_of": number | null;
+          "requested_amount": number | null;
           "sku": string | null;
           "unit_price": number | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2736,12 +2797,15 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
+          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
+          "requested_amount"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
+          "user_id"?: string | null;
         };
         Update: {
           "account_id"?: string | null;
@@ -2753,12 +2817,15 @@ export type Database = {
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
+          "id"?: string | null;
           "items"?: Json | null;
           "kind"?: string | null;
           "quantity"?: number | null;
           "refund_of"?: number | null;
+          "requested_amount"?: number | null;
           "sku"?: string | null;
           "unit_price"?: number | null;
+          "user_id"?: string | null;
         };
         Relationships: [];
       };
@@ -2868,6 +2935,16 @@ export type Database = {
       };
     };
     Functions: {
+      "accept_team_invitation": {
+        Args: { "invitation_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -2893,6 +2970,7 @@ export type Database = {
           "hold_id": string;
           "idempotency_key"?: string;
           "items"?: Json;
+          "message_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_entry"];
         SetofOptions: {
@@ -2977,6 +3055,22 @@ export type Database = {
         };
         Returns: Json;
       };
+      "create_team": {
+        Args: {
+          "actor"?: string;
+          "email"?: string;
+          "idempotency_key"?: string;
+          "name": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["team_change"];
+        SetofOptions: {
+          from: "*";
+          to: "team_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "credit_balance_at": { Args: { "account_id": string; "at": string }; Returns: number };
       "credit_reconciliation": {
         Args: { "only_account_id"?: string };
@@ -3010,6 +3104,16 @@ export type Database = {
         Returns:
           & { error: true }
           & "the function public.credits with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
+      };
+      "decline_team_invitation": {
+        Args: { "invitation_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "deduct_credits": {
         Args: {
@@ -3060,6 +3164,22 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "project_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "delete_team": {
+        Args: {
+          "actor"?: string;
+          "delete_projects"?: boolean;
+          "idempotency_key"?: string;
+          "team_id": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["team_change"];
+        SetofOptions: {
+          from: "*";
+          to: "team_change";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3210,6 +3330,41 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_hold";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "invite_to_team": {
+        Args: {
+          "actor"?: string;
+          "email"?: string;
+          "idempotency_key"?: string;
+          "invitee_id"?: string;
+          "role": string;
+          "team_id": string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "leave_team": {
+        Args: { "team_id": string; "user_id": string };
+        Returns: {
+          "created_at": string;
+          "id": string;
+          "role": string;
+          "team_id": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "team_members";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3408,6 +3563,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "chat_key_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "revoke_team_invitation": {
+        Args: { "invitation_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["team_invitation"];
+        SetofOptions: {
+          from: "*";
+          to: "team_invitation";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3916,6 +4081,26 @@ export type Database = {
         "used": number | null;
         "reserved": number | null;
         "allowed": number | null;
+      };
+      "team_change": {
+        "team": Json | null;
+        "credits": number | null;
+        "projects": number | null;
+        "replayed": boolean | null;
+      };
+      "team_invitation": {
+        "id": string | null;
+        "team_id": string | null;
+        "team_name": string | null;
+        "invitee_id": string | null;
+        "email": string | null;
+        "role": string | null;
+        "invited_by": string | null;
+        "status": string | null;
+        "created_at": string | null;
+        "expires_at": string | null;
+        "answered_at": string | null;
+        "replayed": boolean | null;
       };
       "upload_reservation": {
         "id": string | null;

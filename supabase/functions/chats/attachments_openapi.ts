@@ -16,6 +16,7 @@ const Upload = z.object({
   bucket: z.literal("chat-images"),
   path: z.string(),
   upload_path: z.string(),
+  content_type: z.string(),
   token: z.string(),
   url: z.url(),
   expires_at: z.iso.datetime(),

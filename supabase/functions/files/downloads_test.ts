@@ -62,7 +62,7 @@ test("a URL is valid for as long as requested, within the bucket's maximum", asy
     86_400,
   ]);
   assert.equal(long.body.urls, undefined);
-  for (const expires_in of [0, -1, 1.5, "1", null]) {
+  for (const expires_in of [0, -1, 1.5, "1"]) {
     assert.equal((await sign(user, { paths: [path], expires_in })).body.code, "invalid_request");
   }
   const { body } = await sign(user, { paths: [path], expires_in: 86_400 });

@@ -39,6 +39,21 @@ test("many downloads are signed at once, and paths that the user may not read ar
   assert.deepEqual(new Uint8Array(await (await fetch(named)).arrayBuffer()), TEXT);
 });
 
+test("a name that no file can have is refused, and any other ends no header", async () => {
+  const user = await signUp();
+  const { path } = (await upload(user)).body;
+  for (const download of ["half \ud83d", "nul \0"]) {
+    const refused = await sign(user, { paths: [{ path, download }] });
+    assert.deepEqual([refused.status, refused.body.code], [422, "invalid_request"]);
+  }
+  const download = 'a"\r\nSet-Cookie: x=1';
+  const { body } = await sign(user, { paths: [{ path, download }] });
+  const response = await fetch(body.urls[0].url);
+  await response.body?.cancel();
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("set-cookie"), null);
+});
+
 test("files of a team or a public project are signed only as long as the caller may read them", async () => {
   const [user, stranger] = await Promise.all([signUp(), signUp()]);
   const { data: project } = await user.client.from("projects")

@@ -50,7 +50,7 @@ export const Downloads = z.strictObject({
       z.string(),
       z.strictObject({
         path: z.string(),
-        download: z.union([z.literal(true), z.string().check(z.minLength(1), z.maxLength(1024))]),
+        download: z.union([z.literal(true), text.check(z.minLength(1), z.maxLength(1024))]),
       }),
     ], "Must be a path, or an object with path and download (true, or 1 to 1024 characters)"),
     MAX_PATHS,

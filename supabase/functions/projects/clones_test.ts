@@ -85,6 +85,27 @@ test("POST /projects/:id/clone copies a large project in the background, and GET
   await owner.client.from("projects").delete().eq("id", id);
 });
 
+test("a clone of messages that take long to copy is copied in portions that end in time", async () => {
+  const [owner, cloner] = await Promise.all([signUp(), signUp()]);
+  const id = await createProject(owner, 100, true);
+  await withDatabase(async (sql) => {
+    // Very large messages take as long, but would keep the processor busy.
+    await sql`create function private.wait() returns trigger language plpgsql as
+      'begin perform pg_sleep(0.1); return new; end'`;
+    await sql`create trigger wait before insert on messages for each row execute function private.wait()`;
+    try {
+      const { status, body } = await invoke(cloner.client, `projects/${id}/clone`, { body: {} });
+      assert.equal(status, 202);
+      assert.ok(body.messages > 0 && body.messages < 100);
+      await invoke(cloner.client, `projects/${body.id}?permanent=true`, { method: "DELETE" });
+    } finally {
+      await sql`drop function private.wait() cascade`;
+    }
+  });
+  await copyAll();
+  await owner.client.from("projects").delete().eq("id", id);
+});
+
 test("the owner of a project saves messages while a stranger's clone of it is being copied", async () => {
   const [owner, stranger] = await Promise.all([signUp(), signUp()]);
   const id = await createProject(owner, 10, true);

@@ -397,10 +397,11 @@ comment on type public.project_change is
 
 -- Deletes a project, so that it can be restored; with permanent for good, together with its messages and the records of
 -- its files: one with more than projects.rows_at_once of them is deleted by the cleanup, and until then it is a deleted
--- project that cannot be restored. Triggers queue the objects that no other record refers to for removal. The owner of the project and the
--- owners of its team may do either; the admins of the team may not delete it for good. Deleting a deleted project again
--- changes nothing. A clone that is still being copied can only be deleted for good, which ends the copying. actor, user or
--- service, is who makes the request. Returns the project, with the numbers of messages and records that were deleted.
+-- project that cannot be restored. Triggers queue the objects that no other record refers to for removal. The owner of
+-- the project and the owners of its team may do either; the admins of the team may not delete it for good. Deleting a
+-- deleted project again changes nothing. A clone that is still being copied can only be deleted for good, which ends the
+-- copying. actor, user or service, is who makes the request. Returns the project, with the numbers of messages and records
+-- that were deleted. A repeat returns the project as it is now, or as it was last if it was deleted for good.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409
@@ -420,11 +421,20 @@ declare
   v_first jsonb;
   v_project public.projects;
   v_result public.project_change;
+  v_is_last boolean := false;
 begin
   -- Before the project is locked: a repeat no longer finds it.
   v_first := private.first_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request);
   if v_first is not null then
-    return jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
+    v_result := jsonb_populate_record(null::public.project_change, v_first || '{"replayed": true}');
+    if v_result.project is null then
+      select to_jsonb(p) into v_result.project from public.projects as p
+      where p.id = delete_project.project_id and private.writes_project(p, delete_project.user_id);
+      if not found then
+        perform private.refuse_project(project_id);
+      end if;
+    end if;
+    return v_result;
   end if;
   v_project := private.lock_project(user_id, project_id, permanent is true);
   v_result.messages := 0;
@@ -436,8 +446,10 @@ begin
     v_result.files := v_result.files + private.count_project_uploads(v_project.id);
     if v_result.messages + v_result.files <= private.setting('projects.rows_at_once') then
       delete from public.projects as p where p.id = v_project.id;
+      v_is_last := true;
     else
       insert into private.project_purges (project_id) values (v_project.id) on conflict do nothing;
+      v_is_last := found;
       update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;
     end if;
   elsif v_project.status <> 'deleted' then
@@ -445,7 +457,9 @@ begin
     update public.projects as p set status = 'deleted' where p.id = v_project.id returning p.* into v_project;
   end if;
   v_result.project := to_jsonb(v_project);
-  perform private.keep_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request, to_jsonb(v_result));
+  -- The project can be large, and be deleted again and again: what a repeat can read is not kept.
+  perform private.keep_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request,
+    to_jsonb(v_result) - case when v_is_last then '{}' else '{project}' end::text[]);
   return v_result;
 end $$;
 revoke all on function public.delete_project(uuid, uuid, boolean, text, text) from public, anon, authenticated;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { invoke, serviceClient, signUp, test, until } from "../_testing/testing.ts";
+import { invoke, serviceClient, signUp, test, until, withDatabase } from "../_testing/testing.ts";
 
 test("a project is cloned, deleted, restored, and deleted for good with its files", async () => {
   const user = await signUp();
@@ -53,6 +53,30 @@ test("a project is cloned, deleted, restored, and deleted for good with its file
   await remove(clone.body.project.id, "?permanent=true");
   await until(async () => (await bucket.download(path)).error !== null);
   assert.equal((await remove(id, "?permanent=maybe")).body.code, "invalid_request");
+});
+
+test("DELETE /projects/:id with many idempotency keys keeps no copies of a large project", async () => {
+  const user = await signUp();
+  const { data: project } = await user.client.from("projects")
+    .insert({ user_id: user.id, title: "P", system_prompt: "x".repeat(100_000) }).select().single();
+  const id = project?.id ?? "";
+  const keys = [1, 2, 3].map(() => ({ "idempotency-key": crypto.randomUUID() }));
+  const remove = (headers?: Record<string, string>) =>
+    invoke(user.client, `projects/${id}`, { method: "DELETE", headers: headers ?? {} });
+  const deleted = await Promise.all(keys.map(remove));
+  assert.deepEqual(deleted.map((answer) => answer.body.project.status), Array(3).fill("deleted"));
+  const [kept] = await withDatabase((sql) =>
+    sql`select sum(octet_length(response::text))::int as bytes from private.idempotency_keys
+      where owner_id = ${user.id}`
+  );
+  assert.ok(kept?.bytes < 1000, `${kept?.bytes} bytes are kept`);
+  const repeat = await remove(keys[0]);
+  assert.equal(repeat.headers.get("idempotent-replayed"), "true");
+  assert.deepEqual(repeat.body, deleted[0]?.body);
+  await invoke(user.client, `projects/${id}/restore`, { body: {} });
+  assert.equal((await remove(keys[0])).body.project.status, "active");
+  await invoke(user.client, `projects/${id}?permanent=true`, { method: "DELETE" });
+  assert.equal((await remove(keys[0])).body.code, "project_not_found");
 });
 
 test("a service deletes and clones for the user that it names", async () => {

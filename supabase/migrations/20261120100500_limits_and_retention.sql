@@ -85,6 +85,8 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('files.first_retry', 60, 'seconds', 1, 3600, 'How long after its first failure a removal is tried again'),
   ('files.longest_retry', 3600, 'seconds', 60, 604800, 'How long after a failure a removal is tried again at the latest'),
   ('api_keys.per_user', 50, 'keys', 1, 10000, 'The most API keys of a user'),
+  ('api_keys.changes_per_minute', 60, 'keys', 1, 1000000000,
+    'The most API keys that a user changes directly, per minute: each change is kept as an event'),
   ('api_keys.event_retention', 31536000, 'seconds', 86400, 3153600000,
     'How long it is kept what happened to API keys (one year)'),
   ('auth.revoked_token_retention', 2592000, 'seconds', 86400, 3153600000,

@@ -155,20 +155,41 @@ end $$;
 comment on function private.count_changed_row() is 'Trigger function: counts the bytes of a changed row, and refuses too many';
 revoke all on function private.count_changed_row() from public, anon, authenticated, service_role;
 
+-- Counts a row of which only the state has changed. It refuses nothing, so that a user who has no room left can still
+-- archive and delete: the state takes up a few bytes more or fewer.
+-- Definer: as above.
+create function private.count_changed_state()
+returns trigger
+language plpgsql volatile security definer set search_path = '' set timezone = 'UTC'
+as $$
+begin
+  update private.table_usage as u
+  set bytes = greatest(u.bytes + octet_length(new::text) - octet_length(old::text), 0)
+  where u.owner_id = new.user_id and u.table_name = tg_table_name and u.slot = 0;
+  return null;
+end $$;
+comment on function private.count_changed_state() is 'Trigger function: counts the bytes of a row whose state has changed';
+revoke all on function private.count_changed_state() from public, anon, authenticated, service_role;
+
 -- Gives a table its limits: settings with these values, TABLE.rows and TABLE.bytes, and the triggers that count. owner is
 -- the column that says whose a row is. changes lists the columns that can make a row longer, for a table that is
--- updated all the time; other tables count every update. Without bytes, updates are not counted.
+-- updated all the time; other tables count every update. states lists the other columns of such a table whose length
+-- can change. Without bytes, updates are not counted.
 create function private.limit_table(
   target regclass,
   rows bigint,
   bytes bigint default null,
   owner text default 'user_id',
-  changes text default null
+  changes text default null,
+  states text default null
 )
 returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_changed text := (
+    select format('(row(%s) is distinct from row(%s))', string_agg('new.' || c, ', '), string_agg('old.' || c, ', '))
+    from regexp_split_to_table(changes, ', ') as c);
   v_name text := (select c.relname from pg_catalog.pg_class as c where c.oid = target);
   v_whose text := case when owner = 'team_id' or v_name = 'teams' then 'team' else 'user' end;
   v_count text := format('execute function private.%I()', 'count_rows_of_' || owner);
@@ -190,8 +211,12 @@ begin
       referencing old table as removed new table as added for each statement %s', target, v_count);
   else
     execute format('create trigger count_changed_rows after update of %s on %s
-      for each row execute function private.count_changed_row()', changes, target);
+      for each row when %s execute function private.count_changed_row()', changes, target, v_changed);
+  end if;
+  if states is not null then
+    execute format('create trigger count_changed_states after update of %s on %s
+      for each row when (not %s) execute function private.count_changed_state()', states, target, v_changed);
   end if;
 end $$;
-revoke all on function private.limit_table(regclass, bigint, bigint, text, text)
+revoke all on function private.limit_table(regclass, bigint, bigint, text, text, text)
   from public, anon, authenticated, service_role;

@@ -69,7 +69,8 @@ create trigger update_api_keys_updated_at before update of name, permissions, ex
   on public.api_keys
   for each row execute function public.update_updated_at_column();
 
-select private.limit_table('public.api_keys', rows => 100, bytes => 1048576, changes => 'name, permissions');
+select private.limit_table('public.api_keys', rows => 100, bytes => 1048576, changes => 'name, permissions',
+  states => 'last_used_at, expires_at, is_active');
 
 -- api_key_events --------------------------------------------------------------------------------------
 
@@ -134,6 +135,31 @@ begin
 end $$;
 comment on function private.record_api_key_event() is 'Trigger function: records what happens to a key';
 revoke all on function private.record_api_key_event() from public, anon, authenticated, service_role;
+
+-- Each changed key leaves an event, and one request of a client can change all keys of its user. A refusal takes the
+-- events back.
+-- Definer: clients may not read the settings or write the counts.
+-- Raises: 429 too_many_requests {policy, limit, window, retry_after}.
+create function private.limit_api_key_changes()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_most numeric := private.setting('api_keys.changes_per_minute');
+begin
+  if current_setting('role', true) = 'authenticated' and private.exceeds_minute(
+    private.subject_of('api_keys', (select auth.uid())::text), (select count(*) from changed)::integer, v_most) then
+    perform private.refuse_requests('api_keys', v_most);
+  end if;
+  return null;
+end $$;
+comment on function private.limit_api_key_changes() is
+  'Trigger function: refuses direct changes of keys beyond so many in a minute';
+revoke all on function private.limit_api_key_changes() from public, anon, authenticated, service_role;
+
+create trigger limit_api_key_changes after update on public.api_keys
+  referencing new table as changed
+  for each statement execute function private.limit_api_key_changes();
 
 create trigger record_api_key_event
   after insert or delete or update of name, permissions, expires_at, is_active on public.api_keys

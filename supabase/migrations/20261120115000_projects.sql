@@ -97,7 +97,8 @@ insert into private.account_rows (name, place, statement) values
     select ctid from public.projects where user_id = $1 limit $2))');
 
 select private.limit_table('public.projects', rows => 10000, bytes => 67108864,
-  changes => 'title, description, template_id, metadata, system_prompt');
+  changes => 'title, description, template_id, metadata, system_prompt',
+  states => 'team_id, status, is_archived, message_editing, deleted_at');
 
 -- Keeps status, is_archived and deleted_at in agreement. Chuk Chat archives a project by is_archived, CodingIT-1 by
 -- status, and clients delete by status, by deleted_at or by both. A changed status takes precedence, then deleted_at;

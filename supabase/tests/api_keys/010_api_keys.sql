@@ -1,7 +1,7 @@
 -- API keys: who may create and use them, what is refused, and what is recorded.
 
 begin;
-select plan(27);
+select plan(29);
 
 select tests.create_user('ada');
 select tests.create_user('bob');
@@ -74,6 +74,10 @@ select results_eq(
   'every change, and the first refusal of a minute');
 select tests.authenticate_as('ada');
 select isnt_empty($$ select from api_key_events where key_id = (select id from made) $$, 'its user reads it');
+select lives_ok($$ update api_keys set name = name || n from generate_series(1, 20) as n $$, 'a user changes all keys at once');
+select throws_ok(
+  $$ do $do$ begin for n in 1..20 loop update public.api_keys set name = name || n; end loop; end $do$ $$, 'PGRST', null,
+  'but not again and again: each change is kept');
 delete from api_keys where id = (select id from made);
 select is((select event from api_key_events where key_id = (select id from made) order by id desc limit 1), 'deleted',
   'also that the key was deleted');

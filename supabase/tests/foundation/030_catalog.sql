@@ -196,8 +196,9 @@ select bag_eq(
     from pg_trigger t join pg_class c on c.oid = t.tgrelid join pg_proc p on p.oid = t.tgfoid
     where not t.tgisinternal and c.relnamespace = 'public'::regnamespace
       -- 040_table_limits.sql looks at these.
-      and t.tgname not in ('count_added_rows', 'count_removed_rows', 'count_changed_rows') $$,
+      and t.tgname not in ('count_added_rows', 'count_removed_rows', 'count_changed_rows', 'count_changed_states') $$,
   $$ values
+    ('api_keys', 'limit_api_key_changes', 'limit_api_key_changes'),
     ('api_keys', 'record_api_key_event', 'record_api_key_event'),
     ('chat_sessions', 'require_account', 'require_account'),
     ('conversations', 'require_account', 'require_account'),

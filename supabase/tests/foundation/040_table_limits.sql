@@ -120,6 +120,25 @@ select lives_ok(
 select tests.clear_authentication();
 select is(pg_temp.used('conversations'), pg_temp.there('conversations'), 'a longer row counts with its length');
 
+-- projects: states ----------------------------------------------------------------------------------
+
+select pg_temp.allow('projects.bytes', 100000);
+select tests.authenticate_as('owner');
+insert into projects (user_id, title) select tests.user_id('owner'), 'gone' from generate_series(1, 5);
+insert into projects (user_id, title) values (tests.user_id('owner'), 'kept');
+select tests.clear_authentication();
+select pg_temp.allow('projects.bytes', -1);
+select tests.authenticate_as('owner');
+select lives_ok($$ update projects set status = 'deleted' where title = 'gone' $$,
+  'a user without room can still delete projects');
+select tests.clear_authentication();
+select is(pg_temp.used('projects'), pg_temp.there('projects'), 'what deleting adds to a row is counted');
+update projects set title = 'Kept', status = 'archived', message_editing = 'members' where title = 'kept';
+select is(pg_temp.used('projects'), pg_temp.there('projects'), 'a state and a title that change together count once');
+delete from projects where title = 'gone';
+select is(pg_temp.used('projects'), pg_temp.there('projects'), 'so that deleting for good makes no more room than there was');
+delete from projects where title = 'Kept';
+
 -- messages ------------------------------------------------------------------------------------------
 
 insert into projects (id, user_id, title) values (tests.user_id('project'), tests.user_id('owner'), 'P');

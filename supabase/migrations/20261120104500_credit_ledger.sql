@@ -359,8 +359,8 @@ begin
       balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash, requested_amount)
   values (entry.account_id, entry.entry_no, entry.created_at, entry.grant_id, entry.actor_id,
     coalesce(entry.id, gen_random_uuid()), entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount,
-    entry.balance_after, entry.sku, entry.quantity, entry.unit_price, entry.items, entry.allocations, entry.hold, entry.description, entry.request_hash,
-    entry.requested_amount)
+    entry.balance_after, entry.sku, entry.quantity, entry.unit_price, entry.items, entry.allocations, entry.hold,
+    entry.description, entry.request_hash, entry.requested_amount)
   on conflict on constraint credit_transactions_id_key do nothing;
   if found then
     return entry;

@@ -12,7 +12,8 @@ create table private.table_usage (
   primary key (owner_id, table_name, slot)
   -- Room in each page for the new version that every change makes.
 ) with (fillfactor = 50);
-comment on table private.table_usage is 'How many rows, and bytes in them, each user or team has in each table that has a limit';
+comment on table private.table_usage is
+  'How many rows, and bytes in them, each user or team has in each table that has a limit';
 comment on column private.table_usage.owner_id is 'The user, or the team for tables of teams';
 comment on column private.table_usage.slot is
   '0, except for messages: writers of different projects and conversations do not wait for one row';
@@ -35,66 +36,69 @@ revoke all on function private.forget_table_usage() from public, anon, authentic
 create trigger forget_table_usage after delete on auth.users
   for each row execute function private.forget_table_usage();
 
--- Adds to what an owner has in a table, or takes away from it with negative numbers. The row of the counter stays locked
--- until the transaction ends, so that requests at the same time cannot exceed the limit together. With a slot (0 to 15),
--- which spreads the rows of an owner over 16 counters, the sum is compared with the limit after every 16 rows or 64 KiB of
--- one, which costs nearly nothing: the limit can be exceeded by 256 rows, by 1 MiB, and by what others write at this
--- moment. SQL of an operator, who has no role of the API, is counted but not refused.
+-- Refuses a change after which an owner would have that many rows and bytes in a table. Null is not compared. SQL of an
+-- operator, who has no role of the API, is not refused.
 -- Raises: PT429 too_many_rows {table, limit, rows}; PT413 too_many_bytes {table, limit, bytes}.
-create function private.use_table(owner_id uuid, table_name text, rows bigint, bytes bigint, slot integer default null)
+create function private.check_table_limits(table_name text, rows numeric, bytes numeric)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_most_rows numeric;
+  v_most_bytes numeric;
+begin
+  if current_setting('role', true) not in ('anon', 'authenticated', 'service_role') then
+    return;
+  end if;
+  select (select s.value from private.settings as s where s.name = check_table_limits.table_name || '.rows'),
+    (select s.value from private.settings as s where s.name = check_table_limits.table_name || '.bytes')
+  into v_most_rows, v_most_bytes;
+  if rows > v_most_rows then
+    raise exception 'With this change, there would be % rows in "%": at most % are allowed', rows, table_name, v_most_rows
+      using errcode = 'PT429', detail = 'too_many_rows ' || jsonb_build_object(
+        'table', table_name, 'limit', v_most_rows, 'rows', rows)::text,
+      hint = 'Delete rows to make room';
+  end if;
+  if bytes > v_most_bytes then
+    raise exception 'With this change, the rows in "%" would take up % bytes: at most % are allowed',
+      table_name, bytes, v_most_bytes
+      using errcode = 'PT413', detail = 'too_many_bytes ' || jsonb_build_object(
+        'table', table_name, 'limit', v_most_bytes, 'bytes', bytes)::text,
+      hint = 'Delete rows or shorten them to make room';
+  end if;
+end $$;
+revoke all on function private.check_table_limits(text, numeric, numeric) from public, anon, authenticated, service_role;
+
+-- Adds to what an owner has in a table, or takes away from it with negative numbers. The row of the counter stays locked
+-- until the transaction ends, so that requests at the same time cannot exceed the limit together. SQL of an operator is
+-- counted too.
+-- Raises: what check_table_limits raises.
+create function private.use_table(owner_id uuid, table_name text, rows bigint, bytes bigint)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_slot integer := coalesce(slot, 0);
   v_rows bigint;
   v_bytes bigint;
-  v_most_rows numeric;
-  v_most_bytes numeric;
 begin
   update private.table_usage as u
   set rows = greatest(u.rows + use_table.rows, 0), bytes = greatest(u.bytes + use_table.bytes, 0)
-  where u.owner_id = use_table.owner_id and u.table_name = use_table.table_name and u.slot = v_slot
+  where u.owner_id = use_table.owner_id and u.table_name = use_table.table_name and u.slot = 0
   returning u.rows, u.bytes into v_rows, v_bytes;
   if rows <= 0 and bytes <= 0 then
     -- Without a row, the account is being deleted, and its counts were deleted before.
     return;
   end if;
   if not found then
-    insert into private.table_usage as u (owner_id, table_name, slot, rows, bytes)
-    values (owner_id, table_name, v_slot, greatest(rows, 0), greatest(bytes, 0))
+    insert into private.table_usage as u (owner_id, table_name, rows, bytes)
+    values (owner_id, table_name, greatest(rows, 0), greatest(bytes, 0))
     on conflict on constraint table_usage_pkey do update
     set rows = greatest(u.rows + use_table.rows, 0), bytes = greatest(u.bytes + use_table.bytes, 0)
     returning u.rows, u.bytes into v_rows, v_bytes;
   end if;
-  if current_setting('role', true) not in ('anon', 'authenticated', 'service_role') then
-    return;
-  end if;
-  if slot is not null then
-    if v_rows / 16 = (v_rows - rows) / 16 and v_bytes / 65536 = (v_bytes - bytes) / 65536 then
-      return;
-    end if;
-    select sum(u.rows), sum(u.bytes) into v_rows, v_bytes from private.table_usage as u
-    where u.owner_id = use_table.owner_id and u.table_name = use_table.table_name;
-  end if;
-  select (select s.value from private.settings as s where s.name = use_table.table_name || '.rows'),
-    (select s.value from private.settings as s where s.name = use_table.table_name || '.bytes')
-  into v_most_rows, v_most_bytes;
-  if rows > 0 and v_rows > v_most_rows then
-    raise exception 'With this change, there would be % rows in "%": at most % are allowed', v_rows, table_name, v_most_rows
-      using errcode = 'PT429', detail = 'too_many_rows ' || jsonb_build_object(
-        'table', table_name, 'limit', v_most_rows, 'rows', v_rows)::text,
-      hint = 'Delete rows to make room';
-  end if;
-  if bytes > 0 and v_bytes > v_most_bytes then
-    raise exception 'With this change, the rows in "%" would take up % bytes: at most % are allowed',
-      table_name, v_bytes, v_most_bytes
-      using errcode = 'PT413', detail = 'too_many_bytes ' || jsonb_build_object(
-        'table', table_name, 'limit', v_most_bytes, 'bytes', v_bytes)::text,
-      hint = 'Delete rows or shorten them to make room';
-  end if;
+  perform private.check_table_limits(table_name, case when rows > 0 then v_rows end, case when bytes > 0 then v_bytes end);
 end $$;
-revoke all on function private.use_table(uuid, text, bigint, bigint, integer) from public, anon, authenticated, service_role;
+revoke all on function private.use_table(uuid, text, bigint, bigint) from public, anon, authenticated, service_role;
 
 -- Triggers ------------------------------------------------------------------------------------------
 

@@ -127,7 +127,8 @@ alter publication supabase_realtime add table public.messages;
 -- the messages that its source has, whatever the limits are now.
 -- Definer: a client may not read the settings, and a member of the team may write into a project that they may not
 -- update.
--- Raises: PT413 content_too_large {largest, size}; PT422 invalid_message_id; and what check_sequence_number raises.
+-- Raises: PT413 content_too_large {largest, size}; PT422 invalid_message_id; and what refuse_full_owner and
+-- check_sequence_number raise.
 create function private.check_message()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
@@ -135,11 +136,14 @@ as $$
 declare
   v_largest numeric;
   v_most numeric;
+  v_full boolean;
   v_size integer := greatest(octet_length(new.content::text), octet_length(new.object_data::text),
     octet_length(new.result_data::text), octet_length(new.metadata::text));
 begin
-  -- Read here, because a call of private.setting() costs twice as much.
-  select s.value into strict v_largest from private.settings as s where s.name = 'messages.content_size';
+  -- Read here and at once, because each call of private.setting() costs more than all of this.
+  select s.value, (select x.value from private.settings as x where x.name = 'messages.per_project'),
+    exists (select 1 from private.full_message_owners as o where o.since < now())
+  into strict v_largest, v_most, v_full from private.settings as s where s.name = 'messages.content_size';
   if v_size > v_largest and not (tg_op = 'INSERT' and private.is_cloning(new.project_id)) then
     raise exception 'The largest field of the message is % bytes long: at most % bytes are allowed', v_size, v_largest
       using errcode = 'PT413',
@@ -149,6 +153,10 @@ begin
   if new.client_id is not null and not private.is_client_id(new.client_id) then
     raise exception 'A client_id must be 1 to 64 letters, digits, _ and -, and not a UUID'
       using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Put a UUID into id';
+  end if;
+  -- Some user has reached the limit of messages: perhaps the owner of this one.
+  if v_full then
+    perform private.refuse_full_owner(new, old);
   end if;
   if tg_op = 'UPDATE' or new.project_id is null then
     return new;
@@ -160,7 +168,6 @@ begin
   end if;
   -- Once per transaction: the first message of a batch takes the lock for all.
   update public.projects as p set updated_at = now() where p.id = new.project_id and p.updated_at <> now();
-  select s.value into strict v_most from private.settings as s where s.name = 'messages.per_project';
   -- Nearly every number is one more than another, and needs no further look.
   if new.sequence_number >= v_most or new.sequence_number > 0 and not exists (
     select 1 from public.messages as m

@@ -175,6 +175,33 @@ test("a table with too many rows of a user refuses more, through functions and R
   });
 });
 
+test("a user with too many messages is refused more, through functions and REST, until some are deleted", async () => {
+  const user = await signUp();
+  const id = crypto.randomUUID();
+  await user.client.from("conversations").insert({ id, user_id: user.id });
+  const row = { conversation_id: id, role: "user" as const, content: "Hello" };
+  const insert = (rows: number) =>
+    user.client.from("messages").insert(Array.from({ length: rows }, () => row));
+  const save = () =>
+    invoke(user.client, `conversations/${id}/messages`, {
+      body: { messages: [{ role: "user", content: "Hello" }] },
+    });
+  await withSettings({ "messages.rows": 200 }, async () => {
+    // The count is an estimate: 50 times 50 messages reach 200 for certain.
+    let batches = 0;
+    let answer = await insert(50);
+    while (!answer.error && ++batches < 50) answer = await insert(50);
+    assert.deepEqual([answer.status, answer.error?.code], [429, "PT429"]);
+    assert.match(answer.error?.details ?? "", /^too_many_rows \{/);
+    const refused = await save();
+    const { code, table, limit } = refused.body;
+    assert.deepEqual([refused.status, code, table, limit], [429, "too_many_rows", "messages", 200]);
+
+    await user.client.from("messages").delete().eq("conversation_id", id);
+    assert.equal((await save()).status, 201);
+  });
+});
+
 function assertHeaders(headers: Headers, policy: string, seconds: number): void {
   assert.equal(headers.get("retry-after"), `${seconds}`);
   assert.equal(headers.get("ratelimit-policy"), `"${policy}";q=${MOST};w=60`);

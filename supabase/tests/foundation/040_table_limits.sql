@@ -1,5 +1,5 @@
 -- Limits of tables: which table has one, that every way to write counts, that deleting makes room, and that nothing of
--- it outlives its owner.
+-- it outlives its owner. messages/070_limits.sql looks at messages.
 
 begin;
 select no_plan();
@@ -138,46 +138,6 @@ select is(pg_temp.used('projects'), pg_temp.there('projects'), 'a state and a ti
 delete from projects where title = 'gone';
 select is(pg_temp.used('projects'), pg_temp.there('projects'), 'so that deleting for good makes no more room than there was');
 delete from projects where title = 'Kept';
-
--- messages ------------------------------------------------------------------------------------------
-
-insert into projects (id, user_id, title) values (tests.user_id('project'), tests.user_id('owner'), 'P');
-create function pg_temp.messages_there() returns text language sql stable as $$
-  select concat(count(*), ' rows, ',
-    sum(octet_length(concat(m.content::text, m.object_data::text, m.result_data::text, m.metadata::text))), ' bytes')
-  from public.messages as m
-  where m.project_id in (select p.id from public.projects as p where p.user_id = tests.user_id('owner'))
-    or m.conversation_id in (select c.id from public.conversations as c where c.user_id = tests.user_id('owner'))
-$$;
-create function pg_temp.write_messages(parent text, count integer, content text) returns void language sql as $$
-  insert into public.messages (project_id, conversation_id, role, content, sequence_number)
-  select case parent when 'project' then tests.user_id(parent) end, case when parent <> 'project' then tests.user_id(parent) end,
-    'user', to_jsonb(content), n - 1 from generate_series(1, count) as n
-$$;
-grant execute on function pg_temp.write_messages(text, integer, text) to authenticated;
-select pg_temp.allow('messages.rows', 40);
-select tests.authenticate_as('owner');
-select pg_temp.write_messages('project', 20, 'one');
-select pg_temp.write_messages('conversation 1', 10, 'two');
-select pg_temp.write_messages('conversation 2', 10, 'three');
-select throws_ok($$ select pg_temp.write_messages('conversation 1', 16, 'four') $$, 'PT429',
-  'With this change, there would be 56 rows in "messages": at most 40 are allowed',
-  'messages of all projects and conversations count together');
-update messages set content = '"a longer message"' where conversation_id = tests.user_id('conversation 2');
-select tests.clear_authentication();
-select is(pg_temp.used('messages'), pg_temp.messages_there(), 'what is counted is what is there');
-select pg_temp.allow('messages.bytes', 100);
-select tests.authenticate_as('owner');
-select throws_ok(
-  $$ update messages set content = to_jsonb(repeat('x', 65536)) where sequence_number = 0 and conversation_id is not null $$,
-  'PT413', null, 'a longer message is refused when there is no room');
-delete from messages where conversation_id = tests.user_id('conversation 2');
-select tests.clear_authentication();
-select is(pg_temp.used('messages'), pg_temp.messages_there(), 'a message that is deleted makes room');
-delete from conversations where id = tests.user_id('conversation 1');
-select is(pg_temp.used('messages'), pg_temp.messages_there(), 'and one that is deleted with its conversation');
-delete from projects where id = tests.user_id('project');
-select matches(pg_temp.used('messages'), '^0 rows, 0 bytes$', 'or with its project');
 
 -- projects: rows that are deleted with their parent --------------------------------------------------
 

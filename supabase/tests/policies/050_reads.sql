@@ -102,9 +102,11 @@ select cmp_ok(pg_temp.buffers('reader', 'select * from chat_sessions_with_counts
   'a view counts the messages of the sessions that it shows');
 
 -- The owner of a project also owns its messages.
-update projects set user_id = tests.user_id('reader') where id = pg_temp.id('other1100');
+insert into projects (id, user_id, title) values (pg_temp.id('passed on'), tests.user_id('other1'), 'P');
+insert into messages (project_id, role, content, sequence_number) values (pg_temp.id('passed on'), 'user', '"x"', 0);
+update projects set user_id = tests.user_id('reader') where id = pg_temp.id('passed on');
 select is(array_agg(distinct m.user_id), array[tests.user_id('reader')], 'messages go with their project')
-from messages as m where m.project_id = pg_temp.id('other1100');
+from messages as m where m.project_id = pg_temp.id('passed on');
 
 select * from finish();
 rollback;

@@ -87,12 +87,12 @@ select is(storage_objects_removed('project-files', array[pg_temp.path('f'), 'x']
 select is((select count(*) from private.storage_removals), 1::bigint, 'when they are removed');
 select is(tests.refusal($$ select next_storage_removals(1001) $$), 'PT422 invalid_batch', 'the Storage API takes 1000');
 
--- for good, with very much --------------------------------------------------------------------------------------
+-- cleanup: for good, with very much -----------------------------------------------------------------------------
 update private.settings set value = 2 where name = 'projects.rows_at_once';
 update private.cleanup_jobs set batch_size = 2 where name = 'deleted_projects';
 insert into projects (id, user_id, title) values (pg_temp.id('large'), tests.user_id('owner'), 'L');
-insert into messages (project_id, role, content, sequence_number)
-select pg_temp.id('large'), 'user', '"x"', n from generate_series(0, 4) as n;
+insert into project_files (project_id, file_name, storage_path, file_type, file_size)
+select pg_temp.id('large'), 'f', pg_temp.path('large ' || n), 'txt', 1 from generate_series(0, 4) as n;
 select is((pg_temp.remove('owner', true, project => 'large')).project ->> 'status', 'deleted', 'a large project is deleted later');
 select is(tests.refusal($$ select public.restore_project(tests.user_id('owner'), pg_temp.id('large')) $$), 'PT409 project_purged',
   'until then it cannot be restored');

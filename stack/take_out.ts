@@ -51,7 +51,8 @@ export async function takeOut(domains: Domain[]): Promise<void> {
   );
   const sections: string[] = [];
   editMigration("cleanup_jobs", (text) => {
-    sections.push(...jobs.map((job) => sectionOf(text, job)));
+    // The jobs of files have a migration of their own, which goes as a whole.
+    sections.push(...jobs.map((job) => sectionOf(text, job)).filter((section) => section !== ""));
     const rows = removeRows(text, jobs.map((job) => `'${job}'`));
     return sections.reduce((rest, section) => rest.replace(section, ""), rows);
   });

@@ -40,6 +40,7 @@ create unique index team_invitations_pending_user on public.team_invitations (te
 create unique index team_invitations_pending_email on public.team_invitations (team_id, email)
   where status = 'pending';
 create index team_invitations_team_id on public.team_invitations (team_id, created_at desc);
+create index team_invitations_inviter on public.team_invitations (team_id, invited_by);
 create index team_invitations_invitee_id on public.team_invitations (invitee_id);
 create index team_invitations_email on public.team_invitations (email);
 create index team_invitations_invited_by on public.team_invitations (invited_by, created_at);

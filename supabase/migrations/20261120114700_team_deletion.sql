@@ -28,7 +28,7 @@ returns text[]
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_ids text[] := '{}';
+  v_ids text[] := array[]::text[];
 begin
   if team.subscription_status <> 'canceled' and team.stripe_subscription_id is not null then
     v_ids := array[team.stripe_subscription_id];

@@ -127,6 +127,7 @@ select bag_eq(
     ('team_invitations', 'team_invitations_email'),
     ('team_invitations', 'team_invitations_ended'),
     ('team_invitations', 'team_invitations_invited_by'),
+    ('team_invitations', 'team_invitations_inviter'),
     ('team_invitations', 'team_invitations_invitee_id'),
     ('team_invitations', 'team_invitations_pending_email'),
     ('team_invitations', 'team_invitations_pending_user'),

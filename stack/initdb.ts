@@ -45,7 +45,8 @@ export async function initialise(
         "--encoding=UTF8",
         ...(Number(binaries.version) >= 17
           ? ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-          : []),
+          // Knows the case of letters beyond ASCII, as the platform's databases do.
+          : ["--lc-ctype=C.UTF-8"]),
         "--locale=C",
         "--no-sync",
       ],

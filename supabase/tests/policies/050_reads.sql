@@ -84,6 +84,8 @@ end $$;
 
 -- In tables as small as these, a scan costs less than an index: here, the question is whether an index answers.
 set local enable_seqscan = off;
+-- It makes every plan look expensive enough to be compiled.
+set local jit = off;
 
 -- 3000 rows that the reader may not see, after a few of their own.
 select pg_temp.add_rows('reader', 1, 5);

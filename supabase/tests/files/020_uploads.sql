@@ -444,9 +444,12 @@ select results_eq($$ select status, refusal ->> 'rule', expires_at between now()
   $$ values ('refused', 'size', true) $$, 'its record says why, for a day');
 select is(tests.refusal(format('select complete_upload(%L, %L)', tests.user_id('owner'), (select id from refused))), 'PT409 upload_expired', 'it cannot be completed');
 select throws_ok($$ update file_uploads set status = 'complete' $$, '23514', null, 'a refusal belongs to what was refused alone');
+
+-- cleanup: what was refused ----------------------------------------------------------------------------
 update file_uploads set expires_at = now();
 select is(tests.clean_up('expired_uploads') > 0, true, 'and then it goes');
 select is_empty($$ select 1 from file_uploads where status = 'refused' $$, 'for good');
 
+-- the end ------------------------------------------------------------------------------------------------
 select * from finish();
 rollback;

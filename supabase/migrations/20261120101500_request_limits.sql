@@ -142,8 +142,9 @@ revoke all on function private.count_request() from public, anon, authenticated,
 -- PostgREST calls it as the role of the request.
 grant execute on function private.count_request() to anon, authenticated, service_role;
 
--- Counts the rows that visitors add to a table that anyone may write. The argument is the setting with the most of all
--- visitors together in a minute. Rows that the service adds are not counted.
+-- Counts the rows that visitors add to a table that anyone may write, in each minute: those of one address, which cannot
+-- use up the minute of all, and those of all visitors together. Without an address, only the latter. Rows that the service
+-- adds are not counted.
 -- Definer: as count_request.
 -- Raises: 429 too_many_requests {policy, limit, window, retry_after}.
 create function private.limit_visitors()
@@ -151,11 +152,22 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_most numeric := private.setting(tg_argv[0]);
+  v_added integer;
+  v_network text;
+  v_most numeric;
 begin
-  if current_setting('role', true) in ('anon', 'authenticated')
-    and private.exceeds_minute(
-      private.subject_of('table', tg_table_name), (select count(*) from added)::integer, v_most) then
+  if current_setting('role', true) not in ('anon', 'authenticated') then
+    return null;
+  end if;
+  select count(*) into v_added from added;
+  v_network := private.network_of(nullif(current_setting('request.headers', true), '')::json);
+  v_most := private.setting(tg_table_name || '.per_address');
+  if v_network is not null
+    and private.exceeds_minute(private.subject_of(tg_table_name, v_network), v_added, v_most) then
+    perform private.refuse_requests(tg_table_name || '-address', v_most);
+  end if;
+  v_most := private.setting(tg_table_name || '.per_minute');
+  if private.exceeds_minute(private.subject_of('table', tg_table_name), v_added, v_most) then
     perform private.refuse_requests(tg_table_name, v_most);
   end if;
   return null;

@@ -397,8 +397,8 @@ comment on type public.project_change is
   'A project as it is now or was last, and how many messages and records of files were deleted with it';
 
 -- Deletes a project, so that it can be restored; with permanent for good, together with its messages and the records of
--- its files: one with more than projects.rows_at_once of them is deleted by the cleanup, and until then it is a deleted
--- project that cannot be restored. Triggers queue the objects that no other record refers to for removal. The owner of
+-- its files. One with more than projects.rows_at_once of them, or whose messages take more than a second, is deleted by
+-- the cleanup; until then it is a deleted project that cannot be restored. Triggers queue the objects that no other record refers to for removal. The owner of
 -- the project and the owners of its team may do either; the admins of the team may not delete it for good. Deleting a
 -- deleted project again changes nothing. A clone that is still being copied can only be deleted for good, which ends the
 -- copying. actor, user or service, is who makes the request. Returns the project, with the numbers of messages and records
@@ -423,6 +423,7 @@ declare
   v_project public.projects;
   v_result public.project_change;
   v_is_last boolean := false;
+  v_end timestamptz;
 begin
   -- Before the project is locked: a repeat no longer finds it.
   v_first := private.first_response(delete_project.user_id, delete_project.actor, idempotency_key, v_request);
@@ -445,9 +446,14 @@ begin
     v_result.messages := private.count_project_messages(v_project.id);
     select count(*) into v_result.files from public.project_files as f where f.project_id = v_project.id;
     v_result.files := v_result.files + private.count_project_uploads(v_project.id);
-    if v_result.messages + v_result.files <= private.setting('projects.rows_at_once') then
+    v_end := clock_timestamp() + interval '1 second';
+    v_is_last := v_result.messages + v_result.files <= private.setting('projects.rows_at_once');
+    if v_is_last then
+      perform private.delete_project_messages(v_project.id, v_result.messages);
+      v_is_last := clock_timestamp() < v_end;
+    end if;
+    if v_is_last then
       delete from public.projects as p where p.id = v_project.id;
-      v_is_last := true;
     else
       insert into private.project_purges (project_id) values (v_project.id) on conflict do nothing;
       v_is_last := found;

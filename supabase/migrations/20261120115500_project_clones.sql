@@ -168,27 +168,19 @@ end $$;
 revoke all on function private.copy_portion(private.project_clones, integer) from public, anon, authenticated, service_role;
 
 -- Removes a portion of what a failed clone has copied, whose row is locked: at most as many messages as given, for about
--- two seconds, and with the last of them the project. Returns the clone.
+-- a second, and with the last of them the project. Returns the clone.
 create function private.remove_portion(clone private.project_clones, most integer)
 returns private.project_clones
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_end timestamptz := clock_timestamp() + interval '2 seconds';
-  v_left integer := most;
-  v_step integer;
+  v_end timestamptz := clock_timestamp() + interval '1 second';
   -- Stays 0 in a product without messages.
   v_removed integer := 0;
 begin
-  loop
-    -- As few as are copied.
-    v_step := least(v_left, 10);
-    v_removed := private.delete_project_messages(clone.id, v_step);
-    v_left := v_left - v_removed;
-    exit when v_removed < v_step or v_left <= 0 or clock_timestamp() > v_end;
-  end loop;
-  clone.messages := greatest(clone.messages - (most - v_left), 0);
-  if v_removed < v_step then
+  v_removed := private.delete_project_messages(clone.id, most);
+  clone.messages := greatest(clone.messages - v_removed, 0);
+  if v_removed < most and clock_timestamp() < v_end then
     delete from public.projects as p where p.id = clone.id;
     clone.messages := 0;
     clone.files := 0;

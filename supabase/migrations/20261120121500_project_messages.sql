@@ -58,19 +58,28 @@ end $$;
 revoke all on function private.copy_project_messages(private.project_clones, integer)
   from public, anon, authenticated, service_role;
 
--- Deletes messages of a project, at most as many as given. Returns how many.
+-- Deletes messages of a project: at most as many as given, and for about a second, as a message can have 1 MiB in each of
+-- its fields. Returns how many.
 create function private.delete_project_messages(project_id uuid, most integer)
 returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_end timestamptz := clock_timestamp() + interval '1 second';
+  v_all integer := 0;
   v_deleted integer;
 begin
-  delete from public.messages as m
-  where m.id = any (array(
-    select x.id from public.messages as x where x.project_id = delete_project_messages.project_id limit most));
-  get diagnostics v_deleted = row_count;
-  return v_deleted;
+  loop
+    delete from public.messages as m
+    where m.id = any (array(
+      select x.id from public.messages as x
+      where x.project_id = delete_project_messages.project_id
+      limit least(most - v_all, 20)));
+    get diagnostics v_deleted = row_count;
+    v_all := v_all + v_deleted;
+    exit when v_deleted = 0 or v_all = most or clock_timestamp() > v_end;
+  end loop;
+  return v_all;
 end $$;
 revoke all on function private.delete_project_messages(uuid, integer) from public, anon, authenticated, service_role;
 

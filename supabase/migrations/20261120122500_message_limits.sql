@@ -1,7 +1,5 @@
 -- How many messages, and bytes in them, each user may have: in their own projects, whoever wrote them, and in their
--- conversations. The functions of table_limits cannot count them, because a message does not say whose it is.
---
--- To count every message would make saving one slower by a quarter, so one in 16, chosen at random, counts as 16. What is
+-- conversations. To count every message would make saving one slower by a quarter, so one in 16, chosen at random, counts as 16. What is
 -- deleted is counted in full. The count is an estimate that is right on average, and nobody can choose what is counted: of
 -- 2,000,000 messages it is off by less than 1 %. A user whose count has reached a limit is noted, and each message looks
 -- for that note. The transaction that reaches the limit still commits: if it failed, a client could repeat it until none
@@ -21,18 +19,6 @@ comment on table private.full_message_owners is 'Users whose messages have reach
 revoke all on private.full_message_owners from public, anon, authenticated, service_role;
 
 -- Counting ------------------------------------------------------------------------------------------
-
--- Returns whose the messages of a project or a conversation are; null when it does not exist any more.
-create function private.message_owner(project_id uuid, conversation_id uuid)
-returns uuid
-language plpgsql stable set search_path = ''
-as $$
-begin
-  return case when project_id is null
-    then (select c.user_id from public.conversations as c where c.id = message_owner.conversation_id)
-    else (select p.user_id from public.projects as p where p.id = message_owner.project_id) end;
-end $$;
-revoke all on function private.message_owner(uuid, uuid) from public, anon, authenticated, service_role;
 
 -- Adds messages of a project or a conversation to what their owner has, or takes them away with negative numbers. Notes
 -- whether that has reached a limit. Each owner has 16 counters: writers of different projects and conversations, who may
@@ -71,12 +57,10 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   if tg_op = 'UPDATE' then
-    perform private.use_messages(private.message_owner(old.project_id, old.conversation_id),
-      coalesce(old.project_id, old.conversation_id), -16,
+    perform private.use_messages(old.user_id, coalesce(old.project_id, old.conversation_id), -16,
       -16 * octet_length(concat(old.content, old.object_data, old.result_data, old.metadata))::bigint);
   end if;
-  perform private.use_messages(private.message_owner(new.project_id, new.conversation_id),
-    coalesce(new.project_id, new.conversation_id), 16,
+  perform private.use_messages(new.user_id, coalesce(new.project_id, new.conversation_id), 16,
     16 * octet_length(concat(new.content, new.object_data, new.result_data, new.metadata))::bigint);
   return null;
 end $$;
@@ -87,23 +71,24 @@ revoke all on function private.count_message() from public, anon, authenticated,
 create trigger count_added_rows after insert on public.messages
   for each row when (random() < 0.0625) execute function private.count_message();
 create trigger count_changed_rows
-  after update of project_id, conversation_id, content, object_data, result_data, metadata on public.messages
+  after update of user_id, project_id, conversation_id, content, object_data, result_data, metadata on public.messages
   for each row when (random() < 0.0625) execute function private.count_message();
 
--- Takes deleted messages away. Those that are deleted with their project or conversation have no owner any more: the
--- trigger below took them away.
+-- Takes deleted messages away, those too that go with their project or conversation. With an account, its counts go: to
+-- measure its messages would only take time.
 -- Definer: as above.
 create function private.count_removed_messages()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform private.use_messages(private.message_owner(x.project_id, x.conversation_id),
-    coalesce(x.project_id, x.conversation_id), -x.rows, -x.bytes)
+  perform private.use_messages(x.user_id, x.parent_id, -x.rows, -x.bytes)
   from (
-    select m.project_id, m.conversation_id, count(*) as rows,
+    select m.user_id, coalesce(m.project_id, m.conversation_id) as parent_id, count(*) as rows,
       sum(octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))) as bytes
-    from removed as m group by 1, 2 order by 1, 2) as x;
+    from removed as m
+    where exists (select 1 from auth.users as u where u.id = m.user_id)
+    group by 1, 2 order by 1, 2) as x;
   return null;
 end $$;
 comment on function private.count_removed_messages() is
@@ -112,43 +97,6 @@ revoke all on function private.count_removed_messages() from public, anon, authe
 
 create trigger count_removed_rows after delete on public.messages
   referencing old table as removed for each statement execute function private.count_removed_messages();
-
--- Takes away the messages of a project or a conversation that is about to be deleted: when they go themselves, nothing
--- says any more whose they were. With the account, its counts go too.
--- Definer: as above.
-create function private.uncount_messages()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-declare
-  v_rows bigint;
-  v_bytes bigint;
-begin
-  if not exists (select 1 from auth.users as u where u.id = old.user_id) then
-    return old;
-  end if;
-  if tg_table_name = 'projects' then
-    select count(*), sum(octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))) into v_rows, v_bytes
-    from public.messages as m
-    where m.project_id = old.id;
-  else
-    select count(*), sum(octet_length(concat(m.content, m.object_data, m.result_data, m.metadata))) into v_rows, v_bytes
-    from public.messages as m
-    where m.conversation_id = old.id;
-  end if;
-  if v_rows > 0 then
-    perform private.use_messages(old.user_id, old.id, -v_rows, -v_bytes);
-  end if;
-  return old;
-end $$;
-comment on function private.uncount_messages() is
-  'Trigger function: takes the messages of a project or a conversation away from what its owner has';
-revoke all on function private.uncount_messages() from public, anon, authenticated, service_role;
-
-create trigger uncount_messages before delete on public.projects
-  for each row execute function private.uncount_messages();
-create trigger uncount_messages before delete on public.conversations
-  for each row execute function private.uncount_messages();
 
 -- Refusing ------------------------------------------------------------------------------------------
 
@@ -160,7 +108,10 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_owner_id uuid := private.message_owner(message.project_id, message.conversation_id);
+  -- The trigger that copies the owner into a new message runs later.
+  v_owner_id uuid := coalesce(message.user_id,
+    (select p.user_id from public.projects as p where p.id = message.project_id),
+    (select c.user_id from public.conversations as c where c.id = message.conversation_id));
   v_bytes integer := octet_length(concat(message.content, message.object_data, message.result_data, message.metadata))
     - octet_length(concat(before.content, before.object_data, before.result_data, before.metadata));
 begin

@@ -236,7 +236,7 @@ create index waitlist_email on public.waitlist (email, created_at);
 
 create trigger limit_visitors after insert on public.waitlist
   referencing new table as added
-  for each statement execute function private.limit_visitors('waitlist.per_minute');
+  for each statement execute function private.limit_visitors();
 
 -- site_visits ------------------------------------------------------------------------------------
 
@@ -268,4 +268,4 @@ create index site_visits_timestamp on public.site_visits (timestamp);
 
 create trigger limit_visitors after insert on public.site_visits
   referencing new table as added
-  for each statement execute function private.limit_visitors('site_visits.per_minute');
+  for each statement execute function private.limit_visitors();

@@ -173,6 +173,7 @@ declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
   v_left integer := job.batch_size;
   v_id uuid;
+  v_end timestamptz := clock_timestamp() + interval '1 second';
 begin
   if dry_run then
     v_result.rows := (select count(*) from private.expired_projects) + (
@@ -194,7 +195,7 @@ begin
     v_left := v_left - private.delete_project_files(v_id, v_left);
     v_left := v_left - private.delete_project_uploads(v_id, v_left);
     v_left := v_left - 1;
-    if v_left < 0 then
+    if v_left < 0 or clock_timestamp() > v_end then
       insert into private.project_purges (project_id) values (v_id) on conflict do nothing;
       v_result.more := true;
       return v_result;

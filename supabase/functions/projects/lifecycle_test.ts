@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 
-import { invoke, serviceClient, signUp, test, until, withDatabase } from "../_testing/testing.ts";
+import {
+  cronClient,
+  invoke,
+  serviceClient,
+  signUp,
+  test,
+  until,
+  withDatabase,
+} from "../_testing/testing.ts";
 
 test("a project is cloned, deleted, restored, and deleted for good with its files", async () => {
   const user = await signUp();
@@ -53,6 +61,39 @@ test("a project is cloned, deleted, restored, and deleted for good with its file
   await remove(clone.body.project.id, "?permanent=true");
   await until(async () => (await bucket.download(path)).error !== null);
   assert.equal((await remove(id, "?permanent=maybe")).body.code, "invalid_request");
+});
+
+test("a project whose messages take long to delete is deleted for good in time, the rest by the cleanup", async () => {
+  const user = await signUp();
+  const { data: project } = await user.client.from("projects")
+    .insert({ user_id: user.id, title: "P" }).select().single();
+  const id = project?.id ?? "";
+  const messages = Array.from({ length: 100 }, () => ({ role: "user", content: "a" }));
+  await invoke(user.client, `projects/${id}/messages`, { body: { messages } });
+  const left = () =>
+    withDatabase(async (sql) => {
+      const [row] = await sql`select count(*)::int as rows from messages where project_id = ${id}`;
+      return row?.rows;
+    });
+  await withDatabase(async (sql) => {
+    // Very large messages take as long, but would keep the processor busy.
+    await sql`create function private.wait() returns trigger language plpgsql as
+      'begin perform pg_sleep(0.1); return old; end'`;
+    await sql`create trigger wait before delete on messages for each row execute function private.wait()`;
+    try {
+      const { status, body } = await invoke(user.client, `projects/${id}?permanent=true`, {
+        method: "DELETE",
+      });
+      assert.deepEqual([status, body.project.status], [200, "deleted"]);
+      assert.ok(await left() > 0 && await left() < 100);
+      const restored = await invoke(user.client, `projects/${id}/restore`, { body: {} });
+      assert.equal(restored.body.code, "project_purged");
+    } finally {
+      await sql`drop function private.wait() cascade`;
+    }
+  });
+  await invoke(cronClient(), "cleanup", { body: { jobs: ["deleted_projects"] } });
+  assert.equal(await left(), 0);
 });
 
 test("DELETE /projects/:id with many idempotency keys keeps no copies of a large project", async () => {

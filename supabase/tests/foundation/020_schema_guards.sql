@@ -148,7 +148,6 @@ select set_eq(
     'private.count_changed_row()', 'private.count_changed_state()',
     'private.count_message()',
     'private.count_removed_messages()',
-    'private.uncount_messages()',
     'private.count_request()',
     'private.limit_visitors()',
     'accept_team_invitation(uuid,uuid)',

@@ -88,6 +88,18 @@ select lives_ok($$ insert into site_visits (path) values ('/'), ('/'), ('/') $$,
 select throws_ok($$ insert into site_visits (path) values ('/') $$, 'PGRST', null, 'to so many in a minute');
 select throws_ok($$ insert into waitlist (email) select n || '@example.com' from generate_series(1, 4) as n $$, 'PGRST',
   null, 'rows count, not requests');
+select tests.clear_authentication();
+update private.settings set value = 3 where name = 'site_visits.per_address';
+update private.settings set value = 100 where name = 'site_visits.per_minute';
+select tests.authenticate_as_anon();
+select set_config('request.headers', '{"cf-connecting-ip": "192.0.2.1"}', true);
+select throws_ok($$ insert into site_visits (path) select '/' from generate_series(1, 4) as n $$, 'PGRST', null,
+  'one address does not use up the minute of all');
+select lives_ok($$ insert into site_visits (path) values ('/'), ('/'), ('/') $$, 'it has its share');
+select throws_ok($$ insert into site_visits (path) values ('/') $$, 'PGRST', null, 'and no more');
+select set_config('request.headers', '{"x-forwarded-for": "192.0.2.2, 192.0.2.9"}', true);
+select lives_ok($$ insert into site_visits (path) values ('/') $$, 'visitors from another address have theirs');
+select set_config('request.headers', '', true);
 select tests.authenticate_as_service();
 select lives_ok($$ insert into site_visits (path) values ('/') $$, 'the service is not counted there either');
 

@@ -101,6 +101,7 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
         }),
       );
       const kills = (async () => {
+        // At any moment of the load.
         await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
         await (kill % 3 === 2 ? killPostgres(checkout) : killConnection(stack));
         killed = true;

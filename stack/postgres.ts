@@ -72,57 +72,6 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
   }
 }
 
-/**
- * Starts PostgreSQL, and starts it again whenever it ends without having been stopped, as the platform does.
- *
- * @param options As {@link startPostgres} takes them.
- * @param say Is told that it has ended, and that it runs again.
- * @returns The server. `ended` resolves when it was stopped, or cannot be started again.
- * @throws {StackFailure} as {@link startPostgres}.
- */
-export async function keepPostgres(
-  options: PostgresOptions,
-  say: (line: string) => void,
-): Promise<Postgres> {
-  let current = await startPostgres(options);
-  let stopping = false;
-  const keep = async () => {
-    while (true) {
-      await current.ended;
-      if (stopping) return;
-      say(
-        `PostgreSQL ended unexpectedly, and is started again. Its log: ${current.dir}/postgres.log`,
-      );
-      // Its guard would stop the next server.
-      await current.stop();
-      try {
-        current = await startPostgres(options);
-      } catch (error) {
-        say(
-          `PostgreSQL cannot be started again: ${error instanceof Error ? error.message : error}`,
-        );
-        return;
-      }
-      say("PostgreSQL runs again");
-      if (stopping) return await current.stop();
-    }
-  };
-  const ended = keep();
-  return {
-    get pid() {
-      return current.pid;
-    },
-    ended,
-    dir: current.dir,
-    extensionDir: current.extensionDir,
-    async stop() {
-      stopping = true;
-      await current.stop();
-      await ended;
-    },
-  };
-}
-
 /** Milliseconds that PostgreSQL may take to write its memory to disk. */
 const STOP_PATIENCE_MS = 30_000;
 

@@ -13,12 +13,12 @@ import { applyMigrations, applySeed } from "./migrations.ts";
 import type { StackOptions } from "./options.ts";
 import { installPgtap } from "./pgtap.ts";
 import { applyPlatform } from "./platform.ts";
+import { keepPostgres } from "./kept_postgres.ts";
 import { requireFreePorts } from "./ports.ts";
 import {
   connect,
   type DatabaseAccess,
   databaseUrl,
-  keepPostgres,
   type Postgres,
   waitForPredecessor,
 } from "./postgres.ts";

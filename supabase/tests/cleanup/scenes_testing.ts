@@ -6,10 +6,15 @@
  */
 
 import { RECORD_SCENES } from "./record_scenes_testing.ts";
+import { RETENTION_SCENES } from "./retention_scenes_testing.ts";
 import { BATCH_SIZE, type Scene, type Stage } from "./scene_testing.ts";
 import { STORAGE_SCENES } from "./storage_scenes_testing.ts";
 
-const SCENES: Record<string, Scene> = { ...RECORD_SCENES, ...STORAGE_SCENES };
+const SCENES: Record<string, Scene> = {
+  ...RECORD_SCENES,
+  ...RETENTION_SCENES,
+  ...STORAGE_SCENES,
+};
 
 /** The jobs that have a scene. */
 export const JOBS: string[] = Object.keys(SCENES);

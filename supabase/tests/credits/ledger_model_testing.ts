@@ -5,15 +5,14 @@
  * @module
  */
 
+import { byId, negate, type Portion, split, sum, sumOf } from "./ledger_portions_testing.ts";
+
 /** One credit, in units. */
 export const CREDIT = 10_000;
 /** One hour, in ms. */
 export const HOUR = 3_600_000;
 /** The largest amount of an entry, in units. */
 export const LARGEST_AMOUNT = 1_000_000_000 * CREDIT;
-
-/** An amount to or from a grant, or the overdraft if grant_id is null. */
-export type Portion = { grant_id: string | null; amount: number };
 
 /** The terms of a grant. Null means now for effective_at and never for expires_at. */
 export type Terms =
@@ -48,10 +47,10 @@ export type Call =
 
 /** The refusal of a call: SQLSTATE, code, and the numbers in the error's detail. */
 export class Refusal extends Error {
-  numbers: object = {};
+  numbers = {};
 }
 
-/** The ledger of one account. It is always settled. */
+/** The ledger of one account, always settled. */
 export class LedgerModel {
   readonly grants: Grant[] = [];
   readonly holds: Hold[] = [];
@@ -283,7 +282,6 @@ export class LedgerModel {
       a.effective_at - b.effective_at || a.created_at - b.created_at || byId(a.id, b.id)
     );
 }
-
 const NEVER = Number.MAX_SAFE_INTEGER;
 const PLAIN = { effective_at: null, expires_at: null, external_reference: null };
 const PAID: Terms = { ...PLAIN, amount: 0, category: "paid", priority: 50 };
@@ -300,19 +298,3 @@ export const isAmount = (amount: number): boolean =>
 
 /** Rounds half up to whole units. */
 export const round = (amount: number): number => Math.floor(amount + 0.5) + 0;
-
-const sum = (parts: { amount: number }[]) => parts.reduce((total, part) => total + part.amount, 0);
-const sumOf = (id: string | null, parts: Portion[]) => sum(parts.filter((p) => p.grant_id === id));
-const byId = (a: string, b: string) => a < b ? -1 : 1;
-const negate = (parts: Portion[]) => parts.map((part) => ({ ...part, amount: -part.amount }));
-
-/** Splits portions into the first ones, which add up to the amount, and the rest. */
-function split(portions: Portion[], amount: number): [Portion[], Portion[]] {
-  const [first, rest]: [Portion[], Portion[]] = [[], []];
-  for (const { grant_id, amount: whole } of portions) {
-    const part = Math.min(whole, amount - sum(first));
-    if (part > 0) first.push({ grant_id, amount: part });
-    if (part < whole) rest.push({ grant_id, amount: whole - part });
-  }
-  return [first, rest];
-}

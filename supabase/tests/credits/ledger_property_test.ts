@@ -4,7 +4,9 @@ import fc from "fast-check";
 import postgres from "postgres";
 
 import { soak, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
+import { comparable } from "./ledger_comparison_testing.ts";
 import * as model from "./ledger_model_testing.ts";
+import type { Portion } from "./ledger_portions_testing.ts";
 
 const { CREDIT, HOUR, LARGEST_AMOUNT } = model;
 
@@ -113,7 +115,7 @@ class Ledger {
     const answer = await this.#ask(call, key);
     this.log.push(`  -> ${JSON.stringify(answer)}`);
     const state = await this.#read();
-    const portions = state.entries.flatMap((entry) => entry.allocations as model.Portion[]);
+    const portions = state.entries.flatMap((entry) => entry.allocations as Portion[]);
     const known = new Set(this.#model.grants.map((grant) => grant.id));
     const ids = new Set(portions.flatMap((portion) => portion.grant_id ?? [])).difference(known);
     let expected: Row;
@@ -257,22 +259,6 @@ class Ledger {
 
 const pick = (row: Row, names: string[]): Row =>
   Object.fromEntries(names.map((name) => [name, row[name]]));
-
-/** Converts for comparison: amounts to units, times to half hours since zero, to ignore the test's own duration. */
-function comparable(value: unknown, zero: number, unit: number, name = ""): unknown {
-  if (Array.isArray(value)) return value.map((item) => comparable(item, zero, unit));
-  if (value === null || value === undefined) return value;
-  const halfHours = (time: number) => Math.round((time - zero) / (HOUR / 2)) + 0;
-  if (name.endsWith("_at")) return halfHours(new Date(value as string).getTime());
-  if (typeof value === "object") {
-    const compared = (
-      [name, item]: [string, unknown],
-    ) => [name, comparable(item, zero, unit, name)];
-    return Object.fromEntries(Object.entries(value).map(compared));
-  }
-  const isAmount = typeof value === "number" && !/_no$|refund_of|priority/.test(name);
-  return isAmount ? Math.round(value * unit) + 0 : value;
-}
 
 test("the credit ledger does what its model does, for any calls in any order", async () => {
   const root = postgres(stack.adminDbUrl, { max: 1, onnotice: () => {} });

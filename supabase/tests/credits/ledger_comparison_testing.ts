@@ -6,7 +6,7 @@
 
 import { HOUR } from "./ledger_model_testing.ts";
 
-/** Converts for comparison: amounts to units and hundredths of them, times to half hours since zero, to ignore the test's own duration. */
+/** Converts for comparison: amounts to units, times to half hours since zero, to ignore the test's own duration. */
 export function comparable(value: unknown, zero: number, unit: number, name = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => comparable(item, zero, unit));
   if (value === null || value === undefined) return value;
@@ -19,6 +19,8 @@ export function comparable(value: unknown, zero: number, unit: number, name = ""
     return Object.fromEntries(Object.entries(value).map(compared));
   }
   const isAmount = typeof value === "number" && !/_no$|refund_of|priority/.test(name);
-  // To hundredths of a unit: a requested amount may lie between two, and 0.00015 * 10000 is not 1.5.
-  return isAmount ? Math.round(value * unit * 100) / 100 + 0 : value;
+  if (!isAmount) return value;
+  // A requested amount may lie between two units, and 0.00015 * 10000 is not 1.5. The largest balances have no room for more.
+  const precision = name === "requested_amount" ? 100 : 1;
+  return Math.round(value * unit * precision) / precision + 0;
 }

@@ -13,9 +13,9 @@ alter default privileges revoke execute on functions from public;
 
 -- Callers -------------------------------------------------------------------------------------------
 
--- Returns whether the caller is the service or an operator, whom row level security does not hold, for definer functions:
--- in them, current_user and row_security_active() tell of the function's owner. The role of the request decides, because
--- a session token can lack sub.
+-- Returns whether the caller is the service or an operator, to whom row level security does not apply. It is for
+-- definer functions, in which current_user and row_security_active() tell of the function's owner. The role of the
+-- request decides, because a session token can lack sub.
 create function private.is_service()
 returns boolean
 language plpgsql stable set search_path = ''

@@ -1,4 +1,4 @@
--- How many rows and bytes each user may have in the tables that clients write. One text makes the triggers of all
+-- How many rows and bytes each user may have in the tables that clients write. One template creates the triggers of all
 -- tables; the limits are rows in private.settings: journal_entries.rows, journal_entries.bytes.
 
 -- table_usage ---------------------------------------------------------------------------------------
@@ -103,8 +103,9 @@ revoke all on function private.use_table(uuid, text, bigint, bigint) from public
 -- Triggers ------------------------------------------------------------------------------------------
 
 -- The trigger functions, one for each column that says whose a row is: count_rows_of_user_id and so on. A table's
--- columns must be part of the text, because PL/pgSQL keeps a plan for each trigger and none for dynamic SQL. In UTC,
--- so that a time is as long in every session. Owners in order: two requests that write for several never deadlock.
+-- columns must be part of the text, because PL/pgSQL keeps a plan for each trigger and none for dynamic SQL. Times are
+-- counted in UTC, so that they are as long in every session. Owners are counted in order, so that two requests that
+-- write for several owners never deadlock.
 -- Definer: clients write the tables, and must not write the counts.
 do $migration$
 declare

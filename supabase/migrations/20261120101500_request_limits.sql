@@ -8,7 +8,7 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
     'The most requests of an address without a user that change something, per minute; 0 switches this limit off');
 
 -- One row per connection, so that requests of one user at the same time never wait for each other: a connection has one
--- transaction at a time. Unlogged: after a crash, everybody begins again.
+-- transaction at a time. Unlogged: after a crash, every count begins again at zero.
 create unlogged table private.request_counts (
   window_start timestamptz not null,
   subject uuid not null,
@@ -32,8 +32,8 @@ end $$;
 revoke all on function private.subject_of(text, text) from public, anon, authenticated, service_role;
 
 -- Counts requests of a subject in this minute, and returns whether there are now more than most. It does not see those
--- that others are about to commit: the limit can be exceeded by as many as run at the same time. The sum is looked at once
--- this connection alone has had a 64th of the limit: PostgREST has fewer connections as a rule.
+-- that others are about to commit: the limit can be exceeded by as many as run at the same time. The sum is looked at
+-- once this connection alone has had a 64th of the limit: PostgREST usually has fewer connections than that.
 create function private.exceeds_minute(subject uuid, requests integer, most numeric)
 returns boolean
 language plpgsql volatile set search_path = ''
@@ -82,8 +82,8 @@ end $$;
 revoke all on function private.refuse_requests(text, numeric) from public, anon, authenticated, service_role;
 
 -- Returns the network of the address that a request came from, by the headers of the platform: Cloudflare replaces
--- cf-connecting-ip, and the first entry of x-forwarded-for is the client without it. Of an IPv6 address, the first 64
--- bits: whoever has one has them all. Null when no header has an address.
+-- cf-connecting-ip, and the first entry of x-forwarded-for is the client without it. Of an IPv6 address, only the first
+-- 64 bits count: a client that has one of these addresses has all of them. Null when no header has an address.
 create function private.network_of(headers json)
 returns text
 language plpgsql immutable set search_path = ''

@@ -3,7 +3,7 @@
 -- hidden at once, and deleted in portions: the first with the account, which is all of most accounts, the others by the
 -- cleanup job deleted_accounts.
 
--- Returns the id of the caller, or null when their account has been deleted: an access token stays valid for a while.
+-- Returns the id of the caller, or null when their account has been deleted: a session token stays valid for a while.
 -- Definer: clients may not read auth.users.
 create function private.my_account()
 returns uuid

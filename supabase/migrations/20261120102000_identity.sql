@@ -35,7 +35,7 @@ create trigger profiles_updated_at before update on public.profiles
 create trigger require_account after insert or update of id on public.profiles
   for each row execute function private.require_account();
 
--- The last: conversations refer to it.
+-- Last, because conversations refer to it.
 insert into private.account_rows (name, place, statement) values
   ('profiles', 99, 'delete from public.profiles where ctid = any (array(
     select ctid from public.profiles where id = $1 limit $2))');

@@ -235,7 +235,7 @@ returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  -- Row level security holds neither the service nor the deletion of a team, which both may move a row.
+  -- Row level security does not apply to the service, nor to the deletion of a team. Both may move a row.
   if not row_security_active(tg_relid) then
     return new;
   end if;

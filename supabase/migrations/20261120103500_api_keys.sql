@@ -136,8 +136,8 @@ end $$;
 comment on function private.record_api_key_event() is 'Trigger function: records what happens to a key';
 revoke all on function private.record_api_key_event() from public, anon, authenticated, service_role;
 
--- Each changed key leaves an event, and one request of a client can change all keys of its user. A refusal takes the
--- events back.
+-- Each changed key leaves an event, and one request of a client can change all keys of its user. A refusal undoes the
+-- events of the request.
 -- Definer: clients may not read the settings or write the counts.
 -- Raises: 429 too_many_requests {policy, limit, window, retry_after}.
 create function private.limit_api_key_changes()
@@ -189,7 +189,7 @@ begin
       and jsonb_typeof(create_api_key.permissions) = 'array'
       and jsonb_array_length(create_api_key.permissions) between 1 and 100) is not true
     or create_api_key.expires_at <= now() then
-    raise exception 'A key needs a name of 1 to 200 characters, and at least one permission; it must end in the future'
+    raise exception 'A key needs a name of 1 to 200 characters and at least one permission, and must not have expired'
       using errcode = 'PT422', detail = 'invalid_key';
   end if;
   select p.value #>> '{}' into v_unknown
@@ -229,10 +229,9 @@ create type public.api_key_use as (user_id uuid, refused text);
 comment on type public.api_key_use is 'Whose key it is, or the code of the problem that refuses it';
 
 -- Looks up the API key with a hash for a request that requires a permission. Returns its user, or why it is refused:
--- invalid_api_key for a key that does not exist, is disabled, has expired, or whose user is banned; permission_missing. A
--- refusal of a key that exists is recorded at most once a minute, and so is its use.
--- Definer: the service may not read what a key is allowed to do from another place than this. For the service only,
--- which has hashed the key.
+-- invalid_api_key for a key that does not exist, is disabled, has expired, or whose user is banned; permission_missing.
+-- A refusal of a key that exists is recorded at most once a minute, and so is its use.
+-- Definer: not even the service may write the events. For the service only, which has hashed the key.
 create function public.use_api_key(key_hash text, permission text)
 returns public.api_key_use
 language plpgsql volatile security definer set search_path = ''

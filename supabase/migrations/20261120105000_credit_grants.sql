@@ -190,13 +190,12 @@ revoke all on function private.require_room_for_grant(public.credit_accounts)
   from public, anon, authenticated, service_role;
 
 -- Grants credits to the account of a user or a team. They can be spent from effective_at (now, unless it is later)
--- until just before expires_at (null: they never expire). amount is rounded half up to four decimals, cost_basis to six.
--- The same request with the same idempotency_key returns the
--- first grant again, with replayed = true, and so does a request with the same external_reference, account, category
--- and amount.
+-- until just before expires_at (null: they never expire). amount is rounded half up to four decimals, cost_basis to
+-- six. The same request with the same idempotency_key returns the first grant again, with replayed = true, and so does
+-- a request with the same external_reference, account, category and amount.
 -- Definer: not even the service may write the tables of credits. For the service only.
--- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used, too_many_grants {most};
--- PT422 invalid_grant, invalid_amount, balance_too_large {largest}, idempotency_key_reused.
+-- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used, too_many_grants
+-- {most}; PT422 invalid_grant, invalid_amount, balance_too_large {largest}, idempotency_key_reused.
 create function public.grant_credits(
   user_id uuid default null,
   amount numeric default null,

@@ -190,15 +190,14 @@ revoke all on function private.charge_grants(private.credit_transactions, uuid, 
   from public, anon, authenticated, service_role;
 
 -- Charges the account of a user or, with team_id, the account of a team on behalf of its member: a quantity of sku at
--- its price, items [{sku, quantity}] at their prices, or an amount, which is rounded half up to four decimals. Posts one
--- entry and returns it. The same request
--- with the same idempotency_key, user and actor returns the first entry again, with replayed = true. actor, user or
--- service, is who makes the request; the service may leave out user_id for a team.
+-- its price, items [{sku, quantity}] at their prices, or an amount, which is rounded half up to four decimals. Posts
+-- one entry and returns it. The same request with the same idempotency_key, user and actor returns the first entry
+-- again, with replayed = true. actor, user or service, is who makes the request; the service may leave out user_id for
+-- a team.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id and
 -- decides who may name an amount.
--- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
--- PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount,
--- idempotency_key_reused.
+-- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required}; PT404
+-- account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity, invalid_amount, idempotency_key_reused.
 create function public.deduct_credits(
   user_id uuid default null,
   sku text default null,

@@ -33,11 +33,11 @@ as $$
 $$;
 revoke all on function private.refund_portions(jsonb, numeric, numeric) from public, anon, authenticated, service_role;
 
--- Refunds amount of a charge, rounded half up to four decimals, or all that is left of it when amount is null. All refunds of a charge together never
--- exceed it. Credits go back to the grants that the charge drew on, the last one first. What came from a grant that
--- has ended since comes back as a new grant of the same category, priority and cost, which lasts for
--- credits.refund_validity. What came from the overdraft reduces the overdraft; if that is repaid already, it comes
--- back as a paid grant that never expires. Returns the entry of the refund.
+-- Refunds amount of a charge, rounded half up to four decimals, or all that is left of it when amount is null. All
+-- refunds of a charge together never exceed it. Credits go back to the grants that the charge drew on, the last one
+-- first. What came from a grant that has ended since comes back as a new grant of the same category, priority and cost,
+-- which lasts for credits.refund_validity. What came from the overdraft reduces the overdraft; if that is repaid
+-- already, it comes back as a paid grant that never expires. Returns the entry of the refund.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found, entry_not_found; PT409 entry_not_refundable; PT422
 -- refund_exceeds_charge {refundable}, invalid_amount, invalid_refund, idempotency_key_reused.

@@ -1,4 +1,4 @@
--- Holds whose capture charges nothing, or that have expired before the message was settled that they were to pay for.
+-- Holds whose capture charges nothing, or that expired before the message that they were to pay for was settled.
 
 -- Returns what an earlier capture with this key returned, as a repeated request gets it.
 -- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused.

@@ -38,9 +38,9 @@ end $$;
 revoke all on function private.require_account_admin(public.credit_accounts, uuid)
   from public, anon, authenticated, service_role;
 
--- Sets the alert threshold of the account of a user or a team, rounded half up to four decimals; null turns alerts off. An account that is already below
--- the threshold raises an alert only after its next top-up. actor, user or service, is who makes the request: a user
--- has to be an owner or admin of the team.
+-- Sets the alert threshold of the account of a user or a team, rounded half up to four decimals; null turns alerts off.
+-- An account that is already below the threshold raises an alert only after its next top-up. actor, user or service, is
+-- who makes the request: a user has to be an owner or admin of the team.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 not_team_admin; PT404 account_not_found; PT422 invalid_alert,
 -- idempotency_key_reused.
@@ -89,8 +89,8 @@ grant execute on function public.set_credit_alert(numeric, uuid, uuid, text, tex
 
 -- set_credit_overdraft ------------------------------------------------------------------------------
 
--- Sets how far below zero the account of a user or a team may go: 0 to 1000000000 credits, rounded half up
--- to four decimals. Returns its settings.
+-- Sets how far below zero the account of a user or a team may go: 0 to 1000000000 credits, rounded half up to four
+-- decimals. Returns its settings.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 overdraft_in_use {used}; PT422
 -- invalid_overdraft, idempotency_key_reused.

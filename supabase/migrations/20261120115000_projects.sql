@@ -40,7 +40,7 @@ create index idx_projects_created_at on public.projects (created_at desc);
 -- user's own projects are found by user_id, then sorted.
 create index idx_projects_updated_at on public.projects using brin (updated_at);
 create index idx_projects_archived on public.projects (user_id, is_archived);
--- The newest first. What else it includes lists the ids of public projects from the index alone.
+-- The newest first. With the other columns, the index alone is enough to list the ids of public projects.
 create index idx_projects_public on public.projects (created_at desc) include (id, deleted_at) where is_public;
 create index projects_cloning on public.projects (user_id) where status = 'cloning';
 create index projects_deleted_at on public.projects (deleted_at) where status = 'deleted';

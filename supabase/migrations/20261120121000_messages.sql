@@ -120,11 +120,11 @@ alter publication supabase_realtime add table public.messages;
 
 -- Sizes and numbers -----------------------------------------------------------------------------------
 
--- Checks the size and the client_id of a message. In a project, it also sets updated_at of the project to the time of its
--- new message, and checks the sequence number. Updating the row locks the project before the unique key locks the number. In the other
--- order two writers could deadlock: one waiting for a number while the other, which has it, waits for the project.
--- A trigger, because clients also write messages directly; a single one, because every message pays for it. A clone has
--- the messages that its source has, whatever the limits are now.
+-- Checks the size and the client_id of a message. In a project, it also sets updated_at of the project to the time of
+-- its new message, and checks the sequence number. Updating the row locks the project before the unique key locks the
+-- number. In the other order two writers could deadlock: one waiting for a number while the other, which has it, waits
+-- for the project. A trigger, because clients also write messages directly; a single one, because every message pays
+-- for it. A clone has the messages that its source has, whatever the limits are now.
 -- Definer: a client may not read the settings, and a member of the team may write into a project that they may not
 -- update.
 -- Raises: PT413 content_too_large {largest, size}; PT422 invalid_message_id; and what refuse_full_owner and
@@ -161,8 +161,8 @@ begin
   if tg_op = 'UPDATE' or new.project_id is null then
     return new;
   end if;
-  -- The policy refuses the row afterwards. Until then it must not wait for the project or learn its numbers. Nearly all
-  -- messages are the service's, which pays for no call.
+  -- The policy refuses the row afterwards. Until then it must not wait for the project or learn its numbers. The
+  -- service, which saves nearly all messages, is spared the call.
   if current_setting('role') <> 'service_role' and not private.caller_writes_project(new.project_id) then
     return new;
   end if;
@@ -219,8 +219,8 @@ revoke all on function private.lock_message_parent(uuid, uuid, uuid) from public
 -- Saves one message into its parent, which the caller has locked, and returns the row. A message with the id and
 -- content of a saved one is a repeat and returns that one. In a project, a message with the sequence number of another
 -- replaces it; without replace it is refused. The message replaced keeps its author.
--- Raises: PT403 not_message_author; PT409 message_id_used, system_message; PT412 sequence_number_taken, each with {index}; PT413
--- content_too_large; PT422 invalid_sequence_number, too_many_messages.
+-- Raises: PT403 not_message_author; PT409 message_id_used, system_message; PT412 sequence_number_taken, each with
+-- {index}; PT413 content_too_large; PT422 invalid_sequence_number, too_many_messages.
 create function private.save_message(message public.messages, replace boolean, actor text, index integer)
 returns public.messages
 language plpgsql volatile set search_path = ''
@@ -427,20 +427,20 @@ revoke all on function private.save_messages_in_turn(uuid, jsonb, uuid, uuid, bo
   from public, anon, authenticated, service_role;
 
 -- Saves messages for a user, in order and all or none, into either a project or a conversation, which is named by its
--- id or its client_id: [{id, role, content, object_data, result_data, metadata, sequence_number, status}]. An id that is
--- not a UUID becomes the client_id of its message. In a project, a message without sequence_number takes
--- the next number, and one whose number is taken replaces that message, unless replace is false. A message that has
--- already been saved under its id is a repeat. settle, {hold_id, amount or items, allow_overage}, pays for a single
--- message by capturing the hold: both happen or neither. If the message cannot be saved any more, because the user has
--- deleted it or where it belongs, or has lost the right to write there, settle still pays, and messages is empty. actor,
--- user or service, is who makes the request: only the service settles and writes as system.
+-- id or its client_id: [{id, role, content, object_data, result_data, metadata, sequence_number, status}]. An id that
+-- is not a UUID becomes the client_id of its message. In a project, a message without sequence_number takes the next
+-- number, and one whose number is taken replaces that message, unless replace is false. A message that has already been
+-- saved under its id is a repeat. settle, {hold_id, amount or items, allow_overage}, pays for a single message by
+-- capturing the hold: both happen or neither. If the message cannot be saved any more, because the user has deleted it
+-- or where it belongs, or has lost the right to write there, settle still pays, and messages is empty. actor, user or
+-- service, is who makes the request: only the service settles and writes as system.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_message_author; PT404 project_not_found,
--- conversation_not_found, hold_not_found; PT409 project_deleted, project_cloning, message_id_used, system_message, message_settled; PT410
--- message_deleted; PT412 sequence_number_taken; PT413 content_too_large; PT422 invalid_batch {most}, invalid_message, invalid_role,
--- content_missing, invalid_message_id, invalid_sequence_number, invalid_status, too_many_messages, invalid_settlement,
--- idempotency_key_reused; and what capture_credit_hold raises.
+-- conversation_not_found, hold_not_found; PT409 project_deleted, project_cloning, message_id_used, system_message,
+-- message_settled; PT410 message_deleted; PT412 sequence_number_taken; PT413 content_too_large; PT422 invalid_batch
+-- {most}, invalid_message, invalid_role, content_missing, invalid_message_id, invalid_sequence_number, invalid_status,
+-- too_many_messages, invalid_settlement, idempotency_key_reused; and what capture_credit_hold raises.
 create function public.save_messages(
   user_id uuid,
   messages jsonb,

@@ -117,8 +117,9 @@ grant execute on function private.save_message_and_update_project(uuid, text, js
 
 -- Saves a message into a project that the caller owns or whose team they belong to, as CodingIT-1 documents it: a
 -- message whose number is taken replaces that message, and one without a number takes the next. Returns the saved row.
--- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found; PT409 project_deleted, project_cloning, system_message;
--- PT413 content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number, too_many_messages.
+-- Raises: PT403 project_read_only, not_message_author; PT404 project_not_found; PT409 project_deleted, project_cloning,
+-- system_message; PT413 content_too_large; PT422 invalid_role, content_missing, invalid_sequence_number,
+-- too_many_messages.
 create function public.save_message_and_update_project(
   project_id_param uuid, role_param text, content_param jsonb, object_data_param jsonb default null,
   result_data_param jsonb default null, sequence_number_param integer default null

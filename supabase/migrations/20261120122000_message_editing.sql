@@ -119,7 +119,7 @@ begin
   end if;
   v_updated_at := to_jsonb(v_there.updated_at) #>> '{}';
   if if_match <> v_updated_at then
-    raise exception 'Message "%" has changed since the request''s version of it', message_id
+    raise exception 'Message "%" has changed since the version that the request names', message_id
       using errcode = 'PT412',
         detail = format('message_changed %s', jsonb_build_object('updated_at', v_updated_at)),
         hint = 'Read the message again, and apply the change to what it is now';

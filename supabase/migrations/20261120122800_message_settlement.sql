@@ -119,8 +119,8 @@ end $$;
 revoke all on function private.settle_message(public.messages, uuid, jsonb)
   from public, anon, authenticated, service_role;
 
--- Settles the hold of a message that is not there any more, or that cannot be saved any more, and returns the entry without
--- the message, which is named by message_id. request is kept under idempotency_key, if there is one.
+-- Settles the hold of a message that is not there any more, or that cannot be saved any more, and returns the entry
+-- without the message, which is named by message_id. request is kept under idempotency_key, if there is one.
 -- Raises: PT400 invalid_idempotency_key; PT422 idempotency_key_reused; and what settle_hold raises.
 create function private.settle_without_message(
   user_id uuid, message_id text, settle jsonb, request jsonb default null, idempotency_key text default null

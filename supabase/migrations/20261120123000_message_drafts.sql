@@ -59,15 +59,15 @@ revoke all on function public.update_draft(uuid, text, jsonb, uuid, text, text) 
 grant execute on function public.update_draft(uuid, text, jsonb, uuid, text, text) to service_role;
 
 -- Finishes a draft: status is complete or aborted, and content, object_data and result_data replace what the draft has
--- where they are not null. message_id and conversation_id are ids or client_ids. settle pays for it as in save_messages,
--- exactly once, whatever has become of the draft: one that was aborted meanwhile is finished all the same; one that is
--- complete stays as it is; and if there is none any more, or the user may not change it any more, messages is empty. Returns
--- the message and the entry; a repeat returns them as they are.
+-- where they are not null. message_id and conversation_id are ids or client_ids. settle pays for it as in
+-- save_messages, exactly once, whatever has become of the draft: one that was aborted meanwhile is finished all the
+-- same; one that is complete stays as it is; and if there is none any more, or the user may not change it any more,
+-- messages is empty. Returns the message and the entry; a repeat returns them as they are.
 -- Definer: as save_messages. For the service only, which has verified user_id.
--- Raises: PT404 hold_not_found; PT409 message_settled; without settle, PT403 project_read_only, not_message_author; PT404
--- project_not_found, conversation_not_found, message_not_found; PT409 project_deleted, message_finished, system_message;
--- PT413 content_too_large; PT422
--- invalid_status, invalid_batch, invalid_settlement; and what capture_credit_hold raises.
+-- Raises: PT404 hold_not_found; PT409 message_settled; without settle, PT403 project_read_only, not_message_author;
+-- PT404 project_not_found, conversation_not_found, message_not_found; PT409 project_deleted, message_finished,
+-- system_message; PT413 content_too_large; PT422 invalid_status, invalid_batch, invalid_settlement; and what
+-- capture_credit_hold raises.
 create function public.finish_draft(
   user_id uuid,
   message_id text,
@@ -108,7 +108,7 @@ begin
       return private.settle_without_message(user_id, message_id, settle);
     end if;
   end if;
-  -- Who has aborted it asked for its end. The service, which was writing it, says how it ends, and what that costs.
+  -- Whoever aborted it asked for its end. The service, which was writing it, says how it ends, and what that costs.
   if v_message.status = 'streaming'
     or v_message.status = 'aborted' and settle is not null and v_message.hold_id is null then
     update public.messages as m

@@ -244,10 +244,10 @@ revoke all on function private.search_messages(text, timestamptz, integer)
   from public, anon, authenticated, service_role;
 grant execute on function private.search_messages(text, timestamptz, integer) to authenticated, service_role;
 
--- Searches the messages of the caller's conversations, their projects and those of their teams. Of the newest matches, as
--- many as the setting messages.search_candidates says, it returns the best first, then the newest. query, 1 to 1000
--- characters, may have words, "a phrase", or, and -excluded. before returns only older messages; limit is 1 to 100. The snippet is HTML: the words found are in <mark>, and everything
--- else is escaped.
+-- Searches the messages of the caller's conversations, their projects and those of their teams. Of the newest matches,
+-- as many as the setting messages.search_candidates says, it returns the best first, then the newest. query, 1 to 1000
+-- characters, may have words, "a phrase", or, and -excluded. before returns only older messages; limit is 1 to 100. The
+-- snippet is HTML: the words found are in <mark>, and everything else is escaped.
 -- Raises: PT422 invalid_query, invalid_limit.
 create function public.search_messages(query text, before timestamptz default null, "limit" integer default 20)
 returns table (

@@ -52,9 +52,9 @@ create trigger bucket_rules_updated_at before update on private.bucket_rules
   for each row execute function public.handle_updated_at();
 
 -- Whether everyone may download a file with this name and content type. Not if a browser might run it as a page, a
--- script, a style sheet or a film: in the name of the project, for whoever opens its URL. The ending may be in capitals,
--- in the middle, or followed by something else that servers and browsers overlook. A type that is none makes browsers
--- guess, and in a list of types the last one counts.
+-- script, a style sheet or a Flash film: it would do so in the name of the project, for everybody who opens the URL.
+-- The ending may be in capitals, in the middle, or followed by something else that servers and browsers overlook. If
+-- the value is not a content type, browsers guess; in a list of types, the last one counts.
 create function private.may_be_public(name text, content_type text)
 returns boolean
 language plpgsql immutable set search_path = ''

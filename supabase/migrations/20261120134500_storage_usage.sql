@@ -158,8 +158,8 @@ end $$;
 revoke all on function private.storage_usage(uuid) from public, anon, authenticated, service_role;
 
 -- How many more bytes a user may store: in all buckets together, and in one; negative when they already store too much,
--- and null for a bucket without a quota. Where both are at least needed, they may be too low: then what is queued or
--- both stored and reserved is not looked at.
+-- and null for a bucket without a quota. If both are at least needed, they may be lower than the truth, because what is
+-- queued, or both stored and reserved, was then not looked at.
 create function private.storage_room(
   user_id uuid, bucket_id text, needed bigint default null, out in_all bigint, out in_bucket bigint
 )
@@ -250,7 +250,7 @@ grant execute on function public.set_storage_quota(uuid, bigint) to service_role
 
 -- Checking the counters -----------------------------------------------------------------------------
 
--- Returns what the counters of some users say that is not so: see storage_reconciliation.
+-- Returns where the counters of some users are wrong: see storage_reconciliation.
 create function private.reconcile_storage(user_ids uuid[])
 returns table (user_id uuid, bucket text, problem text, expected bigint, actual bigint)
 language plpgsql stable set search_path = ''

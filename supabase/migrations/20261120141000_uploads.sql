@@ -97,7 +97,7 @@ begin
   if content_type is null or char_length(content_type) > 255
     or content_type !~ '^[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*$' then
     raise exception 'content_type must be a media type such as image/png, at most 255 characters long'
-      using errcode = 'PT422', detail = 'invalid_content_type', hint = 'Send the type that the browser says, or an empty text if it says none';
+      using errcode = 'PT422', detail = 'invalid_content_type', hint = 'Send the type that the browser says, or an empty string if it says none';
   end if;
   select b.* into v_bucket from storage.buckets as b where b.id = rule.bucket_id;
   if not private.takes_type(v_bucket.allowed_mime_types, content_type)
@@ -192,8 +192,9 @@ create view private.expired_uploads as
   where u.status <> 'complete' and u.expires_at <= now();
 revoke all on private.expired_uploads from public, anon, authenticated, service_role;
 
--- Gives up at most batch reservations and refused uploads that have expired, of one user or of all. One whose file has already replaced
--- another, because the function that did it was interrupted, is completed instead. Returns how many there were.
+-- Gives up at most batch reservations and refused uploads that have expired, of one user or of all. A reservation whose
+-- file has already replaced another is completed instead: the function that replaced it was interrupted. Returns how
+-- many there were.
 create function private.give_up_uploads(batch integer, owner_id uuid default null)
 returns integer
 language plpgsql volatile set search_path = ''
@@ -265,10 +266,10 @@ end $$;
 revoke all on function private.check_room(uuid, text, bigint, boolean) from public, anon, authenticated, service_role;
 
 -- Reserves an upload: checks the bucket's rules and the user's right to the project, sets the bytes aside, chooses a
--- path and records the upload as pending. name has 1 to 1024 characters; size is in bytes; content_type is recorded under
--- its one name. The reservations of one user
--- run one after the other, so exactly those that fit succeed, however many arrive at once. actor is user or service.
--- With the key of an earlier reservation it returns that one and renews it.
+-- path and records the upload as pending. name has 1 to 1024 characters; size is in bytes; content_type is recorded
+-- under its one name. The reservations of one user run one after the other, so exactly those that fit succeed, however
+-- many arrive at once. actor is user or service. With the key of an earlier reservation it returns that one and renews
+-- it.
 -- Definer: no role may read the rules or lock storage_accounts. For the service only, which answers for user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 bucket_not_found,
 -- project_not_found, chat_not_found, user_not_found; PT409 project_deleted, project_cloning, upload_already_complete,
@@ -412,10 +413,11 @@ revoke all on function public.get_upload(uuid, uuid) from public, anon, authenti
 grant execute on function public.get_upload(uuid, uuid) to service_role;
 
 -- Records that an upload was found to be as declared, in this version, before its file replaces another. From then on,
--- nobody can write to its upload_path, and to its path only the service, what it was found to be. If the function is
--- interrupted after the replacement, a later call completes the upload. Until then nothing at that path is removed; a removal that
--- has begun ends first. The path belongs to this upload alone for files.lease. After that, another upload to the same
--- path completes this one, if its file was written, or takes its turn.
+-- nobody can write to its upload_path, and only the service can write to its path: a file of the size and type that
+-- were found. If the function is interrupted after the replacement, a later call completes the upload. Until then
+-- nothing at that path is removed; a removal that has begun ends first. The path belongs to this upload alone for
+-- files.lease. After that, another upload to the same path completes this one, if its file was written, or takes its
+-- turn.
 -- Definer: no role may read the rules. For the service only, which answers for user_id.
 -- Raises: PT404 upload_not_found; PT409 upload_expired, upload_changed; PT503 try_again.
 create function public.verify_upload(user_id uuid, upload_id uuid, version text default null)

@@ -264,7 +264,7 @@ begin
   return true;
 exception
   when insufficient_privilege then
-    raise warning 'There can be no triggers on storage.objects: %', sqlerrm
+    raise warning 'Cannot create triggers on storage.objects: %', sqlerrm
       using hint = 'Usage is added up instead, and quotas are only checked before an upload. See docs/files.md';
     return false;
 end $$;

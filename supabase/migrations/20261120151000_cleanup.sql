@@ -68,8 +68,9 @@ create type private.cleanup_result as (
 comment on type private.cleanup_result is
   'rows: deleted or settled; bytes: freed in Storage; more: whether more is due; next_after: how far a pass has come; report: an array of what a person has to look at';
 
--- Deletes a batch of the rows of target that meet the condition due, in the order of sort; with dry_run, counts all of them
--- instead, up to 100,000. due refers to the time at as $1. Rows in use are skipped. Does nothing when the database has no such table.
+-- Deletes a batch of the rows of target that meet the condition due, in the order of sort; with dry_run, counts all of
+-- them instead, up to 100,000. due refers to the time at as $1. Rows in use are skipped. Does nothing when the database
+-- has no such table.
 create function private.delete_due(
   job private.cleanup_jobs, dry_run boolean, target text, due text, sort text, at timestamptz
 )

@@ -97,8 +97,8 @@ create view private.orphaned_objects as
     and not private.is_referenced(o.bucket_id, o.name, 'orphaned');
 revoke all on private.orphaned_objects from public, anon, authenticated, service_role;
 
--- A pass over all objects in the order of their names, batch_size at a time. What it queues is checked once more before it
--- is removed. A dry run looks at the next 10,000 objects of the pass: at all of them it would take minutes.
+-- A pass over all objects in the order of their names, batch_size at a time. What it queues is checked once more before
+-- it is removed. A dry run looks at the next 10,000 objects of the pass: a look at all of them would take minutes.
 create function private.cleanup_orphaned_objects(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''

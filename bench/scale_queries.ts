@@ -181,9 +181,9 @@ const filtered: ScaleQuery[] = [
 ];
 
 const routes: ScaleQuery[] = [
-  query("GET /messages/search", "select * from search_messages('word7 number7')"),
-  query("GET /messages/search, a common word", "select * from search_messages('alpha')"),
-  query("GET /chats/sync", "select * from sync_chats()"),
+  query("rpc search_messages", "select * from search_messages('word7 number7')"),
+  query("rpc search_messages, a common word", "select * from search_messages('alpha')"),
+  query("rpc sync_chats", "select * from sync_chats()"),
   query("GET /chats/keys", "select * from get_chat_keys()"),
   query("POST /credits/deduct", "select * from deduct_credits($user, amount => 1)", "service_role"),
   query("POST /credits/holds", "select * from hold_credits($user, 1)", "service_role"),

@@ -398,11 +398,12 @@ comment on type public.project_change is
 
 -- Deletes a project, so that it can be restored; with permanent for good, together with its messages and the records of
 -- its files. One with more than projects.rows_at_once of them, or whose messages take more than a second, is deleted by
--- the cleanup; until then it is a deleted project that cannot be restored. Triggers queue the objects that no other record refers to for removal. The owner of
--- the project and the owners of its team may do either; the admins of the team may not delete it for good. Deleting a
--- deleted project again changes nothing. A clone that is still being copied can only be deleted for good, which ends the
--- copying. actor, user or service, is who makes the request. Returns the project, with the numbers of messages and records
--- that were deleted. A repeat returns the project as it is now, or as it was last if it was deleted for good.
+-- the cleanup; until then it is a deleted project that cannot be restored. Triggers queue the objects that no other
+-- record refers to for removal. The owner of the project and the owners of its team may do either; the admins of the
+-- team may not delete it for good. Deleting a deleted project again changes nothing. A clone that is still being copied
+-- can only be deleted for good, which ends the copying. actor, user or service, is who makes the request. Returns the
+-- project, with the numbers of messages and records that were deleted. A repeat returns the project as it is now, or as
+-- it was last if it was deleted for good.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
 -- Raises: PT400 invalid_idempotency_key; PT403 project_read_only, not_project_owner; PT404 project_not_found; PT409

@@ -58,8 +58,8 @@ end $$;
 revoke all on function private.copy_project_messages(private.project_clones, integer)
   from public, anon, authenticated, service_role;
 
--- Deletes messages of a project: at most as many as given, and for about a second, as a message can have 1 MiB in each of
--- its fields. Returns how many.
+-- Deletes messages of a project: at most as many as given, and for about a second, as a message can have 1 MiB. Returns
+-- how many.
 create function private.delete_project_messages(project_id uuid, most integer)
 returns integer
 language plpgsql volatile set search_path = ''

@@ -1,9 +1,9 @@
 -- How many messages, and bytes in them, each user may have: in their own projects, whoever wrote them, and in their
--- conversations. To count every message would make saving one slower by a quarter, so one in 16, chosen at random, counts as 16. What is
--- deleted is counted in full. The count is an estimate that is right on average, and nobody can choose what is counted: of
--- 2,000,000 messages it is off by less than 1 %. A user whose count has reached a limit is noted, and each message looks
--- for that note. The transaction that reaches the limit still commits: if it failed, a client could repeat it until none
--- of its messages were counted.
+-- conversations. To count every message would make saving one slower by a quarter, so one in 16, chosen at random,
+-- counts as 16. What is deleted is counted in full. The count is an estimate that is right on average, and nobody can
+-- choose what is counted: of 2,000,000 messages it is off by less than 1 %. A user whose count has reached a limit is
+-- noted, and each message looks for that note. The transaction that reaches the limit still commits: if it failed, a
+-- client could repeat it until none of its messages were counted.
 
 insert into private.settings (name, value, unit, minimum, maximum, description) values
   ('messages.rows', 2000000, 'rows', 0, 9007199254740991, 'The most messages in the projects and conversations of one user'),

@@ -159,14 +159,15 @@ function fromRaise(status: number, error: PostgrestError): Problem {
     });
   }
   const fields = json ? JSON.parse(json) : undefined;
+  const wait = fields?.retry_after ?? (status === 503 ? 1 : undefined);
   return new Problem(status, code, error.message, {
     hint: error.hint || undefined,
     fields,
     headers: code === "too_many_requests"
       ? limitHeaders(fields)
-      : fields?.retry_after === undefined
+      : wait === undefined
       ? undefined
-      : { "retry-after": `${fields.retry_after}` },
+      : { "retry-after": `${wait}` },
     cause: error,
   });
 }

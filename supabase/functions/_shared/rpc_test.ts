@@ -161,6 +161,10 @@ test("an error of a proxy in front of the database gets its code from its status
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
       () => new Response(body, { status }),
     );
+    const busy = await problemOf(
+      `raise exception 'Busy' using errcode = 'PT503', detail = 'try_again'`,
+    );
+    assert.deepEqual(busy.headers, { "retry-after": "1" });
     const client = createClient(`http://127.0.0.1:${server.addr.port}`, "key");
     const answer = await client.rpc("anything");
     await server.shutdown();

@@ -137,13 +137,20 @@ declare
   v_largest numeric;
   v_most numeric;
   v_full boolean;
+  v_entered boolean;
+  v_follows boolean;
   v_size integer := greatest(octet_length(new.content::text), octet_length(new.object_data::text),
     octet_length(new.result_data::text), octet_length(new.metadata::text));
 begin
-  -- Read here and at once, because each call of private.setting() costs more than all of this.
+  -- All at once, because each statement costs more than what it reads: the limits, whether this transaction has entered
+  -- the project before, as for the first message of a batch, and whether there is a message with the number before.
   select s.value, (select x.value from private.settings as x where x.name = 'messages.per_project'),
-    exists (select 1 from private.full_message_owners as o where o.since < now())
-  into strict v_largest, v_most, v_full from private.settings as s where s.name = 'messages.content_size';
+    exists (select 1 from private.full_message_owners as o where o.since < now()),
+    (select p.updated_at = now() from public.projects as p where p.id = new.project_id),
+    exists (select 1 from public.messages as m
+      where m.project_id = new.project_id and m.sequence_number = new.sequence_number - 1)
+  into strict v_largest, v_most, v_full, v_entered, v_follows
+  from private.settings as s where s.name = 'messages.content_size';
   if v_size > v_largest and not (tg_op = 'INSERT' and private.is_cloning(new.project_id)) then
     raise exception 'The largest field of the message is % bytes long: at most % bytes are allowed', v_size, v_largest
       using errcode = 'PT413',
@@ -167,11 +174,12 @@ begin
     return new;
   end if;
   -- Once per transaction: the first message of a batch takes the lock for all.
-  update public.projects as p set updated_at = now() where p.id = new.project_id and p.updated_at <> now();
-  -- Nearly every number is one more than another, and needs no further look.
-  if new.sequence_number >= v_most or new.sequence_number > 0 and not exists (
-    select 1 from public.messages as m
-    where m.project_id = new.project_id and m.sequence_number = new.sequence_number - 1) then
+  if not v_entered then
+    update public.projects as p set updated_at = now() where p.id = new.project_id;
+  end if;
+  -- Nearly every number is one more than another, and needs no further look. Who waited for the lock has looked too early
+  -- and looks again.
+  if new.sequence_number >= v_most or new.sequence_number > 0 and not v_follows then
     perform private.check_sequence_number(new.project_id, new.sequence_number);
   end if;
   return new;

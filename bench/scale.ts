@@ -22,6 +22,7 @@ import {
   withoutSearchIndex,
 } from "./scale_database.ts";
 import { type Caller, QUERIES, type ScaleQuery } from "./scale_queries.ts";
+import { ROUTES } from "./scale_routes.ts";
 import { withDatabase } from "./throughput.ts";
 
 const SCALE = Number(Deno.env.get("SCALE") ?? "0.02");
@@ -51,6 +52,12 @@ function bind(sql: string, number: number): string {
     $chat: key("chat", number * 100 + 1),
     $message: `(select id from messages where project_id = ${key("project")} limit 1)`,
     $object: `${key("user")} || '/' || ${key("file", `${number}-1`)} || '.enc'`,
+    $account: key("account"),
+    $owner: key("user", Math.max(1, Math.floor(number / 20) * 20)),
+    // In no team.
+    $stranger: key("user", 19),
+    $id: "current_setting('bench.id')::uuid",
+    $text: "current_setting('bench.id')",
     $publicobject: `${key("user", 3)} || '/' || ${key("file", "3-1")} || '.enc'`,
   };
   return sql.replace(/\$\w+/g, (name) => values[name] ?? name);
@@ -62,11 +69,15 @@ async function asCaller<T>(
   as: Caller,
   user: string,
   run: (transaction: TransactionSql) => Promise<T>,
+  before = "",
 ): Promise<T> {
   let result: T | undefined;
   const undo = new Error("undo");
   await sql.begin(async (transaction) => {
     await transaction.unsafe(`
+      set local role service_role;
+      ${before};
+      reset role;
       select set_config('request.jwt.claims',
         case '${as}' when 'authenticated' then json_build_object('sub', ${user}, 'role', 'authenticated')::text
           else '{"role": "${as}"}' end, true);
@@ -95,7 +106,7 @@ async function measure(sql: Sql, query: ScaleQuery, number: number): Promise<Cos
           buffers: (plan.Plan["Shared Hit Blocks"] ?? 0) + (plan.Plan["Shared Read Blocks"] ?? 0),
           milliseconds: plan["Execution Time"],
         };
-      });
+      }, bind(query.before ?? "", number));
     }
     return cost;
   } catch (error) {
@@ -167,7 +178,9 @@ await withDatabase(async (access) => {
   const { users } = sizes(SCALE);
   await addUsers(admin, 1, 19);
   await admin.unsafe("vacuum analyze");
-  const queries = [...QUERIES, ...await jobs(admin)].filter((query) => query.name.includes(ONLY));
+  const queries = [...QUERIES, ...ROUTES, ...await jobs(admin)].filter((query) =>
+    query.name.includes(ONLY)
+  );
   const empty = await measureAll(sql, queries, LIGHT);
 
   const start = performance.now();

@@ -67,7 +67,7 @@ export async function addUsers(admin: Sql, first: number, last: number): Promise
     insert into team_members (team_id, user_id, role)
       select ${id("team", "n / 20")}, ${
       id("user")
-    }, case n % 20 when 0 then 'owner' else 'member' end from ${users};
+    }, case when n % 20 = 0 or n = 1 then 'owner' else 'member' end from ${users} where n <> 19;
     insert into projects (id, user_id, team_id, title, is_public, created_at, updated_at)
       select ${id("project")}, ${id("user")}, case when n % 10 = 1 then ${
       id("team", "n / 20")
@@ -143,6 +143,11 @@ export async function addUsers(admin: Sql, first: number, last: number): Promise
     insert into waitlist (email, created_at) select n || '@example.com', ${ago()} from ${users};
     insert into private.idempotency_keys (owner_id, actor, key, request_hash, response, created_at)
       select ${id("user")}, 'user', 'key', 'x', '{}', ${ago()} from ${users};
+    insert into credit_accounts (id, team_id)
+      select ${id("team account")}, ${
+      id("team")
+    } from generate_series(${first} / 20, ${last} / 20) as n;
+    insert into credit_prices (sku, unit, price, effective_from) values ('tokens', 'token', 0.001, '2020-01-01') on conflict do nothing;
     insert into credit_accounts (id, user_id, balance, version, live_grants)
       select ${id("account")}, ${id("user")}, 10, 3, 1 from ${users};
     insert into private.credit_grants (id, account_id, category, amount, remaining, status, effective_at, source, created_at)

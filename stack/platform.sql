@@ -114,6 +114,9 @@ set role supabase_storage_admin;
 
 grant all on storage.buckets, storage.objects to postgres, anon, authenticated, service_role;
 
+-- The platform's index for listing a folder.
+create index idx_objects_bucket_id_name on storage.objects (bucket_id, name collate "C");
+
 -- The service here has no resumable uploads, but the cleanup deletes those of the real one.
 create table storage.s3_multipart_uploads (
   id text primary key,

@@ -443,26 +443,44 @@ revoke all on function private.cleanup_request_counts(private.cleanup_jobs, bool
 
 -- visitor_rows --------------------------------------------------------------------------------------
 
+-- Old rows first, then a pass over all addresses by their ids: of one that is there twice, the first stays.
 create function private.cleanup_visitor_rows(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_visits private.cleanup_result;
-  v_addresses private.cleanup_result;
+  v_old private.cleanup_result;
+  v_result private.cleanup_result;
+  v_after uuid := coalesce(job.next_after ->> 'id', '00000000-0000-0000-0000-000000000000')::uuid;
+  v_ids uuid[];
+  v_repeated uuid[];
 begin
-  v_visits := private.delete_due(job, dry_run, 'public.site_visits', 'timestamp < $1', 'timestamp',
+  v_result := private.delete_due(job, dry_run, 'public.site_visits', 'timestamp < $1', 'timestamp',
     now() - private.retention('site_visits.retention'));
-  if v_visits.more then
-    return v_visits;
+  if not v_result.more then
+    v_old := private.delete_due(job, dry_run, 'public.waitlist', 'created_at < $1', 'created_at',
+      now() - private.retention('waitlist.retention'));
+    v_result.rows := v_result.rows + v_old.rows;
+    v_result.more := v_old.more;
   end if;
-  -- Of an address that is there twice, the first stays.
-  v_addresses := private.delete_due(job, dry_run, 'public.waitlist', 'created_at < $1 or exists (
-      select 1 from public.waitlist as w
-      where w.email = waitlist.email and (w.created_at, w.id) < (waitlist.created_at, waitlist.id))',
-    'email', now() - private.retention('waitlist.retention'));
-  v_addresses.rows := v_addresses.rows + v_visits.rows;
-  return v_addresses;
+  v_result.next_after := job.next_after;
+  if v_result.more then
+    return v_result;
+  end if;
+
+  v_ids := array(select w.id from public.waitlist as w where w.id > v_after order by w.id limit job.batch_size);
+  v_repeated := array(select w.id from public.waitlist as w
+    where w.id = any (v_ids) and exists (
+      select 1 from public.waitlist as x
+      where x.email = w.email and (x.created_at, x.id) < (w.created_at, w.id)));
+  v_result.rows := v_result.rows + cardinality(v_repeated);
+  if dry_run then
+    return v_result;
+  end if;
+  delete from public.waitlist as w where w.id = any (v_repeated);
+  v_result.more := cardinality(v_ids) = job.batch_size;
+  v_result.next_after := case when v_result.more then jsonb_build_object('id', v_ids[cardinality(v_ids)]) end;
+  return v_result;
 end $$;
 revoke all on function private.cleanup_visitor_rows(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;

@@ -121,7 +121,7 @@ create trigger credit_grants_read_only instead of insert or update or delete on 
 -- keeps the plan of a function.
 create function private.is_credit_entry(
   kind text, amount numeric, sku text, quantity numeric, unit_price numeric, items jsonb, refund_of bigint, actor text,
-  description text
+  description text, counterpart jsonb
 )
 returns boolean
 language plpgsql immutable set search_path = ''
@@ -131,15 +131,17 @@ begin
       when kind in ('deduct', 'capture', 'expire', 'void') then amount < 0
       when kind in ('grant', 'refund') then amount > 0
       when kind = 'repay' then amount = 0
+      when kind = 'transfer' then amount <> 0
       else false
     end
     and (kind = 'refund') = (refund_of is not null)
+    and (kind = 'transfer') = (counterpart is not null)
     and num_nulls(sku, quantity, unit_price) in (0, 3)
     and num_nonnulls(items, sku) <= 1
     and actor in ('user', 'service', 'system')
     and coalesce(char_length(description) between 1 and 500, true);
 end $$;
-revoke all on function private.is_credit_entry(text, numeric, text, numeric, numeric, jsonb, bigint, text, text)
+revoke all on function private.is_credit_entry(text, numeric, text, numeric, numeric, jsonb, bigint, text, text, jsonb)
   from public, anon, authenticated, service_role;
 
 create table private.credit_transactions (
@@ -166,10 +168,11 @@ create table private.credit_transactions (
   description text,
   request_hash bytea,
   requested_amount numeric,
+  counterpart jsonb,
   primary key (account_id, entry_no),
   constraint credit_transactions_id_key unique (id),
   constraint credit_transactions_entry_check check (
-    private.is_credit_entry(kind, amount, sku, quantity, unit_price, items, refund_of, actor, description))
+    private.is_credit_entry(kind, amount, sku, quantity, unit_price, items, refund_of, actor, description, counterpart))
 );
 comment on table private.credit_transactions is
   'Append-only: every change of every balance, numbered per account without gaps. public.credit_transactions shows it';
@@ -183,6 +186,7 @@ comment on column private.credit_transactions.request_hash is
 comment on column private.credit_transactions.hold_id is 'The hold that a capture resolved';
 comment on column private.credit_transactions.hold is
   'What that hold was: {amount, allocations, items, description, expires_at, created_at, request_hash}, and the message_id of the message that it paid for';
+comment on column private.credit_transactions.counterpart is 'The other entry of a transfer: {account_id, entry_no}';
 comment on column private.credit_transactions.requested_amount is
   'What the service asked for, without a sign, where amount is not that';
 
@@ -202,7 +206,8 @@ create policy "owners read the entries of their accounts, members their own" on 
 create view public.credit_transactions with (security_invoker = true) as
   select t.id, t.account_id, a.user_id, t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items,
     coalesce(t.allocations, jsonb_build_array(jsonb_build_object('grant_id', t.grant_id, 'amount', t.amount))) as allocations,
-    t.refund_of, t.description, t.actor, t.actor_id, t.created_at, t.requested_amount
+    t.refund_of, t.description, t.actor, t.actor_id, t.created_at, t.requested_amount,
+    t.counterpart
   from private.credit_transactions as t
   left join public.credit_accounts as a on a.id = t.account_id;
 comment on view public.credit_transactions is
@@ -211,7 +216,7 @@ comment on column public.credit_transactions.id is 'Unique among the entries of 
 comment on column public.credit_transactions.user_id is 'The owner of the account; null if a team owns it';
 comment on column public.credit_transactions.entry_no is 'Place in the account''s statement: 1, 2, 3 ...';
 comment on column public.credit_transactions.kind is
-  'grant, deduct, capture, refund, expire, void; repay moves credits from grants to the overdraft, and its amount is 0';
+  'grant, deduct, capture, refund, expire, void, transfer; repay moves credits from grants to the overdraft, and its amount is 0';
 comment on column public.credit_transactions.amount is 'Signed: positive adds to the balance';
 comment on column public.credit_transactions.unit_price is 'Price of one unit when it was charged';
 comment on column public.credit_transactions.items is
@@ -222,6 +227,8 @@ comment on column public.credit_transactions.refund_of is 'The entry_no of the c
 comment on column public.credit_transactions.actor is
   'Who made the request: the user, the service with a secret key, or the system itself';
 comment on column public.credit_transactions.actor_id is 'The user who acted, or for whom the service acted';
+comment on column public.credit_transactions.counterpart is
+  'The other entry of a transfer, on the account that it went to or came from: {account_id, entry_no}';
 comment on column public.credit_transactions.requested_amount is
   'What the service asked for, where another amount was charged: it is rounded to four decimals, and less is charged for an expired hold if less is available';
 revoke all on public.credit_transactions from public, anon, authenticated, service_role;
@@ -356,11 +363,12 @@ begin
 
   insert into private.credit_transactions
     (account_id, entry_no, created_at, grant_id, actor_id, id, hold_id, refund_of, kind, actor, amount,
-      balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash, requested_amount)
+      balance_after, sku, quantity, unit_price, items, allocations, hold, description, request_hash, requested_amount,
+      counterpart)
   values (entry.account_id, entry.entry_no, entry.created_at, entry.grant_id, entry.actor_id,
     coalesce(entry.id, gen_random_uuid()), entry.hold_id, entry.refund_of, entry.kind, entry.actor, entry.amount,
     entry.balance_after, entry.sku, entry.quantity, entry.unit_price, entry.items, entry.allocations, entry.hold,
-    entry.description, entry.request_hash, entry.requested_amount)
+    entry.description, entry.request_hash, entry.requested_amount, entry.counterpart)
   on conflict on constraint credit_transactions_id_key do nothing;
   if found then
     return entry;

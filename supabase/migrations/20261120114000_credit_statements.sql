@@ -79,6 +79,7 @@ create table private.credit_months (
   refunded numeric not null,
   expired numeric not null,
   voided numeric not null,
+  transferred numeric not null,
   primary key (account_id, month)
 );
 comment on table private.credit_months is
@@ -101,23 +102,25 @@ begin
     return v_sums;
   end if;
   if first > last then
-    return row(account_id, month, last, 0, 0, 0, 0, 0)::private.credit_months;
+    return row(account_id, month, last, 0, 0, 0, 0, 0, 0)::private.credit_months;
   end if;
   insert into private.credit_months as m
-    (account_id, month, last_entry_no, granted, charged, refunded, expired, voided)
+    (account_id, month, last_entry_no, granted, charged, refunded, expired, voided, transferred)
   select credit_month.account_id, credit_month.month, credit_month.last,
     coalesce(sum(t.amount) filter (where t.kind = 'grant'), 0),
     coalesce(sum(t.amount) filter (where t.kind in ('deduct', 'capture')), 0),
     coalesce(sum(t.amount) filter (where t.kind = 'refund'), 0),
     coalesce(sum(t.amount) filter (where t.kind = 'expire'), 0),
-    coalesce(sum(t.amount) filter (where t.kind = 'void'), 0)
+    coalesce(sum(t.amount) filter (where t.kind = 'void'), 0),
+    coalesce(sum(t.amount) filter (where t.kind = 'transfer'), 0)
   from private.credit_transactions as t
   where t.account_id = credit_month.account_id
     and t.entry_no between coalesce(v_sums.last_entry_no + 1, first) and last
   on conflict on constraint credit_months_pkey do update
   set last_entry_no = excluded.last_entry_no, granted = m.granted + excluded.granted,
     charged = m.charged + excluded.charged, refunded = m.refunded + excluded.refunded,
-    expired = m.expired + excluded.expired, voided = m.voided + excluded.voided
+    expired = m.expired + excluded.expired, voided = m.voided + excluded.voided,
+    transferred = m.transferred + excluded.transferred
   returning m.* into v_sums;
   return v_sums;
 end $$;
@@ -133,6 +136,7 @@ create type public.credit_statement as (
   refunded numeric,
   expired numeric,
   voided numeric,
+  transferred numeric,
   entry_count bigint,
   entries jsonb,
   next_after bigint
@@ -195,13 +199,14 @@ begin
   v_result.refunded := v_sums.refunded;
   v_result.expired := v_sums.expired;
   v_result.voided := v_sums.voided;
+  v_result.transferred := v_sums.transferred;
   v_result.entry_count := v_last - v_first + 1;
 
   select coalesce(jsonb_agg(to_jsonb(p) order by p.entry_no), '[]'), max(p.entry_no)
   into v_result.entries, v_result.next_after
   from (
     select t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items, t.description,
-      t.actor, t.actor_id, t.refund_of, t.created_at
+      t.actor, t.actor_id, t.refund_of, t.counterpart, t.created_at
     from public.credit_transactions as t
     where t.account_id = v_account.id and t.entry_no between greatest(v_first, after + 1) and v_last
     order by t.entry_no

@@ -160,6 +160,15 @@ begin
     from private.credit_refunds as r
     where r.account_id = any (account_ids) and r.refunded > r.charged
     union all
+    -- An account that was deleted took its entries along.
+    select e.account_id, 'transfers', format('entry %s', e.entry_no), -e.amount, t.amount
+    from entries as e
+    join public.credit_accounts as c on c.id = (e.counterpart ->> 'account_id')::uuid
+    left join private.credit_transactions as t
+      on t.account_id = c.id and t.entry_no = (e.counterpart ->> 'entry_no')::bigint
+      and t.counterpart = jsonb_build_object('account_id', e.account_id, 'entry_no', e.entry_no)
+    where t.amount is distinct from -e.amount
+    union all
     select a.id, 'due', 'next_due_at', extract(epoch from d.at), extract(epoch from a.next_due_at)
     from accounts as a
     left join holds as h on h.account_id = a.id

@@ -20,7 +20,7 @@ export const PricedItem = z.object({
 /** The members of an entry, without its account. */
 export const entry = {
   entry_no: z.int(),
-  kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay"]),
+  kind: z.enum(["grant", "deduct", "capture", "refund", "expire", "void", "repay", "transfer"]),
   amount: z.number(),
   balance_after: z.number(),
   sku: z.nullable(z.string()),

@@ -2773,6 +2773,7 @@ export type Database = {
           "allocations": Json | null;
           "amount": number;
           "balance_after": number;
+          "counterpart": Json | null;
           "created_at": string;
           "description": string | null;
           "entry_no": number;
@@ -2794,6 +2795,7 @@ export type Database = {
           "allocations"?: Json | null;
           "amount"?: number | null;
           "balance_after"?: number | null;
+          "counterpart"?: Json | null;
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
@@ -2814,6 +2816,7 @@ export type Database = {
           "allocations"?: Json | null;
           "amount"?: number | null;
           "balance_after"?: number | null;
+          "counterpart"?: Json | null;
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
@@ -3803,6 +3806,26 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "transfer_credits": {
+        Args: {
+          "actor"?: string;
+          "amount": number;
+          "description"?: string;
+          "from_team_id"?: string;
+          "from_user_id"?: string;
+          "idempotency_key"?: string;
+          "to_team_id"?: string;
+          "to_user_id"?: string;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_transfer"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_transfer";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "update_draft": {
         Args: {
           "actor"?: string;
@@ -4029,9 +4052,21 @@ export type Database = {
         "refunded": number | null;
         "expired": number | null;
         "voided": number | null;
+        "transferred": number | null;
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
+      };
+      "credit_transfer": {
+        "from_account_id": string | null;
+        "from_entry_no": number | null;
+        "to_account_id": string | null;
+        "to_entry_no": number | null;
+        "amount": number | null;
+        "balance_after": number | null;
+        "description": string | null;
+        "created_at": string | null;
+        "replayed": boolean | null;
       };
       "project_change": {
         "project": Json | null;

@@ -69,6 +69,18 @@ export const Hold = z.object({
   created_at: time,
 });
 
+/** A transfer, as its two entries. */
+export const Transfer = z.object({
+  from_account_id: id,
+  from_entry_no: z.int(),
+  to_account_id: id,
+  to_entry_no: z.int(),
+  amount: z.number(),
+  balance_after: z.number(),
+  description: z.nullable(z.string()),
+  created_at: time,
+});
+
 /** The settings of an account. */
 export const Settings = z.object({
   account_id: id,
@@ -88,8 +100,13 @@ export const Statement = z.object({
   refunded: z.number(),
   expired: z.number(),
   voided: z.number(),
+  transferred: z.number(),
   entry_count: z.int(),
-  entries: z.array(z.object({ ...entry, actor: z.enum(["user", "service", "system"]) })),
+  entries: z.array(z.object({
+    ...entry,
+    actor: z.enum(["user", "service", "system"]),
+    counterpart: z.nullable(z.object({ account_id: id, entry_no: z.int() })),
+  })),
   next_after: z.nullable(z.int()),
 });
 

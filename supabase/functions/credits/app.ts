@@ -108,6 +108,19 @@ app.post("/refunds", authenticate("secret"), async (c) => {
   return answer(c, await call(() => supabaseAdmin.rpc("refund_credits", args)));
 });
 
+app.post("/transfers", authenticate(["user", "secret"], "credits:write"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const idempotency_key = readIdempotencyKey(c);
+  const transfer = await readFor(c, schema.UserTransfer, schema.ServiceTransfer);
+  const own = transfer.actor === "user" && transfer.from_team_id === undefined;
+  const args = defined({
+    ...transfer,
+    from_user_id: own ? transfer.user_id : transfer.from_user_id,
+    idempotency_key,
+  });
+  return answer(c, await call(() => supabaseAdmin.rpc("transfer_credits", args)));
+});
+
 app.put("/overdraft", authenticate("secret"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);

@@ -9,7 +9,7 @@ import * as z from "zod/mini";
 import { Entry, entry } from "../_openapi/credit_entry.ts";
 import { describeFunction } from "../_openapi/document.ts";
 import { id } from "../_shared/schema.ts";
-import { Balance, Grant, Hold, Quote, Settings, Statement } from "./answers.ts";
+import { Balance, Grant, Hold, Quote, Settings, Statement, Transfer } from "./answers.ts";
 import * as schema from "./schema.ts";
 
 // A shared component keeps the document small: the function loads it.
@@ -184,6 +184,32 @@ export const document: unknown = describeFunction({
         404: ["account_not_found", "entry_not_found"],
         409: ["entry_not_refundable"],
         422: ["refund_exceeds_charge", "invalid_amount", "invalid_refund"],
+      },
+    },
+    {
+      method: "post",
+      path: "/transfers",
+      summary: "Move credits to another account",
+      description:
+        "Posts two entries that name each other, or none. Only credits of grants move, in the order in which they are " +
+        "spent, and they keep their category, priority, end and cost; held credits and an overdraft stay. A signed-in " +
+        "user moves their own credits to one of their teams, and, as an owner or admin, those of a team to its members: " +
+        "without `from_team_id`, it is their own account. A service moves them between any two accounts.",
+      auth: ["user", "secret"],
+      permission: "credits:write",
+      idempotent: true,
+      body: z.union([schema.UserTransfer, schema.ServiceTransfer]),
+      response: {
+        status: 200,
+        description: "The numbers of the two entries, and the balance of the account they left",
+        schema: Transfer,
+      },
+      problems: {
+        402: ["insufficient_credits"],
+        403: ["not_team_admin"],
+        404: ["account_not_found"],
+        409: ["too_many_grants"],
+        422: ["invalid_transfer", "invalid_amount", "balance_too_large"],
       },
     },
     {

@@ -147,6 +147,36 @@ export const Refund = z.strictObject({
   description: z.optional(description),
 });
 
+const receiver = { to_user_id: z.optional(id), to_team_id: z.optional(id) };
+
+const oneReceiver = z.refine<Given>(
+  (value) => count(value, ["to_user_id", "to_team_id"]) === 1,
+  "Give either to_user_id or to_team_id",
+);
+
+/** `POST /credits/transfers` from a signed-in user: from their own account, unless they name a team. */
+export const UserTransfer = z.strictObject({
+  from_team_id: z.optional(id),
+  ...receiver,
+  amount: quantity,
+  description: z.optional(description),
+}).check(oneReceiver);
+
+/** `POST /credits/transfers` from a service: between any two accounts. */
+export const ServiceTransfer = z.strictObject({
+  from_user_id: z.optional(id),
+  from_team_id: z.optional(id),
+  ...receiver,
+  amount,
+  description: z.optional(description),
+}).check(
+  oneReceiver,
+  z.refine<Given>(
+    (value) => count(value, ["from_user_id", "from_team_id"]) === 1,
+    "Give either from_user_id or from_team_id",
+  ),
+);
+
 /** `PUT /credits/overdraft`. */
 export const Overdraft = z.strictObject({
   ...account,

@@ -45,6 +45,7 @@ test("the SQL functions refuse a user who calls them directly", async () => {
     capture_credit_hold: { hold_id: id },
     release_credit_hold: { hold_id: id },
     refund_credits: { account_id: id, entry_no: 1 },
+    transfer_credits: { amount: 1, from_user_id: id, to_user_id: user.id },
     set_credit_overdraft: { user_id: user.id, overdraft_limit: 1 },
     set_credit_alert: { user_id: user.id, threshold: 1 },
     credit_statement: { user_id: user.id, month: "2026-11-01" },

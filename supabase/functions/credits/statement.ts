@@ -38,6 +38,7 @@ const COLUMNS = [
   "actor",
   "actor_id",
   "refund_of",
+  "counterpart",
 ];
 
 /**

@@ -33,6 +33,7 @@ test("GET /credits/statement adds up from the opening to the closing balance of 
     refunded: 0,
     expired: 0,
     voided: 0,
+    transferred: 0,
     entry_count: 3,
     next_after: null,
   });
@@ -76,7 +77,7 @@ test("GET /credits/statement returns CSV of all pages if asked for it, with form
   const [header, ...lines] = text.trimEnd().split("\r\n");
   assert.equal(
     header,
-    "entry_no,created_at,kind,amount,balance_after,sku,quantity,unit_price,items,description,actor,actor_id,refund_of",
+    "entry_no,created_at,kind,amount,balance_after,sku,quantity,unit_price,items,description,actor,actor_id,refund_of,counterpart",
   );
   assert.deepEqual(lines.map((line) => line.split(",")[0]), ["1", "2", "3", "4"]);
   assert.match(lines[1] ?? "", /,deduct,-1,99,,,,,"'=HYPERLINK\(""x""\)",service,/);

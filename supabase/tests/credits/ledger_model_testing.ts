@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Call, Entry, Grant, Hold, Terms } from "./ledger_calls_testing.ts";
 import { byId, negate, type Portion, split, sum, sumOf } from "./ledger_portions_testing.ts";
 
 /** One credit, in units. */
@@ -13,37 +14,6 @@ export const CREDIT = 10_000;
 export const HOUR = 3_600_000;
 /** The largest amount of an entry, in units. */
 export const LARGEST_AMOUNT = 1_000_000_000 * CREDIT;
-
-/** The terms of a grant. Null means now for effective_at and never for expires_at. */
-export type Terms =
-  & { amount: number; category: string; priority: number; external_reference: string | null }
-  & { effective_at: number | null; expires_at: number | null };
-
-/** A grant of credits. */
-export type Grant =
-  & (Terms & { id: string; source: string; status: string })
-  & { effective_at: number; created_at: number };
-
-/** A hold. What its allocations do not cover comes from the overdraft. */
-export type Hold =
-  & { id: string; amount: number; allocations: Portion[]; expires_at: number; status: string }
-  & { captured: number | null; entry_no: number | null };
-
-/** A line of the statement. */
-export type Entry =
-  & { entry_no: number; kind: string; amount: number; balance_after: number; created_at: number }
-  & { allocations: Portion[]; refund_of: number | null; requested_amount: number | null };
-
-/** A call of the function `name`. Times of a grant are relative to the clock. Amounts may lie between two units. */
-export type Call =
-  | { name: "grant_credits" } & Terms
-  | { name: "deduct_credits"; amount: number }
-  | { name: "hold_credits"; amount: number; expires_in: number }
-  | { name: "capture_credit_hold"; hold_id: string; amount: number | null; allow_overage: boolean }
-  | { name: "release_credit_hold"; hold_id: string }
-  | { name: "refund_credits"; entry_no: number; amount: number | null }
-  | { name: "void_credit_grant"; grant_id: string }
-  | { name: "set_credit_overdraft"; overdraft_limit: number };
 
 /** The refusal of a call: SQLSTATE, code, and the numbers in the error's detail. */
 export class Refusal extends Error {
@@ -130,9 +100,8 @@ export class LedgerModel {
       const effective_at = Math.max(this.#now, this.clock + (times.effective_at ?? 0));
       const expires_at = times.expires_at === null ? null : this.clock + times.expires_at;
       refuse((expires_at ?? Infinity) <= effective_at, "PT422 invalid_grant");
-      const pending = sum(this.grants.filter((grant) => grant.status === "pending"));
       const [balance, largest] = [sum(this.entries), 10 * LARGEST_AMOUNT];
-      refuse(balance + pending + amount > largest, "PT422 balance_too_large", { largest });
+      refuse(balance + this.#pending() + amount > largest, "PT422 balance_too_large", { largest });
       const terms = { amount, category, priority, external_reference, effective_at, expires_at };
       const grant = this.#addGrant(terms, "service", "pending");
       this.advance(0);
@@ -191,6 +160,25 @@ export class LedgerModel {
       const entry = this.#post("refund", given, this.#now, entry_no);
       this.#level(this.#now);
       return entry;
+    },
+    transfer_credits: ({ amount, incoming }) => {
+      const largest = 10 * LARGEST_AMOUNT;
+      const moved = -sum(
+        this.entries.filter((entry) => entry.kind === "transfer" && entry.amount < 0),
+      );
+      const there = incoming ? sum(this.entries) + this.#pending() : moved;
+      refuse(there + amount > largest, "PT422 balance_too_large", { largest });
+      const drawn = incoming ? [] : this.#draw(amount);
+      const available = incoming ? amount : sum(drawn);
+      refuse(available < amount, "PT402 insufficient_credits", { available, required: amount });
+      // The other account's grant began before all that this account has got since the last advance.
+      const terms = { ...PAID, priority: 0, amount, effective_at: this.clock };
+      const given = () => [{ grant_id: this.#addGrant(terms, "transfer", "active").id, amount }];
+      const entry = this.#post("transfer", incoming ? given() : negate(drawn), this.#now);
+      this.#level(this.#now);
+      return incoming
+        ? { amount, to_entry_no: entry.entry_no }
+        : { amount, from_entry_no: entry.entry_no, balance_after: entry.balance_after };
     },
     set_credit_overdraft: (asked) => {
       const overdraft_limit = round(asked.overdraft_limit);
@@ -268,6 +256,7 @@ export class LedgerModel {
 
   #requireCredits = (required: number, { available } = this.totals()) =>
     refuse(available < required, "PT402 insufficient_credits", { available, required });
+  #pending = () => sum(this.grants.filter((grant) => grant.status === "pending"));
   #newId = () => this.#ids.shift() ?? "an id that was not given";
   #grant = (id: string | null) => this.grants.find((grant) => grant.id === id);
   #openHolds = () => this.holds.filter((hold) => hold.status === "held");

@@ -5,89 +5,21 @@ import postgres from "postgres";
 
 import { soak, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
 import { comparable } from "./ledger_comparison_testing.ts";
+import type { Call } from "./ledger_calls_testing.ts";
+import { type Command, NONE, sequence } from "./ledger_commands_testing.ts";
 import * as model from "./ledger_model_testing.ts";
 import type { Portion } from "./ledger_portions_testing.ts";
 
-const { CREDIT, HOUR, LARGEST_AMOUNT } = model;
+const { CREDIT, HOUR } = model;
+/** What the account that only gives has, in credits. */
+const BANK = 1_000_000;
 
 type Row = Record<string, unknown>;
 type State = Record<"problems" | "grants" | "holds" | "entries", Row[]> & { totals: Row };
-/** An amount, or a share of the current value in thousandths, plus or minus a unit. */
-type Amount = number | { share: number; plus: number };
-/** A call whose target is chosen later: `id` names its kind, `nth` picks from the newest of all or those that fit. */
-type Command =
-  & { name: string; key: string | null; amount?: Amount | null; hours?: number }
-  & { id?: string; nth?: number; fit?: boolean };
-
-const among = <T>(...choices: [number, fc.Arbitrary<T>][]) =>
-  fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })));
-const int = (min: number, max: number) => fc.integer({ min, max });
-const halfPast = (min: number, max: number) => int(min, max).map((hour) => (hour + 0.5) * HOUR);
-type Arbitraries = Record<string, fc.Arbitrary<unknown>>;
-const doing = (name: string, how: Arbitraries = {}): fc.Arbitrary<Command> =>
-  fc.record({ name: fc.constant(name), key, ...how });
-
-/** A value of nth that matches nothing. */
-const NONE = 9;
-const fit = among([6, fc.constant(true)], [1, fc.constant(false)]);
-const which = (id: string) => ({ id: fc.constant(id), nth: int(0, NONE), fit });
-const key = among<string | null>([4, fc.constant(null)], [1, fc.constantFrom(..."abcdef")]);
-const absolute = among(
-  [8, int(1, 8).map((tens) => tens * 10 * CREDIT)],
-  [8, int(1, 60 * CREDIT)],
-  [
-    2,
-    fc.tuple(int(1, 60 * CREDIT), fc.constantFrom(0.4, 0.5)).map(([units, part]) => units + part),
-  ],
-  [1, fc.constantFrom(1, LARGEST_AMOUNT)],
-  [1, fc.constantFrom(0, -CREDIT, 0.1, LARGEST_AMOUNT + 1)],
-);
-const share = fc.record({
-  share: among([5, int(1, 1000)], [2, fc.constant(1000)], [1, int(1001, 2000)]),
-  plus: fc.constantFrom(0, 0, 0, 0, 1, -1),
-});
-const amount = among<Amount>([1, absolute], [1, share]);
-const terms = {
-  amount: absolute,
-  category: fc.constantFrom("paid", "promotional"),
-  priority: fc.constantFrom(0, 50, 50, 100),
-  effective_at: fc.option(halfPast(-1, 8), { freq: 2 }),
-  expires_at: fc.option(among([8, halfPast(-1, 12)], [1, halfPast(900, 900)])),
-  external_reference: fc.option(fc.constantFrom("x", "y"), { freq: 2 }),
-};
-const part = fc.option(amount);
-const capture = { ...which("hold_id"), amount: part, allow_overage: fc.boolean() };
-const command = among(
-  [6, doing("grant_credits", terms)],
-  [6, doing("deduct_credits", { amount })],
-  [6, doing("hold_credits", { amount, expires_in: int(1, 12).map((hours) => hours * 3600) })],
-  [4, doing("capture_credit_hold", capture)],
-  [2, doing("release_credit_hold", which("hold_id"))],
-  [5, doing("refund_credits", { ...which("entry_no"), amount: part })],
-  [1, doing("void_credit_grant", which("grant_id"))],
-  [3, doing("set_credit_overdraft", { amount: absolute })],
-  [2, doing("repeat", which(""))],
-  [6, doing("advance", { hours: among([6, int(1, 30)], [1, fc.constant(720)]) })],
-  [1, doing("settle")],
-);
-const overdraft: model.Call = { name: "set_credit_overdraft", overdraft_limit: 60 * CREDIT };
-const fortune = (less: number): model.Call => ({
-  ...{ name: "grant_credits", amount: LARGEST_AMOUNT - less, category: "paid", priority: 90 },
-  ...{ effective_at: null, expires_at: null, external_reference: null },
-});
-const beginning = among<model.Call[]>(
-  [3, fc.constant([])],
-  [5, fc.constant([overdraft])],
-  [1, fc.constant([...Array(9).fill(0), 300 * CREDIT].map(fortune))],
-);
-// Without bias, because bias would make most sequences short.
-const commands = fc.array(command, { maxLength: 48, size: "max" });
-const sequence = fc.noBias(fc.tuple(beginning, commands));
-
 /** An account in the database with its model. */
 class Ledger {
   readonly log: string[] = [];
-  readonly #keyed: [model.Call, string][] = [];
+  readonly #keyed: [Call, string][] = [];
   readonly #model: model.LedgerModel;
   /** The model's time zero in the database. Rows move into the past; this does not. */
   readonly #base = Date.now();
@@ -110,7 +42,7 @@ class Ledger {
     this.#compare(await this.#read(), true);
   }
 
-  async call(call: model.Call, key: string | null): Promise<void> {
+  async call(call: Call, key: string | null): Promise<void> {
     this.log.push(JSON.stringify({ ...call, key }));
     const answer = await this.#ask(call, key);
     this.log.push(`  -> ${JSON.stringify(answer)}`);
@@ -129,6 +61,19 @@ class Ledger {
     const names = Object.keys(expected).filter((name) => !/allocations|requested|_at$/.test(name));
     assert.deepEqual("refused" in answer ? answer : pick(answer, names), pick(expected, names));
     this.#compare(state, !("refused" in expected));
+  }
+
+  /** Asserts that the books of the other accounts of transfers agree, and that no credit was made or lost between them. */
+  async compareOthers(): Promise<void> {
+    const { bank, sink, account_id } = this.ids;
+    const [row] = await this.sql`select
+      array(select r.problem from public.credit_accounts as a
+        cross join lateral public.credit_reconciliation(a.id) as r where a.user_id in (${bank}, ${sink})) as problems,
+      (select sum(t.amount) from public.credit_transactions as t where t.kind = 'transfer' and t.account_id in (
+        select a.id from public.credit_accounts as a where a.user_id in (${bank}, ${sink}) or a.id = ${account_id})
+      ) as moved`;
+    assert.deepEqual(row?.problems, []);
+    assert.equal(Number(row?.moved ?? 0), 0);
   }
 
   /** Asserts that the database matches the model. Compares its tables only after everything due is posted. */
@@ -150,7 +95,7 @@ class Ledger {
   }
 
   /** Turns a command into a call with its key; undefined if it has no target. */
-  #resolve(command: Command): [model.Call, string | null] | undefined {
+  #resolve(command: Command): [Call, string | null] | undefined {
     const { name, key, id = "", nth = NONE, fit, amount, hours: _, ...rest } = command;
     if (name === "repeat") return this.#keyed.at(-1 - nth);
     const { grants, holds, entries } = this.#model;
@@ -171,11 +116,11 @@ class Ledger {
     const field = name === "set_credit_overdraft" ? "overdraft_limit" : "amount";
     const about = id && { [id]: target?.id ?? (id === "entry_no" ? 0 : crypto.randomUUID()) };
     const call = { name, ...about, ...(asked !== undefined && { [field]: asked }), ...rest };
-    if (sound && key) this.#keyed.push([call as model.Call, key]);
-    return [call as model.Call, sound ? key : null];
+    if (sound && key) this.#keyed.push([call as Call, key]);
+    return [call as Call, sound ? key : null];
   }
 
-  async #ask(call: model.Call, key: string | null): Promise<Row> {
+  async #ask(call: Call, key: string | null): Promise<Row> {
     const { name, ...asked } = call;
     const args: Row = { ...asked, idempotency_key: key };
     for (const [arg, value] of Object.entries(asked)) {
@@ -186,6 +131,14 @@ class Ledger {
     if (name === "refund_credits") args.account_id = this.ids.account_id;
     else if (name === "void_credit_grant") Object.assign(args, { voided_by: "me", reason: "so" });
     else if (!("hold_id" in call)) args.user_id = this.ids.user_id;
+    if (call.name === "transfer_credits") {
+      const { user_id, bank, sink } = this.ids;
+      delete args.incoming;
+      Object.assign(args, {
+        from_user_id: call.incoming ? bank : user_id,
+        to_user_id: call.incoming ? user_id : sink,
+      });
+    }
     const named = Object.keys(args).map((arg, index) => `${arg} => $${index + 1}`).join(", ");
     const select = `select to_jsonb(r) as answer from public.${name}(${named}) as r`;
     try {
@@ -267,21 +220,33 @@ test("the credit ledger does what its model does, for any calls in any order", a
   try {
     await withDatabase(async (sql) => {
       const property = fc.asyncProperty(sequence, async ([calls, commands]) => {
-        const userId = crypto.randomUUID();
-        await sql`insert into auth.users (id, email, aud, role)
-          values (${userId}, ${`${userId}@example.com`}, 'authenticated', 'authenticated')`;
+        // The others of transfers: one who gives, and one who only takes.
+        const users = {
+          bank: crypto.randomUUID(),
+          sink: crypto.randomUUID(),
+          user: crypto.randomUUID(),
+        };
+        for (const id of Object.values(users)) {
+          await sql`insert into auth.users (id, email, aud, role)
+            values (${id}, ${`${id}@example.com`}, 'authenticated', 'authenticated')`;
+        }
         const [ids = {}] = await sql`select a.user_id, g.account_id, g.id
           from public.credit_accounts as a join public.credit_grants as g on g.account_id = a.id
-          where a.user_id = ${userId}`;
+          where a.user_id = ${users.user}`;
+        await sql`select public.grant_credits(${users.bank}, ${BANK}, priority => 0)`;
+        await sql`select public.void_credit_grant(g.id, 'me', 'so') from public.credit_grants as g
+          join public.credit_accounts as a on a.id = g.account_id where a.user_id = ${users.sink}`;
+        Object.assign(ids, users);
         const ledger = new Ledger(sql, root, ids);
         try {
           for (const call of calls) await ledger.call(call, null);
           for (const command of commands) await ledger.run(command);
           await ledger.settle();
+          await ledger.compareOthers();
         } catch (error) {
           throw new Error(`After\n${ledger.log.join("\n")}\n${error}`, { cause: error });
         } finally {
-          await sql`delete from auth.users where id = ${userId}`;
+          await sql`delete from auth.users where id in ${sql(Object.values(users))}`;
         }
       });
       await fc.assert(property, { numRuns: 150 * soak, ...again });

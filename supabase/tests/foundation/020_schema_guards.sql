@@ -182,6 +182,7 @@ select set_eq(
     'revoke_user_sessions(uuid)',
     'set_credit_alert(numeric,uuid,uuid,text,text)',
     'set_credit_overdraft(numeric,uuid,uuid,text)',
+    'transfer_credits(numeric,uuid,uuid,uuid,uuid,text,text,text,uuid)',
     'void_credit_grant(uuid,text,text,text)'
   ],
   'the definer functions are those we know');

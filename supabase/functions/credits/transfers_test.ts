@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+
+import {
+  invoke,
+  serviceClient,
+  signUp,
+  soak,
+  test,
+  type TestUser,
+  withDatabase,
+} from "../_testing/testing.ts";
+
+const service = serviceClient();
+
+const ACCOUNTS = 20;
+const CONNECTIONS = 16;
+const ROUNDS = Math.ceil(20 * soak);
+
+/** Creates a team with an owner and a member, who have 100 credits each; the team has 100 more. */
+async function team() {
+  const [owner, member, stranger] = await Promise.all([signUp(), signUp(), signUp()]);
+  const { data } = await service.from("teams").insert({ name: "Team" }).select().single();
+  const team_id = data?.id ?? "";
+  const join = (user: TestUser, role: string) => ({ team_id, user_id: user.id, role });
+  await service.from("team_members").insert([join(owner, "owner"), join(member, "member")]);
+  await invoke(service, "credits/grants", { body: { team_id, amount: 100 } });
+  return { team_id, owner, member, stranger };
+}
+
+const transfer = (user: TestUser, body: object, key = crypto.randomUUID()) =>
+  invoke(user.client, "credits/transfers", { body, headers: { "idempotency-key": key } });
+
+async function balance(user: TestUser): Promise<unknown> {
+  return (await invoke(user.client, "credits")).body.balance;
+}
+
+test("a member moves their own credits to the team, and an owner the team's to a member", async () => {
+  const { team_id, owner, member } = await team();
+  const given = await transfer(member, { to_team_id: team_id, amount: 30, description: "Mine" });
+  assert.equal(given.status, 200);
+  assert.deepEqual([given.body.amount, given.body.balance_after, given.body.description], [
+    30,
+    70,
+    "Mine",
+  ]);
+  const back = await transfer(owner, {
+    from_team_id: team_id,
+    to_user_id: member.id,
+    amount: 130,
+  });
+  assert.deepEqual([back.status, back.body.balance_after], [200, 0]);
+  assert.equal(await balance(member), 200);
+
+  const { data } = await member.client.from("credit_transactions").select("amount, counterpart")
+    .eq("kind", "transfer").eq("account_id", given.body.from_account_id).order("entry_no");
+  assert.deepEqual(data, [
+    {
+      amount: -30,
+      counterpart: { account_id: given.body.to_account_id, entry_no: given.body.to_entry_no },
+    },
+    {
+      amount: 130,
+      counterpart: { account_id: back.body.from_account_id, entry_no: back.body.from_entry_no },
+    },
+  ]);
+});
+
+test("a transfer is refused to whoever may not make it, and to a body that says too much or too little", async () => {
+  const { team_id, owner, member, stranger } = await team();
+  const [alice, bob] = [{ from_team_id: team_id, to_user_id: member.id }, {
+    to_user_id: owner.id,
+  }];
+  const refused = [
+    [member, alice, 403, "not_team_admin"],
+    [stranger, { from_team_id: team_id, to_user_id: stranger.id }, 404, "account_not_found"],
+    [stranger, { to_team_id: team_id }, 404, "account_not_found"],
+    [owner, { from_team_id: team_id, to_user_id: stranger.id }, 404, "account_not_found"],
+    [member, bob, 422, "invalid_transfer"],
+    [member, { from_user_id: owner.id, to_team_id: team_id }, 422, "invalid_request"],
+    [member, { to_team_id: team_id, to_user_id: owner.id }, 422, "invalid_request"],
+    [member, {}, 422, "invalid_request"],
+    [member, { to_team_id: team_id, amount: 101 }, 402, "insufficient_credits"],
+    [member, { to_team_id: team_id, amount: 0 }, 422, "invalid_request"],
+    [member, { to_team_id: team_id, amount: 0.00001 }, 422, "invalid_request"],
+    [member, { to_team_id: team_id, amount: "1" }, 422, "invalid_request"],
+  ] as const;
+  for (const [user, body, status, code] of refused) {
+    const answer = await transfer(user, { amount: 1, ...body });
+    assert.deepEqual([answer.status, answer.body.code], [status, code], JSON.stringify(body));
+  }
+  assert.deepEqual(await Promise.all([owner, member, stranger].map(balance)), [100, 100, 100]);
+});
+
+test("the service moves credits between any two accounts, and a repeated request moves them once", async () => {
+  const [from, to] = await Promise.all([signUp(), signUp()]);
+  const body = { from_user_id: from.id, to_user_id: to.id, amount: 12.34567 };
+  const key = crypto.randomUUID();
+  const answers = await Promise.all(
+    Array.from(
+      { length: 8 },
+      () => invoke(service, "credits/transfers", { body, headers: { "idempotency-key": key } }),
+    ),
+  );
+  assert.deepEqual(answers.map(({ status }) => status), Array(8).fill(200));
+  assert.deepEqual(new Set(answers.map(({ body }) => body.from_entry_no)), new Set([2]));
+  assert.equal(await balance(from), 87.6543);
+  assert.equal(await balance(to), 112.3457);
+  const user = await transfer(from, body);
+  assert.deepEqual([user.status, user.body.code], [422, "invalid_request"]);
+});
+
+test("transfers in a ring never deadlock, and no credit is made or lost", async () => {
+  const users = await Promise.all(Array.from({ length: ACCOUNTS }, () => signUp()));
+  const ids = users.map(({ id }) => id);
+  const move = async () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const place = Math.floor(Math.random() * ACCOUNTS);
+      await withDatabase((sql) =>
+        sql`select public.transfer_credits(${1 + round % 7}, from_user_id => ${ids[place] ?? ""},
+          to_user_id => ${ids[(place + 1) % ACCOUNTS] ?? ""})`
+      ).catch((error) => {
+        if (!/^PT402/.test(error.code)) throw error;
+      });
+    }
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, move));
+  await withDatabase(async (sql) => {
+    const [books] = await sql`select sum(a.balance)::float as total,
+      (select sum(t.amount)::float from public.credit_transactions as t
+        where t.kind = 'transfer' and t.user_id = any (${ids})) as moved,
+      array(select r.problem from public.credit_accounts as b
+        cross join lateral public.credit_reconciliation(b.id) as r where b.user_id = any (${ids})) as problems
+      from public.credit_accounts as a where a.user_id = any (${ids})`;
+    assert.deepEqual(books, { total: 100 * ACCOUNTS, moved: 0, problems: [] });
+  });
+});

@@ -1,0 +1,213 @@
+-- Credit transfers: credits move from one account to another, and keep what they are.
+
+create type public.credit_transfer as (
+  from_account_id uuid,
+  from_entry_no bigint,
+  to_account_id uuid,
+  to_entry_no bigint,
+  amount numeric,
+  balance_after numeric,
+  description text,
+  created_at timestamptz,
+  replayed boolean
+);
+comment on type public.credit_transfer is
+  'A transfer: its two entries, the amount that moved, and the balance that it left on the account it came from; replayed is true when an earlier request did what this one asks for';
+
+-- Returns the accounts that a transfer moves credits from and to. A user may move their own credits to one of their teams,
+-- and those of a team that they own or administer to its members.
+-- Raises: PT403 not_team_admin; PT404 account_not_found; PT422 invalid_transfer.
+create function private.transfer_accounts(
+  from_user_id uuid, from_team_id uuid, to_user_id uuid, to_team_id uuid, actor text, user_id uuid,
+  out from_id uuid, out to_id uuid
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if actor = 'user' then
+    if from_team_id is null and (from_user_id <> user_id or to_team_id is null)
+      or from_team_id is not null and to_user_id is null then
+      raise exception 'A user can move their own credits to a team, and those of a team to its members'
+        using errcode = 'PT422', detail = 'invalid_transfer';
+    end if;
+    -- Neither tells anybody who is not in the team whether it exists.
+    if not exists (select 1 from public.team_members as m
+      where m.team_id = coalesce(from_team_id, to_team_id) and m.user_id = transfer_accounts.user_id) then
+      perform private.refuse_credit_account(transfer_accounts.user_id, coalesce(from_team_id, to_team_id));
+    end if;
+    if from_team_id is not null and not private.administers_team(user_id, from_team_id) then
+      raise exception 'Only owners and admins of the team can do this' using errcode = 'PT403', detail = 'not_team_admin';
+    end if;
+    if from_team_id is not null and not exists (select 1 from public.team_members as m
+      where m.team_id = from_team_id and m.user_id = to_user_id) then
+      perform private.refuse_credit_account(to_user_id, from_team_id);
+    end if;
+  end if;
+  select a.id into from_id from public.credit_accounts as a
+  where a.user_id = from_user_id or a.team_id = from_team_id;
+  if not found then
+    perform private.refuse_credit_account(from_user_id, from_team_id);
+  end if;
+  select a.id into to_id from public.credit_accounts as a where a.user_id = to_user_id or a.team_id = to_team_id;
+  if not found then
+    perform private.refuse_credit_account(to_user_id, to_team_id);
+  end if;
+end $$;
+revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, uuid)
+  from public, anon, authenticated, service_role;
+
+-- Gives an account grants like those that another account's entry has drawn on: the same category, priority, beginning,
+-- end and cost. Returns the account, and the allocations of its entry. The caller has put back its head.
+-- Raises: PT409 too_many_grants {most}.
+create function private.receive_credit_grants(
+  account public.credit_accounts, drawn jsonb, at timestamptz,
+  out received public.credit_accounts, out allocations jsonb
+)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_part record;
+  v_id uuid;
+begin
+  received := account;
+  allocations := '[]';
+  for v_part in
+    select g.*, -(d.value ->> 'amount')::numeric as part, d.ordinality as place
+    from jsonb_array_elements(drawn) with ordinality as d
+    join private.credit_grants as g on g.id = (d.value ->> 'grant_id')::uuid
+    order by d.ordinality
+  loop
+    perform private.require_room_for_grant(received);
+    insert into private.credit_grants as g
+      (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
+        description, created_at)
+    values (account.id, v_part.category, v_part.part, v_part.part, v_part.priority, 'active', v_part.effective_at,
+      v_part.expires_at, 'transfer', v_part.cost_basis, v_part.currency, v_part.description,
+      -- What was spent first there is spent first here.
+      at + v_part.place * interval '1 microsecond')
+    returning g.id into v_id;
+    received.live_grants := received.live_grants + 1;
+    received.next_due_at := least(received.next_due_at, v_part.expires_at);
+    allocations := allocations || private.credit_allocation(v_id, v_part.part);
+  end loop;
+end $$;
+revoke all on function private.receive_credit_grants(public.credit_accounts, jsonb, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Moves credits from the account of a user or a team to another, in two entries that name each other. amount is rounded
+-- half up to four decimals. Only credits of grants move, not an overdraft, in spending order, and they keep their
+-- category, priority, beginning, end and cost. The same request with the same idempotency_key returns the first transfer
+-- again, with replayed = true. actor, user or service, is who makes the request: the user is user_id, and may move their
+-- own credits to one of their teams, and those of a team that they own or administer to its members.
+-- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
+-- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits {available, required}; PT403 not_team_admin; PT404
+-- account_not_found; PT409 too_many_grants {most}; PT422 invalid_transfer, invalid_amount, balance_too_large {largest},
+-- idempotency_key_reused.
+create function public.transfer_credits(
+  amount numeric,
+  from_user_id uuid default null,
+  from_team_id uuid default null,
+  to_user_id uuid default null,
+  to_team_id uuid default null,
+  description text default null,
+  idempotency_key text default null,
+  actor text default 'service',
+  user_id uuid default null
+)
+returns public.credit_transfer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_owner uuid := coalesce(transfer_credits.user_id, from_user_id, from_team_id);
+  v_request jsonb := jsonb_build_array('transfer', from_user_id, from_team_id, to_user_id, to_team_id,
+    trim_scale(transfer_credits.amount), transfer_credits.description);
+  v_ids record;
+  v_from public.credit_accounts;
+  v_to public.credit_accounts;
+  v_other public.credit_accounts;
+  v_given private.credit_transactions;
+  v_taken private.credit_transactions;
+  v_first jsonb;
+  v_drawn record;
+  v_received record;
+  v_largest numeric;
+  v_now timestamptz;
+  v_result public.credit_transfer;
+begin
+  if num_nonnulls(from_user_id, from_team_id) <> 1 or num_nonnulls(to_user_id, to_team_id) <> 1
+    or actor is null or actor not in ('user', 'service') or actor = 'user' and transfer_credits.user_id is null
+    or char_length(transfer_credits.description) not between 1 and 500
+    or coalesce(from_user_id, from_team_id) = coalesce(to_user_id, to_team_id) then
+    raise exception 'A transfer needs an account that it comes from, and another one that it goes to'
+      using errcode = 'PT422', detail = 'invalid_transfer',
+        hint = 'Name one user or team for each; a description must be 1 to 500 characters long; actor must be service, '
+          'or user together with a user_id';
+  end if;
+  transfer_credits.amount := private.round_credit_amount(transfer_credits.amount);
+  v_ids := private.transfer_accounts(from_user_id, from_team_id, to_user_id, to_team_id, actor, transfer_credits.user_id);
+  -- In the order of their ids, so that no two transfers wait for each other.
+  v_from := private.lock_credit_account(null, null, least(v_ids.from_id, v_ids.to_id));
+  v_to := private.lock_credit_account(null, null, greatest(v_ids.from_id, v_ids.to_id));
+  -- Again: the user may have left the team while this waited.
+  perform private.transfer_accounts(from_user_id, from_team_id, to_user_id, to_team_id, actor, transfer_credits.user_id);
+  if v_from.id <> v_ids.from_id then
+    v_other := v_from;
+    v_from := v_to;
+    v_to := v_other;
+  end if;
+  v_first := private.first_credit_response(v_owner, actor, idempotency_key, v_request);
+  if v_first is not null then
+    return jsonb_populate_record(null::public.credit_transfer, v_first || '{"replayed": true}');
+  end if;
+  v_largest := private.setting('credits.largest_balance');
+  if v_to.balance + v_to.pending + transfer_credits.amount > v_largest then
+    raise exception 'The account would have more than % credits', v_largest
+      using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
+        hint = 'Move less, or raise the setting credits.largest_balance';
+  end if;
+
+  v_now := greatest(clock_timestamp(), v_from.updated_at, v_to.updated_at);
+  v_from := private.put_back_credit_head(v_from);
+  v_drawn := private.draw_credits(v_from, transfer_credits.amount, false, v_now);
+  if v_drawn.uncovered > 0 then
+    raise exception 'Cannot move % credits: the grants of the account have % left', trim_scale(transfer_credits.amount),
+      trim_scale(transfer_credits.amount - v_drawn.uncovered)
+      using errcode = 'PT402',
+        detail = format('insufficient_credits %s', jsonb_build_object(
+          'available', transfer_credits.amount - v_drawn.uncovered, 'required', transfer_credits.amount)),
+        hint = 'Move less: held credits and an overdraft cannot be moved';
+  end if;
+  v_received := private.receive_credit_grants(private.put_back_credit_head(v_to), v_drawn.allocations, v_now);
+  v_to := v_received.received;
+
+  v_given.kind := 'transfer';
+  v_given.description := transfer_credits.description;
+  v_given.actor := transfer_credits.actor;
+  v_given.actor_id := transfer_credits.user_id;
+  v_given.created_at := v_now;
+  v_taken := v_given;
+  v_given.amount := -transfer_credits.amount;
+  v_given.counterpart := jsonb_build_object('account_id', v_to.id, 'entry_no', v_to.version + 1);
+  v_given := private.allocate_credit_entry(v_given, v_drawn.allocations);
+  v_from.balance := v_from.balance - transfer_credits.amount;
+  v_given := private.post_credit_entry(v_given, private.take_credit_head(v_from));
+
+  v_taken.amount := transfer_credits.amount;
+  v_taken.counterpart := jsonb_build_object('account_id', v_from.id, 'entry_no', v_given.entry_no);
+  v_taken := private.allocate_credit_entry(v_taken, v_received.allocations);
+  v_to.balance := v_to.balance + transfer_credits.amount;
+  v_taken := private.post_credit_entry(v_taken, v_to);
+  v_to := private.repay_credit_overdraft(private.after_credit_entry(v_to, v_taken), v_now);
+  v_to.alert_armed := v_to.alert_armed
+    or coalesce(v_to.balance - v_to.held + v_to.overdraft_limit >= v_to.alert_threshold, false);
+  perform private.save_credit_account(private.take_credit_head(v_to));
+
+  v_result := row(v_given.account_id, v_given.entry_no, v_taken.account_id, v_taken.entry_no, transfer_credits.amount,
+    v_given.balance_after, transfer_credits.description, v_given.created_at, false);
+  perform private.keep_response(v_owner, actor, idempotency_key, v_request, to_jsonb(v_result));
+  return v_result;
+end $$;
+revoke all on function public.transfer_credits(numeric, uuid, uuid, uuid, uuid, text, text, text, uuid)
+  from public, anon, authenticated;
+grant execute on function public.transfer_credits(numeric, uuid, uuid, uuid, uuid, text, text, text, uuid)
+  to service_role;

@@ -252,13 +252,14 @@ begin
 end $$;
 revoke all on function private.refuse_change_of_history() from public, anon, authenticated, service_role;
 
--- Deletes the entries and holds of an account with it.
+-- Deletes the entries, their seals and the holds of an account with it.
 create function private.delete_credit_history()
 returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
   delete from private.credit_transactions as t where t.account_id = old.id;
+  delete from private.credit_seals as s where s.account_id = old.id;
   delete from private.credit_holds as h where h.account_id = old.id;
   delete from private.ended_credit_holds as h where h.account_id = old.id;
   return null;

@@ -5,6 +5,7 @@
 insert into private.cleanup_jobs (name, schedule, batch_size, description) values
   ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
+  ('credit_seals', '11 * * * *', 5000, 'Seals the entries that were posted since its last run'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
   ('team_invitations', '37 3 * * *', 5000, 'Deletes invitations to teams that were answered or have expired'),
   ('deleted_accounts', '* * * * *', 5000, 'Deletes the rows that deleted accounts left, and queues their objects'),
@@ -100,6 +101,57 @@ begin
   return v_result;
 end $$;
 revoke all on function private.cleanup_credit_reconciliation(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- credit_seals --------------------------------------------------------------------------------------
+
+-- A pass over all accounts in the order of their ids, of which most have nothing new. rows counts the entries that were
+-- sealed. The account in which a batch ends comes again in the next one. A dry run looks at 10,000 accounts.
+create function private.cleanup_credit_seals(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_after uuid := coalesce(job.next_after ->> 'account_id', '00000000-0000-0000-0000-000000000000')::uuid;
+  v_account record;
+  v_looked integer := 0;
+begin
+  for v_account in
+    select a.id, a.version, coalesce(s.entry_no, 0) as sealed
+    from (
+      select x.id, x.version from public.credit_accounts as x
+      where x.id > v_after order by x.id limit case when dry_run then 10000 else job.batch_size end
+    ) as a
+    left join lateral (
+      select x.entry_no from private.credit_seals as x where x.account_id = a.id order by x.entry_no desc limit 1
+    ) as s on true
+    order by a.id
+  loop
+    if v_account.version > v_account.sealed then
+      if dry_run then
+        v_result.rows := v_result.rows + v_account.version - v_account.sealed;
+      elsif v_result.rows < job.batch_size then
+        v_result.rows := v_result.rows
+          + private.seal_entries(v_account.id, v_account.sealed, job.batch_size - v_result.rows::integer);
+      end if;
+    end if;
+    if not dry_run and v_result.rows >= job.batch_size then
+      -- There may be more of this account.
+      v_result.more := true;
+      v_result.next_after := jsonb_build_object('account_id', v_after);
+      return v_result;
+    end if;
+    v_looked := v_looked + 1;
+    v_after := v_account.id;
+  end loop;
+  v_result.more := not dry_run and v_looked = job.batch_size;
+  if v_result.more then
+    v_result.next_after := jsonb_build_object('account_id', v_after);
+  end if;
+  return v_result;
+end $$;
+revoke all on function private.cleanup_credit_seals(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- idempotency_keys ----------------------------------------------------------------------------------

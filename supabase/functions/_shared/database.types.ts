@@ -637,6 +637,13 @@ export type Database = {
             foreignKeyName: "credit_alerts_account_id_fkey";
             columns: ["account_id"];
             isOneToOne: false;
+            referencedRelation: "credit_ledger_heads";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
             referencedRelation: "team_credits";
             referencedColumns: ["account_id"];
           },
@@ -1490,6 +1497,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_ledger_heads";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "stripe_payments_account_id_fkey";
@@ -2704,6 +2718,13 @@ export type Database = {
             foreignKeyName: "credit_grants_account_id_fkey";
             columns: ["account_id"];
             isOneToOne: false;
+            referencedRelation: "credit_ledger_heads";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
             referencedRelation: "team_credits";
             referencedColumns: ["account_id"];
           },
@@ -2764,6 +2785,26 @@ export type Database = {
           "status"?: string | null;
         };
         Relationships: [];
+      };
+      "credit_ledger_heads": {
+        Row: {
+          "account_id": string;
+          "entry_no": number;
+          "seal": string | null;
+          "sealed_at": string;
+          "team_id": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "credit_accounts_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: true;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "credit_transactions": {
         Row: {
@@ -3870,6 +3911,22 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "verify_credit_ledger": {
+        Args: {
+          "account_id": string;
+          "after"?: number;
+          "entry_no"?: number;
+          "page_size"?: number;
+          "seal"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_ledger_check"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_ledger_check";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "verify_upload": {
         Args: { "upload_id": string; "user_id": string; "version"?: string };
         Returns: Database["public"]["CompositeTypes"]["upload_reservation"];
@@ -4027,6 +4084,14 @@ export type Database = {
         "entry_no": number | null;
         "created_at": string | null;
         "replayed": boolean | null;
+      };
+      "credit_ledger_check": {
+        "account_id": string | null;
+        "entry_no": number | null;
+        "problem": string | null;
+        "sealed_to": number | null;
+        "seal": string | null;
+        "next_after": number | null;
       };
       "credit_quote": {
         "items": Json | null;

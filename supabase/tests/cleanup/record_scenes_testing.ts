@@ -63,6 +63,15 @@ export const RECORD_SCENES: Record<string, Scene> = {
         where r.job = 'credit_reconciliation' order by 1, 2`),
     ],
   },
+  credit_seals: {
+    fill: (stage, label) => fillUsers(stage, label),
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, v.problem, v.sealed_to, a.version
+        from credit_accounts as a join ${series} on a.user_id = ${id(label, "user")}
+        cross join lateral verify_credit_ledger(a.id) as v order by n`),
+    ],
+  },
   stale_drafts: {
     fill: (stage, label) =>
       fillRaw(

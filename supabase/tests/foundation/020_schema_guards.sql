@@ -13,7 +13,7 @@ select set_eq(
   $$ select table_name::text, grantee::text, privilege_type::text from information_schema.table_privileges
     where table_schema = 'private' and grantee in ('PUBLIC', 'anon', 'authenticated', 'service_role') $$,
   $$ select t.name as table_name, r.name as grantee, 'SELECT'
-    from unnest(array['credit_grants', 'credit_holds', 'credit_transactions', 'ended_credit_holds']) as t (name)
+    from unnest(array['credit_grants', 'credit_holds', 'credit_seals', 'credit_transactions', 'ended_credit_holds']) as t (name)
     cross join unnest(array['authenticated', 'service_role']) as r (name) $$,
   'nobody has a right on a table in private, but to read those of the ledger, through their views in public');
 
@@ -183,6 +183,7 @@ select set_eq(
     'set_credit_alert(numeric,uuid,uuid,text,text)',
     'set_credit_overdraft(numeric,uuid,uuid,text)',
     'transfer_credits(numeric,uuid,uuid,uuid,uuid,text,text,text,uuid)',
+    'verify_credit_ledger(uuid,bigint,integer,bigint,text)',
     'void_credit_grant(uuid,text,text,text)'
   ],
   'the definer functions are those we know');

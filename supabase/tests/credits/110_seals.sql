@@ -1,0 +1,125 @@
+-- Seals: whoever owns the database can change the books, and it shows.
+
+begin;
+select no_plan();
+select tests.create_user(name) from unnest(array['ada', 'bob', 'carl']) as name;
+create function pg_temp.seal() returns bigint language sql as $$ select tests.clean_up('credit_seals') $$;
+create function pg_temp.found(name text) returns text language sql as $$
+  select concat_ws(' ', c.problem, c.entry_no) from public.verify_credit_ledger(tests.account_of(name)) as c
+$$;
+select public.deduct_credits(tests.user_id('ada'), amount => 0.5, description => 'Number ' || n, idempotency_key => n::text)
+from generate_series(1, 20) as n;
+select public.refund_credits(tests.account_of('ada'), 3);
+select public.hold_credits(tests.user_id('ada'), 3, idempotency_key => 'h');
+select public.capture_credit_hold(h.id, 2) from public.credit_holds as h where h.account_id = tests.account_of('ada');
+select public.transfer_credits(5, from_user_id => tests.user_id('ada'), to_user_id => tests.user_id('bob'));
+
+-- sealing ------------------------------------------------------------------------------------------------------
+select is((select sealed_to from public.verify_credit_ledger(tests.account_of('ada'))), 0::bigint, 'nothing is sealed at first');
+select is((public.preview_cleanup('credit_seals')).rows, (select count(*) from private.credit_transactions), 'all is due');
+select is(pg_temp.seal(), (select count(*) from private.credit_transactions), 'the job seals all entries');
+select is(pg_temp.seal(), 0::bigint, 'once');
+select is(pg_temp.found('ada'), '', 'they are what they were');
+select results_eq($$ select sealed_to, seal from public.verify_credit_ledger(tests.account_of('ada')) $$,
+  $$ select entry_no, seal from public.credit_ledger_heads where account_id = tests.account_of('ada') $$, 'the head is published');
+create temp table kept as select * from public.credit_ledger_heads;
+set local timezone = 'Asia/Kathmandu';
+set local bytea_output = 'escape';
+select is(pg_temp.found('ada'), '', 'whatever the session''s settings');
+reset timezone;
+reset bytea_output;
+select public.deduct_credits(tests.user_id('ada'), amount => 1);
+select is(pg_temp.found('ada'), '', 'what was posted since is not sealed yet');
+select is(pg_temp.seal(), 1::bigint, 'the next run seals it');
+update private.cleanup_jobs set batch_size = 1 where name = 'credit_seals';
+select public.deduct_credits(tests.user_id('carl'), amount => 1) from generate_series(1, 3);
+select is(pg_temp.seal(), 3::bigint, 'a small batch comes again to the account in which it ended');
+update private.cleanup_jobs set batch_size = 5000 where name = 'credit_seals';
+select results_eq($$ select problem, sealed_to, next_after from public.verify_credit_ledger(tests.account_of('carl'), 2, 1) $$,
+  $$ values (null, 4::bigint, 3::bigint) $$, 'a verification has pages');
+
+-- with the head that was kept ------------------------------------------------------------------------------------
+select is((public.verify_credit_ledger(k.account_id, entry_no => k.entry_no, seal => k.seal)).problem, null, 'the head that was kept fits')
+from kept as k where account_id = tests.account_of('ada');
+select is((public.verify_credit_ledger(k.account_id, entry_no => k.entry_no, seal => repeat('ab', 32))).problem, 'head_differs',
+  'another one does not') from kept as k where account_id = tests.account_of('ada');
+select is((public.verify_credit_ledger(k.account_id, entry_no => 999, seal => k.seal)).problem, 'head_differs',
+  'nor one of an entry that is gone') from kept as k where account_id = tests.account_of('ada');
+
+-- refusals -------------------------------------------------------------------------------------------------------
+select is(tests.refusal($$ select public.verify_credit_ledger(gen_random_uuid()) $$), 'PT404 account_not_found', 'no account');
+select is(tests.refusal($$ select public.verify_credit_ledger(null) $$), 'PT404 account_not_found', 'null');
+select is(tests.refusal(format('select public.verify_credit_ledger(%L, %s)', tests.account_of('ada'), args)),
+  'PT422 invalid_verification', args)
+from unnest(array['-1', 'null', '0, 0', '0, 100001', '0, null', '0, 1, 1', '0, 1, 1, ''x''', '0, 1, null, repeat(''a'', 64)',
+  '0, 1, 0, repeat(''a'', 64)']) as args;
+
+-- who sees them --------------------------------------------------------------------------------------------------
+select tests.authenticate_as('ada');
+select results_eq('select account_id from credit_ledger_heads', $$ select id from credit_accounts $$, 'users see their own head');
+select throws_ok($$ select public.verify_credit_ledger(gen_random_uuid()) $$, '42501', null, 'and verify nothing');
+select tests.clear_authentication();
+
+-- what the owner of the database does -------------------------------------------------------------------------------
+-- Each statement is tried on the books of ada, judged, and undone.
+alter table private.credit_transactions disable trigger user;
+alter table private.credit_transactions drop constraint credit_transactions_entry_check;
+alter table private.credit_refunds drop constraint credit_refunds_entry_fkey;
+create function pg_temp.after(statement text) returns text language plpgsql as $$
+declare
+  v_found text;
+begin
+  begin
+    execute replace(statement, '$books', format('account_id = %L', tests.account_of('ada')));
+    v_found := pg_temp.found('ada');
+    raise exception using errcode = 'PT000';
+  exception when sqlstate 'PT000' then
+    return v_found;
+  end;
+end $$;
+select is(pg_temp.after('delete from private.credit_transactions where $books and entry_no = 7'), 'removed 7', 'an entry is removed');
+select is(pg_temp.after('delete from private.credit_transactions where $books and entry_no >= 20'), 'removed 20', 'the last ones');
+select is(pg_temp.after('delete from private.credit_transactions where $books and entry_no = 7;
+  update private.credit_transactions set entry_no = entry_no + 1000 where $books and entry_no > 7;
+  update private.credit_transactions set entry_no = entry_no - 1001 where $books and entry_no > 1000'), 'changed 7',
+  'one is removed, and the others are numbered anew');
+select is(pg_temp.after('update private.credit_transactions set entry_no = entry_no + 1000 where $books and entry_no > 7;
+  update private.credit_transactions set entry_no = entry_no - 999 where $books and entry_no > 1000;
+  insert into private.credit_transactions (account_id, entry_no, created_at, kind, actor, amount, balance_after)
+  select account_id, 8, created_at, ''deduct'', ''service'', -1, balance_after from private.credit_transactions where $books and entry_no = 7'),
+  'changed 8', 'one is inserted, and the others are numbered anew');
+select is(pg_temp.after('insert into private.credit_transactions (account_id, entry_no, created_at, kind, actor, amount, balance_after)
+  select account_id, number, created_at, ''grant'', ''service'', 1, balance_after from private.credit_transactions
+  cross join unnest(array[0, -5, 9999]) as number where $books and entry_no = 7'), 'inserted -5', 'with a number that no posting gives');
+select is(pg_temp.after('delete from private.credit_seals where $books and entry_no = 7'), 'inserted 7', 'a seal is removed');
+select is(pg_temp.after('update private.credit_seals set seal = sha256(seal) where $books and entry_no = 7'), 'changed 7', 'or changed');
+
+-- Any column of any entry.
+create temp table plants as
+select c.attname as name, n, format('update private.credit_transactions set %1$I = %2$s where $books and entry_no = %3$s',
+    c.attname,
+    case c.atttypid
+      when 'uuid'::regtype then 'gen_random_uuid()'
+      when 'text'::regtype then format('coalesce(%I, '''') || ''x''', c.attname)
+      when 'jsonb'::regtype then format('coalesce(%I, ''[]'') || ''[1]''', c.attname)
+      when 'bytea'::regtype then format('coalesce(%I, '''') || ''x''', c.attname)
+      when 'timestamptz'::regtype then format('%I + interval ''1 microsecond''', c.attname)
+      when 'bigint'::regtype then format('coalesce(%I, 0) + 100000', c.attname)
+      else format('coalesce(%I, 0) + 0.0001', c.attname) end, n) as statement
+from pg_attribute as c cross join generate_series(1, 25) as n
+where c.attrelid = 'private.credit_transactions'::regclass and c.attnum > 0 and not c.attisdropped;
+select is((select count(distinct name) from plants), (select count(*) from pg_attribute
+  where attrelid = 'private.credit_transactions'::regclass and attnum > 0 and not attisdropped), 'every column is tried');
+select is_empty($$ select name, n, pg_temp.after(statement) from plants
+  where pg_temp.after(statement) is distinct from case when name in ('account_id', 'entry_no') then 'removed ' else 'changed ' end || n $$,
+  'each is named with its entry');
+alter table private.credit_transactions enable trigger user;
+
+-- deletion -------------------------------------------------------------------------------------------------------
+delete from auth.users where id = tests.user_id('carl');
+select is_empty($$ select from private.credit_seals as s where not exists (
+  select from private.credit_transactions as t where t.account_id = s.account_id and t.entry_no = s.entry_no) $$,
+  'the seals go with the account');
+
+select * from finish();
+rollback;

@@ -7,7 +7,7 @@
 import postgres from "postgres";
 
 import { StackFailure } from "../stack/failure.ts";
-import { firstField } from "./copy_text.ts";
+import { toField } from "./copy_text.ts";
 import type { Source, SourceRow } from "./source.ts";
 
 /**
@@ -25,7 +25,6 @@ export async function openDatabase(url: string): Promise<Source> {
       TimeZone: "UTC",
       DateStyle: "ISO",
       extra_float_digits: 1,
-      default_transaction_read_only: true,
       statement_timeout: 0,
     },
   });
@@ -66,6 +65,12 @@ export async function openDatabase(url: string): Promise<Source> {
   };
 }
 
+/** The most rows, and about how many bytes, that are read at a time. */
+const FETCH_ROWS = 500;
+const FETCH_BYTES = 1024 * 1024;
+
+const encoder = new TextEncoder();
+
 /** Reads one table in one statement, which sees one state of it. */
 async function* readRows(
   sql: postgres.Sql,
@@ -76,16 +81,30 @@ async function* readRows(
     after: string | undefined;
   },
 ): AsyncGenerator<SourceRow> {
-  const fields = [key, ...columns].map(quote).join(", ");
-  // COPY takes no parameters.
-  const begin = after === undefined ? "" : `where ${quote(key)} > '${after.replaceAll("'", "''")}'`;
-  const query = `copy (select ${fields} from ${qualified(table)} ${begin} order by ${
-    quote(key)
-  }) to stdout`;
-  const stream = await sql.unsafe(query).readable();
-  // PostgreSQL sends each row in a message of its own.
-  for await (const line of stream as AsyncIterable<Uint8Array>) {
-    yield { position: firstField(line), line };
+  const fields = [key, ...columns].map((name) => `${quote(name)}::text`).join(", ");
+  // DECLARE takes no parameters.
+  const begin = after === undefined
+    ? ""
+    : `where ${quote(key)} > '${after.replaceAll("'", "''")}'`;
+  await sql`begin isolation level repeatable read read only`;
+  try {
+    await sql.unsafe(`declare import_rows no scroll cursor for
+      select ${fields} from ${qualified(table)} ${begin} order by ${quote(key)}`);
+    // Few at first: the rows may be large.
+    for (let most = 16;;) {
+      const rows = await sql.unsafe(`fetch ${most} from import_rows`).values();
+      if (rows.length === 0) return;
+      let bytes = 0;
+      for (const [position, ...values] of rows as unknown as (string | null)[][]) {
+        const line = encoder.encode(`${[position ?? null, ...values].map(toField).join("\t")}\n`);
+        bytes += line.length;
+        yield { position: position ?? "", line };
+      }
+      const fitting = Math.floor(FETCH_BYTES * rows.length / bytes);
+      most = Math.max(1, Math.min(fitting, most * 4, FETCH_ROWS));
+    }
+  } finally {
+    await sql`rollback`;
   }
 }
 

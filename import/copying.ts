@@ -1,22 +1,22 @@
 /**
- * Copies a batch. If a row does not fit, finds it, and copies the others.
+ * Copies a batch. If a row does not fit, copies the others.
  *
  * @module
  */
 
-import type { PostgresError, TransactionSql } from "postgres";
+import postgres, { type TransactionSql } from "postgres";
 
 import type { Plan } from "./plan.ts";
+import { type Refusal, toRefusal } from "./refusals.ts";
 import { sameKey, stagedText, targetText } from "./staging.ts";
-import { findProblem, isRowError, type Refusal } from "./refusals.ts";
-
-/** What became of a batch. */
-export interface Outcome {
-  refusals: Refusal[];
-}
 
 /** A statement that copies the staged rows with numbers from $1 to $2. */
 export type CopyStatement = string;
+
+const COPY_ROWS = Deno.readTextFileSync(new URL("copy_rows.sql", import.meta.url));
+
+/** More rows than a batch can have. */
+const ALL = 2_147_483_647;
 
 /** Copies rows into a table. */
 export function insertStatement({ target, write, fixed }: Plan): CopyStatement {
@@ -40,71 +40,51 @@ export async function copyStaged(
   plan: Plan,
   statement: CopyStatement,
 ): Promise<Refusal[]> {
-  const [bounds] = await tx`select min(_number) as first, max(_number) as last from pg_temp.staged`;
-  if (bounds?.first === null || bounds === undefined) return [];
-  const refusals: Refusal[] = [];
-  const copy = async (first: number, last: number): Promise<void> => {
-    const error = await attempt(tx, statement, first, last);
-    if (!error) return;
-    if (first === last) {
-      if (!await isHere(tx, plan, first)) refusals.push(await findProblem(tx, plan, first, error));
-      return;
-    }
-    const middle = Math.floor((first + last) / 2);
-    await copy(first, middle);
-    await copy(middle + 1, last);
-  };
-  const error = await attempt(tx, statement, bounds.first, bounds.last);
-  if (!error) return [];
-  // Rows that an earlier import has copied. If one cannot be read, they are found one by one.
-  await inSavepoint(
+  const all = await succeeds(tx, async (inner) => {
+    await inner.unsafe(statement, [1, ALL]);
+    // Constraints that wait for the end of the transaction must refuse now.
+    await inner`set constraints all immediate`;
+  });
+  if (all) return [];
+  // Rows that an earlier import has copied. If one of the batch cannot be read, they are found one by one.
+  await succeeds(
     tx,
     (inner) =>
       inner.unsafe(`delete from pg_temp.staged as s using ${plan.target} as t
       where ${sameKey(plan)} and ${targetText(plan)} = ${stagedText(plan)}`),
   );
-  await copy(bounds.first, bounds.last);
-  return refusals;
+  await tx.unsafe(COPY_ROWS);
+  const here = `select exists (select 1 from pg_temp.staged as s join ${plan.target} as t on ${
+    sameKey(plan)
+  } where s._number = $1 and ${targetText(plan)} = ${stagedText(plan)})`;
+  const key = plan.read.includes(plan.key) ? `s."${plan.key}"` : "s._position";
+  const rows = await tx.unsafe(
+    `select s._position as position, ${key} as key, r.state, r.place, r.message, r.detail
+    from pg_temp.copy_rows($1, $2, $3, $4) as r join pg_temp.staged as s on s._number = r.number
+    order by r.number`,
+    [
+      statement,
+      here,
+      plan.write.map(({ column }) => column),
+      plan.write.map(({ value }) => value),
+    ],
+  );
+  return rows.map((row) => toRefusal(row as unknown as Parameters<typeof toRefusal>[0]));
 }
 
-/** Runs the statement on some rows. Returns the error if one of them does not fit. */
-async function attempt(
-  tx: TransactionSql,
-  statement: CopyStatement,
-  first: number,
-  last: number,
-): Promise<PostgresError | undefined> {
-  return await inSavepoint(tx, async (inner) => {
-    await inner.unsafe(statement, [first, last]);
-    // Triggers of constraints that wait for the end of the transaction must refuse now.
-    await inner`set constraints all immediate`;
-  });
-}
-
-/** Runs something that may fail because of a row. Returns that error. */
-export async function inSavepoint(
+/** Runs something that may fail because of a row, and takes it back then. */
+async function succeeds(
   tx: TransactionSql,
   run: (inner: TransactionSql) => Promise<unknown>,
-): Promise<PostgresError | undefined> {
+): Promise<boolean> {
   try {
     await tx.savepoint(run);
-    return undefined;
+    return true;
   } catch (error) {
-    if (!isRowError(error)) throw error;
-    return error;
+    if (error instanceof postgres.PostgresError && ROW_ERROR.test(error.code)) return false;
+    throw error;
   }
 }
 
-/** Whether the row is already here, with the same content. */
-async function isHere(tx: TransactionSql, plan: Plan, number: number): Promise<boolean> {
-  let found = false;
-  await inSavepoint(tx, async (inner) => {
-    const rows = await inner.unsafe(
-      `select 1 from pg_temp.staged as s join ${plan.target} as t on ${sameKey(plan)}
-        where s._number = $1 and ${targetText(plan)} = ${stagedText(plan)}`,
-      [number],
-    );
-    found = rows.length > 0;
-  });
-  return found;
-}
+/** SQLSTATEs that are the fault of a row, and not of the connection or the server. */
+const ROW_ERROR = /^(22|23|54|PT|P0001)/;

@@ -83,9 +83,7 @@ async function* readRows(
 ): AsyncGenerator<SourceRow> {
   const fields = [key, ...columns].map((name) => `${quote(name)}::text`).join(", ");
   // DECLARE takes no parameters.
-  const begin = after === undefined
-    ? ""
-    : `where ${quote(key)} > '${after.replaceAll("'", "''")}'`;
+  const begin = after === undefined ? "" : `where ${quote(key)} > '${after.replaceAll("'", "''")}'`;
   await sql`begin isolation level repeatable read read only`;
   try {
     await sql.unsafe(`declare import_rows no scroll cursor for

@@ -88,7 +88,8 @@ export async function planStep(
   const left = has.filter((name) => !used.has(name));
   if (left.length > 0) note({ table, text: `These columns stay behind: ${left.join(", ")}` });
   const missing = columns.filter(({ name, required, defaulted }) =>
-    required && !defaulted && !write.some(({ column }) => column === name)
+    required && !defaulted && !step.without?.includes(name) &&
+    !write.some(({ column }) => column === name)
   ).map(({ name }) => name);
   if (missing.length > 0) {
     note({ table, text: `The source lacks columns that are needed: ${missing.join(", ")}` });

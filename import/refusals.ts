@@ -4,11 +4,6 @@
  * @module
  */
 
-import postgres, { type TransactionSql } from "postgres";
-
-import { inSavepoint } from "./copying.ts";
-import type { Plan } from "./plan.ts";
-
 /** A row that does not fit. */
 export interface Refusal {
   position: string;
@@ -36,55 +31,26 @@ const MEANINGS: Record<string, string> = {
   "23P01": "exists already, with other content",
 };
 
-/** Whether an error is the fault of a row, and not of the connection or the server. */
-export function isRowError(error: unknown): error is postgres.PostgresError {
-  return error instanceof postgres.PostgresError && /^(22|23|54|PT|P0001)/.test(error.code);
+/** What PostgreSQL says of a row that does not fit. */
+export interface RowError {
+  position: string;
+  key: string | null;
+  state: string;
+  /** The column or constraint. */
+  place: string | null;
+  message: string;
+  detail: string;
 }
 
 /**
- * Finds out what is wrong with a row.
+ * Names the problem of a row.
  *
- * @param tx The transaction.
- * @param plan Where the row should go.
- * @param number The number of the row in the batch.
  * @param error What PostgreSQL says.
  */
-export async function findProblem(
-  tx: TransactionSql,
-  plan: Plan,
-  number: number,
-  error: postgres.PostgresError,
-): Promise<Refusal> {
-  const key = plan.read.includes(plan.key) ? `s."${plan.key}"` : "s._position";
-  const [row] = await tx.unsafe(
-    `select s._position as position, ${key} as key from pg_temp.staged as s where s._number = $1`,
-    [number],
-  );
-  const where = error.constraint_name ?? error.column_name ?? await findColumn(tx, plan, number);
-  const meaning = error.code.startsWith("PT")
-    ? (error.detail ?? error.message).split(" ")[0]
-    : MEANINGS[error.code] ?? error.message;
-  return {
-    position: row?.position,
-    key: row?.key,
-    problem: where ? `${where}: ${meaning}` : `${meaning}`,
-    message: error.message,
-  };
-}
-
-/** The first column of which the value cannot be converted. */
-async function findColumn(
-  tx: TransactionSql,
-  { write }: Plan,
-  number: number,
-): Promise<string | undefined> {
-  for (const { column, value } of write) {
-    const error = await inSavepoint(tx, (inner) =>
-      inner.unsafe(
-        `select (${value})::text from pg_temp.staged as s where s._number = $1`,
-        [number],
-      ));
-    if (error) return column;
-  }
-  return undefined;
+export function toRefusal({ position, key, state, place, message, detail }: RowError): Refusal {
+  // The database here begins the detail of its own errors with their code.
+  const meaning = state.startsWith("PT")
+    ? (detail || message).split(" ")[0] ?? message
+    : MEANINGS[state] ?? message;
+  return { position, key, problem: place ? `${place}: ${meaning}` : meaning, message };
 }

@@ -54,7 +54,7 @@ create table storage.objects (
 );
 
 -- A UUID that belongs to a text, such as that of the nth user.
-create function id_of(name text) returns uuid language sql immutable as 'select md5(name)::uuid';
+create function id_of(name text) returns uuid language sql stable as 'select md5(current_database() || name)::uuid';
 
 -- A time with microseconds in the past that belongs to a number.
 create function time_of(n bigint) returns timestamptz language sql immutable as

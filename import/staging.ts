@@ -19,11 +19,17 @@ const OWN = ["_position text", "_number integer generated always as identity"];
  * @param tx The transaction.
  * @param plan What is read.
  * @param batch The rows.
+ * @param again Whether the transaction has staged another batch of the same plan. Then the table is emptied: each new one
+ * would need locks until the transaction ends, and a check has thousands of batches.
  */
-export async function stage(tx: TransactionSql, plan: Plan, batch: Batch): Promise<void> {
-  const columns = [OWN[0], ...plan.read.map((name) => `"${name}" text`), OWN[1]];
-  await tx.unsafe("drop table if exists pg_temp.staged");
-  await tx.unsafe(`create temporary table staged (${columns.join(", ")}) on commit drop`);
+export async function stage(
+  tx: TransactionSql,
+  plan: Plan,
+  batch: Batch,
+  again = false,
+): Promise<void> {
+  if (again) await tx.unsafe("truncate pg_temp.staged restart identity");
+  else await createStaged(tx, plan);
   const fields = ["_position", ...plan.read].map((name) => `"${name}"`).join(", ");
   const stream = await tx.unsafe(`copy pg_temp.staged (${fields}) from stdin`).writable();
   const ended = new Promise<void>((resolve, reject) => {
@@ -35,6 +41,12 @@ export async function stage(tx: TransactionSql, plan: Plan, batch: Batch): Promi
   }
   stream.end();
   await ended;
+}
+
+async function createStaged(tx: TransactionSql, plan: Plan): Promise<void> {
+  const columns = [OWN[0], ...plan.read.map((name) => `"${name}" text`), OWN[1]];
+  await tx.unsafe("drop table if exists pg_temp.staged");
+  await tx.unsafe(`create temporary table staged (${columns.join(", ")}) on commit drop`);
 }
 
 /** The value in a staged row of a column that identifies a row here. */

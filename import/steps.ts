@@ -12,6 +12,7 @@ import type { Plan } from "./plan.ts";
 import type { Problems } from "./problems.ts";
 import type { Product } from "./product.ts";
 import type { Progress } from "./progress.ts";
+import type { Refusal } from "./refusals.ts";
 import { type Batch, batches, type Source } from "./source.ts";
 import { stage } from "./staging.ts";
 
@@ -46,8 +47,10 @@ export async function tryAll(run: Import, problems: Problems): Promise<void> {
       await prepare(tx);
       for (const plan of run.plans) {
         const tell = teller(run, `Checking ${plan.step.table}`);
+        let again = false;
         for await (const batch of batches(rowsOf(run, plan), run.batchSize)) {
-          const refusals = await copyBatch(tx, run, plan, batch);
+          const refusals = await copyBatch(tx, run, plan, batch, again);
+          again = true;
           for (const refusal of refusals) problems.add(plan.step.table, refusal);
           tell.count(batch.rows.length);
         }
@@ -101,8 +104,14 @@ export async function prepare(tx: TransactionSql): Promise<void> {
   await tx`select set_config('strongroom.importing', 'on', true), set_config('timezone', 'UTC', true)`;
 }
 
-async function copyBatch(tx: TransactionSql, run: Import, plan: Plan, batch: Batch) {
-  await stage(tx, plan, batch);
+async function copyBatch(
+  tx: TransactionSql,
+  run: Import,
+  plan: Plan,
+  batch: Batch,
+  again = false,
+): Promise<Refusal[]> {
+  await stage(tx, plan, batch, again);
   const { kind = "rows" } = plan.step;
   if (kind === "archive") return [];
   const statement = kind === "credits" ? creditStatement(run) : insertStatement(plan);

@@ -6,12 +6,15 @@
 
 import type { Plan } from "./plan.ts";
 
+/** The ids of the staged users that are UUIDs. */
+export const STAGED_USERS = `select s.id::uuid from pg_temp.staged as s
+  where s.id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'`;
+
 /** Opens the accounts of the staged users. Those without a balance in the product have none here either. */
 export const OPEN_ACCOUNTS = `do $$ begin
   if to_regprocedure('private.open_credit_account(uuid, numeric)') is not null then
     perform private.open_credit_account(u.id, 0) from auth.users as u
-    where u.id in (select s.id::uuid from pg_temp.staged as s
-      where s.id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$');
+    where u.id in (${STAGED_USERS});
   end if;
 end $$`;
 

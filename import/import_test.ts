@@ -135,7 +135,7 @@ test("import reads CSV files and moves objects with their owners, types and time
     const objects = await sql`
       insert into storage.objects (bucket_id, name, owner, metadata, created_at, updated_at, last_accessed_at)
       select 'user-avatars', u.id || '/avatar.png', u.id,
-        '{"size": 4, "mimetype": "image/png", "cacheControl": "max-age=7"}', u.created_at, u.updated_at, u.updated_at
+        '{"size": 4, "mimetype": "image/png", "cacheControl": "max-age=7"}'::jsonb, u.created_at, u.updated_at, u.updated_at
       from auth.users as u
       union all
       select 'chat-images', c.image_paths[1], c.user_id, '{"size": 40, "mimetype": "application/octet-stream"}',

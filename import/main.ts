@@ -58,7 +58,7 @@ export async function importProduct(options: ImportOptions): Promise<Report> {
 
     const result = { product: product.name, source: source.name, notes };
     const seconds = () => (performance.now() - start) / 1000;
-    const checked = (await progress.read(sql, CHECK)).done;
+    const checked = !options.check && (await progress.read(sql, CHECK)).done;
     if (options.check || !checked && !options.leaveOut) {
       await tryAll(run, problems);
       if (objects && transfer) await checkObjects(run, objects, problems);
@@ -71,7 +71,7 @@ export async function importProduct(options: ImportOptions): Promise<Report> {
     }
     await copyAll(run);
     if (objects && transfer) await copyObjects(run, objects, transfer);
-    await finish(sql);
+    await finish(run);
     await progress.refused(sql, (step, refusal) => problems.add(step, refusal));
     const tables = await compareAll(run);
     if (objects && transfer) tables.push(await compareObjects(run, objects, transfer.readHere));

@@ -127,8 +127,10 @@ export async function copyObjects(
         });
         return;
       }
+      // Before the sum is read: other transfers add to it meanwhile.
+      const digest = await digestOf(object, bytes);
       state.bytes = (state.bytes ?? 0) + bytes.length;
-      state.digest = (state.digest ?? 0n) + await digestOf(object, bytes);
+      state.digest = (state.digest ?? 0n) + digest;
     });
     state.position = batch.rows.at(-1)?.position;
     state.rows += batch.rows.length;
@@ -173,8 +175,9 @@ export async function compareObjects(
     await inParallel(objects, async (object) => {
       const bytes = await read(object);
       if (!bytes) return;
+      const digest = await digestOf(object, bytes);
       target.rows++;
-      target.sum += await digestOf(object, bytes);
+      target.sum += digest;
     });
     tell.count(batch.rows.length);
   }

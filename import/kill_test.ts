@@ -73,10 +73,6 @@ test("an import of Wbot that is killed three times ends complete and equal", asy
       const [account] = await here`
         select balance from public.credit_accounts where user_id = ${lone?.id}`;
       assert.equal(Number(account?.balance), 0, "no credits for a sign-up");
-      const [texts] = await here`
-        select count(*)::integer as rows from public.messages where jsonb_typeof(content) <> 'string'
-          and conversation_id in (select id from public.conversations where user_id = ${lone?.id})`;
-      assert.equal(texts?.rows, 0);
     });
     const contents = await source.sql`select id, content from messages order by id limit 200`;
     await withDatabase(async (here) => {
@@ -110,9 +106,7 @@ test("an import of Chuk Chat that is killed three times ends complete and equal,
       const wrong = await here`
         select c.user_id from public.encrypted_chats as c
         where c.user_id = any (${old.map(({ user_id }) => user_id)})
-        group by c.user_id
-        having array_agg(c.sync_sequence order by c.sync_sequence)
-          <> array(select generate_series(1, count(*)))::bigint[]`;
+        group by c.user_id having min(c.sync_sequence) <> 1 or max(c.sync_sequence) <> count(*)`;
       assert.deepEqual([...wrong], [], "the changes of chats are numbered without gaps");
     });
   });

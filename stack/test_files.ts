@@ -24,7 +24,7 @@ export interface Selection extends TestFile {
 }
 
 /** Folders with tests. Those with the longest tests come first, so that no lane starts one when the others end. */
-const FOLDERS = ["supabase/tests", "stack", "supabase/functions", "client"];
+const FOLDERS = ["supabase/tests", "import", "stack", "supabase/functions", "client"];
 
 /** The functions that every pgTAP file uses. It runs first, whatever is selected. */
 export const PGTAP_HELPERS = "supabase/tests/000_helpers.sql";

@@ -28,6 +28,19 @@ begin
 end $$;
 revoke all on function private.is_service() from public, anon, authenticated, service_role;
 
+-- Returns whether this transaction moves in what a product already has: its rows keep their times and their numbers,
+-- and its users bring along what a sign-up would create. Triggers that every message fires look at the setting
+-- themselves, which costs less than a call. A role of the API cannot set it, and would gain nothing: the rules for the
+-- content of a row hold all the same.
+create function private.is_importing()
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return coalesce(current_setting('strongroom.importing', true) = 'on', false);
+end $$;
+revoke all on function private.is_importing() from public, anon, authenticated, service_role;
+
 -- updated_at ----------------------------------------------------------------------------------------
 
 create function public.handle_updated_at()

@@ -56,8 +56,10 @@ comment on function public.update_conversation_timestamp() is
   'Trigger function: sets updated_at of the conversation to the time of its new message';
 revoke all on function public.update_conversation_timestamp() from public, anon, authenticated, service_role;
 
+-- An imported conversation keeps its time.
 create trigger on_message_created after insert on public.messages
-  for each row when (new.conversation_id is not null)
+  for each row when (new.conversation_id is not null
+    and current_setting('strongroom.importing', true) is distinct from 'on')
   execute function public.update_conversation_timestamp();
 
 -- Deleted accounts ----------------------------------------------------------------------------------

@@ -473,6 +473,9 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  if private.is_importing() then
+    return new;
+  end if;
   insert into public.user_chat_analytics (user_id) values (new.id) on conflict do nothing;
   return new;
 end $$;

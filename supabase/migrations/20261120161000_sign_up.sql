@@ -22,6 +22,10 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- An imported user brings these rows along, and has the credits of the old account.
+  if private.is_importing() then
+    return new;
+  end if;
   -- The user writes the metadata: only the name is taken from it.
   insert into public.profiles (id, display_name)
   values (new.id, private.display_name(new.raw_user_meta_data))

@@ -2945,6 +2945,19 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "account_export_parts": {
+        Args: { "after"?: number; "page_size"?: number; "user_id": string };
+        Returns: {
+          "bucket": string;
+          "bytes": number;
+          "kind": string;
+          "name": string;
+          "number": number;
+          "path": string;
+          "rows": number;
+          "sha256": string;
+        }[];
+      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -2958,6 +2971,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "saved_chat";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "cancel_account_deletion": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_deletion"];
+        SetofOptions: {
+          from: "*";
+          to: "account_deletion";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3201,6 +3224,10 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "fail_export_portion": {
+        Args: { "error": string; "export_id": string; "token": string };
+        Returns: undefined;
+      };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -3218,6 +3245,26 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "saved_messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "get_account_deletion": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_deletion"];
+        SetofOptions: {
+          from: "*";
+          to: "account_deletion";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "get_account_export": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_export"];
+        SetofOptions: {
+          from: "*";
+          to: "account_export";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3375,6 +3422,16 @@ export type Database = {
           & { error: true }
           & "the function public.name with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
+      "next_export_portion": {
+        Args: { "batch": number };
+        Returns: Database["public"]["CompositeTypes"]["export_portion"];
+        SetofOptions: {
+          from: "*";
+          to: "export_portion";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "next_storage_removals": {
         Args: { "batch"?: number };
         Returns: {
@@ -3474,6 +3531,16 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "remove_account_export": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_export"];
+        SetofOptions: {
+          from: "*";
+          to: "account_export";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replace_message": {
         Args: {
           "actor"?: string;
@@ -3523,6 +3590,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "webhook_replay";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "request_account_deletion": {
+        Args: { "session_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_deletion"];
+        SetofOptions: {
+          from: "*";
+          to: "account_deletion";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3628,6 +3705,16 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "save_export_portion": {
+        Args: {
+          "bytes"?: number;
+          "export_id": string;
+          "missing"?: (string)[];
+          "sha256"?: string;
+          "token": string;
+        };
+        Returns: boolean;
       };
       "save_message_and_update_project": {
         Args: {
@@ -3751,6 +3838,16 @@ export type Database = {
           to: "storage_usage";
           isOneToOne: false;
           isSetofReturn: true;
+        };
+      };
+      "start_account_export": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_export"];
+        SetofOptions: {
+          from: "*";
+          to: "account_export";
+          isOneToOne: true;
+          isSetofReturn: false;
         };
       };
       "start_conversation": {
@@ -3895,6 +3992,26 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "account_deletion": {
+        "state": string | null;
+        "requested_at": string | null;
+        "removed_at": string | null;
+      };
+      "account_export": {
+        "id": string | null;
+        "state": string | null;
+        "created_at": string | null;
+        "ended_at": string | null;
+        "expires_at": string | null;
+        "tables": Json | null;
+        "rows": number | null;
+        "files": number | null;
+        "files_missing": number | null;
+        "bytes": number | null;
+        "parts": number | null;
+        "progress": number | null;
+        "url_seconds": number | null;
+      };
       "api_key_use": {
         "user_id": string | null;
         "refused": string | null;
@@ -4032,6 +4149,15 @@ export type Database = {
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
+      };
+      "export_portion": {
+        "export_id": string | null;
+        "token": string | null;
+        "kind": string | null;
+        "folder": string | null;
+        "name": string | null;
+        "content": string | null;
+        "files": Json | null;
       };
       "project_change": {
         "project": Json | null;

@@ -53,7 +53,7 @@ begin
     end if;
     v_after := null;
   end loop;
-  content := array_to_string(v_lines || '', E'\n');
+  content := array_to_string(v_lines || array[''], E'\n');
 end $$;
 revoke all on function private.read_export(uuid, jsonb, integer, bigint) from public, anon, authenticated, service_role;
 
@@ -105,6 +105,23 @@ begin
 end $$;
 revoke all on function private.export_manifest(private.account_exports) from public, anon, authenticated, service_role;
 
+-- Counts a failure. The export goes on after a minute, and later with each failure; after exports.attempts of them in a
+-- row, it has failed.
+create function private.fail_export(id uuid, error text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update private.account_exports as e
+  set portion = null, attempts = e.attempts + 1, error = left(fail_export.error, 1000),
+    due_at = now() + least(interval '1 hour', interval '1 minute' * 2 ^ least(e.attempts, 20)),
+    state = case when e.attempts + 1 >= private.setting('exports.attempts') then 'failed' else e.state end,
+    ended_at = case when e.attempts + 1 >= private.setting('exports.attempts') then now() end,
+    sweep_at = case when e.attempts + 1 >= private.setting('exports.attempts') then now() end
+  where e.id = fail_export.id;
+end $$;
+revoke all on function private.fail_export(uuid, text) from public, anon, authenticated, service_role;
+
 -- Hands out the next portion of the export that has waited longest: at most batch rows. A portion that is not saved is
 -- made anew, under another name, so that a run that has lost its job cannot disturb the one that has it.
 -- Definer: no role may read the tables that are exported. For the service only.
@@ -150,8 +167,14 @@ begin
     end if;
   end if;
   if v_result.kind is null and v_export.cursor ->> 'phase' = 'rows' then
-    select * into v_read from private.read_export(
-      v_export.user_id, v_export.cursor, batch, private.setting('exports.part_size')::bigint);
+    begin
+      select * into v_read from private.read_export(
+        v_export.user_id, v_export.cursor, batch, private.setting('exports.part_size')::bigint);
+    exception when others then
+      -- One export that cannot be read must not stop the others.
+      perform private.fail_export(v_export.id, sqlerrm);
+      return null;
+    end;
     v_result.kind := 'rows';
     v_result.content := v_read.content;
     v_result.name := format('rows-%s-%s.ndjson.gz', lpad((v_export.parts + 1)::text, 6, '0'), left(v_result.token::text, 8));
@@ -230,22 +253,20 @@ end $$;
 revoke all on function public.save_export_portion(uuid, uuid, bigint, text, text[]) from public, anon, authenticated;
 grant execute on function public.save_export_portion(uuid, uuid, bigint, text, text[]) to service_role;
 
--- Records that a portion could not be written. It is tried again after a minute, and later with each failure; after
--- exports.attempts of them in a row, the export has failed.
+-- Records that a portion could not be written: it is made anew later.
 -- Definer: no role may write the tables of exports. For the service only.
 create function public.fail_export_portion(export_id uuid, token uuid, error text)
 returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  update private.account_exports as e
-  set portion = null, attempts = e.attempts + 1, error = left(fail_export_portion.error, 1000),
-    due_at = now() + least(interval '1 hour', interval '1 minute' * 2 ^ least(e.attempts, 20)),
-    state = case when e.attempts + 1 >= private.setting('exports.attempts') then 'failed' else e.state end,
-    ended_at = case when e.attempts + 1 >= private.setting('exports.attempts') then now() end,
-    sweep_at = case when e.attempts + 1 >= private.setting('exports.attempts') then now() end
+  perform from private.account_exports as e
   where e.id = fail_export_portion.export_id and e.state = 'running'
-    and e.portion ->> 'token' = fail_export_portion.token::text;
+    and e.portion ->> 'token' = fail_export_portion.token::text
+  for no key update;
+  if found then
+    perform private.fail_export(fail_export_portion.export_id, fail_export_portion.error);
+  end if;
 end $$;
 revoke all on function public.fail_export_portion(uuid, uuid, text) from public, anon, authenticated;
 grant execute on function public.fail_export_portion(uuid, uuid, text) to service_role;

@@ -132,7 +132,8 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_export private.account_exports;
-  v_read record;
+  v_counts jsonb;
+  v_next jsonb;
   v_result public.export_portion;
 begin
   if batch is null or batch not between 1 and 10000 then
@@ -168,17 +169,16 @@ begin
   end if;
   if v_result.kind is null and v_export.cursor ->> 'phase' = 'rows' then
     begin
-      select * into v_read from private.read_export(
-        v_export.user_id, v_export.cursor, batch, private.setting('exports.part_size')::bigint);
+      select r.content, r.counts, r.next into v_result.content, v_counts, v_next from private.read_export(
+        v_export.user_id, v_export.cursor, batch, private.setting('exports.part_size')::bigint) as r;
     exception when others then
       -- One export that cannot be read must not stop the others.
       perform private.fail_export(v_export.id, sqlerrm);
       return null;
     end;
     v_result.kind := 'rows';
-    v_result.content := v_read.content;
     v_result.name := format('rows-%s-%s.ndjson.gz', lpad((v_export.parts + 1)::text, 6, '0'), left(v_result.token::text, 8));
-    v_export.cursor := case when v_read.next is null then '{"phase": "manifest"}' else v_read.next || '{"phase": "rows"}' end;
+    v_export.cursor := case when v_next is null then '{"phase": "manifest"}' else v_next || '{"phase": "rows"}' end;
   elsif v_result.kind is null then
     v_result.kind := 'manifest';
     v_result.content := private.export_manifest(v_export);
@@ -186,7 +186,7 @@ begin
   end if;
   update private.account_exports as e
   set portion = jsonb_build_object('token', v_result.token, 'kind', v_result.kind, 'name', v_result.name,
-    'files', v_result.files, 'counts', v_read.counts, 'cursor', v_export.cursor)
+    'files', v_result.files, 'counts', v_counts, 'cursor', v_export.cursor)
   where e.id = v_export.id;
   return v_result;
 end $$;

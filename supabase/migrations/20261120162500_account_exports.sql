@@ -281,7 +281,7 @@ begin
   -- Again under its lock: it may just have been completed.
   update private.account_exports as e
   set state = case when e.state = 'done' then 'expired' else 'cancelled' end, portion = null, sweep_at = now(),
-    ended_at = coalesce(e.ended_at, now()), expires_at = least(e.expires_at, now())
+    ended_at = coalesce(e.ended_at, now()), expires_at = case when e.state = 'done' then now() end
   where e.id = v_export.id and e.state in ('queued', 'running', 'done')
   returning e.* into v_export;
   if not found then

@@ -268,9 +268,9 @@ begin
   set report = '[]', error = replace(r.error, delete_user.user_id::text, 'deleted')
   where r.report::text like v_like or r.error like v_like;
   delete from private.request_counts as c where c.subject = delete_user.user_id;
+  -- Who acted, or whom it was done to. Auth's versions write it in different members.
   delete from auth.audit_log_entries as e
-  where e.payload ->> 'actor_id' = delete_user.user_id::text
-    or e.payload ->> 'actor_username' = v_email or e.payload -> 'traits' ->> 'user_id' = delete_user.user_id::text;
+  where strpos(e.payload::text, delete_user.user_id::text) > 0 or strpos(e.payload::text, v_email) > 0;
   delete from auth.refresh_tokens as t where t.user_id::text = delete_user.user_id::text;
   delete from auth.users as u where u.id = delete_user.user_id;
 end $$;

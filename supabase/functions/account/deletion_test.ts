@@ -86,8 +86,8 @@ test("after the deletion, nothing of the user is in any table or bucket", async 
       values (${shared?.id}, 'user', '"mine"', 0, ${user.id})`;
     const [own] = await sql`insert into conversations (user_id) values (${user.id}) returning id`;
     await sql`insert into messages (conversation_id, role, content) select ${own?.id}, 'user', '"x"' from generate_series(1, 50)`;
-    await sql`insert into team_invitations (team_id, team_name, email, invited_by, expires_at)
-      values (${team_id}, 'T', ${user.email}, ${other.id}, now() + interval '1 day')`;
+    await sql`insert into team_invitations (team_id, team_name, role, email, invited_by, expires_at)
+      values (${team_id}, 'T', 'member', ${user.email}, ${other.id}, now() + interval '1 day')`;
     await sql`insert into waitlist (email) values (${user.email})`;
     await sql`insert into webhook_events (provider, event_id, type, payload, result, outcome) values ('stripe',
       ${crypto.randomUUID()}, 'x', ${sql.json({ email: user.email })}, ${

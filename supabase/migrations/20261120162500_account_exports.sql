@@ -13,12 +13,9 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('exports.files_at_once', 20, 'files', 1, 100, 'How many files are copied between two batches'),
   ('exports.attempts', 10, 'attempts', 1, 100, 'After how many failures in a row an export is given up');
 
--- The bucket has no row in bucket_rules: nobody but the service writes it, it counts towards no quota, and this policy is
--- all that its users may do.
+-- The bucket has no row in bucket_rules: nobody but the service writes it, and it counts towards no quota. The policy in
+-- buckets lets users read their own folder in it.
 insert into storage.buckets (id, name, public) values ('exports', 'exports', false) on conflict (id) do nothing;
-create policy "users read their own exports" on storage.objects
-  for select to authenticated
-  using (bucket_id = 'exports' and (storage.foldername(name))[1] = (select auth.uid())::text);
 
 -- account_exports -------------------------------------------------------------------------------------
 

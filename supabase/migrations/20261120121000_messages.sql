@@ -50,6 +50,8 @@ create index idx_messages_conversation_created on public.messages (conversation_
 -- One index for both kinds of parents: each further index costs every message.
 create unique index messages_client_id_key on public.messages (coalesce(project_id, conversation_id), client_id)
   where client_id is not null;
+-- What somebody wrote in the projects of others.
+create index messages_others_author on public.messages (author_id) where author_id <> user_id;
 create index messages_drafts on public.messages (updated_at) where status = 'streaming';
 
 alter table public.messages enable row level security;

@@ -298,7 +298,9 @@ create policy "users upload into their own folder" on storage.objects
     and private.may_upload(bucket_id, name, metadata));
 create policy "users read their own folder and files of projects they see" on storage.objects
   for select to authenticated
-  using (bucket_id = any (array(select private.bucket_ids()))
+  -- The archives of exports are in a bucket that has no rule, because no client may write it.
+  using (bucket_id = 'exports' and (storage.foldername(name))[1] = (select auth.uid())::text
+    or bucket_id = any (array(select private.bucket_ids()))
     and ((storage.foldername(name))[1] = (select auth.uid())::text
       or private.is_shared_object(bucket_id, name)));
 create policy "users replace objects in their own folder" on storage.objects

@@ -233,37 +233,6 @@ revoke all on function private.stripe_amount(jsonb, text) from public, anon, aut
 
 -- Owners ----------------------------------------------------------------------------------------------
 
-create table private.deleted_owners (
-  id text primary key,
-  deleted_at timestamptz not null default now()
-);
-comment on table private.deleted_owners is
-  'Ids of the users and teams whose accounts were deleted, and of their customers in Stripe: events about them may still arrive, and belong to nobody';
-revoke all on private.deleted_owners from public, anon, authenticated, service_role;
-
--- Definer: it also runs as the Auth server's role, which has no rights here.
-create function private.remember_deleted_owner()
-returns trigger
-language plpgsql volatile security definer set search_path = ''
-as $$
-begin
-  insert into private.deleted_owners (id)
-  select old.id::text
-  union select c.id from public.stripe_customers as c where c.user_id = old.id
-  union select c.id from public.stripe_customers as c where c.team_id = old.id
-  union select t.stripe_customer_id from public.teams as t where t.id = old.id and t.stripe_customer_id is not null
-  on conflict do nothing;
-  return old;
-end $$;
-comment on function private.remember_deleted_owner() is
-  'Trigger function: keeps the ids of a deleted user or team in private.deleted_owners';
-revoke all on function private.remember_deleted_owner() from public, anon, authenticated, service_role;
-
-create trigger remember_deleted_owner before delete on auth.users
-  for each row execute function private.remember_deleted_owner();
-create trigger remember_deleted_owner before delete on public.teams
-  for each row execute function private.remember_deleted_owner();
-
 create type private.stripe_owner as (
   user_id uuid,
   team_id uuid,
@@ -338,7 +307,9 @@ begin
     if num_nonnulls(v_owner.user_id, v_owner.team_id) = 0 then
       v_names := array_remove(array[customer_id, lower(metadata ->> 'team_id'), lower(metadata ->> 'user_id'), lower(reference)], null);
       v_owner.ignored := case
-        when exists (select 1 from private.deleted_owners as d where d.id = any (v_names)) then 'account_deleted'
+        when exists (
+          select 1 from unnest(v_names) as n join private.deleted_owners as d on d.id = private.deleted_owner(n))
+          then 'account_deleted'
         -- A name that is no id of a user or team, such as the number of an order, will never be one.
         when customer_id is null and not exists (
           select 1 from unnest(v_names) as n where private.is_uuid(n)) then 'names_nobody' end;

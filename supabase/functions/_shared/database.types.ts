@@ -637,13 +637,6 @@ export type Database = {
             foreignKeyName: "credit_alerts_account_id_fkey";
             columns: ["account_id"];
             isOneToOne: false;
-            referencedRelation: "credit_ledger_heads";
-            referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_alerts_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
             referencedRelation: "team_credits";
             referencedColumns: ["account_id"];
           },
@@ -1497,13 +1490,6 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
-          },
-          {
-            foreignKeyName: "stripe_payments_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
-            referencedRelation: "credit_ledger_heads";
-            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "stripe_payments_account_id_fkey";
@@ -2718,13 +2704,6 @@ export type Database = {
             foreignKeyName: "credit_grants_account_id_fkey";
             columns: ["account_id"];
             isOneToOne: false;
-            referencedRelation: "credit_ledger_heads";
-            referencedColumns: ["account_id"];
-          },
-          {
-            foreignKeyName: "credit_grants_account_id_fkey";
-            columns: ["account_id"];
-            isOneToOne: false;
             referencedRelation: "team_credits";
             referencedColumns: ["account_id"];
           },
@@ -2786,26 +2765,6 @@ export type Database = {
         };
         Relationships: [];
       };
-      "credit_ledger_heads": {
-        Row: {
-          "account_id": string;
-          "entry_no": number;
-          "seal": string | null;
-          "sealed_at": string;
-          "team_id": string | null;
-          "user_id": string | null;
-        };
-        ComputedFields: never;
-        Relationships: [
-          {
-            foreignKeyName: "credit_accounts_team_id_fkey";
-            columns: ["team_id"];
-            isOneToOne: true;
-            referencedRelation: "teams";
-            referencedColumns: ["id"];
-          },
-        ];
-      };
       "credit_transactions": {
         Row: {
           "account_id": string;
@@ -2814,7 +2773,6 @@ export type Database = {
           "allocations": Json | null;
           "amount": number;
           "balance_after": number;
-          "counterpart": Json | null;
           "created_at": string;
           "description": string | null;
           "entry_no": number;
@@ -2836,7 +2794,6 @@ export type Database = {
           "allocations"?: Json | null;
           "amount"?: number | null;
           "balance_after"?: number | null;
-          "counterpart"?: Json | null;
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
@@ -2857,7 +2814,6 @@ export type Database = {
           "allocations"?: Json | null;
           "amount"?: number | null;
           "balance_after"?: number | null;
-          "counterpart"?: Json | null;
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
@@ -2989,6 +2945,19 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "account_export_parts": {
+        Args: { "after"?: number; "page_size"?: number; "user_id": string };
+        Returns: {
+          "bucket": string;
+          "bytes": number;
+          "kind": string;
+          "name": string;
+          "number": number;
+          "path": string;
+          "rows": number;
+          "sha256": string;
+        }[];
+      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -3002,6 +2971,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "saved_chat";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "cancel_account_deletion": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_deletion"];
+        SetofOptions: {
+          from: "*";
+          to: "account_deletion";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3245,6 +3224,10 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "fail_export_portion": {
+        Args: { "error": string; "export_id": string; "token": string };
+        Returns: undefined;
+      };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -3262,6 +3245,26 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "saved_messages";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "get_account_deletion": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_deletion"];
+        SetofOptions: {
+          from: "*";
+          to: "account_deletion";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "get_account_export": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_export"];
+        SetofOptions: {
+          from: "*";
+          to: "account_export";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3419,6 +3422,16 @@ export type Database = {
           & { error: true }
           & "the function public.name with parameter or with a single unnamed json/jsonb parameter, but no matches were found in the schema cache";
       };
+      "next_export_portion": {
+        Args: { "batch": number };
+        Returns: Database["public"]["CompositeTypes"]["export_portion"];
+        SetofOptions: {
+          from: "*";
+          to: "export_portion";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "next_storage_removals": {
         Args: { "batch"?: number };
         Returns: {
@@ -3518,6 +3531,16 @@ export type Database = {
         };
       };
       "release_upload": { Args: { "upload_id": string; "user_id": string }; Returns: boolean };
+      "remove_account_export": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_export"];
+        SetofOptions: {
+          from: "*";
+          to: "account_export";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "replace_message": {
         Args: {
           "actor"?: string;
@@ -3567,6 +3590,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "webhook_replay";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "request_account_deletion": {
+        Args: { "session_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_deletion"];
+        SetofOptions: {
+          from: "*";
+          to: "account_deletion";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3672,6 +3705,16 @@ export type Database = {
           isOneToOne: true;
           isSetofReturn: false;
         };
+      };
+      "save_export_portion": {
+        Args: {
+          "bytes"?: number;
+          "export_id": string;
+          "missing"?: (string)[];
+          "sha256"?: string;
+          "token": string;
+        };
+        Returns: boolean;
       };
       "save_message_and_update_project": {
         Args: {
@@ -3797,6 +3840,16 @@ export type Database = {
           isSetofReturn: true;
         };
       };
+      "start_account_export": {
+        Args: { "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["account_export"];
+        SetofOptions: {
+          from: "*";
+          to: "account_export";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "start_conversation": {
         Args: {
           "actor"?: string;
@@ -3847,26 +3900,6 @@ export type Database = {
           isSetofReturn: false;
         };
       };
-      "transfer_credits": {
-        Args: {
-          "actor"?: string;
-          "amount": number;
-          "description"?: string;
-          "from_team_id"?: string;
-          "from_user_id"?: string;
-          "idempotency_key"?: string;
-          "to_team_id"?: string;
-          "to_user_id"?: string;
-          "user_id"?: string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["credit_transfer"];
-        SetofOptions: {
-          from: "*";
-          to: "credit_transfer";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
       "update_draft": {
         Args: {
           "actor"?: string;
@@ -3907,22 +3940,6 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "api_key_use";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
-      };
-      "verify_credit_ledger": {
-        Args: {
-          "account_id": string;
-          "after"?: number;
-          "entry_no"?: number;
-          "page_size"?: number;
-          "seal"?: string;
-        };
-        Returns: Database["public"]["CompositeTypes"]["credit_ledger_check"];
-        SetofOptions: {
-          from: "*";
-          to: "credit_ledger_check";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3975,6 +3992,26 @@ export type Database = {
       "task_status_enum": "pending" | "processing" | "completed" | "error";
     };
     CompositeTypes: {
+      "account_deletion": {
+        "state": string | null;
+        "requested_at": string | null;
+        "removed_at": string | null;
+      };
+      "account_export": {
+        "id": string | null;
+        "state": string | null;
+        "created_at": string | null;
+        "ended_at": string | null;
+        "expires_at": string | null;
+        "tables": Json | null;
+        "rows": number | null;
+        "files": number | null;
+        "files_missing": number | null;
+        "bytes": number | null;
+        "parts": number | null;
+        "progress": number | null;
+        "url_seconds": number | null;
+      };
       "api_key_use": {
         "user_id": string | null;
         "refused": string | null;
@@ -4085,14 +4122,6 @@ export type Database = {
         "created_at": string | null;
         "replayed": boolean | null;
       };
-      "credit_ledger_check": {
-        "account_id": string | null;
-        "entry_no": number | null;
-        "problem": string | null;
-        "sealed_to": number | null;
-        "seal": string | null;
-        "next_after": number | null;
-      };
       "credit_quote": {
         "items": Json | null;
         "total": number | null;
@@ -4117,21 +4146,18 @@ export type Database = {
         "refunded": number | null;
         "expired": number | null;
         "voided": number | null;
-        "transferred": number | null;
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
       };
-      "credit_transfer": {
-        "from_account_id": string | null;
-        "from_entry_no": number | null;
-        "to_account_id": string | null;
-        "to_entry_no": number | null;
-        "amount": number | null;
-        "balance_after": number | null;
-        "description": string | null;
-        "created_at": string | null;
-        "replayed": boolean | null;
+      "export_portion": {
+        "export_id": string | null;
+        "token": string | null;
+        "kind": string | null;
+        "folder": string | null;
+        "name": string | null;
+        "content": string | null;
+        "files": Json | null;
       };
       "project_change": {
         "project": Json | null;

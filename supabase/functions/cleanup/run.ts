@@ -14,6 +14,7 @@ import { logLine } from "../_shared/log.ts";
 import { Problem } from "../_shared/problem.ts";
 import { call } from "../_shared/rpc.ts";
 import { removeQueuedObjects } from "../_storage/removals.ts";
+import { continueExport } from "./exports.ts";
 
 type Client = SupabaseClient<Database>;
 
@@ -53,7 +54,11 @@ interface DoneOutside {
 /** What a job does outside the database after each batch but the last. */
 const OUTSIDE: Record<string, (client: Client, batch: number) => Promise<DoneOutside>> = {
   storage_removals: removeQueuedObjects,
+  account_exports: continueExport,
 };
+
+/** Bytes after which a run ends, because compressing them costs CPU time: about 1 s for these. */
+const MOST_BYTES: Record<string, number> = { account_exports: 24 * 1024 * 1024 };
 
 /** Limit of batches in a run. Each takes about 1 ms of CPU time, and the platform allows a request 2 s. */
 const MOST_BATCHES = 500;
@@ -161,7 +166,8 @@ class Run {
     this.result.rows += rows;
     this.result.bytes += bytes;
     // Storage is failing, so this run ends; its objects are tried again later.
-    if (failed > 0 && rows === 0) throw new Error(`Storage failed to remove all ${failed} objects`);
+    if (failed > 0 && rows === 0) throw new Error(`Storage failed for all ${failed} objects`);
+    if (this.result.bytes >= (MOST_BYTES[this.result.job] ?? Infinity)) await this.stop();
   }
 
   async #fail(error: unknown): Promise<void> {

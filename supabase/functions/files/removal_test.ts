@@ -193,7 +193,7 @@ test("an object that Storage fails to remove stays queued with the reason, delay
       body: { jobs: ["storage_removals"] },
     });
     assert.equal(body.jobs[0].outcome, "failed");
-    assert.match(body.jobs[0].error, /Storage failed to remove all 1 objects/);
+    assert.match(body.jobs[0].error, /Storage failed for all 1 objects/);
     assert.equal((await queued(user))[0]?.attempts, 2);
   } finally {
     await withDatabase((sql) => sql`drop function private.fail_removal cascade`);

@@ -80,6 +80,7 @@ select bag_eq(
     ('messages', 'messages_client_id_key'),
     ('messages', 'messages_drafts'),
     ('messages', 'messages_hold_id_key'),
+    ('messages', 'messages_others_author'),
     ('messages', 'messages_pkey'),
     ('messages', 'messages_project_sequence_key'),
     ('messages', 'messages_search'),

@@ -31,29 +31,29 @@ export interface Heard {
  * Runs a test with a connection to the database and a way to create clients, and cleans up.
  *
  * @param run The test. `connect()` returns a client of the user whose token it is given, or of nobody.
+ * A function returns the token that is in force.
  */
 export async function withRealtime(
-  run: (sql: Sql, connect: (token?: string) => SupabaseClient) => Promise<void>,
+  run: (sql: Sql, connect: (token?: string | (() => string)) => SupabaseClient) => Promise<void>,
   of: TestStack = stack,
 ): Promise<void> {
   const sql = postgres(of.dbUrl, { max: 2, onnotice: () => {} });
   const clients: SupabaseClient[] = [];
-  const connect = (token?: string) => {
+  const connect = (token?: string | (() => string)) => {
     const client = createClient(of.url, of.publishableKey, {
       auth: { persistSession: false, autoRefreshToken: false },
       realtime: { reconnectAfterMs: () => 50, heartbeatIntervalMs: 1_000 },
+      ...(token && {
+        accessToken: () => Promise.resolve(typeof token === "string" ? token : token()),
+      }),
     });
-    if (token) client.realtime.setAuth(token);
     clients.push(client);
     return client;
   };
   try {
     await run(sql, connect);
   } finally {
-    for (const client of clients) {
-      await client.realtime.disconnect();
-      client.auth.stopAutoRefresh();
-    }
+    for (const client of clients) await client.realtime.disconnect();
     await sql.end();
   }
 }
@@ -89,18 +89,19 @@ export async function listen(
   options: RealtimeChannelOptions["config"],
   add: (channel: RealtimeChannel, heard: Heard["events"]) => void,
 ): Promise<Heard> {
-  const heard = start(client, name, options, add);
+  const heard = await start(client, name, options, add);
   await until(() => heard.statuses.includes("SUBSCRIBED"));
   return heard;
 }
 
-/** Subscribes a channel, without waiting. */
-export function start(
+/** Subscribes a channel, without waiting. Before that the client learns its token, which otherwise comes too late for the join. */
+export async function start(
   client: SupabaseClient,
   name: string,
   options: RealtimeChannelOptions["config"],
   add: (channel: RealtimeChannel, heard: Heard["events"]) => void = () => {},
-): Heard {
+): Promise<Heard> {
+  await client.realtime.setAuth();
   const channel = client.channel(name, { config: options });
   const heard: Heard = { channel, events: [], statuses: [], errors: [], system: [] };
   add(channel, heard.events);

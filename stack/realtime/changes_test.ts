@@ -5,7 +5,7 @@ import { listenToChanges, start, withNotes, withRealtime } from "./testing.ts";
 
 test("a change has the values, types and names that the platform sends", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const ada = await signUp();
       const { events, system } = await listenToChanges(connect(ada.token), table);
       // Row level security is asked after the change, so each is awaited.
@@ -50,7 +50,7 @@ test("a change has the values, types and names that the platform sends", async (
 
 test("a subscriber hears of the rows that a query would show it, and of no others", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const [ada, bob] = [await signUp(), await signUp()];
       const hers = await listenToChanges(connect(ada.token), table);
       const his = await listenToChanges(connect(bob.token), table);
@@ -92,7 +92,7 @@ test("a subscriber hears of the rows that a query would show it, and of no other
 
 test("filters let through what they say, with each operator", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const ada = await signUp();
       const client = connect(ada.token);
       const expected: Record<string, number[]> = {
@@ -131,7 +131,7 @@ test("filters let through what they say, with each operator", async () => {
 
 test("a channel gets only the events that it asked for", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const ada = await signUp();
       const client = connect(ada.token);
       const [inserts, updates, deletions, all] = await Promise.all(
@@ -163,7 +163,7 @@ test("a channel gets only the events that it asked for", async () => {
 
 test("the service hears of all rows and columns", async () => {
   await withRealtime(async (sql) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       await sql.unsafe(`grant select on public.${table} to service_role`);
       const client = serviceClient();
       const { events } = await listenToChanges(client as never, table);
@@ -179,7 +179,7 @@ test("the service hears of all rows and columns", async () => {
 
 test("a subscription that cannot be is refused with the reason", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const ada = await signUp();
       const client = connect(ada.token);
       await sql.unsafe(`create table public.${table}_unpublished (id integer primary key)`);
@@ -219,7 +219,7 @@ test("a subscription that cannot be is refused with the reason", async () => {
 
 test("a policy that fails, a table without a key and a large row are told without their contents", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const ada = await signUp();
       const { events } = await listenToChanges(connect(ada.token), table);
       await sql`insert into public.${sql(table)} (id, owner_id, title)

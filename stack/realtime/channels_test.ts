@@ -178,7 +178,7 @@ test("only those may join a private channel whom a policy lets, and do in it wha
 test("the database sends to channels, when its transaction commits", async () => {
   await withRealtime(async (sql, connect) => {
     await withPolicies(sql, async () => {
-      await withNotes(sql, async (table) => {
+      await withNotes(async (table) => {
         const ada = await signUp();
         const hear = (isPrivate: boolean) =>
           listen(connect(ada.token), ada.id, { private: isPrivate }, (channel, heard) => {
@@ -217,7 +217,7 @@ test("the database sends to channels, when its transaction commits", async () =>
 
 test("a channel ends when its token expires, and a new token in time keeps it", async () => {
   await withRealtime(async (sql, connect) => {
-    await withNotes(sql, async (table) => {
+    await withNotes(async (table) => {
       const ada = await signUp();
       const expired = await start(connect(await tokenOf(ada.id, -10)), "x", {});
       await until(() => expired.errors.length > 0);
@@ -242,7 +242,7 @@ test("a channel ends when its token expires, and a new token in time keeps it", 
 test("with another user's token, a channel hears what that user may, or ends", async () => {
   await withRealtime(async (sql, connect) => {
     await withPolicies(sql, async () => {
-      await withNotes(sql, async (table) => {
+      await withNotes(async (table) => {
         const [ada, bob] = [await signUp(), await signUp()];
         let token = ada.token;
         const client = connect(() => token);

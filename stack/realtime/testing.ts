@@ -58,14 +58,15 @@ export async function withRealtime(
   }
 }
 
-/** Runs a test with a table of notes, of which everybody sees the own ones. Two of its columns are for the service only. */
+/** Runs a test with a table of notes, of which everybody sees the own ones. One of its columns is for the service only. */
 export async function withNotes(
-  sql: Sql,
   run: (table: string) => Promise<void>,
+  of: TestStack = stack,
 ): Promise<void> {
   const table = `notes_${crypto.randomUUID().slice(0, 8)}`;
-  await sql.unsafe(`
-    create table public.${table} (
+  await execute(
+    of,
+    `create table public.${table} (
       id integer primary key, owner_id uuid not null, title text, amount numeric, at timestamptz,
       tags text[], data jsonb, secret text, done boolean);
     alter table public.${table} enable row level security;
@@ -73,13 +74,20 @@ export async function withNotes(
     grant select (id, owner_id, title, amount, at, tags, data, done) on public.${table} to authenticated;
     create policy "owners read their notes" on public.${table} for select to authenticated
       using (owner_id = (select auth.uid()));
-    alter publication supabase_realtime add table public.${table};
-  `).simple();
+    alter publication supabase_realtime add table public.${table};`,
+  );
   try {
     await run(table);
   } finally {
-    await sql.unsafe(`drop table public.${table}`);
+    await execute(of, `drop table public.${table}`);
   }
+}
+
+/** On a connection of its own, because a test may have killed the others. */
+async function execute(of: TestStack, statements: string): Promise<void> {
+  const sql = postgres(of.dbUrl, { max: 1, onnotice: () => {} });
+  await sql.unsafe(statements).simple();
+  await sql.end();
 }
 
 /** Subscribes a channel, and waits until it hears. */

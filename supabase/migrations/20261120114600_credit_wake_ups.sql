@@ -14,19 +14,11 @@ end $$;
 comment on function private.wake_credits() is 'Trigger function: tells the topic of the account how many credits there are';
 revoke all on function private.wake_credits() from public, anon, authenticated, service_role;
 
+-- Not for charges and holds, each of which would pay for it: docs/realtime.md has the trigger for those who want it.
 create trigger wake_credits after update on public.credit_accounts
   for each row
   when (new.balance - new.held + new.overdraft_limit > old.balance - old.held + old.overdraft_limit)
   execute function private.wake_credits();
-
--- Off until an operator turns it on, because every charge pays for it.
-create trigger wake_credit_spending after update on public.credit_accounts
-  for each row
-  when (new.balance - new.held + new.overdraft_limit < old.balance - old.held + old.overdraft_limit
-    or new.balance - new.held + new.overdraft_limit = old.balance - old.held + old.overdraft_limit
-      and new.balance <> old.balance)
-  execute function private.wake_credits();
-alter table public.credit_accounts disable trigger wake_credit_spending;
 
 -- Definer: as wake_credits.
 create function private.wake_alert()

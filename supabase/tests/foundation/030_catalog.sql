@@ -279,7 +279,6 @@ select bag_eq(
     ('user_settings', 'sync_notifications', 'sync_notifications'),
     ('user_settings', 'update_user_settings_updated_at', 'handle_updated_at'),
     ('users_teams', 'update_users_teams_updated_at', 'update_updated_at_column'),
-    ('credit_accounts', 'wake_credit_spending', 'wake_credits'),
     ('credit_accounts', 'wake_credits', 'wake_credits'),
     ('credit_alerts', 'wake_alert', 'wake_alert'),
     ('file_uploads', 'wake_files_deleted', 'wake_files'),

@@ -22,13 +22,17 @@ select results_eq(
   'a grant tells the user how many credits there are');
 delete from realtime.messages;
 select deduct_credits(user_id => tests.user_id('boss'), sku => 'test', quantity => 1);
-select is_empty($$ select * from sent $$, 'a charge tells nobody, unless an operator wants that');
-alter table credit_accounts enable trigger wake_credit_spending;
+select is_empty($$ select * from sent $$, 'a charge tells nobody');
+create trigger wake_credit_spending after update on public.credit_accounts
+  for each row
+  when (new.balance - new.held + new.overdraft_limit < old.balance - old.held + old.overdraft_limit
+    or new.balance < old.balance)
+  execute function private.wake_credits();
 select deduct_credits(user_id => tests.user_id('boss'), sku => 'test', quantity => 1);
 select results_eq(
   $$ select event, (payload ->> 'available')::numeric from sent $$,
   $$ select 'credits', a.balance from credit_accounts as a where a.user_id = tests.user_id('boss') $$,
-  'and then it tells what is left');
+  'with the trigger of docs/realtime.md, it tells what is left');
 delete from realtime.messages;
 select grant_credits(team_id => md5('team')::uuid, amount => 5, idempotency_key => 'b');
 select results_eq($$ select topic, event from sent $$, $$ values ('team:' || md5('team')::uuid, 'credits') $$,

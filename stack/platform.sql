@@ -172,11 +172,14 @@ create trigger update_objects_updated_at before update on storage.objects
   for each row execute function storage.update_updated_at_column();
 reset role;
 
+create schema _stack;
+
+-- {{realtime}}
+
 -- Nothing of the product in auth, storage and realtime ----------------------------------------------
 
 -- postgres may add triggers on auth.users and policies on the tables of Storage and Realtime. The platform refuses
 -- anything else in these schemas (42501), so it is refused here too.
-create schema _stack;
 create function _stack.guard_platform_schemas() returns event_trigger
 language plpgsql set search_path = '' as $$
 declare
@@ -205,8 +208,6 @@ create event trigger guard_platform_schemas on ddl_command_end
   execute function _stack.guard_platform_schemas();
 create event trigger guard_platform_schemas_drop on sql_drop
   execute function _stack.guard_platform_schemas();
-
--- {{realtime}}
 
 -- REST learns of changes to the schema -------------------------------------------------------------
 

@@ -209,7 +209,11 @@ async function withGateway(
     fetch: () => Promise.resolve(new Response("REST", { status: 418 })),
     close: () => Promise.resolve(),
   };
-  const gateway = serveGateway(port, { lite, functions, keys, config });
+  const realtime = {
+    fetch: () => Promise.resolve(new Response("Realtime", { status: 418 })),
+    close: () => Promise.resolve(),
+  };
+  const gateway = serveGateway(port, { lite, functions, realtime, keys, config });
   try {
     await run(`http://127.0.0.1:${port}`);
   } finally {

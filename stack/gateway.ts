@@ -1,6 +1,6 @@
 /**
  * The one port that clients talk to, as on the platform: `/functions/v1/NAME/...` goes to the Edge Function,
- * the rest to REST, Auth and Storage.
+ * `/realtime/v1/...` to Realtime, the rest to REST, Auth and Storage.
  *
  * @module
  */
@@ -21,11 +21,13 @@ import type { StackKeys } from "./keys.ts";
 import { within } from "./within.ts";
 import type { Lite } from "./lite.ts";
 import type { ProjectConfig } from "./options.ts";
+import { type Realtime, REALTIME_PREFIX } from "./realtime/service.ts";
 
 /** The services behind the gateway. */
 export interface Backends {
   lite: Lite;
   functions: Functions;
+  realtime: Realtime;
   keys: StackKeys;
   config: ProjectConfig;
 }
@@ -59,8 +61,16 @@ export function serveGateway(port: number, backends: Backends): Gateway {
     onListen: () => {},
   }, async (incoming, { remoteAddr }) => {
     if (!METHODS.includes(incoming.method)) return new Response(null, { status: 405 });
+    const { pathname } = new URL(incoming.url);
+    if (pathname.startsWith(REALTIME_PREFIX)) {
+      const preflight = answerPreflight(incoming, METHODS);
+      if (preflight) return preflight;
+      // Before the upgrade, which takes the request away. The answer that opens a WebSocket must stay as it is.
+      const upgrade = incoming.headers.has("upgrade");
+      const response = await backends.realtime.fetch(incoming);
+      return upgrade ? response : allowOrigins(response);
+    }
     const request = forwarded(incoming, remoteAddr.hostname);
-    const { pathname } = new URL(request.url);
     return pathname.startsWith(`${FUNCTIONS_PREFIX}/`)
       ? await toFunction(request, backends)
       : answerPreflight(request, METHODS) ?? allowOrigins(await toLite(request, backends));

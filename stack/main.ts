@@ -13,7 +13,7 @@ import { nextSignal } from "./signals.ts";
 import { type Stack, startStack } from "./stack.ts";
 
 const HELP =
-  `The local stack: PostgreSQL, REST, Auth, Storage and the Edge Functions, without Docker.
+  `The local stack: PostgreSQL, REST, Auth, Storage, Realtime and the Edge Functions, without Docker.
 
   deno task start     start the stack and show the log of the functions; Ctrl-C stops it
   deno task stop      stop the stack that is running in another terminal

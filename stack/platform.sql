@@ -175,11 +175,14 @@ create trigger update_objects_updated_at before update on storage.objects
   for each row execute function storage.update_updated_at_column();
 reset role;
 
--- Nothing of the product in auth and storage --------------------------------------------------------
-
--- postgres may add triggers on auth.users and policies on the tables of Storage. The platform refuses
--- anything else in these two schemas (42501), so it is refused here too.
 create schema _stack;
+
+-- {{realtime}}
+
+-- Nothing of the product in auth, storage and realtime ----------------------------------------------
+
+-- postgres may add triggers on auth.users and policies on the tables of Storage and Realtime. The platform refuses
+-- anything else in these schemas (42501), so it is refused here too.
 create function _stack.guard_platform_schemas() returns event_trigger
 language plpgsql set search_path = '' as $$
 declare
@@ -196,11 +199,11 @@ begin
     select d.schema_name, d.object_type from pg_catalog.pg_event_trigger_dropped_objects() as d
     where tg_event = 'sql_drop' and d.original
   loop
-    if v_command.schema_name in ('auth', 'storage')
+    if v_command.schema_name in ('auth', 'storage', 'realtime')
       and v_command.object_type not in ('trigger', 'policy') then
       raise exception 'permission denied for schema %', v_command.schema_name
         using errcode = '42501',
-          hint = 'On a Supabase project nothing but triggers on auth.users and policies on storage tables can be added to these schemas';
+          hint = 'On a Supabase project nothing but triggers on auth.users and policies on storage and realtime tables can be added to these schemas';
     end if;
   end loop;
 end $$;

@@ -53,9 +53,11 @@ export async function applyPlatformText(sql: Sql, text: string, password: string
 /** The text of the platform, with a placeholder for the password of the services' roles. */
 export async function platformSql(): Promise<string> {
   const template = await Deno.readTextFile(new URL("platform.sql", import.meta.url));
+  const realtime = await Deno.readTextFile(new URL("realtime/realtime.sql", import.meta.url));
   return template
     .replace("-- {{auth tables}}", () => withoutSchema(getAuthSchemaSql()))
     .replace("-- {{storage tables}}", () => withoutSchema(getStorageSchemaSql()))
+    .replace("-- {{realtime}}", () => realtime)
     .concat(UNWRAP_JSON_COLUMNS_SQL);
 }
 

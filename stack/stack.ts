@@ -1,5 +1,5 @@
 /**
- * A whole stack: PostgreSQL, REST, Auth, Storage and the Edge Functions, started and stopped together.
+ * A whole stack: PostgreSQL, REST, Auth, Storage, Realtime and the Edge Functions, started and stopped together.
  *
  * @module
  */
@@ -22,6 +22,7 @@ import {
   type Postgres,
   waitForPredecessor,
 } from "./postgres.ts";
+import { startRealtime } from "./realtime/service.ts";
 import { startScheduler } from "./scheduler.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
 
@@ -103,13 +104,16 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       }));
     running.push(() => functions.stop());
 
+    const realtime = startRealtime(access, keys);
     const gateway = serveGateway(options.apiPort, {
       lite,
       functions,
+      realtime,
       keys,
       config: options.config,
     });
     running.push(() => gateway.stop());
+    running.push(() => realtime.close());
 
     if (start.schedule) {
       const cronKey = keys.secretKeys.cron;

@@ -637,6 +637,13 @@ export type Database = {
             foreignKeyName: "credit_alerts_account_id_fkey";
             columns: ["account_id"];
             isOneToOne: false;
+            referencedRelation: "credit_ledger_heads";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
             referencedRelation: "team_credits";
             referencedColumns: ["account_id"];
           },
@@ -1490,6 +1497,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_ledger_heads";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "stripe_payments_account_id_fkey";
@@ -2704,6 +2718,13 @@ export type Database = {
             foreignKeyName: "credit_grants_account_id_fkey";
             columns: ["account_id"];
             isOneToOne: false;
+            referencedRelation: "credit_ledger_heads";
+            referencedColumns: ["account_id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
             referencedRelation: "team_credits";
             referencedColumns: ["account_id"];
           },
@@ -2765,6 +2786,26 @@ export type Database = {
         };
         Relationships: [];
       };
+      "credit_ledger_heads": {
+        Row: {
+          "account_id": string;
+          "entry_no": number;
+          "seal": string | null;
+          "sealed_at": string;
+          "team_id": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "credit_accounts_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: true;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "credit_transactions": {
         Row: {
           "account_id": string;
@@ -2773,6 +2814,7 @@ export type Database = {
           "allocations": Json | null;
           "amount": number;
           "balance_after": number;
+          "counterpart": Json | null;
           "created_at": string;
           "description": string | null;
           "entry_no": number;
@@ -2794,6 +2836,7 @@ export type Database = {
           "allocations"?: Json | null;
           "amount"?: number | null;
           "balance_after"?: number | null;
+          "counterpart"?: Json | null;
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
@@ -2814,6 +2857,7 @@ export type Database = {
           "allocations"?: Json | null;
           "amount"?: number | null;
           "balance_after"?: number | null;
+          "counterpart"?: Json | null;
           "created_at"?: string | null;
           "description"?: string | null;
           "entry_no"?: number | null;
@@ -3900,6 +3944,26 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "transfer_credits": {
+        Args: {
+          "actor"?: string;
+          "amount": number;
+          "description"?: string;
+          "from_team_id"?: string;
+          "from_user_id"?: string;
+          "idempotency_key"?: string;
+          "to_team_id"?: string;
+          "to_user_id"?: string;
+          "user_id"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_transfer"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_transfer";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "update_draft": {
         Args: {
           "actor"?: string;
@@ -3940,6 +4004,22 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "api_key_use";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "verify_credit_ledger": {
+        Args: {
+          "account_id": string;
+          "after"?: number;
+          "entry_no"?: number;
+          "page_size"?: number;
+          "seal"?: string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["credit_ledger_check"];
+        SetofOptions: {
+          from: "*";
+          to: "credit_ledger_check";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -4122,6 +4202,14 @@ export type Database = {
         "created_at": string | null;
         "replayed": boolean | null;
       };
+      "credit_ledger_check": {
+        "account_id": string | null;
+        "entry_no": number | null;
+        "problem": string | null;
+        "sealed_to": number | null;
+        "seal": string | null;
+        "next_after": number | null;
+      };
       "credit_quote": {
         "items": Json | null;
         "total": number | null;
@@ -4146,9 +4234,21 @@ export type Database = {
         "refunded": number | null;
         "expired": number | null;
         "voided": number | null;
+        "transferred": number | null;
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
+      };
+      "credit_transfer": {
+        "from_account_id": string | null;
+        "from_entry_no": number | null;
+        "to_account_id": string | null;
+        "to_entry_no": number | null;
+        "amount": number | null;
+        "balance_after": number | null;
+        "description": string | null;
+        "created_at": string | null;
+        "replayed": boolean | null;
       };
       "export_portion": {
         "export_id": string | null;

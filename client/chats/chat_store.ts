@@ -21,21 +21,6 @@ export interface StoredChat {
   readonly deleted?: boolean;
 }
 
-/** Picks the members to store from an answer of the server. */
-export function storedChat({
-  id,
-  version,
-  data_version,
-  next_segment,
-  is_starred,
-  encrypted_title,
-  created_at,
-  updated_at,
-}: StoredChat): StoredChat {
-  const about = { id, version, data_version, next_segment, is_starred, created_at, updated_at };
-  return { ...about, encrypted_title };
-}
-
 /** A segment, encrypted. */
 export interface StoredSegment {
   readonly number: number;

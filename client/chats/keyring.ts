@@ -20,10 +20,13 @@ import type { ChatStore } from "./chat_store.ts";
 import { ChatsError, keysRolledBack } from "./chats_error.ts";
 import { makeEpoch, wrapUnderEach } from "./key_chain.ts";
 import { OpenKeys } from "./open_keys.ts";
-import { change, type ChatRequest, type Requests } from "./requests.ts";
+import type { Requests } from "./requests.ts";
 import {
   findWrap,
-  type KeyChange,
+  keyChange,
+  outdatedIn,
+  readKeyChange,
+  readKeys,
   type RememberedDevice,
   rememberedDevices,
   type RotationProgress,
@@ -93,8 +96,8 @@ export class Keyring {
     if ((await this.#store.state()).key_id !== null) throw keysRolledBack();
     const { key, passwordKey, recoveryKey, wraps } = await makeEpoch(password, this.#user_id);
     return await this.#requests.send(
-      change("PUT", "keys", { expected_version: 0, key_id: key.key_id, wraps }),
-      async (answer: KeyChange) => {
+      keyChange("PUT", "keys", { expected_version: 0, key_id: key.key_id, wraps }),
+      async (answer) => {
         await this.#openKeys.adopt(answer.version, [key], passwordKey);
         return recoveryKey;
       },
@@ -182,7 +185,8 @@ export class Keyring {
   async revokeDevice(device_id: string): Promise<void> {
     const path = `keys/devices/${encodeURIComponent(device_id)}`;
     try {
-      await this.#requests.send({ method: "DELETE", path }, ({ version }: KeyChange) => {
+      const read = (answer: unknown) => readKeyChange(answer, {});
+      await this.#requests.send({ method: "DELETE", path, read }, ({ version }) => {
         if (this.#openKeys.version === version - 1) this.#openKeys.version = version;
       });
     } catch (error) {
@@ -212,17 +216,18 @@ export class Keyring {
     const wraps = [...epoch.wraps, ...link];
     const { version: expected_version } = stored;
     return await this.#requests.send(
-      change("POST", "keys/rotate", { expected_version, key_id: key.key_id, wraps }),
-      async (answer: KeyChange) => {
+      keyChange("POST", "keys/rotate", { expected_version, key_id: key.key_id, wraps }),
+      async (answer) => {
         await this.#openKeys.adopt(answer.version, [key, ...this.#openKeys.dataKeys], passwordKey);
         return recoveryKey;
       },
     );
   }
 
-  /** Tells how much the current key encrypts, and how much is left. */
+  /** Tells how much the current key encrypts, and how much is left: at least what the store has. */
   async progress(): Promise<RotationProgress> {
-    return rotationProgress(await this.#read());
+    const stored = await this.#read();
+    return rotationProgress(stored, await outdatedIn(this.#store, stored.key_id));
   }
 
   /**
@@ -268,8 +273,8 @@ export class Keyring {
     const key = await this.#openKeys.open(stored, this.#openKeys.opener(stored));
     const wraps = await wrapUnderEach(key, [under], this.#user_id);
     return await this.#requests.send(
-      change("PUT", "keys", { expected_version: stored.version, key_id: key.key_id, wraps }),
-      (answer: KeyChange) => {
+      keyChange("PUT", "keys", { expected_version: stored.version, key_id: key.key_id, wraps }),
+      (answer) => {
         this.#openKeys.version = answer.version;
         return done();
       },
@@ -277,7 +282,9 @@ export class Keyring {
   }
 
   async #read(): Promise<WrappedKeys> {
-    const request: ChatRequest = { method: "GET", path: "keys" };
-    return await this.#requests.send(request, (stored: WrappedKeys) => stored);
+    return await this.#requests.send(
+      { method: "GET", path: "keys", read: readKeys },
+      (stored) => stored,
+    );
   }
 }

@@ -5,7 +5,11 @@
  */
 
 import { derivePasswordKey, type DeviceKey, type WrappingKey } from "../crypto/mod.ts";
+import { defined, Members, must } from "./answers.ts";
+import { keyOf } from "./chat_cipher.ts";
+import type { ChatStore } from "./chat_store.ts";
 import { ChatsError, keysLocked } from "./chats_error.ts";
+import { change, type ChatRequest } from "./requests.ts";
 
 /** What unlocks the keys: the password, or the key of a remembered device. */
 export type Unlocking = { password: string } | { device: DeviceKey };
@@ -47,6 +51,57 @@ export interface WrappedKeys {
 /** The answer to a change of the keys. */
 export interface KeyChange {
   version: number;
+  key_id: string;
+}
+
+/** Reads the answer of `GET /chats/keys`: each epoch once, without a gap, the current one first. */
+export function readKeys(answer: unknown): WrappedKeys {
+  const members = new Members(answer);
+  const version = members.count("version");
+  const keys = members.list("keys").map((key) => ({
+    id: key.uuid("id"),
+    epoch: key.count("epoch", 1),
+    envelopes: key.count("envelopes"),
+    wraps: key.list("wraps").map(readWrap),
+  }));
+  const [current] = keys;
+  must((version === 0) === (current === undefined), "keys without a version");
+  must(keys.every(({ epoch }, index) => epoch === keys.length - index), "a gap between epochs");
+  must(new Set(keys.map(({ id }) => id)).size === keys.length, "two epochs with one id");
+  for (const { wraps } of keys) {
+    const names = wraps.map(({ kind, device_id }) => `${kind} ${device_id}`);
+    must(new Set(names).size === names.length, "two wraps of one kind");
+  }
+  const key_id = current ? members.uuid("key_id") : null;
+  const epoch = current ? members.count("epoch") : null;
+  must(!current || key_id === current.id && epoch === current.epoch, "another current epoch");
+  return { version, key_id, epoch, keys, legacy_envelopes: members.count("legacy_envelopes") };
+}
+
+function readWrap(wrap: Members): KeyWrap {
+  const optional = {
+    device_id: wrap.optionalText("device_id"),
+    wrapped_by: wrap.optionalText("wrapped_by"),
+    salt: wrap.optionalText("salt"),
+    iterations: wrap.optionalCount("iterations"),
+  };
+  return {
+    // A kind that this client does not know is the kind of none of its wrapping keys.
+    kind: wrap.text("kind") as KeyWrap["kind"],
+    wrap: wrap.text("wrap"),
+    created_at: wrap.time("created_at"),
+    ...defined(optional),
+  };
+}
+
+/** Reads the answer to a change of the keys, which must have been made to these keys. */
+export function readKeyChange(answer: unknown, expected: Partial<KeyChange>): KeyChange {
+  const members = new Members(answer);
+  const made = { version: members.count("version", 1), key_id: members.uuid("key_id") };
+  for (const name of ["version", "key_id"] as const) {
+    must((expected[name] ?? made[name]) === made[name], `another "${name}" than the change makes`);
+  }
+  return made;
 }
 
 /** A device that can unlock the keys without the password. */
@@ -108,9 +163,41 @@ export function rememberedDevices({ keys: [current] }: WrappedKeys): RememberedD
   );
 }
 
-/** Counts the envelopes that the current key encrypts, and the others. */
-export function rotationProgress({ epoch, keys, legacy_envelopes }: WrappedKeys): RotationProgress {
+/** Counts the envelopes that the current key encrypts, and the others, of which this device knows some. */
+export function rotationProgress(
+  { epoch, keys, legacy_envelopes }: WrappedKeys,
+  known: number,
+): RotationProgress {
   const [current, ...older] = keys;
   const left = older.reduce((sum, key) => sum + key.envelopes, legacy_envelopes);
-  return { epoch: epoch ?? 0, done: current?.envelopes ?? 0, left };
+  return { epoch: epoch ?? 0, done: current?.envelopes ?? 0, left: Math.max(left, known) };
+}
+
+/** Counts the envelopes in a store that the current key does not encrypt. What a sync has outdated is not counted. */
+export async function outdatedIn(store: ChatStore, key_id: string | null): Promise<number> {
+  let count = 0;
+  for (const { id, encrypted_title, data_version, deleted } of await store.list()) {
+    if (deleted) continue;
+    const content = await store.content(id);
+    const current = content?.data_version === data_version ? content : undefined;
+    const parts = [...current?.segments ?? [], ...current ? [current] : []];
+    const envelopes = [encrypted_title, ...parts.map((part) => part.encrypted_data)];
+    count += envelopes.filter((text) => text !== null && keyOf(text) !== key_id).length;
+  }
+  return count;
+}
+
+/** Makes a request that changes the keys, and says what the answer must be. */
+export function keyChange(
+  method: "PUT" | "POST",
+  path: string,
+  body: { expected_version: number; key_id: string; wraps: NewKeyWrap[] },
+): ChatRequest<KeyChange> {
+  const { expected_version, key_id } = body;
+  return change(
+    method,
+    path,
+    { ...body },
+    (answer) => readKeyChange(answer, { version: expected_version + 1, key_id }),
+  );
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Argon2idCost } from "../crypto/mod.ts";
+
 /** A chat without its content. */
 export interface StoredChat {
   readonly id: string;
@@ -64,6 +66,8 @@ export interface StoreState {
   readonly cursor: string | null;
   /** Id of the newest data key that this device has opened. If the server offers older keys, they are refused. */
   readonly key_id: string | null;
+  /** The costliest derivation of the password that this device has seen: nothing cheaper is accepted. */
+  readonly password_cost: Argon2idCost | null;
 }
 
 /** A change of a store, made in one transaction. */

@@ -4,12 +4,18 @@
  * @module
  */
 
-import { derivePasswordKey, type DeviceKey, type WrappingKey } from "../crypto/mod.ts";
+import {
+  type Argon2idCost,
+  derivePasswordKey,
+  type DeviceKey,
+  type PasswordParameters,
+  workOf,
+  type WrappingKey,
+} from "../crypto/mod.ts";
 import { defined, Members, must } from "./answers.ts";
 import { keyOf } from "./chat_cipher.ts";
 import type { ChatStore } from "./chat_store.ts";
 import { ChatsError, keysLocked } from "./chats_error.ts";
-import { change, type ChatRequest } from "./requests.ts";
 
 /** What unlocks the keys: the password, or the key of a remembered device. */
 export type Unlocking = { password: string } | { device: DeviceKey };
@@ -21,6 +27,8 @@ export interface NewKeyWrap {
   device_id?: string;
   salt?: string;
   iterations?: number;
+  memory_kib?: number;
+  passes?: number;
 }
 
 /** A wrap as the server returns it. */
@@ -46,12 +54,6 @@ export interface WrappedKeys {
   /** Newest first. */
   keys: WrappedKey[];
   legacy_envelopes: number;
-}
-
-/** The answer to a change of the keys. */
-export interface KeyChange {
-  version: number;
-  key_id: string;
 }
 
 /** Reads the answer of `GET /chats/keys`: each epoch once, without a gap, the current one first. */
@@ -84,6 +86,8 @@ function readWrap(wrap: Members): KeyWrap {
     wrapped_by: wrap.optionalText("wrapped_by"),
     salt: wrap.optionalText("salt"),
     iterations: wrap.optionalCount("iterations"),
+    memory_kib: wrap.optionalCount("memory_kib"),
+    passes: wrap.optionalCount("passes"),
   };
   return {
     // A kind that this client does not know is the kind of none of its wrapping keys.
@@ -92,16 +96,6 @@ function readWrap(wrap: Members): KeyWrap {
     created_at: wrap.time("created_at"),
     ...defined(optional),
   };
-}
-
-/** Reads the answer to a change of the keys, which must have been made to these keys. */
-export function readKeyChange(answer: unknown, expected: Partial<KeyChange>): KeyChange {
-  const members = new Members(answer);
-  const made = { version: members.count("version", 1), key_id: members.uuid("key_id") };
-  for (const name of ["version", "key_id"] as const) {
-    must((expected[name] ?? made[name]) === made[name], `another "${name}" than the change makes`);
-  }
-  return made;
 }
 
 /** A device that can unlock the keys without the password. */
@@ -129,7 +123,9 @@ export function findWrap(
   return current?.wraps.find((wrap) => {
     if (wrap.kind !== under.kind) return false;
     if (under.kind === "password") {
-      return wrap.salt === under.salt && wrap.iterations === under.iterations;
+      const { iterations, memory_kib, passes }: Partial<NewKeyWrap> = under;
+      return wrap.salt === under.salt && wrap.iterations === iterations &&
+        wrap.memory_kib === memory_kib && wrap.passes === passes;
     }
     return under.kind !== "device" || wrap.device_id === under.device_id;
   });
@@ -138,9 +134,16 @@ export function findWrap(
 /**
  * Returns the wrapping key that opens the current key: the device's, or one derived from the password.
  *
- * @throws ChatsError `keys_not_found`, `device_not_found`, `keys_locked`
+ * @param stored the keys on the server
+ * @param by the password or the device
+ * @param least the cost of the costliest derivation that this device has seen: nothing cheaper is accepted
+ * @throws ChatsError `keys_not_found`, `device_not_found`, `keys_locked`, `password_weakened`
  */
-export async function unlockingKey(stored: WrappedKeys, by: Unlocking): Promise<WrappingKey> {
+export async function unlockingKey(
+  stored: WrappedKeys,
+  by: Unlocking,
+  least: Argon2idCost | null,
+): Promise<WrappingKey> {
   if (stored.version === 0) {
     throw new ChatsError("keys_not_found", "The user has no keys yet: set them up");
   }
@@ -151,9 +154,31 @@ export async function unlockingKey(stored: WrappedKeys, by: Unlocking): Promise<
       "This device was revoked, or the keys were rotated: unlock with the password",
     );
   }
-  const { salt, iterations } = stored.keys[0]?.wraps.find(({ kind }) => kind === "password") ?? {};
-  if (salt === undefined || iterations === undefined) throw keysLocked();
-  return await derivePasswordKey(by.password, { salt, iterations });
+  const parameters = passwordParameters(stored);
+  if (!parameters) throw keysLocked();
+  if (least && workOfParameters(parameters) < workOf(least)) {
+    throw new ChatsError(
+      "password_weakened",
+      "The server offers a weaker derivation of the password than this device has seen",
+    );
+  }
+  return await derivePasswordKey(by.password, parameters);
+}
+
+/** Returns how the password key of the current key is derived. */
+export function passwordParameters(
+  { keys: [current] }: WrappedKeys,
+): PasswordParameters | undefined {
+  const wrap = current?.wraps.find(({ kind }) => kind === "password");
+  const { salt, iterations, memory_kib, passes } = wrap ?? {};
+  if (salt === undefined) return undefined;
+  if (memory_kib !== undefined && passes !== undefined) return { salt, memory_kib, passes };
+  return iterations === undefined ? undefined : { salt, iterations };
+}
+
+/** Tells how much work a derivation is. Any Argon2id is more than any PBKDF2. */
+export function workOfParameters(parameters: PasswordParameters): number {
+  return "iterations" in parameters ? 0 : workOf(parameters);
 }
 
 /** Lists the devices that can unlock the current key. */
@@ -185,19 +210,4 @@ export async function outdatedIn(store: ChatStore, key_id: string | null): Promi
     count += envelopes.filter((text) => text !== null && keyOf(text) !== key_id).length;
   }
   return count;
-}
-
-/** Makes a request that changes the keys, and says what the answer must be. */
-export function keyChange(
-  method: "PUT" | "POST",
-  path: string,
-  body: { expected_version: number; key_id: string; wraps: NewKeyWrap[] },
-): ChatRequest<KeyChange> {
-  const { expected_version, key_id } = body;
-  return change(
-    method,
-    path,
-    { ...body },
-    (answer) => readKeyChange(answer, { version: expected_version + 1, key_id }),
-  );
 }

@@ -112,7 +112,12 @@ export function wrapMembers(
   };
   switch (under.kind) {
     case "password":
-      return { ...members, iterations: under.iterations, salt: under.salt };
+      return "iterations" in under
+        ? { ...members, iterations: under.iterations, salt: under.salt }
+        : {
+          ...{ ...members, kdf: "argon2id", salt: under.salt },
+          ...{ memory_kib: under.memory_kib, passes: under.passes },
+        };
     case "recovery":
       return members;
     case "device":

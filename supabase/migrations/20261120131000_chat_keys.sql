@@ -29,6 +29,8 @@ create table public.chat_key_wraps (
   wrapped_by uuid,
   salt text,
   iterations integer,
+  memory_kib integer,
+  passes integer,
   wrap text not null,
   created_at timestamptz not null default now(),
   constraint chat_key_wraps_key_id_fkey foreign key (user_id, key_id)
@@ -38,13 +40,17 @@ create table public.chat_key_wraps (
   constraint chat_key_wraps_device_check check ((kind = 'device') = (device_id is not null)),
   constraint chat_key_wraps_epoch_check check ((kind = 'epoch') = (wrapped_by is not null)),
   constraint chat_key_wraps_password_check check (
-    (kind = 'password') = (salt is not null) and (kind = 'password') = (iterations is not null))
+    (kind = 'password') = (salt is not null) and (memory_kib is null) = (passes is null)
+    and num_nonnulls(iterations, memory_kib) = (kind = 'password')::integer)
 );
 comment on table public.chat_key_wraps is 'Encrypted data keys of chats; the database has no key that opens them';
 comment on column public.chat_key_wraps.kind is
   'What the data key is encrypted under: a password, the recovery key, the key of a device, or the data key of the next epoch';
 comment on column public.chat_key_wraps.wrapped_by is 'The next epoch, for the kind epoch';
-comment on column public.chat_key_wraps.salt is 'The salt of PBKDF2-SHA256 in base64, for the kind password';
+comment on column public.chat_key_wraps.salt is 'The salt of the password in base64, for the kind password';
+comment on column public.chat_key_wraps.iterations is 'Rounds of PBKDF2-SHA256, for a password that was derived with it';
+comment on column public.chat_key_wraps.memory_kib is 'Kibibytes of memory of Argon2id, for a password that was derived with it';
+comment on column public.chat_key_wraps.passes is 'Passes of Argon2id over the memory';
 
 alter table public.chat_key_wraps enable row level security;
 revoke all on public.chat_key_wraps from public, anon, authenticated, service_role;
@@ -67,7 +73,8 @@ exception when data_exception then
 end $$;
 revoke all on function private.decode_base64(text) from public, anon, authenticated, service_role;
 
--- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, wrap}. index is its place in the
+-- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, memory_kib,
+-- passes, wrap}. A password has either iterations (PBKDF2) or memory_kib and passes (Argon2id). index is its place in the
 -- list from 0, which an error names.
 -- Raises: PT422 invalid_wrap {index}.
 create function private.read_chat_key_wrap(value jsonb, index integer)
@@ -83,12 +90,12 @@ begin
   v_wrap.wrap := value ->> 'wrap';
   v_json := private.json_strings(v_wrap.wrap, array['ciphertext', 'mac', 'nonce', 'v']);
   if jsonb_typeof(value) is distinct from 'object'
-    or value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
+    or value - array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'wrap'] <> '{}'
     or (v_wrap.kind in ('password', 'recovery', 'device', 'epoch')) is not true then
     v_says := case
       when jsonb_typeof(value) is distinct from 'object' then 'A wrap must be a JSON object'
-      when value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
-        then 'A wrap can only have the members kind, device_id, salt, iterations and wrap'
+      when value - array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'wrap'] <> '{}'
+        then 'A wrap can only have the members kind, device_id, salt, iterations, memory_kib, passes and wrap'
       else 'kind must be password, recovery, device or epoch' end;
   elsif octet_length(v_wrap.wrap) > 1024 or v_json is null or v_json ->> 'v' <> '2'
     or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
@@ -104,16 +111,22 @@ begin
     or value ? 'device_id' and private.json_uuid(value -> 'device_id') is null then
     v_says := case v_wrap.kind when 'device' then 'A wrap of the kind device must have a device_id, which must be a UUID'
       else format('A wrap of the kind %s must not have a device_id', v_wrap.kind) end;
-  elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (v_wrap.kind = 'password') <> (value ? 'iterations') then
-    v_says := case v_wrap.kind when 'password' then 'A wrap of the kind password must have salt and iterations'
-      else format('A wrap of the kind %s must have neither salt nor iterations', v_wrap.kind) end;
+  elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (value ? 'memory_kib') <> (value ? 'passes')
+    or (v_wrap.kind = 'password')::integer <> (value ? 'iterations')::integer + (value ? 'memory_kib')::integer then
+    v_says := case v_wrap.kind
+      when 'password' then 'A wrap of the kind password must have salt, and either iterations or memory_kib and passes'
+      else format('A wrap of the kind %s must not have salt, iterations, memory_kib and passes', v_wrap.kind) end;
   elsif v_wrap.kind = 'password' and (jsonb_typeof(value -> 'salt') <> 'string'
     or coalesce(octet_length(private.decode_base64(value ->> 'salt')), 0) not between 16 and 64) then
     v_says := 'salt must be 16 to 64 bytes long, in base64 with padding';
-  elsif v_wrap.kind = 'password'
-    and coalesce(private.json_integer(value -> 'iterations'), 0)
-      not between private.setting('chats.min_iterations') and 10000000 then
-    v_says := format('iterations must be a whole number from %s to 10000000', private.setting('chats.min_iterations'));
+  elsif value ? 'iterations' and coalesce(private.json_integer(value -> 'iterations'), 0)
+      not between private.setting('chats.min_iterations') and 2000000 then
+    v_says := format('iterations must be a whole number from %s to 2000000', private.setting('chats.min_iterations'));
+  elsif value ? 'memory_kib' and not (
+    coalesce(private.json_integer(value -> 'memory_kib'), 0) between 19456 and 262144
+    and coalesce(private.json_integer(value -> 'passes'), 0) between 2 and 10
+    and private.json_integer(value -> 'memory_kib') * private.json_integer(value -> 'passes') <= 262144) then
+    v_says := 'memory_kib must be 19456 to 262144, passes 2 to 10, and their product at most 262144';
   end if;
   if v_says is not null then
     raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;
@@ -121,6 +134,8 @@ begin
   v_wrap.device_id := private.json_uuid(value -> 'device_id');
   v_wrap.salt := value ->> 'salt';
   v_wrap.iterations := private.json_integer(value -> 'iterations');
+  v_wrap.memory_kib := private.json_integer(value -> 'memory_kib');
+  v_wrap.passes := private.json_integer(value -> 'passes');
   return v_wrap;
 end $$;
 revoke all on function private.read_chat_key_wrap(jsonb, integer) from public, anon, authenticated, service_role;
@@ -166,12 +181,15 @@ begin
   end if;
 
   foreach v_wrap in array v_wraps loop
-    insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, wrap)
+    insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, memory_kib, passes,
+      wrap)
     values (put_chat_key_wraps.user_id,
       case v_wrap.kind when 'epoch' then previous else put_chat_key_wraps.key_id end, v_wrap.kind, v_wrap.device_id,
-      case v_wrap.kind when 'epoch' then put_chat_key_wraps.key_id end, v_wrap.salt, v_wrap.iterations, v_wrap.wrap)
+      case v_wrap.kind when 'epoch' then put_chat_key_wraps.key_id end, v_wrap.salt, v_wrap.iterations,
+      v_wrap.memory_kib, v_wrap.passes, v_wrap.wrap)
     on conflict on constraint chat_key_wraps_unique do update
-      set salt = excluded.salt, iterations = excluded.iterations, wrap = excluded.wrap, created_at = now();
+      set salt = excluded.salt, iterations = excluded.iterations, memory_kib = excluded.memory_kib,
+        passes = excluded.passes, wrap = excluded.wrap, created_at = now();
   end loop;
   if (select count(*) from public.chat_key_wraps as w where w.user_id = put_chat_key_wraps.user_id
       and w.key_id = put_chat_key_wraps.key_id and w.kind = 'device') > private.setting('chats.max_devices') then

@@ -63,7 +63,7 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     secrets.push(recoveryKey, recoveryKey.replaceAll("-", ""));
     secrets.push(newRecoveryKey, newRecoveryKey.replaceAll("-", ""));
     await rejection(
-      newDevice().keys.recover(recoveryKey, "another"),
+      newDevice().keys.recover(recoveryKey, "yet another"),
       CryptoError,
       "decryption_failed",
     );
@@ -158,15 +158,15 @@ test("Keyring: each error has its code", async () => {
   await rejection(chats.keys.unlock({ password: "any" }), ChatsError, "keys_not_found");
   await rejection(chats.save(chats.create(), "Hello"), ChatsError, "keys_locked");
   await rejection(chats.keys.newRecoveryKey(), ChatsError, "keys_locked");
-  await rejection(chats.keys.recover("SR", "new"), CryptoError, "malformed_recovery_key");
+  await rejection(chats.keys.recover("SR", "yet another"), CryptoError, "malformed_recovery_key");
   assert.deepEqual(await chats.keys.progress(), { epoch: 0, done: 0, left: 0 });
 
   const first = await chats.keys.setUp(PASSWORDS[0]);
   const second = await chats.keys.newRecoveryKey();
   const other = device(user);
-  await rejection(other.keys.recover(first, "new"), CryptoError, "decryption_failed");
+  await rejection(other.keys.recover(first, "yet another"), CryptoError, "decryption_failed");
   await other.keys.recover(second, PASSWORDS[1]);
   await rejection(other.keys.rotate("wrong"), CryptoError, "decryption_failed");
-  await rejection(other.keys.setUp("again"), ChatsError);
+  await rejection(other.keys.setUp("once again"), ChatsError);
   await other.keys.revokeDevice(crypto.randomUUID());
 });

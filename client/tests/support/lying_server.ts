@@ -37,13 +37,9 @@ export class LyingServer {
   async telling(lie: Lie, run: () => Promise<unknown>): Promise<unknown> {
     const { told } = this;
     this.lie = lie;
-    try {
-      return await run();
-    } catch (error) {
-      return error;
-    } finally {
-      this.lie = undefined;
-      if (this.told === told) throw new Error("The lie was not told");
-    }
+    const ended = await run().catch((error: unknown) => error);
+    this.lie = undefined;
+    if (this.told === told) throw new Error("The lie was not told");
+    return ended;
   }
 }

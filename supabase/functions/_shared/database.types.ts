@@ -164,6 +164,8 @@ export type Database = {
           "iterations": number | null;
           "key_id": string;
           "kind": string;
+          "memory_kib": number | null;
+          "passes": number | null;
           "salt": string | null;
           "user_id": string;
           "wrap": string;
@@ -177,6 +179,8 @@ export type Database = {
           "iterations"?: number | null;
           "key_id": string;
           "kind": string;
+          "memory_kib"?: number | null;
+          "passes"?: number | null;
           "salt"?: string | null;
           "user_id": string;
           "wrap": string;
@@ -189,6 +193,8 @@ export type Database = {
           "iterations"?: number | null;
           "key_id"?: string;
           "kind"?: string;
+          "memory_kib"?: number | null;
+          "passes"?: number | null;
           "salt"?: string | null;
           "user_id"?: string;
           "wrap"?: string;

@@ -51,6 +51,8 @@ const Wrap = z.object({
   device_id: z.optional(id),
   salt: z.optional(z.string()),
   iterations: z.optional(z.int()),
+  memory_kib: z.optional(z.int()),
+  passes: z.optional(z.int()),
   wrap: z.string(),
 });
 z.globalRegistry.add(Wrap, { id: "Wrap" });

@@ -70,6 +70,8 @@ export const Keys = z.strictObject({
       device_id: z.optional(json),
       salt: z.optional(json),
       iterations: z.optional(json),
+      memory_kib: z.optional(json),
+      passes: z.optional(json),
     }),
     MOST_WRAPS,
   ) as z.ZodMiniType<Json[]>,

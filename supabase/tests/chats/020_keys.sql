@@ -16,6 +16,9 @@ create function pg_temp.password() returns jsonb language sql as $$
   select jsonb_build_object('kind', 'password', 'wrap', pg_temp.wrap(), 'iterations', 600000,
     'salt', encode(sha256(random()::text::bytea), 'base64'))
 $$;
+create function pg_temp.argon2id() returns jsonb language sql as $$
+  select pg_temp.password() - 'iterations' || '{"memory_kib": 19456, "passes": 2}'
+$$;
 create function pg_temp.other(kind text) returns jsonb language sql as $$
   select jsonb_build_object('kind', kind, 'wrap', pg_temp.wrap())
 $$;
@@ -81,7 +84,13 @@ from (values
   ('a salt that is no base64', pg_temp.list(pg_temp.password() || '{"salt": "salt salt salt salt salt"}'), 'PT422 invalid_wrap'),
   ('a number for a salt', pg_temp.list(pg_temp.password() || '{"salt": 5}'), 'PT422 invalid_wrap'),
   ('too few iterations', pg_temp.list(pg_temp.password() || '{"iterations": 599999}'), 'PT422 invalid_wrap'),
-  ('too many', pg_temp.list(pg_temp.password() || '{"iterations": 10000001}'), 'PT422 invalid_wrap'),
+  ('too many', pg_temp.list(pg_temp.password() || '{"iterations": 2000001}'), 'PT422 invalid_wrap'),
+  ('two derivations', pg_temp.list(pg_temp.password() || '{"memory_kib": 19456, "passes": 2}'), 'PT422 invalid_wrap'),
+  ('memory without passes', pg_temp.list(pg_temp.argon2id() - 'passes'), 'PT422 invalid_wrap'),
+  ('too little memory', pg_temp.list(pg_temp.argon2id() || '{"memory_kib": 19455}'), 'PT422 invalid_wrap'),
+  ('too few passes', pg_temp.list(pg_temp.argon2id() || '{"passes": 1}'), 'PT422 invalid_wrap'),
+  ('too much work', pg_temp.list(pg_temp.argon2id() || '{"memory_kib": 131072, "passes": 3}'), 'PT422 invalid_wrap'),
+  ('memory for a recovery key', pg_temp.list(pg_temp.other('recovery') || '{"memory_kib": 19456, "passes": 2}'), 'PT422 invalid_wrap'),
   ('half a one', pg_temp.list(pg_temp.password() || '{"iterations": 600000.5}'), 'PT422 invalid_wrap'),
   ('iterations in a text', pg_temp.list(pg_temp.password() || '{"iterations": "600000"}'), 'PT422 invalid_wrap'),
   ('a salt for a recovery key', pg_temp.list(pg_temp.other('recovery') || '{"salt": "AAAAAAAAAAAAAAAAAAAAAA=="}'), 'PT422 invalid_wrap'),

@@ -33,7 +33,12 @@ export type { Reencryption } from "./chats/reencrypt.ts";
 export type { AnySupabaseClient, RequestOptions } from "./chats/requests.ts";
 export { signIn } from "./chats/sign_in.ts";
 export type { SyncResult } from "./chats/sync.ts";
-export type { RememberedDevice, RotationProgress, Unlocking } from "./chats/wrapped_keys.ts";
+export type {
+  RememberedDevice,
+  Rotation,
+  RotationProgress,
+  Unlocking,
+} from "./chats/wrapped_keys.ts";
 export {
   type Argon2idCost,
   CryptoError,

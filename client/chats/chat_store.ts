@@ -66,6 +66,8 @@ export interface StoreState {
   readonly cursor: string | null;
   /** Id of the newest data key that this device has opened. If the server offers older keys, they are refused. */
   readonly key_id: string | null;
+  /** What that key proves of itself: another key under its id is refused. */
+  readonly key_proof: string | null;
   /** The costliest derivation of the password that this device has seen: nothing cheaper is accepted. */
   readonly password_cost: Argon2idCost | null;
 }

@@ -56,12 +56,12 @@ export interface NewEpoch {
  *
  * @param under the password for the chats, and the cost of its derivation
  * @param user_id UUID of the user
- * @param device also wraps the key
+ * @param more `device`: also wraps the key; `before`: the data key of the epoch before, extractable, which the new one wraps
  */
 export async function makeEpoch(
   under: { password: string; cost: Argon2idCost },
   user_id: string,
-  device?: DeviceKey,
+  { device, before }: { device?: DeviceKey | undefined; before?: DataKey } = {},
 ): Promise<NewEpoch> {
   const { password, cost } = under;
   const passwordKey = await derivePasswordKey(password, newPasswordParameters(cost));
@@ -75,6 +75,7 @@ export async function makeEpoch(
   const wraps = await wrapUnderEach(fresh, wrappingKeys, user_id);
   const { wrap: wrapped } = wraps[0]!; // the password's
   const key = await unwrap(wrapped, { under: passwordKey, user_id, key_id: fresh.key_id });
+  if (before) wraps.push(...await wrapUnderEach(before, [epochKey(key)], user_id));
   return { key, passwordKey, recoveryKey, wraps };
 }
 

@@ -10,7 +10,6 @@ import {
   deriveRecoveryKey,
   deriveV1Key,
   type DeviceKey,
-  epochKey,
   generateDeviceKey,
   generateRecoveryKey,
   type V1Key,
@@ -29,6 +28,7 @@ import {
   outdatedIn,
   type RememberedDevice,
   rememberedDevices,
+  type Rotation,
   type RotationProgress,
   rotationProgress,
   type Unlocking,
@@ -197,28 +197,29 @@ export class Keyring {
 
   /**
    * Starts a new epoch with a new data key, so that nobody with the old one can read what is written from now on. This
-   * device stays remembered; other devices and the recovery key do not. Existing chats are encrypted again when they are
-   * next saved, or by `reencrypt`.
+   * device stays remembered, under a new key: the old one could still open the old data key. Other devices and the
+   * recovery key do not. Existing chats are encrypted again when they are next saved, or by `reencrypt`.
    *
    * @param password for the chats: the current one
-   * @returns the new recovery key: show it once
+   * @param device the new key of this device, from `importDeviceKey`, if its bytes are stored elsewhere
+   * @returns the new recovery key, to show once, and the new device key, to store in place of the old one
    * @throws CryptoError `decryption_failed` for a wrong password; ChatsError as `changePassword`
    */
-  async rotate(password: string): Promise<string> {
+  async rotate(password: string, device?: DeviceKey): Promise<Rotation> {
     const stored = await this.#requests.read();
     const opener = await this.#passwordKeys.unlocking(stored, { password });
-    const old = await this.#openKeys.openToWrap(stored, opener);
-    const { device } = this.#openKeys;
-    const remembered = device && findWrap(stored, device) ? device : undefined;
+    const before = await this.#openKeys.openToWrap(stored, opener);
+    const old = this.#openKeys.device;
+    const renewed = old && findWrap(stored, old) ? device ?? await generateDeviceKey() : undefined;
     const under = { password, cost: await this.#passwordKeys.cost() };
-    const epoch = await makeEpoch(under, this.#user_id, remembered);
-    const { key, passwordKey, recoveryKey } = epoch;
-    const link = await wrapUnderEach(old, [epochKey(key)], this.#user_id);
+    const epoch = await makeEpoch(under, this.#user_id, { device: renewed, before });
+    const { key, passwordKey, recoveryKey, wraps } = epoch;
     return await this.#requests.rotate(
-      { expected_version: stored.version, key_id: key.key_id, wraps: [...epoch.wraps, ...link] },
-      async (answer) => {
-        await this.#openKeys.adopt(answer.version, [key, ...this.#openKeys.dataKeys], passwordKey);
-        return recoveryKey;
+      { expected_version: stored.version, key_id: key.key_id, wraps },
+      async ({ version }) => {
+        await this.#openKeys.adopt(version, [key, ...this.#openKeys.dataKeys], passwordKey);
+        this.#openKeys.device = renewed;
+        return { recoveryKey, ...(renewed && { device: renewed }) };
       },
     );
   }

@@ -8,6 +8,7 @@ import {
   type Argon2idCost,
   type DataKey,
   type DeviceKey,
+  keyProof,
   type V1Key,
   workOf,
   type WrappingKey,
@@ -79,8 +80,10 @@ export class OpenKeys {
    */
   async open(stored: WrappedKeys, under: WrappingKey): Promise<void> {
     const keys = await openChain(stored, under, this.#user_id);
-    const { key_id } = await this.#store.state();
-    if (key_id !== null && !keys.some((key) => key.key_id === key_id)) throw keysRolledBack();
+    const { key_id, key_proof } = await this.#store.state();
+    const seen = keys.find((key) => key.key_id === key_id);
+    if (key_id !== null && !seen) throw keysRolledBack();
+    if (seen && key_proof && await keyProof(seen.secret) !== key_proof) throw keysRolledBack();
     await this.adopt(stored.version, keys, under);
   }
 
@@ -92,8 +95,10 @@ export class OpenKeys {
 
   /** Replaces the data keys. The store remembers the current one, which is the first. */
   async adopt(version: number, dataKeys: DataKey[], openedBy: WrappingKey): Promise<void> {
-    const { key_id } = dataKeys[0]!; // there is at least one
-    await this.#store.apply({ state: { key_id, password_cost: await this.#cost(openedBy) } });
+    const { key_id, secret } = dataKeys[0]!; // there is at least one
+    const key_proof = await keyProof(secret);
+    const password_cost = await this.#cost(openedBy);
+    await this.#store.apply({ state: { key_id, key_proof, password_cost } });
     this.#dataKeys = new Map(dataKeys.map((key) => [key.key_id, key]));
     this.version = version;
     this.openedBy = openedBy;

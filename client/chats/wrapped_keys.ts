@@ -105,6 +105,14 @@ export interface RememberedDevice {
   readonly created_at: string;
 }
 
+/** What a rotation makes. */
+export interface Rotation {
+  /** To show once. */
+  readonly recoveryKey: string;
+  /** If this device is remembered: the app stores it in place of the old device key. */
+  readonly device?: DeviceKey;
+}
+
 /** How much of the chats the current key encrypts. */
 export interface RotationProgress {
   /** Number of the current epoch; 0 if the user has no keys. */

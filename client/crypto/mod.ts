@@ -31,6 +31,7 @@ export {
   type Part,
   type Place,
 } from "./envelope.ts";
+export { changeProof, changeProofHash, keyIdOf, keyProof } from "./key_proof.ts";
 export { padmeLength } from "./padding.ts";
 export {
   derivePasswordKey,

@@ -59,7 +59,8 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     await rejection(revoked, ChatsError, "device_not_found");
 
     // The revoked device still has the data key: rotate.
-    const newRecoveryKey = await tablet.keys.rotate(PASSWORDS[2]);
+    const { recoveryKey: newRecoveryKey, device: renewed } = await tablet.keys.rotate(PASSWORDS[2]);
+    assert.ok(renewed && renewed.device_id !== tabletKey.device_id);
     secrets.push(recoveryKey, recoveryKey.replaceAll("-", ""));
     secrets.push(newRecoveryKey, newRecoveryKey.replaceAll("-", ""));
     await rejection(
@@ -71,7 +72,9 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     await rejection(late, ChatsError, "keys_locked");
     assert.deepEqual(await again.open(chat.id), chat);
     const onTablet = newDevice();
-    await onTablet.keys.unlock({ device: tabletKey });
+    const replaced = onTablet.keys.unlock({ device: tabletKey });
+    await rejection(replaced, ChatsError, "device_not_found");
+    await onTablet.keys.unlock({ device: renewed });
     const longer = await onTablet.append(chat, "with the new key");
     await rejection(again.open(chat.id), ChatsError, "keys_locked");
     await again.keys.unlock({ password: PASSWORDS[2] });
@@ -81,9 +84,9 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 1, left: 3 });
     assert.deepEqual(await tablet.reencrypt(), { done: [chat.id], failed: [], after: null });
     assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 2, left: 0 });
-    const renewed = await again.open(chat.id);
+    const reopened = await again.open(chat.id);
     assert.deepEqual(
-      [renewed.title, renewed.content],
+      [reopened.title, reopened.content],
       [title, `${content}${segment}with the new key`],
     );
     tablet.keys.lock();

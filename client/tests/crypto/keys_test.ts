@@ -57,6 +57,18 @@ Deno.test("keys: a password change and a rotation leave all chats readable", asy
   assert.equal(await decryptText(old, { ...PLACE, keys: [newest, oldest] }), "Before");
 });
 
+Deno.test("keys: an id belongs to one key, and older random ids to any", async () => {
+  const [key, other] = [await generateDataKey(), await generateDataKey()];
+  assert.match(key.key_id, /^.{14}8/);
+  const under = await generateDeviceKey();
+  const place = { under, user_id: USER, key_id: key.key_id };
+  const forged = await wrap({ ...other, key_id: key.key_id }, place);
+  await assert.rejects(unwrap(forged, place), coded("decryption_failed"));
+  const old = crypto.randomUUID();
+  const wrapped = await wrap({ ...other, key_id: old }, place);
+  assert.equal((await unwrap(wrapped, { ...place, key_id: old })).key_id, old);
+});
+
 Deno.test("keys: only data keys that are to be wrapped are extractable", async () => {
   const fresh = await generateDataKey();
   const device = await generateDeviceKey();

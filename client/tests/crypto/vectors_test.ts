@@ -112,6 +112,22 @@ Deno.test("vectors: passwords are derived by Argon2id, and split by purpose", as
   }
 });
 
+Deno.test("vectors: ids and proofs are derived from the data key", () => {
+  for (const { data_key, key_id, proof, change } of vectors.key_ids) {
+    const derive = (info: string) =>
+      Buffer.from(hkdfSync("sha256", Buffer.from(data_key, "hex"), "", info, 32));
+    const digits = [...derive("strongroom chat key id v3").subarray(0, 16).toString("hex")];
+    digits[12] = "8";
+    digits[16] = (parseInt(digits[16]!, 16) % 4 + 8).toString(16); // the variant of RFC 9562
+    assert.equal(key_id.replaceAll("-", ""), digits.join(""));
+    assert.match(key_id, /^.{8}-.{4}-8.{3}-[89ab].{3}-.{12}$/);
+    assert.equal(derive("strongroom chat key proof v3").toString("base64"), proof);
+    const shown = derive(`strongroom chat key change v3 ${change.number}`);
+    assert.equal(shown.toString("base64"), change.proof);
+    assert.equal(createHash("sha256").update(shown).digest("base64"), change.hash);
+  }
+});
+
 Deno.test("vectors: recovery keys have the right secret, checksum and wrapping key", () => {
   for (const { secret, recovery_key, key } of vectors.recovery_keys) {
     assert.match(recovery_key, /^SR[0-9A-Z]{3}(-[0-9A-Z]{5}){11}$/);

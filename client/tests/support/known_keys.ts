@@ -48,7 +48,8 @@ export async function dataKey(
     extractable,
     DATA_KEY_USAGES,
   );
-  return { key_id, key };
+  const secret = await crypto.subtle.importKey("raw", fromHex(hex), "HKDF", false, ["deriveBits"]);
+  return { key_id, key, secret };
 }
 
 /** What a wrapping key is derived from. */

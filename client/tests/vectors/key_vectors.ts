@@ -4,7 +4,15 @@
  * @module
  */
 
-import { formatRecoveryKey, oldSignInPassword, signInPassword } from "../../crypto/mod.ts";
+import {
+  changeProof,
+  changeProofHash,
+  formatRecoveryKey,
+  keyIdOf,
+  keyProof,
+  oldSignInPassword,
+  signInPassword,
+} from "../../crypto/mod.ts";
 import { argon2idBytes } from "../../crypto/argon2id.ts";
 import { hkdfBytes } from "../../crypto/hkdf.ts";
 import { associatedData, fromBase64, fromUtf8, toBase64, toUtf8 } from "../../crypto/encoding.ts";
@@ -45,6 +53,7 @@ export async function keyVectors() {
       sign_in_password: await signInPassword("Ada@Example.com", PASSWORD.password),
       old_sign_in_password: await oldSignInPassword("Ada@Example.com", PASSWORD.password),
     }],
+    key_ids: await Promise.all([OLD, NEW].map(keyIdVector)),
     recovery_keys: await Promise.all(RECOVERY_SECRETS.map(recoveryVector)),
     recovery_keys_refused: refusedRecoveryKeys(),
     wraps,
@@ -94,6 +103,20 @@ async function argon2idVector() {
   const secret = await argon2idBytes(password, fromBase64(salt)!, { memory_kib, passes }); // made above
   const key = await hkdfBytes(secret, "strongroom chat password key v3");
   return { ...ARGON2ID, secret: toHex(secret), key: toHex(key) };
+}
+
+async function keyIdVector({ key_id: random_id, data_key }: Epoch) {
+  const { secret } = await dataKey(random_id, data_key);
+  return {
+    data_key,
+    key_id: await keyIdOf(secret),
+    proof: await keyProof(secret),
+    change: {
+      number: 7,
+      proof: await changeProof(secret, 7),
+      hash: await changeProofHash(secret, 7),
+    },
+  };
 }
 
 const RECOVERY_SECRETS = [

@@ -103,7 +103,8 @@ export class Keyring {
     const under = { password, cost: await this.#passwordKeys.cost() };
     const { key, passwordKey, recoveryKey, wraps } = await makeEpoch(under, this.#user_id);
     return await this.#requests.set(
-      { expected_version: 0, key_id: key.key_id, wraps },
+      { version: 0, proof_number: null },
+      { key, wraps },
       async (answer) => {
         await this.#openKeys.adopt(answer.version, [key], passwordKey);
         return recoveryKey;
@@ -214,14 +215,11 @@ export class Keyring {
     const under = { password, cost: await this.#passwordKeys.cost() };
     const epoch = await makeEpoch(under, this.#user_id, { device: renewed, before });
     const { key, passwordKey, recoveryKey, wraps } = epoch;
-    return await this.#requests.rotate(
-      { expected_version: stored.version, key_id: key.key_id, wraps },
-      async ({ version }) => {
-        await this.#openKeys.adopt(version, [key, ...this.#openKeys.dataKeys], passwordKey);
-        this.#openKeys.device = renewed;
-        return { recoveryKey, ...(renewed && { device: renewed }) };
-      },
-    );
+    return await this.#requests.rotate(stored, { key, wraps, before }, async ({ version }) => {
+      await this.#openKeys.adopt(version, [key, ...this.#openKeys.dataKeys], passwordKey);
+      this.#openKeys.device = renewed;
+      return { recoveryKey, ...(renewed && { device: renewed }) };
+    });
   }
 
   /** Tells how much the current key encrypts, and how much is left: at least what the store has. */
@@ -274,7 +272,7 @@ export class Keyring {
 
   /** Wraps the key again if the password's derivation is cheaper than that of new ones: nobody has to notice. */
   async #strengthen(stored: WrappedKeys, password: string): Promise<void> {
-    if (!await this.#passwordKeys.isCheap(stored)) return;
+    if (!await this.#passwordKeys.isOutdated(stored)) return;
     try {
       await this.#setPassword(password);
     } catch (error) {
@@ -288,12 +286,9 @@ export class Keyring {
     const stored = await this.#requests.read();
     const key = await this.#openKeys.openToWrap(stored, this.#openKeys.opener(stored));
     const wraps = await wrapUnderEach(key, [under], this.#user_id);
-    return await this.#requests.set(
-      { expected_version: stored.version, key_id: key.key_id, wraps },
-      (answer) => {
-        this.#openKeys.version = answer.version;
-        return done();
-      },
-    );
+    return await this.#requests.set(stored, { key, wraps }, (answer) => {
+      this.#openKeys.version = answer.version;
+      return done();
+    });
   }
 }

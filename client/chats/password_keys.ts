@@ -54,9 +54,10 @@ export class PasswordKeys {
     return await derivePasswordKey(password, newPasswordParameters(await this.cost()));
   }
 
-  /** Whether the password key on the server is cheaper than new ones. */
-  async isCheap(stored: WrappedKeys): Promise<boolean> {
+  /** Whether the keys on the server are not yet as new ones are: with a costlier derivation, and with a proof. */
+  async isOutdated(stored: WrappedKeys): Promise<boolean> {
     const parameters = passwordParameters(stored);
+    if (stored.proof_number === null) return true;
     return parameters !== undefined && workOfParameters(parameters) < workOf(await this.cost());
   }
 

@@ -54,6 +54,8 @@ export interface WrappedKeys {
   /** Newest first. */
   keys: WrappedKey[];
   legacy_envelopes: number;
+  /** The number of the proof that the next change needs; null if it needs none. */
+  proof_number: number | null;
 }
 
 /** Reads the answer of `GET /chats/keys`: each epoch once, without a gap, the current one first. */
@@ -77,7 +79,9 @@ export function readKeys(answer: unknown): WrappedKeys {
   const key_id = current ? members.uuid("key_id") : null;
   const epoch = current ? members.count("epoch") : null;
   must(!current || key_id === current.id && epoch === current.epoch, "another current epoch");
-  return { version, key_id, epoch, keys, legacy_envelopes: members.count("legacy_envelopes") };
+  const legacy_envelopes = members.count("legacy_envelopes");
+  const proof_number = members.optionalCount("proof_number") ?? null;
+  return { version, key_id, epoch, keys, legacy_envelopes, proof_number };
 }
 
 function readWrap(wrap: Members): KeyWrap {

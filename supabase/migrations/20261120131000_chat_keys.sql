@@ -7,12 +7,18 @@ create table public.chat_keys (
   id uuid not null,
   epoch integer not null,
   created_at timestamptz not null default now(),
+  proof_number integer not null default 0,
+  proof_hash bytea,
   primary key (user_id, id),
+  constraint chat_keys_proof_check check ((proof_hash is null) = (proof_number = 0) and octet_length(proof_hash) = 32),
   constraint chat_keys_user_epoch_key unique (user_id, epoch),
   constraint chat_keys_epoch_check check (epoch >= 1)
 );
 comment on table public.chat_keys is 'The epochs of the data key that encrypts a user''s chats; the last one is current';
 comment on column public.chat_keys.id is 'The key_id of envelopes; chosen by the client, unique among the keys of its user';
+
+comment on column public.chat_keys.proof_number is 'The number of the proof that the next change needs; 0 when it needs none';
+comment on column public.chat_keys.proof_hash is 'SHA-256 of that proof, which the client derives from the data key';
 
 alter table public.chat_keys enable row level security;
 revoke all on public.chat_keys from public, anon, authenticated, service_role;
@@ -228,8 +234,57 @@ end $$;
 revoke all on function private.begin_chat_key_change(private.chat_owners, integer, uuid, text, jsonb)
   from public, anon, authenticated, service_role;
 
--- Ends a change of a user's keys: counts their version, sets the current epoch and keeps the response for retries.
-create function private.end_chat_key_change(user_id uuid, key_id uuid, idempotency_key text, request jsonb)
+-- Reads base64 of 32 bytes; null is null.
+-- Raises: PT422 invalid_key_proof.
+create function private.read_chat_key_proof(value text)
+returns bytea
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_bytes bytea := private.decode_base64(value);
+begin
+  if value is not null and octet_length(v_bytes) is distinct from 32 then
+    raise exception 'proof and next_proof_hash must be 32 bytes long, in base64 with padding'
+      using errcode = 'PT422', detail = 'invalid_key_proof';
+  end if;
+  return v_bytes;
+end $$;
+revoke all on function private.read_chat_key_proof(text) from public, anon, authenticated, service_role;
+
+-- Checks that whoever changes a user's keys has the data key: proof is what the current key's proof_hash was made from.
+-- So a stolen session cannot replace the wraps and lock the user out. A proof is used once, so the next hash comes with
+-- it. Keys without a hash need no proof.
+-- Raises: PT403 key_proof_wrong; PT422 invalid_key_proof.
+create function private.check_chat_key_proof(owner private.chat_owners, proof text, next_proof_hash text)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_hash bytea;
+  v_proof bytea := private.read_chat_key_proof(proof);
+  v_next bytea := private.read_chat_key_proof(next_proof_hash);
+begin
+  select k.proof_hash into v_hash from public.chat_keys as k where k.user_id = owner.user_id and k.id = owner.key_id;
+  if v_hash is null then
+    return;
+  end if;
+  if sha256(v_proof) is distinct from v_hash then
+    raise exception 'proof does not show that you have the current key'
+      using errcode = 'PT403', detail = 'key_proof_wrong', hint = 'Unlock the keys, and derive the proof from the data key';
+  end if;
+  if v_next is null then
+    raise exception 'next_proof_hash is missing' using errcode = 'PT422', detail = 'invalid_key_proof',
+      hint = 'Send the SHA-256 of the proof for the change after this one';
+  end if;
+end $$;
+revoke all on function private.check_chat_key_proof(private.chat_owners, text, text)
+  from public, anon, authenticated, service_role;
+
+-- Ends a change of a user's keys: counts their version, sets the current epoch, stores the hash of the next proof and
+-- keeps the response for retries.
+create function private.end_chat_key_change(
+  user_id uuid, key_id uuid, next_proof_hash text, idempotency_key text, request jsonb
+)
 returns public.chat_key_change
 language plpgsql volatile set search_path = ''
 as $$
@@ -240,26 +295,33 @@ begin
   where o.user_id = end_chat_key_change.user_id
   returning o.key_version into v_result.version;
   v_result.key_id := key_id;
+  update public.chat_keys as k
+  set proof_hash = private.read_chat_key_proof(next_proof_hash), proof_number = k.proof_number + 1
+  where k.user_id = end_chat_key_change.user_id and k.id = end_chat_key_change.key_id and next_proof_hash is not null;
   select k.epoch into v_result.epoch from public.chat_keys as k
   where k.user_id = end_chat_key_change.user_id and k.id = end_chat_key_change.key_id;
   v_result.replayed := false;
   perform private.keep_response(user_id, 'user', idempotency_key, request, to_jsonb(v_result));
   return v_result;
 end $$;
-revoke all on function private.end_chat_key_change(uuid, uuid, text, jsonb) from public, anon, authenticated, service_role;
+revoke all on function private.end_chat_key_change(uuid, uuid, text, text, jsonb)
+  from public, anon, authenticated, service_role;
 
 -- Stores wraps of the current epoch: for a new password, a new recovery key or another device. expected_version is the
 -- version of the keys that the client has read. With 0 this makes the first epoch, which needs wraps of the kinds
--- password and recovery. Returns the new version.
+-- password and recovery. proof is that of the current key, and next_proof_hash is for the change after this one: see
+-- private.check_chat_key_proof. Returns the new version.
 -- Definer: no role may write keys. For the service only, which answers for user_id.
--- Raises: PT409 version_conflict {version}, key_epoch_old {key_id}, too_many_devices; PT422 invalid_key_id,
--- invalid_wraps, invalid_wrap {index}, wrap_missing {kind}, idempotency_key_reused.
+-- Raises: PT403 key_proof_wrong; PT409 version_conflict {version}, key_epoch_old {key_id}, too_many_devices; PT422
+-- invalid_key_id, invalid_key_proof, invalid_wraps, invalid_wrap {index}, wrap_missing {kind}, idempotency_key_reused.
 create function public.set_chat_keys(
   user_id uuid,
   expected_version integer,
   key_id uuid,
   wraps jsonb,
-  idempotency_key text default null
+  idempotency_key text default null,
+  proof text default null,
+  next_proof_hash text default null
 )
 returns public.chat_key_change
 language plpgsql volatile security definer set search_path = ''
@@ -274,6 +336,7 @@ begin
     v_result := jsonb_populate_record(null::public.chat_key_change, v_first || '{"replayed": true}');
     return v_result;
   end if;
+  perform private.check_chat_key_proof(v_owner, proof, next_proof_hash);
   if v_owner.key_id is null then
     insert into public.chat_keys (user_id, id, epoch) values (set_chat_keys.user_id, set_chat_keys.key_id, 1);
   elsif v_owner.key_id <> set_chat_keys.key_id then
@@ -283,14 +346,15 @@ begin
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps,
     case when v_owner.key_id is null then array['password', 'recovery'] else '{}' end, null);
-  return private.end_chat_key_change(user_id, key_id, idempotency_key, v_request);
+  return private.end_chat_key_change(user_id, key_id, next_proof_hash, idempotency_key, v_request);
 end $$;
-revoke all on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
-grant execute on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
+revoke all on function public.set_chat_keys(uuid, integer, uuid, jsonb, text, text, text) from public, anon, authenticated;
+grant execute on function public.set_chat_keys(uuid, integer, uuid, jsonb, text, text, text) to service_role;
 
 -- Starts a new epoch: from then on, envelopes of older epochs are refused. It needs the new key wrapped under the
 -- password and under a new recovery key, and the key of the epoch before wrapped under the new key. Other wraps of
--- older epochs are deleted: a lost device that had one opens nothing that is written from then on.
+-- older epochs are deleted: a lost device that had one opens nothing that is written from then on. next_proof_hash is
+-- that of the first proof of the new key.
 -- Definer: no role may write keys. For the service only, which answers for user_id.
 -- Raises: as set_chat_keys, and PT404 keys_not_found; PT409 key_id_used.
 create function public.rotate_chat_keys(
@@ -298,7 +362,9 @@ create function public.rotate_chat_keys(
   expected_version integer,
   key_id uuid,
   wraps jsonb,
-  idempotency_key text default null
+  idempotency_key text default null,
+  proof text default null,
+  next_proof_hash text default null
 )
 returns public.chat_key_change
 language plpgsql volatile security definer set search_path = ''
@@ -317,6 +383,7 @@ begin
     raise exception 'The account has no keys yet' using errcode = 'PT404', detail = 'keys_not_found',
       hint = 'Set up the first keys with PUT /chats/keys';
   end if;
+  perform private.check_chat_key_proof(v_owner, proof, next_proof_hash);
   insert into public.chat_keys (user_id, id, epoch)
   select rotate_chat_keys.user_id, rotate_chat_keys.key_id, k.epoch + 1
   from public.chat_keys as k where k.user_id = rotate_chat_keys.user_id and k.id = v_owner.key_id
@@ -328,10 +395,10 @@ begin
   perform private.put_chat_key_wraps(user_id, key_id, wraps, array['password', 'recovery', 'epoch'], v_owner.key_id);
   delete from public.chat_key_wraps as w
   where w.user_id = rotate_chat_keys.user_id and w.key_id = v_owner.key_id and w.kind <> 'epoch';
-  return private.end_chat_key_change(user_id, key_id, idempotency_key, v_request);
+  return private.end_chat_key_change(user_id, key_id, next_proof_hash, idempotency_key, v_request);
 end $$;
-revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
-grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
+revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text, text, text) from public, anon, authenticated;
+grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text, text, text) to service_role;
 
 -- Deletes the wraps of a device, which can then no longer open the chats with the key that it keeps. It may have kept
 -- the data key: rotate the keys when a device was lost. A second call raises device_not_found.
@@ -349,7 +416,7 @@ begin
   if not found then
     raise exception 'There is no device "%"', device_id using errcode = 'PT404', detail = 'device_not_found';
   end if;
-  return private.end_chat_key_change(user_id, v_owner.key_id, null, null);
+  return private.end_chat_key_change(user_id, v_owner.key_id, null, null, null);
 end $$;
 revoke all on function public.revoke_chat_device(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.revoke_chat_device(uuid, uuid) to service_role;

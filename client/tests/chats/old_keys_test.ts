@@ -33,8 +33,8 @@ function passwordWrap({ keys: [current] }: Json): Json {
 }
 
 /** Answers with another data key under the id of the current one. */
-function withWrap(answer: Json, wrapped: string): Json {
-  const wraps = [{ ...passwordWrap(answer), wrap: wrapped }];
+function withWrap(answer: Json, wrapped: string, parameters: Json = {}): Json {
+  const wraps = [{ ...passwordWrap(answer), ...parameters, wrap: wrapped }];
   return { ...answer, keys: [{ ...answer.keys[0], wraps }, ...answer.keys.slice(1)] };
 }
 
@@ -80,7 +80,7 @@ test("old keys: a device recognises the newest key that it has seen, also one wi
   const chat = await phone.save(phone.create(), "under the key with a random id");
   const wrapped = await forgedWrap(await generateDataKey(), key_id, user_id, parameters);
   const error = await server.telling(
-    (answer) => withWrap(answer, wrapped),
+    (answer) => withWrap(answer, wrapped, parameters),
     () => phone.keys.unlock({ password: PASSWORD }),
   );
   assert.equal(code(error), "keys_rolled_back");

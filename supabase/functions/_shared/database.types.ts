@@ -215,6 +215,8 @@ export type Database = {
           "created_at": string;
           "epoch": number;
           "id": string;
+          "proof_hash": string | null;
+          "proof_number": number;
           "user_id": string;
         };
         ComputedFields: never;
@@ -222,12 +224,16 @@ export type Database = {
           "created_at"?: string;
           "epoch": number;
           "id": string;
+          "proof_hash"?: string | null;
+          "proof_number"?: number;
           "user_id": string;
         };
         Update: {
           "created_at"?: string;
           "epoch"?: number;
           "id"?: string;
+          "proof_hash"?: string | null;
+          "proof_number"?: number;
           "user_id"?: string;
         };
         Relationships: [];
@@ -3589,6 +3595,8 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "key_id": string;
+          "next_proof_hash"?: string;
+          "proof"?: string;
           "user_id": string;
           "wraps": Json;
         };
@@ -3707,6 +3715,8 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "key_id": string;
+          "next_proof_hash"?: string;
+          "proof"?: string;
           "user_id": string;
           "wraps": Json;
         };
@@ -3931,6 +3941,7 @@ export type Database = {
         "epoch": number | null;
         "keys": Json | null;
         "legacy_envelopes": number | null;
+        "proof_number": number | null;
       };
       "chat_page": {
         "id": string | null;

@@ -129,11 +129,11 @@ async function sync(sql: Sql): Promise<void> {
 async function changePassword(sql: Sql): Promise<void> {
   const fresh = await generateDataKey();
   const old = await derivePasswordKey("correct horse battery staple");
-  const { salt, iterations } = old;
+  const { kind: _kind, key: _key, ...parameters } = old;
   const first = await wrap(fresh, { under: old, user_id });
   await sql`select set_chat_keys(${user_id}, 0, ${fresh.key_id}, ${
     sql.json([
-      { kind: "password", salt, iterations, wrap: first },
+      { kind: "password", ...parameters, wrap: first },
       { kind: "recovery", wrap: first },
     ])
   })`;
@@ -143,7 +143,7 @@ async function changePassword(sql: Sql): Promise<void> {
     const { key_id } = fresh;
     const key = await unwrap(first, { under: old, user_id, key_id, extractable: true });
     const again = await wrap(key, { under, user_id });
-    const entry = { kind: "password", salt: under.salt, iterations, wrap: again };
+    const entry = { kind: "password", ...parameters, salt: under.salt, wrap: again };
     await sql`select set_chat_keys(${user_id}, ${version++}, ${key_id}, ${sql.json([entry])})`;
     return JSON.stringify(entry).length;
   });

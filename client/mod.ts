@@ -31,14 +31,22 @@ export { Keyring } from "./chats/keyring.ts";
 export { MemoryStore } from "./chats/memory_store.ts";
 export type { Reencryption } from "./chats/reencrypt.ts";
 export type { AnySupabaseClient, RequestOptions } from "./chats/requests.ts";
+export { signIn } from "./chats/sign_in.ts";
 export type { SyncResult } from "./chats/sync.ts";
-export type { RememberedDevice, RotationProgress, Unlocking } from "./chats/wrapped_keys.ts";
+export type {
+  RememberedDevice,
+  Rotation,
+  RotationProgress,
+  Unlocking,
+} from "./chats/wrapped_keys.ts";
 export {
+  type Argon2idCost,
   CryptoError,
   type CryptoErrorCode,
   type DataKey,
   type DeviceKey,
   generateDeviceKey,
   importDeviceKey,
+  oldSignInPassword,
   signInPassword,
 } from "./crypto/mod.ts";

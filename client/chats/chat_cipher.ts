@@ -81,7 +81,7 @@ export class ChatCipher {
 }
 
 /** Returns the id of the key of an envelope; null for format 1. */
-function keyOf(envelope: string): string | null {
+export function keyOf(envelope: string): string | null {
   const parsed = parseEnvelope(envelope);
   return parsed.v === "2" ? parsed.key_id : null;
 }

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { Argon2idCost } from "../crypto/mod.ts";
+
 /** A chat without its content. */
 export interface StoredChat {
   readonly id: string;
@@ -19,21 +21,6 @@ export interface StoredChat {
   readonly unsaved?: boolean;
   /** Whether another device has deleted the chat. */
   readonly deleted?: boolean;
-}
-
-/** Picks the members to store from an answer of the server. */
-export function storedChat({
-  id,
-  version,
-  data_version,
-  next_segment,
-  is_starred,
-  encrypted_title,
-  created_at,
-  updated_at,
-}: StoredChat): StoredChat {
-  const about = { id, version, data_version, next_segment, is_starred, created_at, updated_at };
-  return { ...about, encrypted_title };
 }
 
 /** A segment, encrypted. */
@@ -79,6 +66,10 @@ export interface StoreState {
   readonly cursor: string | null;
   /** Id of the newest data key that this device has opened. If the server offers older keys, they are refused. */
   readonly key_id: string | null;
+  /** What that key proves of itself: another key under its id is refused. */
+  readonly key_proof: string | null;
+  /** The costliest derivation of the password that this device has seen: nothing cheaper is accepted. */
+  readonly password_cost: Argon2idCost | null;
 }
 
 /** A change of a store, made in one transaction. */

@@ -5,13 +5,20 @@
  */
 
 import type { DataKey } from "../crypto/mod.ts";
+import {
+  type ChatState,
+  defined,
+  type Expected,
+  falseAnswer,
+  readChanged,
+  readDeletion,
+} from "./answers.ts";
 import type { Chat, ChatVersion } from "./chat.ts";
 import type { ChatCipher } from "./chat_cipher.ts";
-import { type StoredChat, storedChat } from "./chat_store.ts";
 import { ChatConflict, ChatsError } from "./chats_error.ts";
 import type { Keyring } from "./keyring.ts";
 import { change, type ChatRequest, type Requests } from "./requests.ts";
-import type { SavedChat, StoreUpdater } from "./store_updater.ts";
+import type { StoreUpdater } from "./store_updater.ts";
 
 /** What can be saved beside a content. */
 export interface SaveOptions {
@@ -35,10 +42,10 @@ export interface ChatWriterParts {
 const ENCRYPT_AGAIN = ["key_epoch_old", "nonce_reused"];
 
 /** A change that is ready to be sent. */
-interface Change<T> {
-  request: ChatRequest;
-  /** Handles the chat after the change. */
-  done: (saved: SavedChat) => Promise<T>;
+interface Change<A, T> {
+  request: ChatRequest<A>;
+  /** Handles the answer. */
+  done: (answer: A) => Promise<T>;
 }
 
 /** Members of a request body beside the content. */
@@ -74,8 +81,14 @@ export class ChatWriter {
         ...{ expected_version: chat.version, encrypted_data, ...beside },
         ...(restore && { restore }),
       };
+      // The versions of a chat that was deleted continue, and its segments begin again.
+      const { id, version, next_segment } = chat;
+      const expected = restore
+        ? { id, next_segment: 0 }
+        : { id, version: version + 1, data_version: version + 1, next_segment };
+      const is_starred = star ?? chat.is_starred;
       return {
-        request: change("PUT", pathOf(chat), body),
+        request: changing("PUT", pathOf(chat), body, { ...expected, is_starred }),
         done: async (saved) => {
           const { id, data_version, next_segment } = saved;
           const update = { id, data_version, encrypted_data, segments: [], next_segment };
@@ -95,8 +108,10 @@ export class ChatWriter {
       const number = chat.next_segment;
       const encrypted_data = await cipher.encrypt(text, key, chat.id, number);
       const body = { expected_version: chat.version, number, encrypted_data };
+      const { id, is_starred, data_version } = chat;
+      const expected = { id, version: chat.version + 1, next_segment: number + 1, data_version };
       return {
-        request: change("POST", `${pathOf(chat)}/segments`, body),
+        request: changing("POST", `${pathOf(chat)}/segments`, body, { ...expected, is_starred }),
         done: async (saved) => {
           const { id, data_version, next_segment } = saved;
           const segments = [{ number, encrypted_data }];
@@ -112,8 +127,12 @@ export class ChatWriter {
   async patch<T extends ChatVersion>(chat: T, { title, star }: SaveOptions): Promise<T> {
     return await this.#change(chat, async (key) => {
       const beside = await this.#titleAndStar(chat, key, title, star);
+      const body = { expected_version: chat.version, ...beside };
+      const { id, is_starred, data_version, next_segment }: Expected = chat;
+      const known = { is_starred: star ?? is_starred, data_version, next_segment };
+      const expected = { ...defined(known), id, version: chat.version + 1 };
       return {
-        request: change("PATCH", pathOf(chat), { expected_version: chat.version, ...beside }),
+        request: changing("PATCH", pathOf(chat), body, expected),
         done: async (saved) => {
           await this.#parts.updater.saved(chat.version, { ...saved, ...titleIn(beside) });
           const { version, is_starred, updated_at } = saved;
@@ -127,8 +146,9 @@ export class ChatWriter {
   /** Deletes a chat. */
   async delete(chat: ChatVersion): Promise<void> {
     const path = `${pathOf(chat)}?expected_version=${chat.version}`;
+    const read = (answer: unknown) => readDeletion(answer, chat.id);
     await this.#send(chat, {
-      request: { method: "DELETE", path },
+      request: { method: "DELETE", path, read },
       done: () => this.#parts.updater.deleted(chat.id),
     });
   }
@@ -150,7 +170,7 @@ export class ChatWriter {
   /** Makes a change with the current key. If another device has started a new epoch, makes it again with that key. */
   async #change<T>(
     chat: ChatVersion,
-    make: (key: DataKey) => Promise<Change<T>>,
+    make: (key: DataKey) => Promise<Change<ChatState, T>>,
   ): Promise<T> {
     const { keys } = this.#parts;
     try {
@@ -162,20 +182,31 @@ export class ChatWriter {
     }
   }
 
-  async #send<T>(chat: ChatVersion, made: Change<T>): Promise<T> {
+  async #send<A, T>(chat: ChatVersion, made: Change<A, T>): Promise<T> {
     const { requests, open } = this.#parts;
     try {
-      return await requests.send(made.request, (answer: StoredChat) => {
-        const { encrypted_title: _, ...saved } = storedChat(answer);
-        return made.done(saved);
-      });
+      return await requests.send(made.request, made.done);
     } catch (error) {
       if (!(error instanceof ChatsError)) throw error;
       if (error.repeat) error.repeat = () => this.#send(chat, made);
       if (error.code !== "version_conflict") throw error;
+      const { version } = error.fields;
+      if (!Number.isSafeInteger(version) || version === chat.version) {
+        throw falseAnswer("a conflict with the version that the change is based on");
+      }
       throw new ChatConflict(chat.id, await open(chat.id).catch(() => undefined), error);
     }
   }
+}
+
+/** Makes a request that changes a chat, and says what the answer must be. */
+function changing(
+  method: "PUT" | "PATCH" | "POST",
+  path: string,
+  body: Record<string, unknown>,
+  expected: Expected,
+): ChatRequest<ChatState> {
+  return change(method, path, body, (answer) => readChanged(answer, expected));
 }
 
 function pathOf({ id }: ChatVersion): string {

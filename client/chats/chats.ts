@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Argon2idCost, MIN_COST } from "../crypto/mod.ts";
 import type { Chat, ChatSummary, ChatVersion } from "./chat.ts";
 import { ChatCipher } from "./chat_cipher.ts";
 import { readChat } from "./chat_reader.ts";
@@ -22,6 +23,8 @@ export interface ChatsOptions extends RequestOptions {
   store?: ChatStore;
   /** Chats in a page of a sync, 1 to 1000 (500). With titles, a page of 500 is well below a megabyte. */
   page_size?: number;
+  /** The cost of deriving new password keys (19,456 KiB and 2 passes). Older ones are replaced by the next `unlock`. */
+  password_cost?: Argon2idCost;
   /** Joins a content and its segments into one content, for `compact` and `reencrypt` (concatenation). */
   join?: (content: string, segments: readonly string[]) => string;
 }
@@ -46,10 +49,11 @@ export class Chats {
    * @param options the device's store, and how requests are repeated
    */
   constructor(supabase: AnySupabaseClient, user_id: string, options: ChatsOptions = {}) {
-    const { store = new MemoryStore(), page_size = 500, join, ...requests } = options;
+    const { store = new MemoryStore(), page_size = 500, join, ...more } = options;
+    const { password_cost = MIN_COST, ...requests } = more;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
-    this.keys = new Keyring(this.#requests, user_id, store);
+    this.keys = new Keyring(this.#requests, user_id, { store, password_cost });
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#updater = new StoreUpdater(store);
     this.#writer = new ChatWriter({

@@ -5,6 +5,7 @@
  */
 
 import {
+  type Argon2idCost,
   type DataKey,
   derivePasswordKey,
   deriveRecoveryKey,
@@ -12,7 +13,9 @@ import {
   epochKey,
   generateDataKey,
   generateRecoveryKey,
+  newPasswordParameters,
   type PasswordKey,
+  type PasswordParameters,
   unwrap,
   wrap,
   type WrappingKey,
@@ -29,9 +32,13 @@ export async function wrapUnderEach(
   return await Promise.all(wrappingKeys.map(async (under) => ({
     kind: under.kind,
     ...("device_id" in under && { device_id: under.device_id }),
-    ...("salt" in under && { salt: under.salt, iterations: under.iterations }),
+    ...(under.kind === "password" && parametersOf(under)),
     wrap: await wrap(dataKey, { under, user_id }),
   })));
+}
+
+function parametersOf({ kind: _kind, key: _key, ...parameters }: PasswordKey): PasswordParameters {
+  return parameters;
 }
 
 /** The data key of a new epoch. */
@@ -47,16 +54,17 @@ export interface NewEpoch {
 /**
  * Makes the data key of a new epoch, and wraps it.
  *
- * @param password for the chats
+ * @param under the password for the chats, and the cost of its derivation
  * @param user_id UUID of the user
- * @param device also wraps the key
+ * @param more `device`: also wraps the key; `before`: the data key of the epoch before, extractable, which the new one wraps
  */
 export async function makeEpoch(
-  password: string,
+  under: { password: string; cost: Argon2idCost },
   user_id: string,
-  device?: DeviceKey,
+  { device, before }: { device?: DeviceKey | undefined; before?: DataKey } = {},
 ): Promise<NewEpoch> {
-  const passwordKey = await derivePasswordKey(password);
+  const { password, cost } = under;
+  const passwordKey = await derivePasswordKey(password, newPasswordParameters(cost));
   const recoveryKey = generateRecoveryKey();
   const fresh = await generateDataKey();
   const wrappingKeys = [
@@ -67,6 +75,7 @@ export async function makeEpoch(
   const wraps = await wrapUnderEach(fresh, wrappingKeys, user_id);
   const { wrap: wrapped } = wraps[0]!; // the password's
   const key = await unwrap(wrapped, { under: passwordKey, user_id, key_id: fresh.key_id });
+  if (before) wraps.push(...await wrapUnderEach(before, [epochKey(key)], user_id));
   return { key, passwordKey, recoveryKey, wraps };
 }
 

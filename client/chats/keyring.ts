@@ -5,12 +5,11 @@
  */
 
 import {
+  type Argon2idCost,
   type DataKey,
-  derivePasswordKey,
   deriveRecoveryKey,
   deriveV1Key,
   type DeviceKey,
-  epochKey,
   generateDeviceKey,
   generateRecoveryKey,
   type V1Key,
@@ -18,39 +17,48 @@ import {
 } from "../crypto/mod.ts";
 import type { ChatStore } from "./chat_store.ts";
 import { ChatsError, keysRolledBack } from "./chats_error.ts";
+import { KeyRequests } from "./key_requests.ts";
+import { checkNewPassword } from "./new_password.ts";
 import { makeEpoch, wrapUnderEach } from "./key_chain.ts";
 import { OpenKeys } from "./open_keys.ts";
-import { change, type ChatRequest, type Requests } from "./requests.ts";
+import { PasswordKeys } from "./password_keys.ts";
+import type { Requests } from "./requests.ts";
 import {
   findWrap,
-  type KeyChange,
+  outdatedIn,
   type RememberedDevice,
   rememberedDevices,
+  type Rotation,
   type RotationProgress,
   rotationProgress,
   type Unlocking,
-  unlockingKey,
   type WrappedKeys,
 } from "./wrapped_keys.ts";
 
 /** The keys of a user. */
 export class Keyring {
-  readonly #requests: Requests;
+  readonly #requests: KeyRequests;
   readonly #user_id: string;
   readonly #store: ChatStore;
   readonly #openKeys: OpenKeys;
+  readonly #passwordKeys: PasswordKeys;
   #refreshing: Promise<void> | undefined;
 
   /**
    * @param requests as the user
    * @param user_id UUID of the user
-   * @param store remembers the newest epoch that this device has seen
+   * @param device `store`: remembers the newest epoch that this device has seen; `password_cost`: of new password keys
    */
-  constructor(requests: Requests, user_id: string, store: ChatStore) {
-    this.#requests = requests;
+  constructor(
+    requests: Requests,
+    user_id: string,
+    device: { store: ChatStore; password_cost: Argon2idCost },
+  ) {
+    this.#requests = new KeyRequests(requests);
+    this.#passwordKeys = new PasswordKeys(device.store, device.password_cost);
     this.#user_id = user_id;
-    this.#store = store;
-    this.#openKeys = new OpenKeys(user_id, store);
+    this.#store = device.store;
+    this.#openKeys = new OpenKeys(user_id, device.store);
   }
 
   /** Whether the keys are locked. While they are, nothing can be encrypted or decrypted. */
@@ -87,14 +95,17 @@ export class Keyring {
    * @param password for the chats. Not the sign-in password, which the server sees
    * @returns the recovery key: show it once
    * @throws ChatsError 409 `version_conflict` if the user already has keys; `unreachable`: `unlock` then tells whether the
-   * keys were made
+   * keys were made; `password_too_short`, `password_too_common`
    */
   async setUp(password: string): Promise<string> {
+    checkNewPassword(password);
     if ((await this.#store.state()).key_id !== null) throw keysRolledBack();
-    const { key, passwordKey, recoveryKey, wraps } = await makeEpoch(password, this.#user_id);
-    return await this.#requests.send(
-      change("PUT", "keys", { expected_version: 0, key_id: key.key_id, wraps }),
-      async (answer: KeyChange) => {
+    const under = { password, cost: await this.#passwordKeys.cost() };
+    const { key, passwordKey, recoveryKey, wraps } = await makeEpoch(under, this.#user_id);
+    return await this.#requests.set(
+      { version: 0, proof_number: null },
+      { key, wraps },
+      async (answer) => {
         await this.#openKeys.adopt(answer.version, [key], passwordKey);
         return recoveryKey;
       },
@@ -109,9 +120,10 @@ export class Keyring {
    * `device_not_found` if the device was revoked or the keys were rotated, `keys_rolled_back`
    */
   async unlock(by: Unlocking): Promise<void> {
-    const stored = await this.#read();
-    await this.#openKeys.open(stored, await unlockingKey(stored, by));
+    const stored = await this.#requests.read();
+    await this.#openKeys.open(stored, await this.#passwordKeys.unlocking(stored, by));
     if ("device" in by) this.#openKeys.device = by.device;
+    else await this.#strengthen(stored, by.password);
   }
 
   /**
@@ -122,8 +134,9 @@ export class Keyring {
    * @throws CryptoError `malformed_recovery_key`, `recovery_key_mistyped`; `decryption_failed` if it is an old one
    */
   async recover(recoveryKey: string, newPassword: string): Promise<void> {
+    checkNewPassword(newPassword);
     const recovery = await deriveRecoveryKey(recoveryKey);
-    await this.#openKeys.open(await this.#read(), recovery);
+    await this.#openKeys.open(await this.#requests.read(), recovery);
     await this.changePassword(newPassword);
   }
 
@@ -136,10 +149,8 @@ export class Keyring {
    * device changes the keys at the same time
    */
   async changePassword(newPassword: string): Promise<void> {
-    const under = await derivePasswordKey(newPassword);
-    await this.#wrapCurrent(under, () => {
-      this.#openKeys.openedBy = under;
-    });
+    checkNewPassword(newPassword);
+    await this.#setPassword(newPassword);
   }
 
   /**
@@ -171,7 +182,7 @@ export class Keyring {
 
   /** Lists the devices that can unlock the keys without the password. */
   async devices(): Promise<RememberedDevice[]> {
-    return rememberedDevices(await this.#read());
+    return rememberedDevices(await this.#requests.read());
   }
 
   /**
@@ -180,49 +191,41 @@ export class Keyring {
    * @param device_id UUID of the device
    */
   async revokeDevice(device_id: string): Promise<void> {
-    const path = `keys/devices/${encodeURIComponent(device_id)}`;
-    try {
-      await this.#requests.send({ method: "DELETE", path }, ({ version }: KeyChange) => {
-        if (this.#openKeys.version === version - 1) this.#openKeys.version = version;
-      });
-    } catch (error) {
-      // It is already revoked, perhaps by an earlier attempt whose answer was lost.
-      if (!(error instanceof ChatsError) || error.code !== "device_not_found") throw error;
-    }
+    const made = await this.#requests.revoke(device_id);
+    if (made && this.#openKeys.version === made.version - 1) this.#openKeys.version = made.version;
     if (this.#openKeys.device?.device_id === device_id) this.#openKeys.device = undefined;
   }
 
   /**
    * Starts a new epoch with a new data key, so that nobody with the old one can read what is written from now on. This
-   * device stays remembered; other devices and the recovery key do not. Existing chats are encrypted again when they are
-   * next saved, or by `reencrypt`.
+   * device stays remembered, under a new key: the old one could still open the old data key. Other devices and the
+   * recovery key do not. Existing chats are encrypted again when they are next saved, or by `reencrypt`.
    *
    * @param password for the chats: the current one
-   * @returns the new recovery key: show it once
+   * @param device the new key of this device, from `importDeviceKey`, if its bytes are stored elsewhere
+   * @returns the new recovery key, to show once, and the new device key, to store in place of the old one
    * @throws CryptoError `decryption_failed` for a wrong password; ChatsError as `changePassword`
    */
-  async rotate(password: string): Promise<string> {
-    const stored = await this.#read();
-    const old = await this.#openKeys.open(stored, await unlockingKey(stored, { password }));
-    const { device } = this.#openKeys;
-    const remembered = device && findWrap(stored, device) ? device : undefined;
-    const epoch = await makeEpoch(password, this.#user_id, remembered);
-    const { key, passwordKey, recoveryKey } = epoch;
-    const link = await wrapUnderEach(old, [epochKey(key)], this.#user_id);
-    const wraps = [...epoch.wraps, ...link];
-    const { version: expected_version } = stored;
-    return await this.#requests.send(
-      change("POST", "keys/rotate", { expected_version, key_id: key.key_id, wraps }),
-      async (answer: KeyChange) => {
-        await this.#openKeys.adopt(answer.version, [key, ...this.#openKeys.dataKeys], passwordKey);
-        return recoveryKey;
-      },
-    );
+  async rotate(password: string, device?: DeviceKey): Promise<Rotation> {
+    const stored = await this.#requests.read();
+    const opener = await this.#passwordKeys.unlocking(stored, { password });
+    const before = await this.#openKeys.openToWrap(stored, opener);
+    const old = this.#openKeys.device;
+    const renewed = old && findWrap(stored, old) ? device ?? await generateDeviceKey() : undefined;
+    const under = { password, cost: await this.#passwordKeys.cost() };
+    const epoch = await makeEpoch(under, this.#user_id, { device: renewed, before });
+    const { key, passwordKey, recoveryKey, wraps } = epoch;
+    return await this.#requests.rotate(stored, { key, wraps, before }, async ({ version }) => {
+      await this.#openKeys.adopt(version, [key, ...this.#openKeys.dataKeys], passwordKey);
+      this.#openKeys.device = renewed;
+      return { recoveryKey, ...(renewed && { device: renewed }) };
+    });
   }
 
-  /** Tells how much the current key encrypts, and how much is left. */
+  /** Tells how much the current key encrypts, and how much is left: at least what the store has. */
   async progress(): Promise<RotationProgress> {
-    return rotationProgress(await this.#read());
+    const stored = await this.#requests.read();
+    return rotationProgress(stored, await outdatedIn(this.#store, stored.key_id));
   }
 
   /**
@@ -258,26 +261,34 @@ export class Keyring {
   }
 
   async #reopen(): Promise<void> {
-    const stored = await this.#read();
+    const stored = await this.#requests.read();
     await this.#openKeys.open(stored, this.#openKeys.opener(stored));
   }
 
-  /** Wraps the current data key under a new key, which replaces the one of its kind (and device). */
-  async #wrapCurrent<T>(under: WrappingKey, done: () => T): Promise<T> {
-    const stored = await this.#read();
-    const key = await this.#openKeys.open(stored, this.#openKeys.opener(stored));
-    const wraps = await wrapUnderEach(key, [under], this.#user_id);
-    return await this.#requests.send(
-      change("PUT", "keys", { expected_version: stored.version, key_id: key.key_id, wraps }),
-      (answer: KeyChange) => {
-        this.#openKeys.version = answer.version;
-        return done();
-      },
-    );
+  async #setPassword(password: string): Promise<void> {
+    const under = await this.#passwordKeys.derive(password);
+    await this.#wrapCurrent(under, () => this.#openKeys.reopened(under));
   }
 
-  async #read(): Promise<WrappedKeys> {
-    const request: ChatRequest = { method: "GET", path: "keys" };
-    return await this.#requests.send(request, (stored: WrappedKeys) => stored);
+  /** Wraps the key again if the password's derivation is cheaper than that of new ones: nobody has to notice. */
+  async #strengthen(stored: WrappedKeys, password: string): Promise<void> {
+    if (!await this.#passwordKeys.isOutdated(stored)) return;
+    try {
+      await this.#setPassword(password);
+    } catch (error) {
+      // The keys are open. The next password entry tries again.
+      if (!(error instanceof ChatsError)) throw error;
+    }
+  }
+
+  /** Wraps the current data key under a new key, which replaces the one of its kind (and device). */
+  async #wrapCurrent<T>(under: WrappingKey, done: () => T | Promise<T>): Promise<T> {
+    const stored = await this.#requests.read();
+    const key = await this.#openKeys.openToWrap(stored, this.#openKeys.opener(stored));
+    const wraps = await wrapUnderEach(key, [under], this.#user_id);
+    return await this.#requests.set(stored, { key, wraps }, (answer) => {
+      this.#openKeys.version = answer.version;
+      return done();
+    });
   }
 }

@@ -8,7 +8,9 @@ import type { ChatStore, StoreBatch, StoredChat, StoredContent, StoreState } fro
 
 /** A store that is lost when the program ends. */
 export class MemoryStore implements ChatStore {
-  #state: StoreState = { cursor: null, key_id: null };
+  #state: StoreState = {
+    ...{ cursor: null, key_id: null, key_proof: null, password_cost: null },
+  };
   readonly #chats = new Map<string, StoredChat>();
   readonly #contents = new Map<string, StoredContent>();
 

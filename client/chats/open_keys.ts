@@ -4,7 +4,15 @@
  * @module
  */
 
-import type { DataKey, DeviceKey, V1Key, WrappingKey } from "../crypto/mod.ts";
+import {
+  type Argon2idCost,
+  type DataKey,
+  type DeviceKey,
+  keyProof,
+  type V1Key,
+  workOf,
+  type WrappingKey,
+} from "../crypto/mod.ts";
 import type { ChatStore } from "./chat_store.ts";
 import { keysLocked, keysRolledBack } from "./chats_error.ts";
 import { openChain, openCurrent } from "./key_chain.ts";
@@ -68,22 +76,37 @@ export class OpenKeys {
   /**
    * Opens all data keys on the server.
    *
-   * @returns the current one as extractable, so that it can be wrapped
    * @throws ChatsError `keys_locked`, `keys_rolled_back`; CryptoError `decryption_failed`
    */
-  async open(stored: WrappedKeys, under: WrappingKey): Promise<DataKey> {
+  async open(stored: WrappedKeys, under: WrappingKey): Promise<void> {
     const keys = await openChain(stored, under, this.#user_id);
-    const { key_id } = await this.#store.state();
-    if (key_id !== null && !keys.some((key) => key.key_id === key_id)) throw keysRolledBack();
+    const { key_id, key_proof } = await this.#store.state();
+    const seen = keys.find((key) => key.key_id === key_id);
+    if (key_id !== null && !seen) throw keysRolledBack();
+    if (seen && key_proof && await keyProof(seen.secret) !== key_proof) throw keysRolledBack();
     await this.adopt(stored.version, keys, under);
+  }
+
+  /** Opens all data keys, and the current one once more as an extractable key, to wrap it. Do not keep it. */
+  async openToWrap(stored: WrappedKeys, under: WrappingKey): Promise<DataKey> {
+    await this.open(stored, under);
     return await openCurrent(stored, under, this.#user_id, { extractable: true });
   }
 
   /** Replaces the data keys. The store remembers the current one, which is the first. */
   async adopt(version: number, dataKeys: DataKey[], openedBy: WrappingKey): Promise<void> {
-    await this.#store.apply({ state: { key_id: dataKeys[0]!.key_id } }); // there is at least one
+    const { key_id, secret } = dataKeys[0]!; // there is at least one
+    const key_proof = await keyProof(secret);
+    const password_cost = await this.#cost(openedBy);
+    await this.#store.apply({ state: { key_id, key_proof, password_cost } });
     this.#dataKeys = new Map(dataKeys.map((key) => [key.key_id, key]));
     this.version = version;
+    this.openedBy = openedBy;
+  }
+
+  /** Remembers another key that opens the keys from now on, and its cost. */
+  async reopened(openedBy: WrappingKey): Promise<void> {
+    await this.#store.apply({ state: { password_cost: await this.#cost(openedBy) } });
     this.openedBy = openedBy;
   }
 
@@ -97,6 +120,14 @@ export class OpenKeys {
     const opener = candidates.find((key) => findWrap(stored, key));
     if (!opener) throw keysLocked();
     return opener;
+  }
+
+  /** Returns the costlier of what this device has seen and a password key. */
+  async #cost(under: WrappingKey): Promise<Argon2idCost | null> {
+    const { password_cost: seen = null } = await this.#store.state();
+    if (under.kind !== "password" || "iterations" in under) return seen;
+    const { memory_kib, passes } = under;
+    return seen && workOf(seen) >= workOf(under) ? seen : { memory_kib, passes };
   }
 
   /** Forgets everything. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readIds } from "./answers.ts";
 import { ChatConflict, ChatsError } from "./chats_error.ts";
 import type { Requests } from "./requests.ts";
 
@@ -79,17 +80,21 @@ async function outdated(
   key_id: string,
   { limit, after }: { limit: number; after: string },
 ): Promise<{ ids: string[]; more: boolean }> {
-  const chats = await requests.select<{ id: string }>((supabase) =>
-    supabase.from("encrypted_chats").select("id").gt("id", after).or(
-      `key_id.is.null,key_id.neq.${key_id},title_key_id.neq.${key_id},` +
-        "and(encrypted_title.not.is.null,title_key_id.is.null)",
-    ).order("id").limit(limit)
+  const chats = await requests.select(
+    (supabase) =>
+      supabase.from("encrypted_chats").select("id").gt("id", after).or(
+        `key_id.is.null,key_id.neq.${key_id},title_key_id.neq.${key_id},` +
+          "and(encrypted_title.not.is.null,title_key_id.is.null)",
+      ).order("id").limit(limit),
+    (rows) => readIds(rows, "id", { after, limit }),
   );
-  const segments = await requests.select<{ chat_id: string }>((supabase) =>
-    supabase.from("chat_segments").select("chat_id").gt("chat_id", after)
-      .neq("key_id", key_id).order("chat_id").limit(limit)
+  const segments = await requests.select(
+    (supabase) =>
+      supabase.from("chat_segments").select("chat_id").gt("chat_id", after)
+        .neq("key_id", key_id).order("chat_id").limit(limit),
+    (rows) => readIds(rows, "chat_id", { after, limit }),
   );
-  const lists = [chats.map(({ id }) => id), segments.map(({ chat_id }) => chat_id)];
+  const lists = [chats, segments];
   // If one list was cut off, ids beyond its end may be missing from the union.
   const ends = lists.filter((list) => list.length === limit).map((list) => list.at(-1) ?? "");
   const [end] = ends.sort();

@@ -23,23 +23,29 @@ export interface RequestOptions {
 }
 
 /** A request to a route of `functions/chats`. */
-export interface ChatRequest {
+export interface ChatRequest<A> {
   readonly method: "GET" | "PUT" | "PATCH" | "POST" | "DELETE";
   /** Path and query after `/chats/`. */
   readonly path: string;
   readonly body?: Record<string, unknown>;
   /** Of a change; the same for all attempts. */
   readonly idempotency_key?: string;
+  /** Checks the answer: see `answers.ts`. */
+  readonly read: (answer: unknown) => A;
 }
 
 /** Makes a request that changes something, with a new idempotency key. */
-export function change(
+export function change<A>(
   method: "PUT" | "PATCH" | "POST",
   path: string,
   body: Record<string, unknown>,
-): ChatRequest {
-  return { method, path, body, idempotency_key: crypto.randomUUID() };
+  read: (answer: unknown) => A,
+): ChatRequest<A> {
+  return { method, path, body, read, idempotency_key: crypto.randomUUID() };
 }
+
+/** The longest that a server can make the client wait before it tries again. */
+const MAX_PAUSE_MS = 60_000;
 
 /** Statuses after which a request can be sent again: from a proxy, a busy database, or a worker that was stopped. */
 const REPEATABLE = [429, 502, 503, 504, 546];
@@ -71,7 +77,7 @@ export class Requests {
    * @returns what `then` returns
    * @throws ChatsError the server's refusal; `unreachable`, for a change with `repeat`
    */
-  async send<A, T>(request: ChatRequest, then: (answer: A) => T | Promise<T>): Promise<T> {
+  async send<A, T>(request: ChatRequest<A>, then: (answer: A) => T | Promise<T>): Promise<T> {
     const { method, path, body, idempotency_key } = request;
     const options = {
       method,
@@ -79,19 +85,19 @@ export class Requests {
       ...(body && { body }),
       ...(idempotency_key && { headers: { "idempotency-key": idempotency_key } }),
     };
-    let answer: A;
+    let answer: unknown;
     try {
       answer = await this.#untilAnswered(async () => {
         const { data, error } = await this.#supabase.functions.invoke(`chats/${path}`, options);
         return error ? await readFunctionError(error) : { data };
-      }) as A;
+      });
     } catch (error) {
       if (error instanceof ChatsError && error.code === "unreachable" && method !== "GET") {
         error.repeat = () => this.send(request, then);
       }
       throw error;
     }
-    return await then(answer);
+    return await then(request.read(answer));
   }
 
   /**
@@ -99,27 +105,38 @@ export class Requests {
    *
    * @param name of the function
    * @param args its arguments
-   * @throws ChatsError the function's refusal; `unreachable`
+   * @param read checks the answer
+   * @throws ChatsError the function's refusal; `unreachable`, `unexpected_answer`, `false_answer`
    */
-  async rpc(name: string, args: Record<string, unknown>): Promise<unknown> {
-    return await this.#untilAnswered(async () => {
+  async rpc<A>(
+    name: string,
+    args: Record<string, unknown>,
+    read: (answer: unknown) => A,
+  ): Promise<A> {
+    const answer = await this.#untilAnswered(async () => {
       const signal = AbortSignal.timeout(this.#options.timeout_ms);
       const answer = await this.#supabase.rpc(name, args).abortSignal(signal);
       return answer.error ? readDatabaseError(answer.error, answer.status) : answer;
     });
+    return read(answer);
   }
 
   /**
    * Reads rows of the user.
    *
    * @param query builds the query with supabase-js
-   * @throws ChatsError the database's refusal; `unreachable`
+   * @param read checks the answer
+   * @throws ChatsError the database's refusal; `unreachable`, `unexpected_answer`, `false_answer`
    */
-  async select<T>(query: (supabase: AnySupabaseClient) => PromiseLike<Selected>): Promise<T[]> {
-    return await this.#untilAnswered(async () => {
+  async select<A>(
+    query: (supabase: AnySupabaseClient) => PromiseLike<Selected>,
+    read: (answer: unknown) => A,
+  ): Promise<A> {
+    const answer = await this.#untilAnswered(async () => {
       const answer = await query(this.#supabase);
       return answer.error ? readDatabaseError(answer.error, answer.status) : answer;
-    }) as T[];
+    });
+    return read(answer);
   }
 
   async #untilAnswered(attempt: () => Promise<Answer>): Promise<unknown> {
@@ -138,7 +155,9 @@ export class Requests {
       }
       // At random, so that devices do not all come back at once.
       const pause = pause_ms * 2 ** (attempted - 1) * (0.5 + Math.random());
-      await new Promise((resolve) => setTimeout(resolve, Math.max(pause, after_ms)));
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.max(pause, Math.min(after_ms, MAX_PAUSE_MS)))
+      );
     }
   }
 }
@@ -183,12 +202,24 @@ function readDatabaseError(error: DatabaseError, status: number): Answer {
   if (status === 0) return noAnswer(error);
   const [, code, json] = /^([a-z][a-z0-9_]*)(?: (\{.*\}))?$/s.exec(error.details ?? "") ?? [];
   const raised = /^PT[45]\d\d$/.test(error.code ?? "") && code;
-  const fields = { ...(error.hint && { hint: error.hint }), ...(json && JSON.parse(json)) };
+  const fields: Record<string, unknown> = {
+    ...(error.hint && { hint: error.hint }),
+    ...parsed(json),
+  };
   const refusal = raised
     ? new ChatsError(code, error.message, { status, fields })
     : new ChatsError("unexpected_answer", error.message, { status, cause: error });
   const after_ms = 1000 * Number(fields.retry_after ?? 0) || 0;
   return { error: refusal, again: isRepeatable(status, after_ms), after_ms };
+}
+
+/** Parses the fields of a refusal; none if the server made them up. */
+function parsed(json: string | undefined): Record<string, unknown> {
+  try {
+    return json === undefined ? {} : JSON.parse(json);
+  } catch {
+    return {};
+  }
 }
 
 /** Our own 429 that does not say when there will be more is about a limit that time does not lift. */

@@ -5,11 +5,12 @@
  * @module
  */
 
+import type { ChatState } from "./answers.ts";
 import type { ChatRead } from "./chat_reader.ts";
 import type { ChatStore, ContentUpdate, StoredChat } from "./chat_store.ts";
 
 /** A chat after a change made on this device. It has a title only if the change set one. */
-export type SavedChat = Omit<StoredChat, "encrypted_title"> & Partial<StoredChat>;
+export type SavedChat = ChatState & Partial<StoredChat>;
 
 /** Updates a store, one change at a time. */
 export class StoreUpdater {

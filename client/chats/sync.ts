@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type StoredChat, storedChat } from "./chat_store.ts";
+import { readSyncPage, type SyncPage } from "./answers.ts";
+import type { StoredChat } from "./chat_store.ts";
 import { ChatsError } from "./chats_error.ts";
 import type { Requests } from "./requests.ts";
 import type { StoreUpdater } from "./store_updater.ts";
@@ -26,14 +27,6 @@ export interface SyncResult {
   readonly started_over: boolean;
   /** Whether another device has changed the keys since they were unlocked here: `unlock` them again. */
   readonly keys_changed: boolean;
-}
-
-/** The answer of `sync_chats`. */
-interface SyncPage {
-  readonly changes: readonly (StoredChat & { deleted: boolean })[];
-  readonly cursor: string;
-  readonly has_more: boolean;
-  readonly key_version: number;
 }
 
 /** How often a sync starts over before it gives up. Each time, deletions were forgotten before it had read everything. */
@@ -72,7 +65,8 @@ export async function synchronise(
     let page: SyncPage;
     try {
       const args = { limit, with_titles: true, ...(cursor !== null && { cursor }) };
-      page = await requests.rpc("sync_chats", args) as SyncPage;
+      const read = (answer: unknown) => readSyncPage(answer, cursor, limit);
+      page = await requests.rpc("sync_chats", args, read);
     } catch (error) {
       const tooOld = error instanceof ChatsError && error.code === "cursor_too_old";
       if (!tooOld || ++starts > MAX_STARTS) throw error;
@@ -125,10 +119,10 @@ class SyncRun {
     await this.#updater.exclusively(async () => {
       const remove: string[] = [];
       const put: StoredChat[] = [];
-      for (const { deleted, ...change } of changes) {
+      for (const change of changes) {
         this.#unlisted?.delete(change.id);
-        if (deleted) await this.#drop(change.id, remove, put);
-        else await this.#take(storedChat(change), remove, put);
+        if ("version" in change) await this.#take(change, remove, put);
+        else await this.#drop(change.id, remove, put);
       }
       if (!has_more) {
         for (const id of this.#unlisted?.keys() ?? []) await this.#drop(id, remove, put);

@@ -4,7 +4,17 @@
  * @module
  */
 
-import { derivePasswordKey, type DeviceKey, type WrappingKey } from "../crypto/mod.ts";
+import {
+  type Argon2idCost,
+  derivePasswordKey,
+  type DeviceKey,
+  type PasswordParameters,
+  workOf,
+  type WrappingKey,
+} from "../crypto/mod.ts";
+import { defined, Members, must } from "./answers.ts";
+import { keyOf } from "./chat_cipher.ts";
+import type { ChatStore } from "./chat_store.ts";
 import { ChatsError, keysLocked } from "./chats_error.ts";
 
 /** What unlocks the keys: the password, or the key of a remembered device. */
@@ -17,6 +27,8 @@ export interface NewKeyWrap {
   device_id?: string;
   salt?: string;
   iterations?: number;
+  memory_kib?: number;
+  passes?: number;
 }
 
 /** A wrap as the server returns it. */
@@ -42,11 +54,52 @@ export interface WrappedKeys {
   /** Newest first. */
   keys: WrappedKey[];
   legacy_envelopes: number;
+  /** The number of the proof that the next change needs; null if it needs none. */
+  proof_number: number | null;
 }
 
-/** The answer to a change of the keys. */
-export interface KeyChange {
-  version: number;
+/** Reads the answer of `GET /chats/keys`: each epoch once, without a gap, the current one first. */
+export function readKeys(answer: unknown): WrappedKeys {
+  const members = new Members(answer);
+  const version = members.count("version");
+  const keys = members.list("keys").map((key) => ({
+    id: key.uuid("id"),
+    epoch: key.count("epoch", 1),
+    envelopes: key.count("envelopes"),
+    wraps: key.list("wraps").map(readWrap),
+  }));
+  const [current] = keys;
+  must((version === 0) === (current === undefined), "keys without a version");
+  must(keys.every(({ epoch }, index) => epoch === keys.length - index), "a gap between epochs");
+  must(new Set(keys.map(({ id }) => id)).size === keys.length, "two epochs with one id");
+  for (const { wraps } of keys) {
+    const names = wraps.map(({ kind, device_id }) => `${kind} ${device_id}`);
+    must(new Set(names).size === names.length, "two wraps of one kind");
+  }
+  const key_id = current ? members.uuid("key_id") : null;
+  const epoch = current ? members.count("epoch") : null;
+  must(!current || key_id === current.id && epoch === current.epoch, "another current epoch");
+  const legacy_envelopes = members.count("legacy_envelopes");
+  const proof_number = members.optionalCount("proof_number") ?? null;
+  return { version, key_id, epoch, keys, legacy_envelopes, proof_number };
+}
+
+function readWrap(wrap: Members): KeyWrap {
+  const optional = {
+    device_id: wrap.optionalText("device_id"),
+    wrapped_by: wrap.optionalText("wrapped_by"),
+    salt: wrap.optionalText("salt"),
+    iterations: wrap.optionalCount("iterations"),
+    memory_kib: wrap.optionalCount("memory_kib"),
+    passes: wrap.optionalCount("passes"),
+  };
+  return {
+    // A kind that this client does not know is the kind of none of its wrapping keys.
+    kind: wrap.text("kind") as KeyWrap["kind"],
+    wrap: wrap.text("wrap"),
+    created_at: wrap.time("created_at"),
+    ...defined(optional),
+  };
 }
 
 /** A device that can unlock the keys without the password. */
@@ -54,6 +107,14 @@ export interface RememberedDevice {
   readonly device_id: string;
   /** ISO 8601. */
   readonly created_at: string;
+}
+
+/** What a rotation makes. */
+export interface Rotation {
+  /** To show once. */
+  readonly recoveryKey: string;
+  /** If this device is remembered: the app stores it in place of the old device key. */
+  readonly device?: DeviceKey;
 }
 
 /** How much of the chats the current key encrypts. */
@@ -74,7 +135,9 @@ export function findWrap(
   return current?.wraps.find((wrap) => {
     if (wrap.kind !== under.kind) return false;
     if (under.kind === "password") {
-      return wrap.salt === under.salt && wrap.iterations === under.iterations;
+      const { iterations, memory_kib, passes }: Partial<NewKeyWrap> = under;
+      return wrap.salt === under.salt && wrap.iterations === iterations &&
+        wrap.memory_kib === memory_kib && wrap.passes === passes;
     }
     return under.kind !== "device" || wrap.device_id === under.device_id;
   });
@@ -83,9 +146,16 @@ export function findWrap(
 /**
  * Returns the wrapping key that opens the current key: the device's, or one derived from the password.
  *
- * @throws ChatsError `keys_not_found`, `device_not_found`, `keys_locked`
+ * @param stored the keys on the server
+ * @param by the password or the device
+ * @param least the cost of the costliest derivation that this device has seen: nothing cheaper is accepted
+ * @throws ChatsError `keys_not_found`, `device_not_found`, `keys_locked`, `password_weakened`
  */
-export async function unlockingKey(stored: WrappedKeys, by: Unlocking): Promise<WrappingKey> {
+export async function unlockingKey(
+  stored: WrappedKeys,
+  by: Unlocking,
+  least: Argon2idCost | null,
+): Promise<WrappingKey> {
   if (stored.version === 0) {
     throw new ChatsError("keys_not_found", "The user has no keys yet: set them up");
   }
@@ -96,9 +166,31 @@ export async function unlockingKey(stored: WrappedKeys, by: Unlocking): Promise<
       "This device was revoked, or the keys were rotated: unlock with the password",
     );
   }
-  const { salt, iterations } = stored.keys[0]?.wraps.find(({ kind }) => kind === "password") ?? {};
-  if (salt === undefined || iterations === undefined) throw keysLocked();
-  return await derivePasswordKey(by.password, { salt, iterations });
+  const parameters = passwordParameters(stored);
+  if (!parameters) throw keysLocked();
+  if (least && workOfParameters(parameters) < workOf(least)) {
+    throw new ChatsError(
+      "password_weakened",
+      "The server offers a weaker derivation of the password than this device has seen",
+    );
+  }
+  return await derivePasswordKey(by.password, parameters);
+}
+
+/** Returns how the password key of the current key is derived. */
+export function passwordParameters(
+  { keys: [current] }: WrappedKeys,
+): PasswordParameters | undefined {
+  const wrap = current?.wraps.find(({ kind }) => kind === "password");
+  const { salt, iterations, memory_kib, passes } = wrap ?? {};
+  if (salt === undefined) return undefined;
+  if (memory_kib !== undefined && passes !== undefined) return { salt, memory_kib, passes };
+  return iterations === undefined ? undefined : { salt, iterations };
+}
+
+/** Tells how much work a derivation is. Any Argon2id is more than any PBKDF2. */
+export function workOfParameters(parameters: PasswordParameters): number {
+  return "iterations" in parameters ? 0 : workOf(parameters);
 }
 
 /** Lists the devices that can unlock the current key. */
@@ -108,9 +200,26 @@ export function rememberedDevices({ keys: [current] }: WrappedKeys): RememberedD
   );
 }
 
-/** Counts the envelopes that the current key encrypts, and the others. */
-export function rotationProgress({ epoch, keys, legacy_envelopes }: WrappedKeys): RotationProgress {
+/** Counts the envelopes that the current key encrypts, and the others, of which this device knows some. */
+export function rotationProgress(
+  { epoch, keys, legacy_envelopes }: WrappedKeys,
+  known: number,
+): RotationProgress {
   const [current, ...older] = keys;
   const left = older.reduce((sum, key) => sum + key.envelopes, legacy_envelopes);
-  return { epoch: epoch ?? 0, done: current?.envelopes ?? 0, left };
+  return { epoch: epoch ?? 0, done: current?.envelopes ?? 0, left: Math.max(left, known) };
+}
+
+/** Counts the envelopes in a store that the current key does not encrypt. What a sync has outdated is not counted. */
+export async function outdatedIn(store: ChatStore, key_id: string | null): Promise<number> {
+  let count = 0;
+  for (const { id, encrypted_title, data_version, deleted } of await store.list()) {
+    if (deleted) continue;
+    const content = await store.content(id);
+    const current = content?.data_version === data_version ? content : undefined;
+    const parts = [...current?.segments ?? [], ...current ? [current] : []];
+    const envelopes = [encrypted_title, ...parts.map((part) => part.encrypted_data)];
+    count += envelopes.filter((text) => text !== null && keyOf(text) !== key_id).length;
+  }
+  return count;
 }

@@ -6,6 +6,7 @@
 
 /** What went wrong. `docs/encryption.md` explains each code under "Errors". */
 export type CryptoErrorCode =
+  | "argon2id_missing"
   | "decryption_failed"
   | "invalid_argument"
   | "key_missing"

@@ -8,14 +8,17 @@
  * @module
  */
 
-import { AES_256_GCM, webcrypto } from "./aes_gcm.ts";
+import { randomBytes, webcrypto } from "./aes_gcm.ts";
 import { uuidArgument } from "./encoding.ts";
+import { keyIdOf } from "./key_proof.ts";
 
 /** The data key of one epoch of a user. */
 export interface DataKey {
   /** UUID of the epoch. */
   readonly key_id: string;
   readonly key: CryptoKey;
+  /** The same bytes, from which HKDF derives the id and proofs. */
+  readonly secret: CryptoKey;
 }
 
 /** The data key of a newer epoch in its role of wrapping the data key of the epoch before. */
@@ -32,18 +35,26 @@ export const WRAPPING_USAGES: KeyUsage[] = ["wrapKey", "unwrapKey"];
 /** What a data key may do. */
 export const DATA_KEY_USAGES: KeyUsage[] = ["encrypt", "decrypt", ...WRAPPING_USAGES];
 
+/** What the secret of a data key may do. */
+export const SECRET_USAGES: KeyUsage[] = ["deriveBits"];
+
 /**
- * Makes the data key of a new epoch: 32 random bytes and a random UUID.
+ * Makes the data key of a new epoch: 32 random bytes, and the UUID that belongs to them.
  *
  * The key is extractable so that it can be wrapped. Wrap it, then use the key that `unwrap` returns: it is not
  * extractable, and it proves that the wrap opens.
  */
 export async function generateDataKey(): Promise<DataKey> {
-  const key = await webcrypto().generateKey(AES_256_GCM, true, DATA_KEY_USAGES);
-  return { key_id: crypto.randomUUID(), key };
+  const bytes = randomBytes(32);
+  const [key, secret] = await Promise.all([
+    webcrypto().importKey("raw", bytes, "AES-GCM", true, DATA_KEY_USAGES),
+    webcrypto().importKey("raw", bytes, "HKDF", false, SECRET_USAGES),
+  ]);
+  bytes.fill(0);
+  return { key_id: await keyIdOf(secret), key, secret };
 }
 
 /** Turns the data key of an epoch into the key that wraps the data key of the epoch before. */
-export function epochKey({ key_id, key }: DataKey): EpochKey {
+export function epochKey({ key_id, key }: Pick<DataKey, "key_id" | "key">): EpochKey {
   return { kind: "epoch", wrapped_by: uuidArgument("key_id", key_id), key };
 }

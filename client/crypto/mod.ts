@@ -1,6 +1,6 @@
 /**
- * The cryptography of encrypted chats, as `docs/encryption.md` specifies it. It needs WebCrypto and nothing else:
- * browsers (pages from https or localhost), Deno, and Node.js 20 or newer.
+ * The cryptography of encrypted chats, as `docs/encryption.md` specifies it. It needs WebCrypto, and hash-wasm
+ * for passwords: browsers (pages from https or localhost), Deno, and Node.js 20 or newer.
  *
  * ```ts
  * const password = await derivePasswordKey("correct horse battery staple");
@@ -18,6 +18,7 @@
  * @module
  */
 
+export { type Argon2idCost, checkCost, MIN_COST, workOf } from "./argon2id.ts";
 export { CryptoError, type CryptoErrorCode } from "./crypto_error.ts";
 export { type DataKey, type EpochKey, epochKey, generateDataKey } from "./data_key.ts";
 export { type DeviceKey, generateDeviceKey, importDeviceKey } from "./device_key.ts";
@@ -30,8 +31,14 @@ export {
   type Part,
   type Place,
 } from "./envelope.ts";
+export { changeProof, changeProofHash, keyIdOf, keyProof } from "./key_proof.ts";
 export { padmeLength } from "./padding.ts";
-export { derivePasswordKey, type PasswordKey, type PasswordParameters } from "./password_key.ts";
+export {
+  derivePasswordKey,
+  newPasswordParameters,
+  type PasswordKey,
+  type PasswordParameters,
+} from "./password_key.ts";
 export {
   deriveRecoveryKey,
   formatRecoveryKey,
@@ -39,6 +46,6 @@ export {
   parseRecoveryKey,
   type RecoveryKey,
 } from "./recovery_key.ts";
-export { signInPassword } from "./sign_in_password.ts";
+export { oldSignInPassword, signInPassword } from "./sign_in_password.ts";
 export { deriveV1Key, type V1Key } from "./v1_key.ts";
 export { unwrap, wrap, type WrappingKey } from "./wrap.ts";

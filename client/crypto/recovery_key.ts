@@ -5,10 +5,11 @@
  * @module
  */
 
-import { AES_256_GCM, randomBytes, webcrypto } from "./aes_gcm.ts";
+import { randomBytes } from "./aes_gcm.ts";
 import { CryptoError } from "./crypto_error.ts";
 import { WRAPPING_USAGES } from "./data_key.ts";
-import { type Bytes, toUtf8 } from "./encoding.ts";
+import type { Bytes } from "./encoding.ts";
+import { hkdfKey } from "./hkdf.ts";
 
 /** A key that was derived from a recovery key. */
 export interface RecoveryKey {
@@ -52,11 +53,7 @@ export function generateRecoveryKey(): string {
  */
 export async function deriveRecoveryKey(recoveryKey: string): Promise<RecoveryKey> {
   const secret = parseRecoveryKey(recoveryKey);
-  const base = await webcrypto().importKey("raw", secret, "HKDF", false, ["deriveKey"]);
-  const info = toUtf8(INFO);
-  const algorithm = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info };
-  const key = await webcrypto().deriveKey(algorithm, base, AES_256_GCM, false, WRAPPING_USAGES);
-  return { kind: "recovery", key };
+  return { kind: "recovery", key: await hkdfKey(secret, INFO, WRAPPING_USAGES) };
 }
 
 /**

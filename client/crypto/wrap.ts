@@ -5,6 +5,7 @@
  */
 
 import {
+  decryptionFailed,
   gcm,
   join,
   NONCE_BYTES,
@@ -18,8 +19,9 @@ import {
 } from "./aes_gcm.ts";
 import { CryptoError } from "./crypto_error.ts";
 import { associatedData, type Bytes, parseObject, uuidArgument } from "./encoding.ts";
-import { DATA_KEY_USAGES, type DataKey, type EpochKey } from "./data_key.ts";
+import { DATA_KEY_USAGES, type DataKey, type EpochKey, SECRET_USAGES } from "./data_key.ts";
 import type { DeviceKey } from "./device_key.ts";
+import { mayHaveId } from "./key_proof.ts";
 import type { PasswordKey } from "./password_key.ts";
 import type { RecoveryKey } from "./recovery_key.ts";
 
@@ -43,7 +45,7 @@ const KEY_BYTES = 32;
  * wrap itself
  */
 export async function wrap(
-  dataKey: DataKey,
+  dataKey: Pick<DataKey, "key_id" | "key">,
   place: { under: WrappingKey; user_id: string },
 ): Promise<string> {
   return await wrapWithNonce(dataKey, place, randomBytes(NONCE_BYTES));
@@ -51,7 +53,7 @@ export async function wrap(
 
 /** {@link wrap} with a given nonce, for test vectors. Using a nonce twice breaks the encryption and allows forgeries. */
 export async function wrapWithNonce(
-  dataKey: DataKey,
+  dataKey: Pick<DataKey, "key_id" | "key">,
   { under, user_id }: { under: WrappingKey; user_id: string },
   nonce: Bytes,
 ): Promise<string> {
@@ -73,7 +75,7 @@ export async function wrapWithNonce(
  * @param place `under`: the wrapping key; `user_id` and `key_id`: UUIDs of the user and of the epoch; `extractable`: true
  * to wrap the data key again (default false)
  * @throws CryptoError `malformed_wrap`, `unknown_version`; `decryption_failed` for a wrong password or any other
- * difference; `invalid_argument` for an id that is not a UUID
+ * difference, or if the id belongs to another key; `invalid_argument` for an id that is not a UUID
  */
 export async function unwrap(
   wrapped: string,
@@ -83,18 +85,22 @@ export async function unwrap(
   const key_id = uuidArgument("key_id", place.key_id);
   const members = associatedData(wrapMembers(under, user_id, key_id));
   const sealed = parseWrap(wrapped);
-  const key = await opened(
-    webcrypto().unwrapKey(
-      "raw",
-      join(sealed),
-      under.key,
-      gcm(sealed.nonce, members),
-      "AES-GCM",
-      extractable,
-      DATA_KEY_USAGES,
-    ),
-  );
-  return { key_id, key };
+  const unwrapAs = (algorithm: string, usages: KeyUsage[], exportable: boolean) =>
+    opened(
+      webcrypto().unwrapKey(
+        "raw",
+        join(sealed),
+        under.key,
+        gcm(sealed.nonce, members),
+        algorithm,
+        exportable,
+        usages,
+      ),
+    );
+  const key = await unwrapAs("AES-GCM", DATA_KEY_USAGES, extractable);
+  const secret = await unwrapAs("HKDF", SECRET_USAGES, false);
+  if (!await mayHaveId(secret, key_id)) throw decryptionFailed();
+  return { key_id, key, secret };
 }
 
 /** Returns the members that are authenticated with a wrapped key: its place, and the parameters of the wrapping key. */
@@ -112,7 +118,12 @@ export function wrapMembers(
   };
   switch (under.kind) {
     case "password":
-      return { ...members, iterations: under.iterations, salt: under.salt };
+      return "iterations" in under
+        ? { ...members, iterations: under.iterations, salt: under.salt }
+        : {
+          ...{ ...members, kdf: "argon2id", salt: under.salt },
+          ...{ memory_kib: under.memory_kib, passes: under.passes },
+        };
     case "recovery":
       return members;
     case "device":

@@ -7,12 +7,18 @@ create table public.chat_keys (
   id uuid not null,
   epoch integer not null,
   created_at timestamptz not null default now(),
+  proof_number integer not null default 0,
+  proof_hash bytea,
   primary key (user_id, id),
+  constraint chat_keys_proof_check check ((proof_hash is null) = (proof_number = 0) and octet_length(proof_hash) = 32),
   constraint chat_keys_user_epoch_key unique (user_id, epoch),
   constraint chat_keys_epoch_check check (epoch >= 1)
 );
 comment on table public.chat_keys is 'The epochs of the data key that encrypts a user''s chats; the last one is current';
 comment on column public.chat_keys.id is 'The key_id of envelopes; chosen by the client, unique among the keys of its user';
+
+comment on column public.chat_keys.proof_number is 'The number of the proof that the next change needs; 0 when it needs none';
+comment on column public.chat_keys.proof_hash is 'SHA-256 of that proof, which the client derives from the data key';
 
 alter table public.chat_keys enable row level security;
 revoke all on public.chat_keys from public, anon, authenticated, service_role;
@@ -29,6 +35,8 @@ create table public.chat_key_wraps (
   wrapped_by uuid,
   salt text,
   iterations integer,
+  memory_kib integer,
+  passes integer,
   wrap text not null,
   created_at timestamptz not null default now(),
   constraint chat_key_wraps_key_id_fkey foreign key (user_id, key_id)
@@ -38,13 +46,17 @@ create table public.chat_key_wraps (
   constraint chat_key_wraps_device_check check ((kind = 'device') = (device_id is not null)),
   constraint chat_key_wraps_epoch_check check ((kind = 'epoch') = (wrapped_by is not null)),
   constraint chat_key_wraps_password_check check (
-    (kind = 'password') = (salt is not null) and (kind = 'password') = (iterations is not null))
+    (kind = 'password') = (salt is not null) and (memory_kib is null) = (passes is null)
+    and num_nonnulls(iterations, memory_kib) = (kind = 'password')::integer)
 );
 comment on table public.chat_key_wraps is 'Encrypted data keys of chats; the database has no key that opens them';
 comment on column public.chat_key_wraps.kind is
   'What the data key is encrypted under: a password, the recovery key, the key of a device, or the data key of the next epoch';
 comment on column public.chat_key_wraps.wrapped_by is 'The next epoch, for the kind epoch';
-comment on column public.chat_key_wraps.salt is 'The salt of PBKDF2-SHA256 in base64, for the kind password';
+comment on column public.chat_key_wraps.salt is 'The salt of the password in base64, for the kind password';
+comment on column public.chat_key_wraps.iterations is 'Rounds of PBKDF2-SHA256, for a password that was derived with it';
+comment on column public.chat_key_wraps.memory_kib is 'Kibibytes of memory of Argon2id, for a password that was derived with it';
+comment on column public.chat_key_wraps.passes is 'Passes of Argon2id over the memory';
 
 alter table public.chat_key_wraps enable row level security;
 revoke all on public.chat_key_wraps from public, anon, authenticated, service_role;
@@ -67,7 +79,8 @@ exception when data_exception then
 end $$;
 revoke all on function private.decode_base64(text) from public, anon, authenticated, service_role;
 
--- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, wrap}. index is its place in the
+-- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, memory_kib,
+-- passes, wrap}. A password has either iterations (PBKDF2) or memory_kib and passes (Argon2id). index is its place in the
 -- list from 0, which an error names.
 -- Raises: PT422 invalid_wrap {index}.
 create function private.read_chat_key_wrap(value jsonb, index integer)
@@ -83,12 +96,12 @@ begin
   v_wrap.wrap := value ->> 'wrap';
   v_json := private.json_strings(v_wrap.wrap, array['ciphertext', 'mac', 'nonce', 'v']);
   if jsonb_typeof(value) is distinct from 'object'
-    or value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
+    or value - array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'wrap'] <> '{}'
     or (v_wrap.kind in ('password', 'recovery', 'device', 'epoch')) is not true then
     v_says := case
       when jsonb_typeof(value) is distinct from 'object' then 'A wrap must be a JSON object'
-      when value - array['kind', 'device_id', 'salt', 'iterations', 'wrap'] <> '{}'
-        then 'A wrap can only have the members kind, device_id, salt, iterations and wrap'
+      when value - array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'wrap'] <> '{}'
+        then 'A wrap can only have the members kind, device_id, salt, iterations, memory_kib, passes and wrap'
       else 'kind must be password, recovery, device or epoch' end;
   elsif octet_length(v_wrap.wrap) > 1024 or v_json is null or v_json ->> 'v' <> '2'
     or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
@@ -104,16 +117,22 @@ begin
     or value ? 'device_id' and private.json_uuid(value -> 'device_id') is null then
     v_says := case v_wrap.kind when 'device' then 'A wrap of the kind device must have a device_id, which must be a UUID'
       else format('A wrap of the kind %s must not have a device_id', v_wrap.kind) end;
-  elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (v_wrap.kind = 'password') <> (value ? 'iterations') then
-    v_says := case v_wrap.kind when 'password' then 'A wrap of the kind password must have salt and iterations'
-      else format('A wrap of the kind %s must have neither salt nor iterations', v_wrap.kind) end;
+  elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (value ? 'memory_kib') <> (value ? 'passes')
+    or (v_wrap.kind = 'password')::integer <> (value ? 'iterations')::integer + (value ? 'memory_kib')::integer then
+    v_says := case v_wrap.kind
+      when 'password' then 'A wrap of the kind password must have salt, and either iterations or memory_kib and passes'
+      else format('A wrap of the kind %s must not have salt, iterations, memory_kib and passes', v_wrap.kind) end;
   elsif v_wrap.kind = 'password' and (jsonb_typeof(value -> 'salt') <> 'string'
     or coalesce(octet_length(private.decode_base64(value ->> 'salt')), 0) not between 16 and 64) then
     v_says := 'salt must be 16 to 64 bytes long, in base64 with padding';
-  elsif v_wrap.kind = 'password'
-    and coalesce(private.json_integer(value -> 'iterations'), 0)
-      not between private.setting('chats.min_iterations') and 10000000 then
-    v_says := format('iterations must be a whole number from %s to 10000000', private.setting('chats.min_iterations'));
+  elsif value ? 'iterations' and coalesce(private.json_integer(value -> 'iterations'), 0)
+      not between private.setting('chats.min_iterations') and 2000000 then
+    v_says := format('iterations must be a whole number from %s to 2000000', private.setting('chats.min_iterations'));
+  elsif value ? 'memory_kib' and not (
+    coalesce(private.json_integer(value -> 'memory_kib'), 0) between 19456 and 262144
+    and coalesce(private.json_integer(value -> 'passes'), 0) between 2 and 10
+    and private.json_integer(value -> 'memory_kib') * private.json_integer(value -> 'passes') <= 262144) then
+    v_says := 'memory_kib must be 19456 to 262144, passes 2 to 10, and their product at most 262144';
   end if;
   if v_says is not null then
     raise exception '%', v_says using errcode = 'PT422', detail = 'invalid_wrap ' || jsonb_build_object('index', index)::text;
@@ -121,6 +140,8 @@ begin
   v_wrap.device_id := private.json_uuid(value -> 'device_id');
   v_wrap.salt := value ->> 'salt';
   v_wrap.iterations := private.json_integer(value -> 'iterations');
+  v_wrap.memory_kib := private.json_integer(value -> 'memory_kib');
+  v_wrap.passes := private.json_integer(value -> 'passes');
   return v_wrap;
 end $$;
 revoke all on function private.read_chat_key_wrap(jsonb, integer) from public, anon, authenticated, service_role;
@@ -166,12 +187,15 @@ begin
   end if;
 
   foreach v_wrap in array v_wraps loop
-    insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, wrap)
+    insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, memory_kib, passes,
+      wrap)
     values (put_chat_key_wraps.user_id,
       case v_wrap.kind when 'epoch' then previous else put_chat_key_wraps.key_id end, v_wrap.kind, v_wrap.device_id,
-      case v_wrap.kind when 'epoch' then put_chat_key_wraps.key_id end, v_wrap.salt, v_wrap.iterations, v_wrap.wrap)
+      case v_wrap.kind when 'epoch' then put_chat_key_wraps.key_id end, v_wrap.salt, v_wrap.iterations,
+      v_wrap.memory_kib, v_wrap.passes, v_wrap.wrap)
     on conflict on constraint chat_key_wraps_unique do update
-      set salt = excluded.salt, iterations = excluded.iterations, wrap = excluded.wrap, created_at = now();
+      set salt = excluded.salt, iterations = excluded.iterations, memory_kib = excluded.memory_kib,
+        passes = excluded.passes, wrap = excluded.wrap, created_at = now();
   end loop;
   if (select count(*) from public.chat_key_wraps as w where w.user_id = put_chat_key_wraps.user_id
       and w.key_id = put_chat_key_wraps.key_id and w.kind = 'device') > private.setting('chats.max_devices') then
@@ -210,8 +234,57 @@ end $$;
 revoke all on function private.begin_chat_key_change(private.chat_owners, integer, uuid, text, jsonb)
   from public, anon, authenticated, service_role;
 
--- Ends a change of a user's keys: counts their version, sets the current epoch and keeps the response for retries.
-create function private.end_chat_key_change(user_id uuid, key_id uuid, idempotency_key text, request jsonb)
+-- Reads base64 of 32 bytes; null is null.
+-- Raises: PT422 invalid_key_proof.
+create function private.read_chat_key_proof(value text)
+returns bytea
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_bytes bytea := private.decode_base64(value);
+begin
+  if value is not null and octet_length(v_bytes) is distinct from 32 then
+    raise exception 'proof and next_proof_hash must be 32 bytes long, in base64 with padding'
+      using errcode = 'PT422', detail = 'invalid_key_proof';
+  end if;
+  return v_bytes;
+end $$;
+revoke all on function private.read_chat_key_proof(text) from public, anon, authenticated, service_role;
+
+-- Checks that whoever changes a user's keys has the data key: proof is what the current key's proof_hash was made from.
+-- So a stolen session cannot replace the wraps and lock the user out. A proof is used once, so the next hash comes with
+-- it. Keys without a hash need no proof.
+-- Raises: PT403 key_proof_wrong; PT422 invalid_key_proof.
+create function private.check_chat_key_proof(owner private.chat_owners, proof text, next_proof_hash text)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_hash bytea;
+  v_proof bytea := private.read_chat_key_proof(proof);
+  v_next bytea := private.read_chat_key_proof(next_proof_hash);
+begin
+  select k.proof_hash into v_hash from public.chat_keys as k where k.user_id = owner.user_id and k.id = owner.key_id;
+  if v_hash is null then
+    return;
+  end if;
+  if sha256(v_proof) is distinct from v_hash then
+    raise exception 'proof does not show that you have the current key'
+      using errcode = 'PT403', detail = 'key_proof_wrong', hint = 'Unlock the keys, and derive the proof from the data key';
+  end if;
+  if v_next is null then
+    raise exception 'next_proof_hash is missing' using errcode = 'PT422', detail = 'invalid_key_proof',
+      hint = 'Send the SHA-256 of the proof for the change after this one';
+  end if;
+end $$;
+revoke all on function private.check_chat_key_proof(private.chat_owners, text, text)
+  from public, anon, authenticated, service_role;
+
+-- Ends a change of a user's keys: counts their version, sets the current epoch, stores the hash of the next proof and
+-- keeps the response for retries.
+create function private.end_chat_key_change(
+  user_id uuid, key_id uuid, next_proof_hash text, idempotency_key text, request jsonb
+)
 returns public.chat_key_change
 language plpgsql volatile set search_path = ''
 as $$
@@ -222,26 +295,33 @@ begin
   where o.user_id = end_chat_key_change.user_id
   returning o.key_version into v_result.version;
   v_result.key_id := key_id;
+  update public.chat_keys as k
+  set proof_hash = private.read_chat_key_proof(next_proof_hash), proof_number = k.proof_number + 1
+  where k.user_id = end_chat_key_change.user_id and k.id = end_chat_key_change.key_id and next_proof_hash is not null;
   select k.epoch into v_result.epoch from public.chat_keys as k
   where k.user_id = end_chat_key_change.user_id and k.id = end_chat_key_change.key_id;
   v_result.replayed := false;
   perform private.keep_response(user_id, 'user', idempotency_key, request, to_jsonb(v_result));
   return v_result;
 end $$;
-revoke all on function private.end_chat_key_change(uuid, uuid, text, jsonb) from public, anon, authenticated, service_role;
+revoke all on function private.end_chat_key_change(uuid, uuid, text, text, jsonb)
+  from public, anon, authenticated, service_role;
 
 -- Stores wraps of the current epoch: for a new password, a new recovery key or another device. expected_version is the
 -- version of the keys that the client has read. With 0 this makes the first epoch, which needs wraps of the kinds
--- password and recovery. Returns the new version.
+-- password and recovery. proof is that of the current key, and next_proof_hash is for the change after this one: see
+-- private.check_chat_key_proof. Returns the new version.
 -- Definer: no role may write keys. For the service only, which answers for user_id.
--- Raises: PT409 version_conflict {version}, key_epoch_old {key_id}, too_many_devices; PT422 invalid_key_id,
--- invalid_wraps, invalid_wrap {index}, wrap_missing {kind}, idempotency_key_reused.
+-- Raises: PT403 key_proof_wrong; PT409 version_conflict {version}, key_epoch_old {key_id}, too_many_devices; PT422
+-- invalid_key_id, invalid_key_proof, invalid_wraps, invalid_wrap {index}, wrap_missing {kind}, idempotency_key_reused.
 create function public.set_chat_keys(
   user_id uuid,
   expected_version integer,
   key_id uuid,
   wraps jsonb,
-  idempotency_key text default null
+  idempotency_key text default null,
+  proof text default null,
+  next_proof_hash text default null
 )
 returns public.chat_key_change
 language plpgsql volatile security definer set search_path = ''
@@ -256,6 +336,7 @@ begin
     v_result := jsonb_populate_record(null::public.chat_key_change, v_first || '{"replayed": true}');
     return v_result;
   end if;
+  perform private.check_chat_key_proof(v_owner, proof, next_proof_hash);
   if v_owner.key_id is null then
     insert into public.chat_keys (user_id, id, epoch) values (set_chat_keys.user_id, set_chat_keys.key_id, 1);
   elsif v_owner.key_id <> set_chat_keys.key_id then
@@ -265,14 +346,15 @@ begin
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps,
     case when v_owner.key_id is null then array['password', 'recovery'] else '{}' end, null);
-  return private.end_chat_key_change(user_id, key_id, idempotency_key, v_request);
+  return private.end_chat_key_change(user_id, key_id, next_proof_hash, idempotency_key, v_request);
 end $$;
-revoke all on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
-grant execute on function public.set_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
+revoke all on function public.set_chat_keys(uuid, integer, uuid, jsonb, text, text, text) from public, anon, authenticated;
+grant execute on function public.set_chat_keys(uuid, integer, uuid, jsonb, text, text, text) to service_role;
 
 -- Starts a new epoch: from then on, envelopes of older epochs are refused. It needs the new key wrapped under the
 -- password and under a new recovery key, and the key of the epoch before wrapped under the new key. Other wraps of
--- older epochs are deleted: a lost device that had one opens nothing that is written from then on.
+-- older epochs are deleted: a lost device that had one opens nothing that is written from then on. next_proof_hash is
+-- that of the first proof of the new key.
 -- Definer: no role may write keys. For the service only, which answers for user_id.
 -- Raises: as set_chat_keys, and PT404 keys_not_found; PT409 key_id_used.
 create function public.rotate_chat_keys(
@@ -280,7 +362,9 @@ create function public.rotate_chat_keys(
   expected_version integer,
   key_id uuid,
   wraps jsonb,
-  idempotency_key text default null
+  idempotency_key text default null,
+  proof text default null,
+  next_proof_hash text default null
 )
 returns public.chat_key_change
 language plpgsql volatile security definer set search_path = ''
@@ -299,6 +383,7 @@ begin
     raise exception 'The account has no keys yet' using errcode = 'PT404', detail = 'keys_not_found',
       hint = 'Set up the first keys with PUT /chats/keys';
   end if;
+  perform private.check_chat_key_proof(v_owner, proof, next_proof_hash);
   insert into public.chat_keys (user_id, id, epoch)
   select rotate_chat_keys.user_id, rotate_chat_keys.key_id, k.epoch + 1
   from public.chat_keys as k where k.user_id = rotate_chat_keys.user_id and k.id = v_owner.key_id
@@ -310,10 +395,10 @@ begin
   perform private.put_chat_key_wraps(user_id, key_id, wraps, array['password', 'recovery', 'epoch'], v_owner.key_id);
   delete from public.chat_key_wraps as w
   where w.user_id = rotate_chat_keys.user_id and w.key_id = v_owner.key_id and w.kind <> 'epoch';
-  return private.end_chat_key_change(user_id, key_id, idempotency_key, v_request);
+  return private.end_chat_key_change(user_id, key_id, next_proof_hash, idempotency_key, v_request);
 end $$;
-revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) from public, anon, authenticated;
-grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text) to service_role;
+revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text, text, text) from public, anon, authenticated;
+grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text, text, text) to service_role;
 
 -- Deletes the wraps of a device, which can then no longer open the chats with the key that it keeps. It may have kept
 -- the data key: rotate the keys when a device was lost. A second call raises device_not_found.
@@ -331,7 +416,7 @@ begin
   if not found then
     raise exception 'There is no device "%"', device_id using errcode = 'PT404', detail = 'device_not_found';
   end if;
-  return private.end_chat_key_change(user_id, v_owner.key_id, null, null);
+  return private.end_chat_key_change(user_id, v_owner.key_id, null, null, null);
 end $$;
 revoke all on function public.revoke_chat_device(uuid, uuid) from public, anon, authenticated;
 grant execute on function public.revoke_chat_device(uuid, uuid) to service_role;

@@ -86,10 +86,11 @@ create type public.chat_keyring as (
   key_id uuid,
   epoch integer,
   keys jsonb,
-  legacy_envelopes bigint
+  legacy_envelopes bigint,
+  proof_number integer
 );
 comment on type public.chat_keyring is
-  'The caller''s keys: [{id, epoch, created_at, envelopes, wraps: [{kind, device_id, wrapped_by, salt, iterations, wrap, created_at}]}], newest first. envelopes is the number of envelopes of that epoch, legacy_envelopes that of format 1';
+  'The caller''s keys: [{id, epoch, created_at, envelopes, wraps: [{kind, device_id, wrapped_by, salt, iterations, memory_kib, passes, wrap, created_at}]}], newest first. envelopes is the number of envelopes of that epoch, legacy_envelopes that of format 1. proof_number is that of the proof which the next change needs';
 
 -- The work of public.get_chat_keys.
 -- Definer: clients have no rights in chat_owners. It acts for the caller alone.
@@ -102,7 +103,7 @@ declare
   v_ring public.chat_keyring;
 begin
   select coalesce(max(o.key_version), 0) into v_ring.version from private.chat_owners as o where o.user_id = v_user_id;
-  select k.id, k.epoch into v_ring.key_id, v_ring.epoch
+  select k.id, k.epoch, nullif(k.proof_number, 0) into v_ring.key_id, v_ring.epoch, v_ring.proof_number
   from public.chat_keys as k where k.user_id = v_user_id order by k.epoch desc limit 1;
   with envelopes as (
     select e.key_id, count(*) as number
@@ -121,7 +122,7 @@ begin
       'envelopes', coalesce((select e.number from envelopes as e where e.key_id = k.id), 0),
       'wraps', coalesce((
         select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('kind', w.kind, 'device_id', w.device_id,
-          'wrapped_by', w.wrapped_by, 'salt', w.salt, 'iterations', w.iterations, 'wrap', w.wrap,
+          'wrapped_by', w.wrapped_by, 'salt', w.salt, 'iterations', w.iterations, 'memory_kib', w.memory_kib, 'passes', w.passes, 'wrap', w.wrap,
           'created_at', w.created_at)) order by w.kind, w.created_at, w.device_id)
         from public.chat_key_wraps as w where w.user_id = v_user_id and w.key_id = k.id), '[]'))
       order by k.epoch desc)

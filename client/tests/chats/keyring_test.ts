@@ -59,11 +59,12 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     await rejection(revoked, ChatsError, "device_not_found");
 
     // The revoked device still has the data key: rotate.
-    const newRecoveryKey = await tablet.keys.rotate(PASSWORDS[2]);
+    const { recoveryKey: newRecoveryKey, device: renewed } = await tablet.keys.rotate(PASSWORDS[2]);
+    assert.ok(renewed && renewed.device_id !== tabletKey.device_id);
     secrets.push(recoveryKey, recoveryKey.replaceAll("-", ""));
     secrets.push(newRecoveryKey, newRecoveryKey.replaceAll("-", ""));
     await rejection(
-      newDevice().keys.recover(recoveryKey, "another"),
+      newDevice().keys.recover(recoveryKey, "yet another"),
       CryptoError,
       "decryption_failed",
     );
@@ -71,7 +72,9 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     await rejection(late, ChatsError, "keys_locked");
     assert.deepEqual(await again.open(chat.id), chat);
     const onTablet = newDevice();
-    await onTablet.keys.unlock({ device: tabletKey });
+    const replaced = onTablet.keys.unlock({ device: tabletKey });
+    await rejection(replaced, ChatsError, "device_not_found");
+    await onTablet.keys.unlock({ device: renewed });
     const longer = await onTablet.append(chat, "with the new key");
     await rejection(again.open(chat.id), ChatsError, "keys_locked");
     await again.keys.unlock({ password: PASSWORDS[2] });
@@ -81,9 +84,9 @@ test("Keyring: new password, recovery, revoked device, rotation, and the server 
     assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 1, left: 3 });
     assert.deepEqual(await tablet.reencrypt(), { done: [chat.id], failed: [], after: null });
     assert.deepEqual(await tablet.keys.progress(), { epoch: 2, done: 2, left: 0 });
-    const renewed = await again.open(chat.id);
+    const reopened = await again.open(chat.id);
     assert.deepEqual(
-      [renewed.title, renewed.content],
+      [reopened.title, reopened.content],
       [title, `${content}${segment}with the new key`],
     );
     tablet.keys.lock();
@@ -158,15 +161,15 @@ test("Keyring: each error has its code", async () => {
   await rejection(chats.keys.unlock({ password: "any" }), ChatsError, "keys_not_found");
   await rejection(chats.save(chats.create(), "Hello"), ChatsError, "keys_locked");
   await rejection(chats.keys.newRecoveryKey(), ChatsError, "keys_locked");
-  await rejection(chats.keys.recover("SR", "new"), CryptoError, "malformed_recovery_key");
+  await rejection(chats.keys.recover("SR", "yet another"), CryptoError, "malformed_recovery_key");
   assert.deepEqual(await chats.keys.progress(), { epoch: 0, done: 0, left: 0 });
 
   const first = await chats.keys.setUp(PASSWORDS[0]);
   const second = await chats.keys.newRecoveryKey();
   const other = device(user);
-  await rejection(other.keys.recover(first, "new"), CryptoError, "decryption_failed");
+  await rejection(other.keys.recover(first, "yet another"), CryptoError, "decryption_failed");
   await other.keys.recover(second, PASSWORDS[1]);
   await rejection(other.keys.rotate("wrong"), CryptoError, "decryption_failed");
-  await rejection(other.keys.setUp("again"), ChatsError);
+  await rejection(other.keys.setUp("once again"), ChatsError);
   await other.keys.revokeDevice(crypto.randomUUID());
 });

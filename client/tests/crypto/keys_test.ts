@@ -57,6 +57,18 @@ Deno.test("keys: a password change and a rotation leave all chats readable", asy
   assert.equal(await decryptText(old, { ...PLACE, keys: [newest, oldest] }), "Before");
 });
 
+Deno.test("keys: an id belongs to one key, and older random ids to any", async () => {
+  const [key, other] = [await generateDataKey(), await generateDataKey()];
+  assert.match(key.key_id, /^.{14}8/);
+  const under = await generateDeviceKey();
+  const place = { under, user_id: USER, key_id: key.key_id };
+  const forged = await wrap({ ...other, key_id: key.key_id }, place);
+  await assert.rejects(unwrap(forged, place), coded("decryption_failed"));
+  const old = crypto.randomUUID();
+  const wrapped = await wrap({ ...other, key_id: old }, place);
+  assert.equal((await unwrap(wrapped, { ...place, key_id: old })).key_id, old);
+});
+
 Deno.test("keys: only data keys that are to be wrapped are extractable", async () => {
   const fresh = await generateDataKey();
   const device = await generateDeviceKey();
@@ -126,9 +138,19 @@ Deno.test("keys: v1 uses a password exactly as it was typed", async () => {
 Deno.test("keys: invalid passwords and parameters are refused before any derivation", async () => {
   const refused = coded("key_parameters_refused");
   for (
-    const iterations of [1, 599_999, 10_000_001, 600_000.5, NaN, "600000" as unknown as number]
+    const iterations of [1, 599_999, 2_000_001, 600_000.5, NaN, "600000" as unknown as number]
   ) {
     await assert.rejects(derivePasswordKey("password", { ...PARAMETERS, iterations }), refused);
+  }
+  const { salt } = PARAMETERS;
+  for (
+    const [memory_kib, passes] of [[19_455, 2], [19_456, 1], [262_145, 2], [20_000, 11], [
+      131_072,
+      3,
+    ], [19_456.5, 2]]
+  ) {
+    const parameters = { salt, memory_kib: memory_kib!, passes: passes! }; // pairs
+    await assert.rejects(derivePasswordKey("password", parameters), refused);
   }
   for (const bytes of [0, 15, 65]) {
     const salt = btoa("s".repeat(bytes));
@@ -138,7 +160,14 @@ Deno.test("keys: invalid passwords and parameters are refused before any derivat
     await assert.rejects(derivePasswordKey("password", { ...PARAMETERS, salt }), refused);
     await assert.rejects(deriveV1Key("password", salt), refused);
   }
+  // A salt with which the key would be an old sign-in password, which Auth has received.
+  const known = btoa("strongroom sign-in\neve@example.com");
+  for (const cost of [{ iterations: 600_000 }, { memory_kib: 19_456, passes: 2 }]) {
+    await assert.rejects(derivePasswordKey("password", { salt: known, ...cost }), refused);
+  }
+  await assert.rejects(deriveV1Key("password", known), refused);
   await assert.rejects(derivePasswordKey(""), coded("invalid_argument"));
+  await assert.rejects(derivePasswordKey("", PARAMETERS), coded("invalid_argument"));
   await assert.rejects(deriveV1Key("", PARAMETERS.salt), coded("invalid_argument"));
   await assert.rejects(derivePasswordKey("👍".slice(0, 1)), coded("not_text"));
 });

@@ -1,11 +1,13 @@
 /**
  * Checks the vectors with a second implementation, written from `docs/encryption.md` with node:crypto. It shares no code
- * with the client.
+ * with the client but Argon2id itself.
  */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createDecipheriv, createHash, hkdfSync, pbkdf2Sync } from "node:crypto";
+
+import { argon2id } from "hash-wasm";
 
 import vectors from "../vectors/vectors.json" with { type: "json" };
 
@@ -27,6 +29,19 @@ function open(key: Buffer, text: string, associated = ""): Buffer {
 
 function passwordKey(password: string, salt: string, iterations: number): Buffer {
   return pbkdf2Sync(password, Buffer.from(salt, "base64"), iterations, 32, "sha256");
+}
+
+async function argon2idKey(
+  password: string,
+  salt: string,
+  { memory_kib, passes }: { memory_kib: number; passes: number },
+  label = "strongroom chat password key v3",
+): Promise<Buffer> {
+  const secret = await argon2id({
+    ...{ password, salt: Buffer.from(salt, "base64"), memorySize: memory_kib, iterations: passes },
+    ...{ parallelism: 1, hashLength: 32, outputType: "binary" },
+  });
+  return Buffer.from(hkdfSync("sha256", secret, "", label, 32));
 }
 
 /** Crockford's alphabet by its rule: digits and letters without I, L, O, U. */
@@ -85,6 +100,34 @@ Deno.test("vectors: passwords are normalised and derived", () => {
   }
 });
 
+Deno.test("vectors: passwords are derived by Argon2id, and split by purpose", async () => {
+  for (const { password, salt, key, ...cost } of vectors.passwords_argon2id) {
+    assert.equal((await argon2idKey(password, salt, cost)).toString("hex"), key);
+  }
+  for (const { email, password, sign_in_password } of vectors.sign_in_passwords) {
+    const label = "strongroom sign-in v3";
+    const salt = createHash("sha256").update(`${label}\n${email.toLowerCase()}`).digest("base64");
+    const value = await argon2idKey(password, salt, { memory_kib: 19_456, passes: 2 }, label);
+    assert.equal(value.toString("base64"), sign_in_password);
+  }
+});
+
+Deno.test("vectors: ids and proofs are derived from the data key", () => {
+  for (const { data_key, key_id, proof, change } of vectors.key_ids) {
+    const derive = (info: string) =>
+      Buffer.from(hkdfSync("sha256", Buffer.from(data_key, "hex"), "", info, 32));
+    const digits = [...derive("strongroom chat key id v3").subarray(0, 16).toString("hex")];
+    digits[12] = "8";
+    digits[16] = (parseInt(digits[16]!, 16) % 4 + 8).toString(16); // the variant of RFC 9562
+    assert.equal(key_id.replaceAll("-", ""), digits.join(""));
+    assert.match(key_id, /^.{8}-.{4}-8.{3}-[89ab].{3}-.{12}$/);
+    assert.equal(derive("strongroom chat key proof v3").toString("base64"), proof);
+    const shown = derive(`strongroom chat key change v3 ${change.number}`);
+    assert.equal(shown.toString("base64"), change.proof);
+    assert.equal(createHash("sha256").update(shown).digest("base64"), change.hash);
+  }
+});
+
 Deno.test("vectors: recovery keys have the right secret, checksum and wrapping key", () => {
   for (const { secret, recovery_key, key } of vectors.recovery_keys) {
     assert.match(recovery_key, /^SR[0-9A-Z]{3}(-[0-9A-Z]{5}){11}$/);
@@ -93,15 +136,20 @@ Deno.test("vectors: recovery keys have the right secret, checksum and wrapping k
   }
 });
 
-Deno.test("vectors: wraps open to their data key, with their associated data", () => {
+Deno.test("vectors: wraps open to their data key, with their associated data", async () => {
   for (const vector of vectors.wraps) {
     const { name, user_id, key_id, kind, associated_data } = vector;
     const own: Record<string, string | number> = {};
     let key: Buffer;
     if (kind === "password") {
-      const { password, salt, iterations } = vector as Required<typeof vector>;
-      Object.assign(own, { salt, iterations });
-      key = passwordKey(password, salt, iterations);
+      const { password, salt, iterations, memory_kib, passes } = vector as Required<typeof vector>;
+      if (iterations === undefined) {
+        Object.assign(own, { salt, kdf: "argon2id", memory_kib, passes });
+        key = await argon2idKey(password, salt, { memory_kib, passes });
+      } else {
+        Object.assign(own, { salt, iterations });
+        key = passwordKey(password, salt, iterations);
+      }
     } else if (kind === "recovery") {
       key = recoveryWrappingKey(recoverySecret(vector.recovery_key!));
     } else {

@@ -74,6 +74,10 @@ export async function watchKeys(run: () => Promise<void>): Promise<Uint8Array[]>
     unwrapKey: async (
       ...[format, wrapped, under, algorithm, type, extractable, usages]: Parameters<Method>
     ) => {
+      // The same bytes are also unwrapped as an AES key.
+      if (type === "HKDF") {
+        return await original.unwrapKey(format, wrapped, under, algorithm, type, false, usages);
+      }
       const args = [format, wrapped, under, algorithm, type, true, usages];
       return await noted(await original.unwrapKey(...args) as CryptoKey, extractable, usages);
     },

@@ -11,6 +11,7 @@ import {
   deriveRecoveryKey,
   epochKey,
   importDeviceKey,
+  type PasswordParameters,
   type WrappingKey,
 } from "../../crypto/mod.ts";
 
@@ -47,12 +48,13 @@ export async function dataKey(
     extractable,
     DATA_KEY_USAGES,
   );
-  return { key_id, key };
+  const secret = await crypto.subtle.importKey("raw", fromHex(hex), "HKDF", false, ["deriveBits"]);
+  return { key_id, key, secret };
 }
 
 /** What a wrapping key is derived from. */
 export type WrappingSource =
-  | { kind: "password"; password: string; salt: string; iterations: number }
+  | ({ kind: "password"; password: string } & PasswordParameters)
   | { kind: "recovery"; recovery_key: string }
   | { kind: "device"; device_id: string; wrapping_key: string }
   | { kind: "epoch"; wrapped_by: string; wrapping_key: string };

@@ -4,8 +4,18 @@
  * @module
  */
 
-import { formatRecoveryKey } from "../../crypto/mod.ts";
-import { associatedData, fromUtf8, toBase64, toUtf8 } from "../../crypto/encoding.ts";
+import {
+  changeProof,
+  changeProofHash,
+  formatRecoveryKey,
+  keyIdOf,
+  keyProof,
+  oldSignInPassword,
+  signInPassword,
+} from "../../crypto/mod.ts";
+import { argon2idBytes } from "../../crypto/argon2id.ts";
+import { hkdfBytes } from "../../crypto/hkdf.ts";
+import { associatedData, fromBase64, fromUtf8, toBase64, toUtf8 } from "../../crypto/encoding.ts";
 import { withChecksum } from "../../crypto/recovery_key.ts";
 import { wrapMembers, wrapWithNonce } from "../../crypto/wrap.ts";
 import {
@@ -36,6 +46,14 @@ export async function keyVectors() {
   const wraps = await Promise.all(WRAPS.map(wrapVector));
   return {
     passwords: await Promise.all(PASSWORDS.map(passwordVector)),
+    passwords_argon2id: [await argon2idVector()],
+    sign_in_passwords: [{
+      email: "Ada@Example.com",
+      password: PASSWORD.password,
+      sign_in_password: await signInPassword("Ada@Example.com", PASSWORD.password),
+      old_sign_in_password: await oldSignInPassword("Ada@Example.com", PASSWORD.password),
+    }],
+    key_ids: await Promise.all([OLD, NEW].map(keyIdVector)),
     recovery_keys: await Promise.all(RECOVERY_SECRETS.map(recoveryVector)),
     recovery_keys_refused: refusedRecoveryKeys(),
     wraps,
@@ -71,6 +89,33 @@ async function passwordVector(vector: typeof PASSWORDS[number]) {
     ...vector,
     password_utf8: toHex(toUtf8(normalised)),
     key: await bytesOf(await pbkdf2(normalised, vector.salt, vector.iterations)),
+  };
+}
+
+const ARGON2ID = {
+  password: PASSWORD.password,
+  salt: toBase64(counting(0xa0, 32)),
+  ...{ memory_kib: 19_456, passes: 2 },
+};
+
+async function argon2idVector() {
+  const { password, salt, memory_kib, passes } = ARGON2ID;
+  const secret = await argon2idBytes(password, fromBase64(salt)!, { memory_kib, passes }); // made above
+  const key = await hkdfBytes(secret, "strongroom chat password key v3");
+  return { ...ARGON2ID, secret: toHex(secret), key: toHex(key) };
+}
+
+async function keyIdVector({ key_id: random_id, data_key }: Epoch) {
+  const { secret } = await dataKey(random_id, data_key);
+  return {
+    data_key,
+    key_id: await keyIdOf(secret),
+    proof: await keyProof(secret),
+    change: {
+      number: 7,
+      proof: await changeProof(secret, 7),
+      hash: await changeProofHash(secret, 7),
+    },
   };
 }
 
@@ -145,6 +190,7 @@ const WRAPS: (WrappingSource & { name: string; epoch: Epoch })[] = [
     wrapped_by: NEW.key_id,
     wrapping_key: NEW.data_key,
   },
+  { name: "password by Argon2id", epoch: NEW, kind: "password", ...ARGON2ID },
 ];
 
 async function wrapVector({ name, epoch, ...source }: typeof WRAPS[number], i: number) {

@@ -164,6 +164,8 @@ export type Database = {
           "iterations": number | null;
           "key_id": string;
           "kind": string;
+          "memory_kib": number | null;
+          "passes": number | null;
           "salt": string | null;
           "user_id": string;
           "wrap": string;
@@ -177,6 +179,8 @@ export type Database = {
           "iterations"?: number | null;
           "key_id": string;
           "kind": string;
+          "memory_kib"?: number | null;
+          "passes"?: number | null;
           "salt"?: string | null;
           "user_id": string;
           "wrap": string;
@@ -189,6 +193,8 @@ export type Database = {
           "iterations"?: number | null;
           "key_id"?: string;
           "kind"?: string;
+          "memory_kib"?: number | null;
+          "passes"?: number | null;
           "salt"?: string | null;
           "user_id"?: string;
           "wrap"?: string;
@@ -209,6 +215,8 @@ export type Database = {
           "created_at": string;
           "epoch": number;
           "id": string;
+          "proof_hash": string | null;
+          "proof_number": number;
           "user_id": string;
         };
         ComputedFields: never;
@@ -216,12 +224,16 @@ export type Database = {
           "created_at"?: string;
           "epoch": number;
           "id": string;
+          "proof_hash"?: string | null;
+          "proof_number"?: number;
           "user_id": string;
         };
         Update: {
           "created_at"?: string;
           "epoch"?: number;
           "id"?: string;
+          "proof_hash"?: string | null;
+          "proof_number"?: number;
           "user_id"?: string;
         };
         Relationships: [];
@@ -3704,6 +3716,8 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "key_id": string;
+          "next_proof_hash"?: string;
+          "proof"?: string;
           "user_id": string;
           "wraps": Json;
         };
@@ -3832,6 +3846,8 @@ export type Database = {
           "expected_version": number;
           "idempotency_key"?: string;
           "key_id": string;
+          "next_proof_hash"?: string;
+          "proof"?: string;
           "user_id": string;
           "wraps": Json;
         };
@@ -4122,6 +4138,7 @@ export type Database = {
         "epoch": number | null;
         "keys": Json | null;
         "legacy_envelopes": number | null;
+        "proof_number": number | null;
       };
       "chat_page": {
         "id": string | null;

@@ -92,5 +92,12 @@ test("bad keys get their codes, and no keys are set", async () => {
     assert.deepEqual([answer.status, answer.body.code], [422, code], JSON.stringify(body));
   }
   const { body } = await invoke(user.client, "chats/keys");
-  assert.deepEqual(body, { version: 0, key_id: null, epoch: null, keys: [], legacy_envelopes: 0 });
+  assert.deepEqual(body, {
+    version: 0,
+    key_id: null,
+    epoch: null,
+    keys: [],
+    legacy_envelopes: 0,
+    proof_number: null,
+  });
 });

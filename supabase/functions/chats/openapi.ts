@@ -51,6 +51,8 @@ const Wrap = z.object({
   device_id: z.optional(id),
   salt: z.optional(z.string()),
   iterations: z.optional(z.int()),
+  memory_kib: z.optional(z.int()),
+  passes: z.optional(z.int()),
   wrap: z.string(),
 });
 z.globalRegistry.add(Wrap, { id: "Wrap" });
@@ -68,6 +70,7 @@ const Keyring = z.object({
     wraps: z.array(z.object({ ...Wrap.shape, wrapped_by: z.optional(id), created_at: time })),
   })),
   legacy_envelopes: z.int(),
+  proof_number: z.nullable(z.int()),
 });
 
 const ENVELOPE_PROBLEMS = [
@@ -88,9 +91,10 @@ const saving = {
 };
 
 const keyProblems = {
+  403: ["key_proof_wrong"],
   404: ["user_not_found"],
   409: ["version_conflict", "too_many_devices"],
-  422: ["invalid_wraps", "invalid_wrap", "wrap_missing"],
+  422: ["invalid_wraps", "invalid_wrap", "wrap_missing", "invalid_key_proof"],
 };
 
 /** The OpenAPI document of `chats`. */
@@ -114,7 +118,8 @@ export const document: unknown = describeFunction({
       summary: "Replace wraps",
       description:
         "Adds or replaces wraps of the current epoch, for a new password, a new recovery key or another device. Other " +
-        "wraps stay. With `expected_version` 0, it creates the first epoch.",
+        "wraps stay. With `expected_version` 0, it creates the first epoch. If the keys have a `proof_number`, `proof` must " +
+        "show that the client has the current key.",
       auth: ["user"],
       idempotent: true,
       body: Keys,
@@ -133,6 +138,7 @@ export const document: unknown = describeFunction({
       body: Keys,
       response: { status: 200, description: "The new version of the keys", schema: KeyChange },
       problems: {
+        403: keyProblems[403],
         404: ["keys_not_found", ...keyProblems[404]],
         409: [...keyProblems[409], "key_id_used"],
         422: keyProblems[422],

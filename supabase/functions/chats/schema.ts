@@ -65,11 +65,15 @@ const MOST_WRAPS = 100;
 export const Keys = z.strictObject({
   expected_version: count,
   key_id: id,
+  proof: z.optional(z.string()),
+  next_proof_hash: z.optional(z.string()),
   wraps: list(
     z.looseObject({
       device_id: z.optional(json),
       salt: z.optional(json),
       iterations: z.optional(json),
+      memory_kib: z.optional(json),
+      passes: z.optional(json),
     }),
     MOST_WRAPS,
   ) as z.ZodMiniType<Json[]>,

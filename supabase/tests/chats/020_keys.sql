@@ -3,7 +3,7 @@
 begin;
 alter default privileges grant execute on functions to public;
 select no_plan();
-select tests.create_user(name) from unnest(array['owner', 'stranger']) as name;
+select tests.create_user(name) from unnest(array['owner', 'stranger', 'prover']) as name;
 
 create function pg_temp.id(name text) returns uuid language sql immutable as $$ select md5('keys ' || name)::uuid $$;
 -- The text of a wrap around 32 random bytes.
@@ -15,6 +15,9 @@ $$;
 create function pg_temp.password() returns jsonb language sql as $$
   select jsonb_build_object('kind', 'password', 'wrap', pg_temp.wrap(), 'iterations', 600000,
     'salt', encode(sha256(random()::text::bytea), 'base64'))
+$$;
+create function pg_temp.argon2id() returns jsonb language sql as $$
+  select pg_temp.password() - 'iterations' || '{"memory_kib": 19456, "passes": 2}'
 $$;
 create function pg_temp.other(kind text) returns jsonb language sql as $$
   select jsonb_build_object('kind', kind, 'wrap', pg_temp.wrap())
@@ -81,7 +84,13 @@ from (values
   ('a salt that is no base64', pg_temp.list(pg_temp.password() || '{"salt": "salt salt salt salt salt"}'), 'PT422 invalid_wrap'),
   ('a number for a salt', pg_temp.list(pg_temp.password() || '{"salt": 5}'), 'PT422 invalid_wrap'),
   ('too few iterations', pg_temp.list(pg_temp.password() || '{"iterations": 599999}'), 'PT422 invalid_wrap'),
-  ('too many', pg_temp.list(pg_temp.password() || '{"iterations": 10000001}'), 'PT422 invalid_wrap'),
+  ('too many', pg_temp.list(pg_temp.password() || '{"iterations": 2000001}'), 'PT422 invalid_wrap'),
+  ('two derivations', pg_temp.list(pg_temp.password() || '{"memory_kib": 19456, "passes": 2}'), 'PT422 invalid_wrap'),
+  ('memory without passes', pg_temp.list(pg_temp.argon2id() - 'passes'), 'PT422 invalid_wrap'),
+  ('too little memory', pg_temp.list(pg_temp.argon2id() || '{"memory_kib": 19455}'), 'PT422 invalid_wrap'),
+  ('too few passes', pg_temp.list(pg_temp.argon2id() || '{"passes": 1}'), 'PT422 invalid_wrap'),
+  ('too much work', pg_temp.list(pg_temp.argon2id() || '{"memory_kib": 131072, "passes": 3}'), 'PT422 invalid_wrap'),
+  ('memory for a recovery key', pg_temp.list(pg_temp.other('recovery') || '{"memory_kib": 19456, "passes": 2}'), 'PT422 invalid_wrap'),
   ('half a one', pg_temp.list(pg_temp.password() || '{"iterations": 600000.5}'), 'PT422 invalid_wrap'),
   ('iterations in a text', pg_temp.list(pg_temp.password() || '{"iterations": "600000"}'), 'PT422 invalid_wrap'),
   ('a salt for a recovery key', pg_temp.list(pg_temp.other('recovery') || '{"salt": "AAAAAAAAAAAAAAAAAAAAAA=="}'), 'PT422 invalid_wrap'),
@@ -169,6 +178,39 @@ select lives_ok($$ select set_chat_keys(tests.user_id('stranger'), 0, pg_temp.id
   pg_temp.list(pg_temp.password(), pg_temp.other('recovery'))) $$, 'and may take an id that another has');
 select tests.authenticate_as_anon();
 select is(tests.refusal('select get_chat_keys()'), '42501', 'anon sees none');
+
+-- proofs --------------------------------------------------------------------------------------------------
+create function pg_temp.secret(number integer) returns text language sql immutable as $$
+  select encode(sha256(('secret ' || number)::bytea), 'base64')
+$$;
+create function pg_temp.hash(number integer) returns text language sql immutable as $$
+  select encode(sha256(decode(pg_temp.secret(number), 'base64')), 'base64')
+$$;
+create function pg_temp.prove(version integer, proof text, next_hash text) returns text language sql as $$
+  select tests.refusal(format('select set_chat_keys(tests.user_id(%L), %s, %L, %L, null, %L, %L)', 'prover', version,
+    pg_temp.id('proven'), pg_temp.list(pg_temp.password(), pg_temp.other('recovery')), proof, next_hash))
+$$;
+select tests.authenticate_as_service();
+select is(pg_temp.prove(0, null, 'short'), 'PT422 invalid_key_proof', 'a hash has 32 bytes');
+select lives_ok($$ select set_chat_keys(tests.user_id('prover'), 0, pg_temp.id('proven'),
+  pg_temp.list(pg_temp.password(), pg_temp.other('recovery')), null, null, pg_temp.hash(1)) $$, 'the first keys need no proof');
+select is(pg_temp.prove(1, null, pg_temp.hash(2)), 'PT403 key_proof_wrong', 'later ones do');
+select is(pg_temp.prove(1, pg_temp.secret(2), pg_temp.hash(2)), 'PT403 key_proof_wrong', 'and the right one');
+select is(pg_temp.prove(1, pg_temp.secret(1), null), 'PT422 invalid_key_proof', 'with the hash of the next');
+select lives_ok($$ select set_chat_keys(tests.user_id('prover'), 1, pg_temp.id('proven'), pg_temp.list(pg_temp.password()),
+  null, pg_temp.secret(1), pg_temp.hash(2)) $$, 'the right one is taken');
+select is(pg_temp.prove(2, pg_temp.secret(1), pg_temp.hash(2)), 'PT403 key_proof_wrong', 'once');
+select is(tests.refusal($$ select rotate_chat_keys(tests.user_id('prover'), 2, pg_temp.id('proven later'),
+  pg_temp.list(pg_temp.password(), pg_temp.other('recovery'), pg_temp.other('epoch')), null, null, pg_temp.hash(1)) $$),
+  'PT403 key_proof_wrong', 'a rotation needs a proof');
+select lives_ok($$ select rotate_chat_keys(tests.user_id('prover'), 2, pg_temp.id('proven later'),
+  pg_temp.list(pg_temp.password(), pg_temp.other('recovery'), pg_temp.other('epoch')), null, pg_temp.secret(2),
+  pg_temp.hash(3)) $$, 'of the key before');
+select tests.authenticate_as('prover');
+select is((select proof_number from get_chat_keys()), 1, 'the proofs of the new key begin anew');
+select tests.authenticate_as_service();
+select is((select array_agg(proof_hash is not null) from chat_keys where user_id = tests.user_id('prover')),
+  array[true, true], 'each key has the hash of its own');
 
 select * from finish();
 rollback;

@@ -1,0 +1,134 @@
+/**
+ * A server that lies, together with somebody who has an old key or an old password.
+ */
+
+import assert from "node:assert/strict";
+
+import { invoke, signUp, test } from "../../../supabase/functions/_testing/testing.ts";
+import {
+  type DataKey,
+  derivePasswordKey,
+  deriveRecoveryKey,
+  epochKey,
+  generateDataKey,
+  generateRecoveryKey,
+  wrap,
+} from "../../crypto/mod.ts";
+import { MemoryStore } from "../../mod.ts";
+import { device } from "../support/devices.ts";
+import { type Json, LyingServer } from "../support/lying_server.ts";
+
+const PASSWORD = "a password for the chats";
+
+const code = (error: unknown) => (error as { code?: string }).code;
+
+/** A wrap under the password, as somebody makes it who knows the password. */
+async function forgedWrap(key: DataKey, key_id: string, user_id: string, { salt }: Json) {
+  const under = await derivePasswordKey(PASSWORD, { salt, memory_kib: 19_456, passes: 2 });
+  return await wrap({ ...key, key_id }, { under, user_id });
+}
+
+function passwordWrap({ keys: [current] }: Json): Json {
+  return current.wraps.find(({ kind }: Json) => kind === "password");
+}
+
+/** Answers with another data key under the id of the current one. */
+function withWrap(answer: Json, wrapped: string, parameters: Json = {}): Json {
+  const wraps = [{ ...passwordWrap(answer), ...parameters, wrap: wrapped }];
+  return { ...answer, keys: [{ ...answer.keys[0], wraps }, ...answer.keys.slice(1)] };
+}
+
+test("old keys: another key under the id of the current one is refused", async () => {
+  const user = await signUp();
+  const server = new LyingServer();
+  const phone = device(user, { fetch: server.fetch });
+  await phone.keys.setUp(PASSWORD);
+  const { body } = await invoke(user.client, "chats/keys");
+  const wrapped = await forgedWrap(
+    await generateDataKey(),
+    body.key_id,
+    user.id,
+    passwordWrap(body),
+  );
+  const lie = (answer: Json) => withWrap(answer, wrapped);
+  const fresh = device(user, { fetch: server.fetch });
+  for (const chats of [fresh, phone]) {
+    const error = await server.telling(lie, () => chats.keys.unlock({ password: PASSWORD }));
+    assert.equal(code(error), "decryption_failed");
+  }
+});
+
+test("old keys: a device recognises the newest key that it has seen, also one with a random id", async () => {
+  const user = await signUp();
+  const key_id = crypto.randomUUID();
+  const key = { ...await generateDataKey(), key_id };
+  const parameters = { salt: btoa("a salt of 23 characters"), memory_kib: 19_456, passes: 2 };
+  const under = await derivePasswordKey(PASSWORD, parameters);
+  const recovery = await deriveRecoveryKey(generateRecoveryKey());
+  const user_id = user.id;
+  const wraps = [
+    { kind: "password", ...parameters, wrap: await wrap(key, { under, user_id }) },
+    { kind: "recovery", wrap: await wrap(key, { under: recovery, user_id }) },
+  ];
+  await invoke(user.client, "chats/keys", {
+    method: "PUT",
+    body: { expected_version: 0, key_id, wraps },
+  });
+  const [store, server] = [new MemoryStore(), new LyingServer()];
+  const phone = device(user, { store, fetch: server.fetch });
+  await phone.keys.unlock({ password: PASSWORD });
+  const chat = await phone.save(phone.create(), "under the key with a random id");
+  const wrapped = await forgedWrap(await generateDataKey(), key_id, user_id, parameters);
+  const error = await server.telling(
+    (answer) => withWrap(answer, wrapped, parameters),
+    () => phone.keys.unlock({ password: PASSWORD }),
+  );
+  assert.equal(code(error), "keys_rolled_back");
+
+  // Rotated, the chats have an id that is bound to the key, and still open.
+  await phone.keys.rotate(PASSWORD);
+  assert.match(phone.keys.current.key_id, /^.{14}8/);
+  assert.deepEqual((await phone.reencrypt()).done, [chat.id]);
+  assert.equal((await phone.open(chat.id)).content, chat.content);
+});
+
+test("old keys: an old key opens no newer one, whatever the server repeats", async () => {
+  const user = await signUp();
+  const phone = device(user);
+  await phone.keys.setUp(PASSWORD);
+  const key = await phone.keys.rememberDevice();
+  const { body: before } = await invoke(user.client, "chats/keys");
+  const stolen = phone.keys.current;
+  const { device: renewed } = await phone.keys.rotate(PASSWORD);
+  assert.ok(renewed);
+  const newest = phone.keys.current.key_id;
+
+  // The thief's own key under the new id, wrapped by the stolen key.
+  const server = new LyingServer();
+  const own = { ...await generateDataKey(), key_id: newest };
+  const link = await wrap(own, { under: epochKey(stolen), user_id: user.id });
+  const entry = (answer: Json) => ({
+    ...{ id: newest, epoch: 1, envelopes: 0 },
+    wraps: [{ ...answer.keys[1].wraps[0], wrapped_by: stolen.key_id, wrap: link }],
+  });
+  const repeated = (answer: Json) => ({
+    ...answer,
+    epoch: 3,
+    keys: [
+      { ...answer.keys[0], epoch: 3 },
+      { ...answer.keys[1], epoch: 2 },
+      entry(answer),
+    ],
+  });
+  const fresh = () => device(user, { fetch: server.fetch });
+  const error = await server.telling(repeated, () => fresh().keys.unlock({ device: renewed }));
+  assert.equal(code(error), "false_answer");
+
+  // The keys of before the rotation, for a device that remembers nothing but its key.
+  const replayed = await server.telling(
+    () => before,
+    () => fresh().keys.unlock({ device: renewed }),
+  );
+  assert.equal(code(replayed), "device_not_found");
+  assert.notEqual(key.device_id, renewed.device_id);
+});

@@ -83,6 +83,9 @@ select private.add_account_tables('{public.stripe_payments}',
 select private.add_account_tables('{private.credit_months}',
   't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{month}',
   left_out => 'Sums of credit_transactions');
+select private.add_account_tables('{private.credit_seals}',
+  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{entry_no}',
+  left_out => 'Checksums of credit_transactions');
 select private.add_account_tables('{private.table_usage}', 't.owner_id = $1', '{table_name,slot}',
   left_out => 'Counts of the rows in other tables');
 select private.add_account_tables('{private.idempotency_keys}', 't.owner_id = $1', '{actor,key}',

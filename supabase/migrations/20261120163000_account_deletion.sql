@@ -191,7 +191,8 @@ begin
   with copied as (
     insert into private.kept_ledgers (ledger_id, kind, number, entry)
     select v_ledger_id, 'entry', t.entry_no,
-      to_jsonb(t) - array['account_id', 'actor_id', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations', 'hold', 'description']
+      to_jsonb(t) - array['account_id', 'actor_id', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations', 'hold', 'counterpart',
+        'description']
     from private.credit_transactions as t
     where t.account_id = v_account_id and t.entry_no > v_after
     order by t.entry_no limit portion

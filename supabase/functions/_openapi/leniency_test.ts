@@ -115,6 +115,12 @@ function isNullable(schema?: Schema): boolean {
   return schema?.anyOf?.some(({ type }) => type === "null") ?? false;
 }
 
+/** What a route says to a request that is made again and again: the first one may change what the next one finds. */
+async function steadyAnswerOf(route: Route, suffix = "", body?: unknown) {
+  await answerOf(route, suffix, body);
+  return await answerOf(route, suffix, body);
+}
+
 /** What a route says to a request. */
 async function answerOf({ method, path, headers }: Route, suffix = "", body?: unknown) {
   const response = await fetch(`${functionsUrl}${path}${suffix}`, {
@@ -133,7 +139,7 @@ test("a slash at the end of a path is the same route, in every function", async 
   assert.ok(routes.length > 60);
   for (const route of routes) {
     const body = route.shapes[0] && sample(route.shapes[0]);
-    const answer = await answerOf(route, "/", body);
+    const answer = await steadyAnswerOf(route, "/", body);
     assert.deepEqual(answer, await answerOf(route, "", body), route.name);
     assert.ok(!["route_not_found", "method_not_allowed"].includes(answer.code), route.name);
   }
@@ -144,7 +150,7 @@ test("forceFunctionRegion is ignored, and so is every parameter where a route ha
     const body = route.shapes[0] && sample(route.shapes[0]);
     const parameters = ["forceFunctionRegion=eu-west-1"];
     if (route.query.length === 0) parameters.push("utm_source=x&user_id=1");
-    const answer = await answerOf(route, `?${parameters.join("&")}`, body);
+    const answer = await steadyAnswerOf(route, `?${parameters.join("&")}`, body);
     assert.deepEqual(answer, await answerOf(route, "", body), route.name);
     if (route.query.length === 0 || route.method !== "GET") continue;
     assert.equal((await answerOf(route, "?utm_source=x")).code, "invalid_request", route.name);

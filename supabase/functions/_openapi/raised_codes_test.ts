@@ -117,6 +117,10 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
       "bucket_not_found invalid_name invalid_content_type chat_required not_project_owner " +
       "project_deleted project_cloning project_read_only project_not_found",
   },
+  account: {
+    [USING_KEYS]: "too_many_rows too_many_bytes",
+    "the function chooses it": "invalid_page",
+  },
   files: {
     "the schema of the request checks it": "invalid_batch",
     "the function chooses it": "invalid_refusal",

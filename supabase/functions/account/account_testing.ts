@@ -69,6 +69,8 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 /**
  * The columns of all tables of the database in which a text appears, with how often.
  *
+ * Leaves out the messages of Realtime, which it deletes itself after three days.
+ *
  * @param text What to look for, in any case.
  */
 export function columnsWith(text: string): Promise<string[]> {
@@ -76,7 +78,7 @@ export function columnsWith(text: string): Promise<string[]> {
     const columns = await sql`
       select n.nspname as schema, c.relname as table, a.attname as column
       from pg_attribute as a join pg_class as c on c.oid = a.attrelid join pg_namespace as n on n.oid = c.relnamespace
-      where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'tests')
+      where c.relkind in ('r', 'p') and n.nspname not in ('pg_catalog', 'information_schema', 'tests', 'realtime')
         and n.nspname not like 'pg\\_%' and a.attnum > 0 and not a.attisdropped
         and has_table_privilege(c.oid, 'select')
         and a.atttypid::regtype::text not in ('boolean', 'integer', 'bigint', 'numeric', 'timestamp with time zone')

@@ -35,6 +35,8 @@ insert into chat_sessions (id, user_id) values (pg_temp.id('session'), tests.use
 insert into fragments (id, user_id, title, template, code, file_path)
 values (pg_temp.id('fragment'), tests.user_id('owner'), 'F', 't', 'c', 'f');
 
+select private.seal_entries(tests.account_of('owner'), 0, 100);
+
 create temp table matrix (
   tbl text, owner text, stranger text, member text, admin text, boss text, anon text, service text,
   columns text, row_values text, change text, row_where text
@@ -182,6 +184,8 @@ insert into matrix values
     null, null, null, 'user_id = {owner}'),
   ('chat_sessions_with_counts', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
     null, null, null, 'user_id = {owner}'),
+  ('credit_ledger_heads', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    null, null, null, 'account_id = {account}'),
   ('user_statistics',    '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
     null, null, null, 'user_id = {owner}');
 

@@ -71,7 +71,7 @@ create publication supabase_realtime_messages_publication for table realtime.mes
 
 -- Makes the partitions of the next days, and drops those that are older than three days.
 create function _stack.realtime_partitions() returns void
-language plpgsql as $$
+language plpgsql set search_path = '' as $$
 declare
   v_name text;
 begin
@@ -98,7 +98,7 @@ select _stack.realtime_partitions();
 -- Returns what the policies on realtime.messages permit on a private channel. What it writes is undone.
 create function _stack.realtime_rights(topic text, role text, claims jsonb, headers jsonb,
   out broadcast_read boolean, out presence_read boolean, out broadcast_write boolean, out presence_write boolean)
-language plpgsql as $$
+language plpgsql set search_path = public, extensions as $$
 declare
   v_ids uuid[];
 begin
@@ -131,7 +131,7 @@ end $$;
 
 -- The value of a column as JSON, as the platform sends it.
 create function _stack.realtime_record(entity regclass, names text[], vals text[]) returns jsonb
-language plpgsql stable as $$
+language plpgsql stable set search_path = '' as $$
 declare
   v_fields text;
   v_record jsonb;
@@ -150,7 +150,7 @@ end $$;
 
 -- Returns whether a value passes a filter. Null is no.
 create function _stack.realtime_passes(type text, value text, op text, operand text, negate boolean) returns boolean
-language plpgsql stable as $$
+language plpgsql stable set search_path = '' as $$
 declare
   v_passes boolean;
 begin
@@ -172,7 +172,7 @@ end $$;
 
 -- Returns whether a row passes all filters. A column that the row does not have lets none pass.
 create function _stack.realtime_matches(entity regclass, names text[], vals text[], filters jsonb) returns boolean
-language plpgsql stable as $$
+language plpgsql stable set search_path = '' as $$
 declare
   v_filter record;
 begin
@@ -192,7 +192,7 @@ end $$;
 
 -- The subscriptions of a connection are in a temporary table of its session, and end with it.
 create function _stack.realtime_prepare() returns void
-language plpgsql as $$
+language plpgsql set search_path = '' as $$
 begin
   create temporary table subscription (
     id integer not null,
@@ -211,7 +211,7 @@ end $$;
 create function _stack.realtime_subscribe(id integer, event text, schema_name text, table_name text, filters jsonb,
   columns text[], role text, claims jsonb)
 returns integer
-language plpgsql as $$
+language plpgsql set search_path = '' as $$
 declare
   v_entity regclass;
   v_count integer := 0;
@@ -246,7 +246,7 @@ end $$;
 create function _stack.realtime_change(schema_name text, table_name text, action text, names text[], vals text[],
   old_names text[], old_vals text[])
 returns table (ids integer[], record jsonb, old_record jsonb, columns jsonb, error text)
-language plpgsql as $$
+language plpgsql set search_path = public, extensions as $$
 declare
   v_entity regclass := to_regclass(format('%I.%I', schema_name, table_name));
   v_secured boolean;

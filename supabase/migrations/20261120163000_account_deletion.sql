@@ -333,3 +333,13 @@ begin
 end $$;
 revoke all on function private.cleanup_account_deletions(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
+
+-- The schedules of this job and of account_exports. Whether the database has them at all, cleanup_jobs has said.
+do $$
+begin
+  perform private.schedule_cleanups();
+exception
+  when others then
+    raise warning 'The cleanups of accounts have no schedule yet: %', sqlerrm
+      using hint = 'Enable pg_cron and pg_net, then run: select private.schedule_cleanups()';
+end $$;

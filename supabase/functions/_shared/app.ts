@@ -21,8 +21,8 @@ import { Problem, renderProblem } from "./problem.ts";
 
 /** Options of one app. */
 export interface AppOptions {
-  /** Largest body in bytes. Default: 1 MiB. */
-  maxBodyBytes?: number;
+  /** Largest body in bytes, of all routes or by the path of the request. Default: 1 MiB. */
+  maxBodyBytes?: number | ((path: string) => number);
   /** Whether requests contain text from elsewhere: characters in it that the database cannot hold are replaced. */
   acceptsContent?: boolean;
 }

@@ -19,12 +19,13 @@ const PATIENCE = 16;
 /**
  * Middleware that reads the whole body before the route runs.
  *
- * @param maxBytes Largest body in bytes.
+ * @param largest Largest body in bytes, of all routes or by the path of the request.
  * @throws {Problem} 413 `body_too_large`; 400 `body_incomplete` if the client disconnects.
  */
-export function limitBody(maxBytes: number): MiddlewareHandler {
+export function limitBody(largest: number | ((path: string) => number)): MiddlewareHandler {
   return async function readLimitedBody(c, next) {
     if (c.req.raw.body) {
+      const maxBytes = typeof largest === "number" ? largest : largest(c.req.path);
       const fits = await readBody(c, maxBytes).catch((cause: unknown) => {
         throw new Problem(
           400,

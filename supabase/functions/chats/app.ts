@@ -20,8 +20,13 @@ const openapi = () => import("./openapi.json", { with: { type: "json" } });
 /** An envelope may have 8 MiB. The other 8 MiB are for escaped quotes, the title and the rest. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
+/** At most 100 wraps, of which the largest has some hundred bytes. */
+const MAX_KEYS_BODY_BYTES = 256 * 1024;
+
 /** The routes of `chats`; `openapi.ts` describes them. */
-export const app = createApp("chats", openapi, { maxBodyBytes: MAX_BODY_BYTES });
+export const app = createApp("chats", openapi, {
+  maxBodyBytes: (path) => path.includes("/chats/keys") ? MAX_KEYS_BODY_BYTES : MAX_BODY_BYTES,
+});
 
 app.get("/keys", authenticate("user"), async (c) => {
   const { supabase } = c.var.supabaseContext;

@@ -101,3 +101,17 @@ test("bad keys get their codes, and no keys are set", async () => {
     proof_number: null,
   });
 });
+
+test("a body of keys is at most 256 KiB", async () => {
+  const user = await signUp();
+  for (const [method, path] of [["PUT", "chats/keys"], ["POST", "chats/keys/rotate"]] as const) {
+    const keys = (bytes: number) =>
+      invoke(user.client, path, {
+        method,
+        body: { expected_version: 0, key_id: crypto.randomUUID(), wraps: ["x".repeat(bytes)] },
+      });
+    assert.equal((await keys(255 * 1024)).body.code, "invalid_request");
+    const refused = await keys(257 * 1024);
+    assert.deepEqual([refused.status, refused.body.code], [413, "body_too_large"]);
+  }
+});

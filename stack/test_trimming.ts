@@ -78,7 +78,8 @@ function removeSections(text: string, domain: string): string {
 
 function patternOf({ relations, functions, values }: Names): RegExp {
   const words = [
-    ...relations.map((name) => `\\b${name}\\b`),
+    // Realtime has a table of messages, too.
+    ...relations.map((name) => `(?<!realtime\\.)\\b${name}\\b`),
     ...functions.map((name) => `\\b${name}\\(|'${name}'`),
     ...values.map((value) => `'${value}'`),
   ];

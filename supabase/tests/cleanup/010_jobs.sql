@@ -105,6 +105,14 @@ select set_eq($$ select * from credit_reconciliation() $$,
 update credit_accounts set balance = balance - 1 where id = tests.account_of('later');
 select is_empty($$ select * from credit_reconciliation() $$, 'mended, nothing is found');
 
+-- credit_seals -----------------------------------------------------------------------------------------------
+select is((preview_cleanup('credit_seals')).rows, (select sum(version)::bigint from credit_accounts), 'all entries are due');
+select is((pg_temp.run('credit_seals', 2))[1], (select sum(version)::bigint from credit_accounts),
+  'and are sealed, however small the batches');
+select is((preview_cleanup('credit_seals')).rows, 0::bigint, 'then none is');
+select is_empty($$ select v.problem from credit_accounts as a cross join lateral verify_credit_ledger(a.id) as v
+  where v.problem is not null or v.sealed_to <> a.version $$, 'they are what was sealed');
+
 -- stale_drafts -----------------------------------------------------------------------------------------------
 insert into projects (id, user_id, title) values (pg_temp.id('drafts'), tests.user_id('owner'), 'P');
 insert into messages (id, project_id, role, content, status, sequence_number)

@@ -3,7 +3,11 @@
 begin;
 select no_plan();
 select tests.create_user(name) from unnest(array['ada', 'bob', 'carl']) as name;
-create function pg_temp.seal() returns bigint language sql as $$ select tests.clean_up('credit_seals') $$;
+create function pg_temp.seal() returns bigint language sql as $$
+  select sum(private.seal_entries(a.id, coalesce(
+    (select max(s.entry_no) from private.credit_seals as s where s.account_id = a.id), 0), 1000))::bigint
+  from public.credit_accounts as a
+$$;
 create function pg_temp.found(name text) returns text language sql as $$
   select concat_ws(' ', c.problem, c.entry_no) from public.verify_credit_ledger(tests.account_of(name)) as c
 $$;
@@ -16,8 +20,7 @@ select public.transfer_credits(5, from_user_id => tests.user_id('ada'), to_user_
 
 -- sealing ------------------------------------------------------------------------------------------------------
 select is((select sealed_to from public.verify_credit_ledger(tests.account_of('ada'))), 0::bigint, 'nothing is sealed at first');
-select is((public.preview_cleanup('credit_seals')).rows, (select count(*) from private.credit_transactions), 'all is due');
-select is(pg_temp.seal(), (select count(*) from private.credit_transactions), 'the job seals all entries');
+select is(pg_temp.seal(), (select count(*) from private.credit_transactions), 'all entries are sealed');
 select is(pg_temp.seal(), 0::bigint, 'once');
 select is(pg_temp.found('ada'), '', 'they are what they were');
 select results_eq($$ select sealed_to, seal from public.verify_credit_ledger(tests.account_of('ada')) $$,
@@ -30,11 +33,11 @@ reset timezone;
 reset bytea_output;
 select public.deduct_credits(tests.user_id('ada'), amount => 1);
 select is(pg_temp.found('ada'), '', 'what was posted since is not sealed yet');
-select is(pg_temp.seal(), 1::bigint, 'the next run seals it');
-update private.cleanup_jobs set batch_size = 1 where name = 'credit_seals';
+select is(pg_temp.seal(), 1::bigint, 'until the next time');
 select public.deduct_credits(tests.user_id('carl'), amount => 1) from generate_series(1, 3);
-select is(pg_temp.seal(), 3::bigint, 'a small batch comes again to the account in which it ended');
-update private.cleanup_jobs set batch_size = 5000 where name = 'credit_seals';
+select is(private.seal_entries(tests.account_of('carl'), 1, 2), 2::bigint, 'a portion of them');
+select is(private.seal_entries(tests.account_of('carl'), 1, 2), 0::bigint, 'which two at once seal once');
+select is(private.seal_entries(tests.account_of('carl'), 3, 2), 1::bigint, 'and the rest');
 select results_eq($$ select problem, sealed_to, next_after from public.verify_credit_ledger(tests.account_of('carl'), 2, 1) $$,
   $$ values (null, 4::bigint, 3::bigint) $$, 'a verification has pages');
 

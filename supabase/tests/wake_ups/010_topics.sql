@@ -55,7 +55,7 @@ select is(tests.attempt('boss', format($$ insert into realtime.messages (topic, 
   values ('user:%s', 'broadcast', true) $$, tests.user_id('boss'))), '42501', 'nobody sends to the own topic');
 select is(tests.attempt('boss', $$ select private.wake('user:x', 'credits', '{}') $$), '42501', 'nobody wakes others');
 
--- projects --------------------------------------------------------------------------------------------
+-- projects: their topics -------------------------------------------------------------------------
 insert into projects (id, user_id, team_id, title, is_public)
 values (md5('p')::uuid, tests.user_id('boss'), pg_temp.team(), 'Public', true);
 select ok(pg_temp.listens('boss', 'project:' || md5('p')::uuid), 'an owner listens to the topic of the project');

@@ -45,10 +45,10 @@ select set_eq($$ select topic, event, payload - 'version' - 'balance' - 'availab
   'an alert tells that there is one');
 delete from realtime.messages;
 
--- projects ----------------------------------------------------------------------------------------------
+-- projects: one of the team ----------------------------------------------------------------------
 insert into projects (id, user_id, team_id, title) values (md5('p')::uuid, tests.user_id('boss'), md5('team')::uuid, 'x');
 
--- messages ----------------------------------------------------------------------------------------------
+-- conversations: their messages ------------------------------------------------------------------
 insert into conversations (id, user_id, title) values (md5('c')::uuid, tests.user_id('boss'), 'x');
 select save_messages(user_id => tests.user_id('boss'), conversation_id => md5('c')::uuid::text,
   messages => '[{"role": "user", "content": "secret"}, {"role": "assistant", "content": "secret"}]');
@@ -60,6 +60,7 @@ delete from realtime.messages;
 delete from messages where conversation_id = md5('c')::uuid;
 select set_eq($$ select payload ->> 'operation' from sent $$, $$ values ('delete') $$, 'and that they have gone');
 delete from realtime.messages;
+-- messages: of the project ----------------------------------------------------------------------
 select save_messages(user_id => tests.user_id('boss'), project_id => md5('p')::uuid,
   messages => '[{"role": "user", "content": "secret"}]');
 select set_eq($$ select topic, payload from sent where event = 'messages' $$,
@@ -67,7 +68,7 @@ select set_eq($$ select topic, payload from sent where event = 'messages' $$,
   'messages of a project tell its topic');
 delete from realtime.messages;
 
--- files -------------------------------------------------------------------------------------------------
+-- files: of the project --------------------------------------------------------------------------
 insert into file_uploads (user_id, project_id, file_name, file_path, bucket_name)
 values (tests.user_id('boss'), md5('p')::uuid, 'secret', 'secret', 'avatars');
 select set_eq($$ select topic, payload from sent where event = 'files' $$,

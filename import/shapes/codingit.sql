@@ -214,6 +214,8 @@ from numbered;
 insert into chat_message_cache
 select id_of('cached ' || n), id_of('session ' || n), 'm1', 'user', 'Find me', 3, time_of(n), to_tsvector('english', 'Find me')
 from numbered;
+-- Numbers that no task of another test has.
+select setval(pg_get_serial_sequence('tasks', 'id'), (1000000 + 1000000000 * random())::bigint);
 insert into tasks (user_id, status, progress, prompt, repo_url, logs, created_at, updated_at)
 select id, 'completed', 100, 'Fix it', null, '[{"id": "abc"}]', time_of(n), time_of(n + 9) from numbered;
 insert into workspace_files

@@ -21,7 +21,7 @@ create table public.messages (
   author_id uuid default auth.uid(),
   client_id text,
   user_id uuid,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   updated_at timestamptz not null default now(),
   constraint messages_hold_id_key unique (hold_id),
   constraint messages_status_check check (status in ('streaming', 'complete', 'aborted')),

@@ -105,7 +105,7 @@ create table public.chat_messages (
   content text,
   audio_url text,
   feedback jsonb,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   constraint chat_messages_sender_check check (sender in ('user', 'ai'))
 );
 comment on table public.chat_messages is 'Messages of coaching sessions of Sorar AI';
@@ -166,7 +166,7 @@ create table public.chat_message_cache (
   template text,
   token_count integer,
   execution_time_ms integer,
-  created_at timestamptz not null default now(),
+  created_at timestamptz not null default clock_timestamp(),
   content_vector tsvector generated always as (to_tsvector('english', content)) stored,
   constraint chat_message_cache_role_check check (role in ('user', 'assistant', 'system')),
   constraint chat_message_cache_token_count_check check (token_count >= 0),

@@ -3,7 +3,7 @@
 begin;
 -- Every role may call the helpers below; this too is rolled back.
 alter default privileges grant execute on functions to public;
-select plan(37);
+select plan(38);
 select tests.create_user(name) from unnest(array['owner', 'member', 'stranger']) as name;
 create function pg_temp.id(name text) returns uuid language sql immutable as $$ select md5('messages ' || name)::uuid $$;
 insert into teams (id, name) values (pg_temp.id('team'), 'T');
@@ -108,6 +108,17 @@ select throws_ok($$ insert into messages (conversation_id, role, content) values
   '22P02', null, 'there are three roles');
 delete from projects where id = pg_temp.id('project');
 select is_empty($$ select 1 from messages where project_id is not null $$, 'messages go with their project');
+
+-- conversations: messages inserted at once ------------------------------------------------------------------
+-- As the documents order them. PostgREST, too, inserts a list of rows in one statement.
+insert into conversations (id, user_id) values (md5('at once')::uuid, tests.user_id('owner'));
+select tests.authenticate_as('owner');
+insert into messages (conversation_id, role, content)
+select md5('at once')::uuid, 'user', to_jsonb(n) from generate_series(1, 200) as n;
+select results_eq(
+  $$ select content::integer from messages where conversation_id = md5('at once')::uuid order by created_at $$,
+  $$ select n from generate_series(1, 200) as n $$, 'created_at keeps the order of rows of one statement');
+select tests.clear_authentication();
 
 select * from finish();
 rollback;

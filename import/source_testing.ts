@@ -42,6 +42,13 @@ export async function withSource(
     await sql`analyze`;
     await run({ url, sql });
   } finally {
+    // Other tests of this stack must not see what was moved in.
+    const users = (await sql`select id from auth.users`).map(({ id }) => id);
+    const [has] = await sql`select to_regclass('public.teams') is not null as teams`;
+    const teams = has?.teams ? (await sql`select id from public.teams`).map(({ id }) => id) : [];
+    await admin`delete from auth.users where id = any (${users})`;
+    await admin`select private.clean_up_at_once('deleted_accounts')`;
+    await admin`delete from public.teams where id = any (${teams})`;
     await sql.end();
     await admin.unsafe(`drop database ${name} with (force)`);
     await admin`delete from private.imports where product = ${product}`;

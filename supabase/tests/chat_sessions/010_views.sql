@@ -28,8 +28,11 @@ insert into journal_entries (user_id, content) values (tests.user_id('owner'), '
 select results_eq($$ select total_chat_sessions, total_messages, completed_goals, active_goals, journal_entries_count,
   last_chat_session from user_statistics $$,
   $$ values (3::bigint, 3::bigint, 2::bigint, 1::bigint, 1::bigint, now()) $$, 'user_statistics counts each once');
-select results_eq($$ select scenario_id, message_count, last_message_at from chat_sessions_with_counts order by 1 $$,
-  $$ values ('first', 3::bigint, now()), ('second', 2::bigint, now()), ('third', 0::bigint, null::timestamptz) $$,
+select results_eq($$ select scenario_id, message_count, last_message_at = (
+    select max(m.created_at) from (select session_id, created_at from chat_messages
+      union all select session_id, created_at from chat_message_cache) as m where m.session_id = c.id)
+    from chat_sessions_with_counts as c order by 1 $$,
+  $$ values ('first', 3::bigint, true), ('second', 2::bigint, true), ('third', 0::bigint, null) $$,
   'chat_sessions_with_counts counts messages of either kind');
 select is(jsonb_array_length(get_user_full_profile(tests.user_id('owner')) -> 'active_goals'), 1, 'active goals only');
 select isnt_empty($$ select 1 from chat_message_cache where content_vector @@ to_tsquery('english', 'search & needles') $$,

@@ -57,11 +57,12 @@ revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, u
   from public, anon, authenticated, service_role;
 
 -- Gives an account grants like those that another account's entry has drawn on: the same category, priority, beginning,
--- end and cost. Returns the account, and the allocations of its entry. The caller has put back its head.
+-- end and cost. Returns the allocations of its entry, how many grants the account then has, and when something of it is
+-- due. The caller has put back its head.
 -- Raises: PT409 too_many_grants {most}.
 create function private.receive_credit_grants(
   account public.credit_accounts, drawn jsonb, at timestamptz,
-  out received public.credit_accounts, out allocations jsonb
+  out allocations jsonb, out live_grants integer, out next_due_at timestamptz
 )
 language plpgsql volatile set search_path = ''
 as $$
@@ -69,7 +70,6 @@ declare
   v_part record;
   v_id uuid;
 begin
-  received := account;
   allocations := '[]';
   for v_part in
     select g.*, -(d.value ->> 'amount')::numeric as part, d.ordinality as place
@@ -77,7 +77,7 @@ begin
     join private.credit_grants as g on g.id = (d.value ->> 'grant_id')::uuid
     order by d.ordinality
   loop
-    perform private.require_room_for_grant(received);
+    perform private.require_room_for_grant(account);
     insert into private.credit_grants as g
       (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
         description, created_at)
@@ -86,10 +86,12 @@ begin
       -- What was spent first there is spent first here.
       at + v_part.place * interval '1 microsecond')
     returning g.id into v_id;
-    received.live_grants := received.live_grants + 1;
-    received.next_due_at := least(received.next_due_at, v_part.expires_at);
+    account.live_grants := account.live_grants + 1;
+    account.next_due_at := least(account.next_due_at, v_part.expires_at);
     allocations := allocations || private.credit_allocation(v_id, v_part.part);
   end loop;
+  live_grants := account.live_grants;
+  next_due_at := account.next_due_at;
 end $$;
 revoke all on function private.receive_credit_grants(public.credit_accounts, jsonb, timestamptz)
   from public, anon, authenticated, service_role;
@@ -177,8 +179,10 @@ begin
           'available', transfer_credits.amount - v_drawn.uncovered, 'required', transfer_credits.amount)),
         hint = 'Move less: held credits and an overdraft cannot be moved';
   end if;
-  v_received := private.receive_credit_grants(private.put_back_credit_head(v_to), v_drawn.allocations, v_now);
-  v_to := v_received.received;
+  v_to := private.put_back_credit_head(v_to);
+  v_received := private.receive_credit_grants(v_to, v_drawn.allocations, v_now);
+  v_to.live_grants := v_received.live_grants;
+  v_to.next_due_at := v_received.next_due_at;
 
   v_given.kind := 'transfer';
   v_given.description := transfer_credits.description;

@@ -22,11 +22,12 @@ as $$
 declare
   v_table private.account_tables;
   v_after jsonb := cursor -> 'after';
-  v_row record;
+  v_key jsonb;
+  v_value jsonb;
   v_found integer;
   v_rows integer := 0;
   v_bytes bigint := 0;
-  v_lines text[] := '{}';
+  v_lines text[] := array[]::text[];
 begin
   counts := '{}';
   for v_table in
@@ -36,12 +37,12 @@ begin
   loop
     v_found := 0;
     -- A full portion ends before the next table, and at a table that may have more.
-    for v_row in execute private.export_query(v_table, v_after is not null, most_rows - v_rows) using user_id, v_after loop
-      v_lines := v_lines || jsonb_build_object('table', v_table.name, 'row', v_row.value)::text;
+    for v_key, v_value in execute private.export_query(v_table, v_after is not null, most_rows - v_rows) using user_id, v_after loop
+      v_lines := v_lines || jsonb_build_object('table', v_table.name, 'row', v_value)::text;
       v_found := v_found + 1;
       v_rows := v_rows + 1;
       v_bytes := v_bytes + octet_length(v_lines[v_rows]);
-      v_after := v_row.key;
+      v_after := v_key;
       exit when v_bytes >= most_bytes or v_rows >= most_rows;
     end loop;
     if v_found > 0 then

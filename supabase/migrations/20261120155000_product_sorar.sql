@@ -232,7 +232,7 @@ grant select, insert, update, delete on public.waitlist to service_role;
 create policy "anyone leaves an address" on public.waitlist
   for insert to anon, authenticated with check (char_length(email) between 3 and 320);
 
-create index waitlist_email on public.waitlist (email, created_at);
+create index waitlist_email on public.waitlist (lower(email), created_at);
 
 create trigger limit_visitors after insert on public.waitlist
   referencing new table as added

@@ -524,7 +524,7 @@ begin
   v_repeated := array(select w.id from public.waitlist as w
     where w.id = any (v_ids) and exists (
       select 1 from public.waitlist as x
-      where x.email = w.email and (x.created_at, x.id) < (w.created_at, w.id)));
+      where lower(x.email) = lower(w.email) and (x.created_at, x.id) < (w.created_at, w.id)));
   v_result.rows := v_result.rows + cardinality(v_repeated);
   if dry_run then
     return v_result;

@@ -282,7 +282,8 @@ revoke all on function private.delete_user(uuid) from public, anon, authenticate
 insert into private.cleanup_jobs (name, schedule, batch_size, description) values
   ('account_deletions', '*/5 * * * *', 1000, 'Deletes the accounts whose users have asked for it, and ledgers that were kept long enough');
 
--- A portion of one account. An account that got a subscription in the meantime is reported, and tried again a day later.
+-- A portion of one account. An account that got a subscription in the meantime is reported, and tried again a day later;
+-- one that cannot be deleted for another reason, an hour later.
 -- rows counts accounts and entries of ledgers.
 create function private.cleanup_account_deletions(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
@@ -323,9 +324,12 @@ begin
             else 'account' end)
         where d.user_id = v_deletion.user_id;
       end if;
-    exception when sqlstate 'PT409' then
+    exception when others then
+      -- One account that cannot be deleted must not stop the others.
       v_result.report := jsonb_build_array(jsonb_build_object('user_id', v_deletion.user_id, 'error', sqlerrm));
-      update private.account_deletions as d set due_at = now() + interval '1 day' where d.user_id = v_deletion.user_id;
+      update private.account_deletions as d
+      set due_at = now() + case sqlstate when 'PT409' then interval '1 day' else interval '1 hour' end
+      where d.user_id = v_deletion.user_id;
     end;
   end if;
   v_result.more := v_result.more or exists (select from private.account_deletions as d where d.due_at <= now());

@@ -113,7 +113,7 @@ delete from waitlist;
 delete from site_visits;
 insert into site_visits (path, timestamp) values ('/old', now() - interval '397 days'), ('/new', now());
 insert into waitlist (email, created_at) values ('old@example.com', now() - interval '3 years'),
-  ('twice@example.com', now() - interval '2 days'), ('twice@example.com', now()), ('new@example.com', now());
+  ('twice@example.com', now() - interval '2 days'), ('Twice@Example.com', now()), ('new@example.com', now());
 select is(tests.clean_up('visitor_rows'), 3::bigint, 'it deletes old rows of visitors, and addresses that are there twice');
 select results_eq($$ select path from site_visits $$, array['/new'], 'and keeps other visits');
 select bag_eq($$ select email, created_at < now() from waitlist $$,

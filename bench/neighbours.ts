@@ -6,7 +6,6 @@
  * @module
  */
 
-import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
 
 import { readOptions } from "../stack/options.ts";
@@ -14,6 +13,17 @@ import { freePort } from "../stack/ports.ts";
 import { connect } from "../stack/postgres.ts";
 import { noReport, say } from "../stack/progress.ts";
 import { startStack } from "../stack/stack.ts";
+import {
+  addProject,
+  addUser,
+  invoke,
+  live,
+  percentile,
+  type Person,
+  signUp,
+  type User,
+  USERS,
+} from "./ordinary_users.ts";
 import { DURABLE, SCALE } from "./throughput.ts";
 
 /** Turns of each attack, each after a turn without it. The median counts. */
@@ -22,23 +32,8 @@ const TURN_MS = Math.max(300, 3_000 * SCALE);
 /** Messages of the hostile account, and half as many files. */
 const ROWS = Math.max(100, Math.round(100_000 * SCALE));
 
-/** Users take turns, and pause between requests: together, they would otherwise send more than a user may. */
-const USERS = 8;
-const PAUSE_MS = 20;
-
 /** The aim: at most this many times their own 95th percentile. */
 const AIM = 1.5;
-
-interface Person {
-  id: string;
-  client: SupabaseClient;
-}
-
-/** A user with a public project and a conversation. */
-interface User extends Person {
-  project: string;
-  conversation: string;
-}
 
 /** Who is there: the hostile account, and the users. */
 interface Scene {
@@ -52,11 +47,6 @@ interface Scene {
 interface Habit {
   name: string;
   run: (scene: Scene, n: number) => PromiseLike<unknown>;
-}
-
-/** Sends a request to a function; refusals are what a hostile account gets. */
-function invoke({ client }: Person, path: string, body: unknown, method: "POST" | "PUT" = "POST") {
-  return client.functions.invoke(path, { method, body: body as Record<string, unknown> });
 }
 
 const ordinary: Habit = {
@@ -164,64 +154,15 @@ const ATTACKS: Habit[] = [
   },
 ];
 
-async function signUp(url: string, key: string): Promise<Person> {
-  const client = createClient(url, key, {
-    auth: { persistSession: false, autoRefreshToken: false },
-  });
-  const { data, error } = await client.auth.signUp({
-    email: `${crypto.randomUUID()}@example.com`,
-    password: "correct horse battery",
-  });
-  if (error || !data.user) throw error ?? new Error("Sign-up returned no user");
-  return { id: data.user.id, client };
-}
-
 async function fill(sql: Sql, hostile: Person, people: Person[]): Promise<Scene> {
   const heavy = crypto.randomUUID();
-  const users = people.map((person) => ({
-    ...person,
-    project: crypto.randomUUID(),
-    conversation: crypto.randomUUID(),
-  }));
-  const addProject = async (id: string, owner: string, messages: number) => {
-    await sql`insert into projects (id, user_id, title, is_public) values (${id}, ${owner}, 'P', ${
-      owner !== hostile.id
-    })`;
-    await sql`insert into messages (project_id, role, content, sequence_number)
-      select ${id}, 'user', to_jsonb('common word ' || n), n from generate_series(1, ${messages}::int) as n`;
-  };
-  await addProject(heavy, hostile.id, ROWS);
-  for (const { id, project, conversation } of users) {
-    await addProject(project, id, 100);
-    await sql`insert into conversations (id, user_id, title) values (${conversation}, ${id}, 'Mine')`;
-  }
+  await addProject(sql, heavy, hostile.id, ROWS, false);
+  const users = await Promise.all(people.map((person) => addUser(sql, person)));
   await sql`insert into storage.objects (bucket_id, name, owner_id, metadata)
     select 'app_storage', ${hostile.id} || '/f' || n, ${hostile.id}, '{"size": 100}'
     from generate_series(1, ${Math.round(ROWS / 2)}::int) as n`;
   await sql`analyze`;
   return { hostile, users, heavy };
-}
-
-/** One round of a user's requests. Returns the time of each in milliseconds. */
-async function live(user: User): Promise<number[]> {
-  const message = { role: "user", content: "Good morning" };
-  const requests: (() => PromiseLike<{ error: unknown }>)[] = [
-    () => invoke(user, `conversations/${user.conversation}/messages`, message),
-    () => invoke(user, `projects/${user.project}/messages`, message),
-    () =>
-      user.client.from("messages").select("*").eq("project_id", user.project)
-        .order("sequence_number", { ascending: false }).limit(20),
-    () => user.client.from("conversations").select("id, title").order("updated_at").limit(20),
-  ];
-  const times: number[] = [];
-  for (const request of requests) {
-    const start = performance.now();
-    const { error } = await request();
-    times.push(performance.now() - start);
-    if (error) throw error;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-  }
-  return times;
 }
 
 /** The 95th percentile of the user's requests during one turn, in milliseconds. */
@@ -235,11 +176,7 @@ async function turn(scene: Scene, habit?: Habit): Promise<number> {
     times.push(...await live(scene.users[n % USERS] as User));
   }
   await neighbour;
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.95)] ?? NaN;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+  return percentile(times, 0.95);
 }
 
 const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
@@ -262,11 +199,11 @@ try {
       alone.push(await turn(scene));
       beside.push(await turn(scene, habit));
     }
-    const reached = median(beside.map((ms, round) => ms / (alone[round] ?? NaN)));
+    const reached = percentile(beside.map((ms, round) => ms / (alone[round] ?? NaN)), 0.5);
     const missed = habit !== ordinary && reached > AIM ? " MISSED" : "";
     say(
-      `${habit.name.padEnd(48)} ${median(alone).toFixed(1).padStart(7)} ms ${
-        median(beside).toFixed(1).padStart(7)
+      `${habit.name.padEnd(48)} ${percentile(alone, 0.5).toFixed(1).padStart(7)} ms ${
+        percentile(beside, 0.5).toFixed(1).padStart(7)
       } ms  x${reached.toFixed(2)}, aim x${AIM.toFixed(2)}${missed}`,
     );
   }

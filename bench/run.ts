@@ -17,6 +17,7 @@ const BENCHMARKS = [
   "cleanup",
   "webhooks",
   "neighbours",
+  "exports",
   "limits",
   "scale",
 ];

@@ -11,6 +11,32 @@ import { toField } from "./copy_text.ts";
 import type { Source, SourceRow } from "./source.ts";
 
 /**
+ * Connects to a database.
+ *
+ * @param sql The connection. It is closed if that fails.
+ * @param failure What is impossible then.
+ * @param option The option that has its URL.
+ * @throws {StackFailure} if the database does not answer.
+ */
+export async function assertReachable(
+  sql: postgres.Sql,
+  failure: string,
+  option: string,
+): Promise<void> {
+  try {
+    await sql`select 1`;
+  } catch (cause) {
+    await sql.end();
+    const { message, code } = cause as Error & { code?: string };
+    throw new StackFailure(
+      `${failure}: ${message || code}`,
+      `Check the URL after ${option}: host, port, role and password.`,
+      { cause },
+    );
+  }
+}
+
+/**
  * Connects to the database of a product.
  *
  * @param url Its URL. Any role that may read all rows will do.
@@ -28,16 +54,7 @@ export async function openDatabase(url: string): Promise<Source> {
       statement_timeout: 0,
     },
   });
-  try {
-    await sql`select 1`;
-  } catch (cause) {
-    await sql.end();
-    throw new StackFailure(
-      `Cannot read the product's database: ${(cause as Error).message}`,
-      "Check the URL after --from: host, port, role and password.",
-      { cause },
-    );
-  }
+  await assertReachable(sql, "Cannot read the product's database", "--from");
   const { host, pathname } = new URL(url);
   return {
     name: `${host}${pathname}`,

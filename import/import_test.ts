@@ -219,6 +219,10 @@ test("import says what to do when it cannot begin", async () => {
         ["--product", "wbot", "--from", "postgresql://x:y@127.0.0.1:1/z"],
         "Check the URL after --from",
       ],
+      [
+        ["--product", "wbot", "--from", stack.adminDbUrl, "--to", "postgresql://x:y@127.0.0.1:1/z"],
+        "Check the URL after --to",
+      ],
       [["--nonsense"], "See: deno task import --help"],
     ] as const
   ) {

@@ -9,7 +9,7 @@ import postgres from "postgres";
 import { StackFailure } from "../stack/failure.ts";
 import { printReport, say } from "../stack/progress.ts";
 import { creditPlan } from "./credits.ts";
-import { openDatabase } from "./database_source.ts";
+import { assertReachable, openDatabase } from "./database_source.ts";
 import { finish } from "./finish.ts";
 import { openFolder } from "./folder_source.ts";
 import { checkObjects, compareObjects, copyObjects, OBJECTS, planObjects } from "./objects.ts";
@@ -34,6 +34,7 @@ export async function importProduct(options: ImportOptions): Promise<Report> {
   const isDatabase = /^postgres(ql)?:\/\//.test(options.from);
   const source = isDatabase ? await openDatabase(options.from) : openFolder(options.from);
   const sql = connectTarget(options.to);
+  await assertReachable(sql, "Cannot write the database", "--to");
   const notes: Note[] = [];
   const problems = new Problems();
   try {
@@ -132,7 +133,7 @@ async function planAll(
   }
   const known = new Set(product.steps.map(({ table }) => table));
   for (const table of await source.tables()) {
-    if (!known.has(table)) note({ table, text: "This table is not known: its rows stay behind" });
+    if (!known.has(table)) note({ table, text: "Unknown table: its rows are not copied" });
   }
   return plans;
 }
@@ -140,13 +141,13 @@ async function planAll(
 function transferOf({ from, fromStorage, toStorage }: ImportOptions, isDatabase: boolean) {
   if (isDatabase && !fromStorage) {
     throw new StackFailure(
-      "The product has files in Storage, and it is not known where to read them",
+      "It is not known where to read the product's files in Storage",
       "Add --storage with the URL of its API and put its secret key into SOURCE_SECRET_KEY, or add --no-objects.",
     );
   }
   if (!toStorage) {
     throw new StackFailure(
-      "The product has files in Storage, and it is not known where to write them",
+      "It is not known where to write the product's files in Storage",
       "Set SUPABASE_URL and SUPABASE_SECRET_KEY to those of the project to copy into, or add --no-objects.",
     );
   }

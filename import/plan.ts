@@ -92,7 +92,7 @@ export async function planStep(
     !write.some(({ column }) => column === name)
   ).map(({ name }) => name);
   if (missing.length > 0) {
-    note({ table, text: `The source lacks columns that are needed: ${missing.join(", ")}` });
+    note({ table, text: `The source lacks required columns: ${missing.join(", ")}` });
   }
   return {
     step,

@@ -28,7 +28,7 @@ const MEANINGS: Record<string, string> = {
   "23503": "refers to a row that does not exist",
   "23505": "exists already, with other content",
   "23514": "violates a rule",
-  "23P01": "exists already, with other content",
+  "23P01": "overlaps another row",
 };
 
 /** What PostgreSQL says of a row that does not fit. */

@@ -45,7 +45,7 @@ export function toText({ mode, ok, seconds, notes, problems, tables }: Report): 
     lines.push("");
   }
   if (tables.length > 0) {
-    lines.push("Both sides:");
+    lines.push("Rows and checksums, of the product / of this database:");
     for (const { table, source, target, equal, leftOut } of tables) {
       const left = leftOut > 0 ? `, ${leftOut} left out` : "";
       lines.push(

@@ -31,7 +31,10 @@ const CHECKS: Record<string, Check> = {
   format: () => run(["fmt", "--check", "--quiet"], "Format with: deno task fmt"),
   lint: () => run(["lint", "--quiet"], "Fix the problems above."),
   types: () =>
-    run(["check", "--quiet", "supabase", "client", "stack", "bench"], "Fix the errors above."),
+    run(
+      ["check", "--quiet", "supabase", "client", "stack", "bench", "import"],
+      "Fix the errors above.",
+    ),
   imports: checkImports,
   migrations: checkMigrations,
   lockfile: () =>

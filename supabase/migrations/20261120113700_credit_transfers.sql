@@ -27,7 +27,7 @@ begin
   if actor = 'user' then
     if from_team_id is null and (from_user_id <> user_id or to_team_id is null)
       or from_team_id is not null and to_user_id is null then
-      raise exception 'A user can move their own credits to a team, and those of a team to its members'
+      raise exception 'You can move only your own credits to a team, and a team''s credits to its members'
         using errcode = 'PT422', detail = 'invalid_transfer';
     end if;
     -- Neither tells anybody who is not in the team whether it exists.
@@ -140,9 +140,9 @@ begin
     or actor is null or actor not in ('user', 'service') or actor = 'user' and transfer_credits.user_id is null
     or char_length(transfer_credits.description) not between 1 and 500
     or coalesce(from_user_id, from_team_id) = coalesce(to_user_id, to_team_id) then
-    raise exception 'A transfer needs an account that it comes from, and another one that it goes to'
+    raise exception 'The request for a transfer is invalid'
       using errcode = 'PT422', detail = 'invalid_transfer',
-        hint = 'Name one user or team for each; a description must be 1 to 500 characters long; actor must be service, '
+        hint = 'Name one user or team that it comes from, and another one that it goes to; a description must be 1 to 500 characters long; actor must be service, '
           'or user together with a user_id';
   end if;
   transfer_credits.amount := private.round_credit_amount(transfer_credits.amount);
@@ -163,9 +163,9 @@ begin
   end if;
   v_largest := private.setting('credits.largest_balance');
   if v_to.balance + v_to.pending + transfer_credits.amount > v_largest then
-    raise exception 'The account would have more than % credits', v_largest
+    raise exception 'The receiving account would have more than % credits', v_largest
       using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
-        hint = 'Move less, or raise the setting credits.largest_balance';
+        hint = 'Move less';
   end if;
 
   v_now := greatest(clock_timestamp(), v_from.updated_at, v_to.updated_at);

@@ -148,11 +148,11 @@ begin
     or num_nulls(verify_credit_ledger.entry_no, verify_credit_ledger.seal) = 1
     or verify_credit_ledger.seal !~ '^[0-9a-f]{64}$' or verify_credit_ledger.entry_no < 1 then
     raise exception 'The request for a verification is invalid' using errcode = 'PT422', detail = 'invalid_verification',
-      hint = 'after is 0 or greater, page_size 1 to 100000; entry_no and seal, of 64 hexadecimal digits, come together';
+      hint = 'after must be 0 or greater and page_size 1 to 100000; give entry_no and seal (64 hexadecimal digits) together';
   end if;
   select a.version into v_version from public.credit_accounts as a where a.id = verify_credit_ledger.account_id;
   if not found then
-    raise exception 'There is no such account' using errcode = 'PT404', detail = 'account_not_found';
+    raise exception 'There is no credit account "%"', verify_credit_ledger.account_id using errcode = 'PT404', detail = 'account_not_found';
   end if;
   v_result.account_id := verify_credit_ledger.account_id;
   select s.entry_no, encode(s.seal, 'hex') into v_result.sealed_to, v_result.seal from private.credit_seals as s

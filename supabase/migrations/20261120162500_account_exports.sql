@@ -192,7 +192,7 @@ begin
     raise exception 'You can start % exports in 24 hours', v_limit
       using errcode = 'PT429', detail = 'too_many_exports ' || jsonb_build_object('limit', v_limit, 'retry_after',
         ceil(extract(epoch from v_recent[v_limit] + interval '1 day' - now())))::text,
-        hint = 'Download the archive that there is, or come back later';
+        hint = 'Download the existing archive, or try again after retry_after seconds';
   end if;
   update private.account_exports as e
   set state = 'expired', expires_at = now(), sweep_at = now()
@@ -215,7 +215,7 @@ begin
   select e.* into v_export from private.account_exports as e
   where e.user_id = newest_export.user_id order by e.created_at desc limit 1;
   if not found then
-    raise exception 'You have no export' using errcode = 'PT404', detail = 'export_not_found', hint = 'Start one';
+    raise exception 'You have no export' using errcode = 'PT404', detail = 'export_not_found', hint = 'Start one with POST /account/export';
   end if;
   if v_export.expires_at <= now() then
     v_export.state := 'expired';

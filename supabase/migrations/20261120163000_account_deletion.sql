@@ -100,7 +100,7 @@ begin
       raise exception 'You are the only owner of the team "%", which has a subscription that has not ended', v_team.name
         using errcode = 'PT409', detail = 'team_has_subscription ' || jsonb_build_object(
           'team_id', v_team.id, 'subscription_ids', v_ids)::text,
-          hint = 'Cancel the subscription first, or make another member an owner';
+          hint = 'Cancel the subscription first, with immediate effect, or make another member an owner';
     end if;
   end loop;
 end $$;
@@ -152,7 +152,8 @@ begin
   if not found then
     select true into v_begun from private.account_deletions as d where d.user_id = cancel_account_deletion.user_id;
     if v_begun then
-      raise exception 'The account is being deleted already' using errcode = 'PT409', detail = 'deletion_begun';
+      raise exception 'The account is being deleted already' using errcode = 'PT409', detail = 'deletion_begun',
+        hint = 'It can no longer be cancelled';
     end if;
     raise exception 'No deletion of this account is requested' using errcode = 'PT404', detail = 'deletion_not_found';
   end if;

@@ -108,7 +108,7 @@ app.post("/refunds", authenticate("secret"), async (c) => {
   return answer(c, await call(() => supabaseAdmin.rpc("refund_credits", args)));
 });
 
-app.post("/transfers", authenticate(["user", "secret"], "credits:write"), async (c) => {
+app.post("/transfers", authenticate(["user", "secret"]), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const idempotency_key = readIdempotencyKey(c);
   const transfer = await readFor(c, schema.UserTransfer, schema.ServiceTransfer);

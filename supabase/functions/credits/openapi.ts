@@ -194,9 +194,8 @@ export const document: unknown = describeFunction({
         "Posts two entries that name each other, or none. Only credits of grants move, in the order in which they are " +
         "spent, and they keep their category, priority, end and cost; held credits and an overdraft stay. A signed-in " +
         "user moves their own credits to one of their teams, and, as an owner or admin, those of a team to its members: " +
-        "without `from_team_id`, it is their own account. A service moves them between any two accounts.",
+        "without `from_team_id`, it is their own account. A service moves them between any two accounts. An API key cannot move credits.",
       auth: ["user", "secret"],
-      permission: "credits:write",
       idempotent: true,
       body: z.union([schema.UserTransfer, schema.ServiceTransfer]),
       response: {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import {
+  anonymousClient,
   invoke,
   serviceClient,
   signUp,
@@ -89,6 +90,19 @@ test("a transfer is refused to whoever may not make it, and to a body that says 
     assert.deepEqual([answer.status, answer.body.code], [status, code], JSON.stringify(body));
   }
   assert.deepEqual(await Promise.all([owner, member, stranger].map(balance)), [100, 100, 100]);
+});
+
+test("an API key moves no credits, whatever it may charge", async () => {
+  const { team_id, member } = await team();
+  const { body: { key } } = await invoke(member.client, "keys", {
+    body: { name: "all", permissions: ["credits:read", "credits:write"] },
+  });
+  const { status, body } = await invoke(anonymousClient(), "credits/transfers", {
+    body: { to_team_id: team_id, amount: 1 },
+    headers: { authorization: `Bearer ${key}` },
+  });
+  assert.deepEqual([status, body.code], [403, "permission_missing"]);
+  assert.equal(await balance(member), 100);
 });
 
 test("the service moves credits between any two accounts, and a repeated request moves them once", async () => {

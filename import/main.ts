@@ -13,7 +13,7 @@ import { assertReachable, openDatabase } from "./database_source.ts";
 import { finish } from "./finish.ts";
 import { openFolder } from "./folder_source.ts";
 import { checkObjects, compareObjects, copyObjects, OBJECTS, planObjects } from "./objects.ts";
-import { HELP, type ImportOptions, readImportOptions } from "./options.ts";
+import { HELP, type ImportOptions, isDatabaseUrl, readImportOptions } from "./options.ts";
 import { type Note, type Plan, planStep } from "./plan.ts";
 import { Problems } from "./problems.ts";
 import { Progress } from "./progress.ts";
@@ -31,7 +31,7 @@ import { compareAll } from "./verify.ts";
  */
 export async function importProduct(options: ImportOptions): Promise<Report> {
   const start = performance.now();
-  const isDatabase = /^postgres(ql)?:\/\//.test(options.from);
+  const isDatabase = isDatabaseUrl(options.from);
   const source = isDatabase ? await openDatabase(options.from) : openFolder(options.from);
   const sql = connectTarget(options.to);
   await assertReachable(sql, "Cannot write the database", "--to");

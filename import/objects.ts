@@ -12,7 +12,7 @@ import type { Refusal } from "./refusals.ts";
 import { batches } from "./source.ts";
 import { stage } from "./staging.ts";
 import { type Import, rowsOf, teller } from "./steps.ts";
-import type { ReadObject, StoredObject, WriteObject } from "./storage.ts";
+import { isPlainPath, type ReadObject, type StoredObject, type WriteObject } from "./storage.ts";
 import { type Comparison, toChecksum } from "./verify.ts";
 
 /** The table of objects, and the name of the step. */
@@ -78,11 +78,14 @@ export async function checkObjects(run: Import, plan: Plan, problems: Problems):
       await stage(tx, plan, batch);
       const rows = await tx.unsafe(`
         select s._position as position, s.id as key, s.bucket_id || '/' || s.name as message,
-          case when b.id is null then 'bucket_id: there is no such bucket'
+          case when not (s.bucket_id ~ '^[^/\\\\]+$' and s.bucket_id not in ('.', '..')
+              and s.name !~ '(^|/)\\.{0,2}(/|$)' and s.name !~ '\\\\') then 'name: not a path in a bucket'
+            when b.id is null then 'bucket_id: there is no such bucket'
             when (s.metadata::jsonb ->> 'size')::bigint > b.file_size_limit then 'size: larger than its bucket allows'
             else 'mimetype: its bucket does not take this type' end as problem
         from pg_temp.staged as s left join storage.buckets as b on b.id = s.bucket_id
-        where b.id is null or (s.metadata::jsonb ->> 'size')::bigint > b.file_size_limit
+        where b.id is null or s.bucket_id !~ '^[^/\\\\]+$' or s.name ~ '(^|/)\\.{0,2}(/|$)' or s.name ~ '\\\\'
+          or (s.metadata::jsonb ->> 'size')::bigint > b.file_size_limit
           or not exists (select 1 from unnest(coalesce(b.allowed_mime_types, '{"*/*"}')) as m (type)
             where s.metadata::jsonb ->> 'mimetype' like replace(m.type, '*', '%'))`);
       for (const row of rows) problems.add(OBJECTS, row as unknown as Refusal);
@@ -116,12 +119,18 @@ export async function copyObjects(
     });
     const refusals: Refusal[] = [];
     await inParallel(objects, async (object) => {
-      const bytes = await read(object);
+      const plain = isPlainPath(object);
+      const bytes = plain ? await read(object) : undefined;
       const refused = bytes ? await write(object, bytes) : "The bytes do not exist";
       if (!bytes || refused) {
-        const problem = bytes ? "object: refused by Storage" : "object: has no bytes";
+        const problem = !plain
+          ? "name: not a path in a bucket"
+          : bytes
+          ? "object: refused by Storage"
+          : "object: has no bytes";
         refusals.push({
-          ...object,
+          position: object.position,
+          key: object.key,
           problem,
           message: `${object.bucket}/${object.name}: ${refused}`,
         });

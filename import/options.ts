@@ -79,6 +79,7 @@ export function readImportOptions(
   }
   const { from } = values;
   if (!from) fail("The source is missing", "Add --from with the URL of a database or a folder.");
+  if (isDatabaseUrl(from)) checkUrl("--from", from);
   const local = localStack(environment);
   const variable = (name: string) => environment[name] ?? local[name];
   const to = values.to ?? variable("SUPABASE_DB_URL");
@@ -88,6 +89,7 @@ export function readImportOptions(
       "Add --to with its URL, or start the local stack with: deno task start",
     );
   }
+  checkUrl("--to", to);
   return {
     product: withBalance(product, values.balance),
     from,
@@ -125,6 +127,24 @@ function parse(args: string[]) {
     }).values;
   } catch (cause) {
     return fail((cause as Error).message.split(". ")[0] ?? "", "See: deno task import --help");
+  }
+}
+
+/** Whether a source is a database, and not a folder. */
+export function isDatabaseUrl(from: string): boolean {
+  return /^postgres(ql)?:\/\//.test(from);
+}
+
+/** The message has no part of the URL, which may have a password. */
+function checkUrl(option: string, url: string): void {
+  try {
+    const { username, password } = new URL(url);
+    decodeURIComponent(username + password);
+  } catch {
+    fail(
+      `The URL after ${option} is not valid`,
+      "It must be like postgresql://USER:PASSWORD@HOST:PORT/DATABASE. Percent-encode special characters of the password.",
+    );
   }
 }
 

@@ -9,6 +9,9 @@ import type { Sql } from "postgres";
 import { type Conversion, type Step, targetOf } from "./product.ts";
 import type { Source } from "./source.ts";
 
+/** How many names of columns a note has at most. */
+const MOST_NAMES = 20;
+
 /** A step that can be carried out. */
 export interface Plan {
   step: Step;
@@ -86,7 +89,7 @@ export async function planStep(
     ...convert.flatMap(({ from }) => from),
   ]);
   const left = has.filter((name) => !used.has(name));
-  if (left.length > 0) note({ table, text: `These columns stay behind: ${left.join(", ")}` });
+  if (left.length > 0) note({ table, text: `These columns stay behind: ${listed(left)}` });
   const missing = columns.filter(({ name, required, defaulted }) =>
     required && !defaulted && !step.without?.includes(name) &&
     !write.some(({ column }) => column === name)
@@ -133,4 +136,12 @@ async function readColumns(sql: Sql, target: string): Promise<TargetColumn[]> {
     where a.attrelid = to_regclass(${target}) and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
     order by a.attnum`;
   return rows.map((row) => row as unknown as TargetColumn);
+}
+
+/** Column names of the source, which may be many, and may contain anything. */
+function listed(names: string[]): string {
+  const shown = names.slice(0, MOST_NAMES)
+    .map((name) => /^\w{1,63}$/.test(name) ? name : JSON.stringify(name.slice(0, 63)));
+  const more = names.length - shown.length;
+  return shown.join(", ") + (more > 0 ? ` and ${more} more` : "");
 }

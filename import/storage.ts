@@ -18,6 +18,16 @@ export interface StoredObject {
   cacheControl: string | undefined;
 }
 
+/**
+ * Whether a bucket and a name are a path that means nothing else: a client resolves `..`, and would send the secret key to
+ * another route.
+ */
+export function isPlainPath({ bucket, name }: { bucket: string; name: string }): boolean {
+  return !/[/\\]/.test(bucket) &&
+    [bucket, ...name.split("/")].every((part) => !["", ".", ".."].includes(part)) &&
+    !name.includes("\\");
+}
+
 /** Reads the bytes of an object; undefined if they do not exist. */
 export type ReadObject = (object: StoredObject) => Promise<Uint8Array<ArrayBuffer> | undefined>;
 
@@ -52,9 +62,11 @@ export function storageReader(access: StorageAccess): ReadObject {
  */
 export function folderReader(dir: string): ReadObject {
   return async ({ bucket, name }) => {
-    if (name.split("/").includes("..")) return undefined;
     try {
-      return await Deno.readFile(`${dir}/objects/${bucket}/${name}`);
+      const root = await Deno.realPath(`${dir}/objects`);
+      const path = await Deno.realPath(`${root}/${bucket}/${name}`);
+      // A link that leads out of the folder.
+      return path.startsWith(`${root}/`) ? await Deno.readFile(path) : undefined;
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return undefined;
       throw error;

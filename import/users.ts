@@ -24,8 +24,6 @@ export const USERS: Step[] = [
     table: "auth.users",
     only: [
       "id",
-      "aud",
-      "role",
       "email",
       "encrypted_password",
       "email_confirmed_at",
@@ -44,6 +42,9 @@ export const USERS: Step[] = [
     ],
     fixed: {
       instance_id: "'00000000-0000-0000-0000-000000000000'",
+      // Auth puts the role into tokens: no user may bring one along.
+      aud: "'authenticated'",
+      role: "'authenticated'",
       ...Object.fromEntries(EMPTY_TOKENS.map((column) => [column, "''"])),
     },
   },

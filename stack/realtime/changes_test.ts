@@ -188,6 +188,8 @@ test("a subscription that cannot be is refused with the reason", async () => {
         ["no_such_table", undefined, /check Realtime is enabled/],
         [table, "secret=eq.s", /invalid column for filter secret/],
         [table, "id=eq.one", /invalid input syntax for type integer/],
+        [table, "title=match.(", /invalid regular expression/],
+        [table, "title=not.imatch.[", /invalid regular expression/],
         [table, "id=foo.1", /Error parsing `filter` params/],
         [table, "title=in.a,b", /must be wrapped by parentheses/],
       ];

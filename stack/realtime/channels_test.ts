@@ -73,6 +73,7 @@ test("a broadcast over HTTP reaches the channel", async () => {
         config: { private: true },
       });
       await stranger.httpSend("three", { n: 3 });
+      await assert.rejects(sender.httpSend("x".repeat(256), { n: 0 }), /at most 255/);
       await sender.httpSend("four", { n: 4 });
       await until(() => hers.events.length >= 3);
       assert.deepEqual(hers.events, [{ n: 1 }, { n: 2 }, { n: 4 }]);
@@ -99,6 +100,9 @@ test("members of a channel see who is there, who joins, changes and leaves", asy
       });
     const ada = await be("ada");
     assert.equal(await ada.channel.track({ mood: "good" }), "ok");
+    const odd = await be("constructor");
+    assert.equal(await odd.channel.track({ mood: "odd" }), "ok");
+    await odd.channel.socket.disconnect();
     const [bob, tab] = [await be("bob"), await be("ada")];
     const moods = () =>
       Object.fromEntries(

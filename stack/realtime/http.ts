@@ -26,7 +26,12 @@ export async function receiveBroadcast(
   const claims = await claimsOf(request.headers, keys);
   if (!claims) return refuse(401, "Unauthorized");
   const messages = await readMessages(request).catch(() => undefined);
-  if (!messages) return refuse(422, "The request is not valid");
+  if (!messages) {
+    return refuse(
+      422,
+      `The body must be {"messages": [{"topic", "event", "payload"}]}, with names of at most ${LONGEST_NAME} bytes`,
+    );
+  }
   for (const { topic, event, payload, private: isPrivate = false } of messages) {
     if (isPrivate && !await mayBroadcast(hub, topic, claims, request.headers)) continue;
     hub.broadcast({ topic, private: isPrivate }, { type: "broadcast", event, payload });
@@ -46,9 +51,10 @@ async function readMessages(request: Request): Promise<Message[] | undefined> {
   const [, topic, event] = url.pathname.match(/\/broadcast\/([^/]+)\/events\/([^/]+)$/) ?? [];
   if (topic && event) {
     const isJson = request.headers.get("content-type")?.includes("json");
+    const names = { topic: decodeURIComponent(topic), event: decodeURIComponent(event) };
+    if (!isShort(names)) return undefined;
     return [{
-      topic: decodeURIComponent(topic),
-      event: decodeURIComponent(event),
+      ...names,
       payload: isJson ? await request.json() : new Uint8Array(await request.arrayBuffer()),
       private: url.searchParams.get("private") === "true",
     }];
@@ -56,9 +62,17 @@ async function readMessages(request: Request): Promise<Message[] | undefined> {
   const { messages } = await request.json();
   const valid = Array.isArray(messages) &&
     messages.every((message) =>
-      typeof message?.topic === "string" && typeof message.event === "string"
+      typeof message?.topic === "string" && typeof message.event === "string" && isShort(message)
     );
   return valid ? messages : undefined;
+}
+
+/** A binary frame has one byte for the length of each name. */
+const LONGEST_NAME = 255;
+
+function isShort({ topic, event }: { topic: string; event: string }): boolean {
+  const encoder = new TextEncoder();
+  return [topic, event].every((name) => encoder.encode(name).length <= LONGEST_NAME);
 }
 
 async function mayBroadcast(

@@ -49,7 +49,8 @@ export class Presence<Member> {
 
   /** All members. */
   state(): Members {
-    const members: Members = {};
+    // Without a prototype: a key may be "constructor".
+    const members: Members = Object.create(null);
     for (const { key, meta } of this.#present.values()) {
       (members[key] ??= { metas: [] }).metas.push(meta);
     }

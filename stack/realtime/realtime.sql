@@ -188,6 +188,10 @@ begin
     end if;
   end loop;
   return true;
+exception
+  -- A filter that fails with this value must not end the subscriptions of others.
+  when others then
+    return false;
 end $$;
 
 -- The subscriptions of a connection are in a temporary table of its session, and end with it.
@@ -232,7 +236,9 @@ begin
       end if;
     end loop;
     -- A value that does not fit the column fails here, and not with each change.
-    perform _stack.realtime_passes(format_type(a.atttypid, a.atttypmod), null, f ->> 'op', f ->> 'value', false)
+    -- Texts are tried with one: whether a pattern is valid shows only when it is used.
+    perform _stack.realtime_passes(format_type(a.atttypid, a.atttypmod),
+      case when a.atttypid in ('text'::regtype, 'varchar'::regtype) then '' end, f ->> 'op', f ->> 'value', false)
     from jsonb_array_elements(filters) as f
     join pg_attribute as a on a.attrelid = v_entity and a.attname = f ->> 'column';
     insert into pg_temp.subscription values (id, v_entity, event, role, claims, filters, columns);

@@ -20,7 +20,7 @@ begin
   if to_regclass('realtime.messages') is not null then
     create policy "users listen to their own topic and those of their teams" on realtime.messages
       for select to authenticated
-      using (extension = 'broadcast' and (select private.my_account()) is not null
+      using (extension = 'broadcast' and topic = (select realtime.topic()) and (select private.my_account()) is not null
         and ((select realtime.topic()) = 'user:' || (select auth.uid())
           or (select realtime.topic()) = any (array(select 'team:' || t.id from private.my_team_ids() as t (id)))));
   end if;

@@ -52,12 +52,13 @@ revoke all on function private.take_credit_head(public.credit_accounts)
 
 -- Draws on the grants of an account in spending order: takes credits or, with for_hold, sets them aside. Returns what
 -- each grant gave, and the amount that no grant covered. A grant that has ended at this time gives nothing, whether or
--- not its end has been posted. The caller holds the lock of the account and has put back its head.
+-- not its end has been posted. With category, only grants of it are drawn on. The caller holds the lock of the account and has put back its head.
 create function private.draw_credits(
   account public.credit_accounts,
   amount numeric,
   for_hold boolean,
   at timestamptz,
+  category text default null,
   out allocations jsonb,
   out uncovered numeric
 )
@@ -81,6 +82,7 @@ begin
     for v_grant in
       select g.id, g.remaining - g.held as free from private.credit_grants as g
       where g.account_id = account.id and g.spendable and (g.expires_at is null or g.expires_at > draw_credits.at)
+        and (draw_credits.category is null or g.category = draw_credits.category)
       order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
       limit v_limit
     loop
@@ -103,7 +105,7 @@ begin
     v_limit := v_limit * 4;
   end loop;
 end $$;
-revoke all on function private.draw_credits(public.credit_accounts, numeric, boolean, timestamptz)
+revoke all on function private.draw_credits(public.credit_accounts, numeric, boolean, timestamptz, text)
   from public, anon, authenticated, service_role;
 
 -- Pays an overdraft with the free credits of the grants, in an entry of its own, and returns the account. Called whenever

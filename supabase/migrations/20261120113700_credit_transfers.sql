@@ -57,7 +57,8 @@ revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, u
   from public, anon, authenticated, service_role;
 
 -- Gives an account grants like those that another account's entry has drawn on: the same category, priority, beginning,
--- end and cost. Returns the allocations of its entry, how many grants the account then has, and when something of it is
+-- end and cost. What it has by transfers on the same terms grows instead, so that many small transfers do not become many
+-- grants. Returns the allocations of its entry, how many grants the account then has, and when something of it is
 -- due. The caller has put back its head.
 -- Raises: PT409 too_many_grants {most}.
 create function private.receive_credit_grants(
@@ -77,6 +78,20 @@ begin
     join private.credit_grants as g on g.id = (d.value ->> 'grant_id')::uuid
     order by d.ordinality
   loop
+    update private.credit_grants as g set amount = g.amount + v_part.part, remaining = g.remaining + v_part.part
+    where g.id = (
+      select x.id from private.credit_grants as x
+      where x.account_id = account.id and x.spendable and x.priority = v_part.priority and x.category = v_part.category
+        and x.expires_at is not distinct from v_part.expires_at and x.effective_at = v_part.effective_at
+        and x.source = 'transfer'
+        and (x.cost_basis, x.currency, x.description) is not distinct from
+          (v_part.cost_basis, v_part.currency, v_part.description)
+      limit 1)
+    returning g.id into v_id;
+    if found then
+      allocations := allocations || private.credit_allocation(v_id, v_part.part);
+      continue;
+    end if;
     perform private.require_room_for_grant(account);
     insert into private.credit_grants as g
       (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
@@ -98,7 +113,8 @@ revoke all on function private.receive_credit_grants(public.credit_accounts, jso
 
 -- Moves credits from the account of a user or a team to another, in two entries that name each other. amount is rounded
 -- half up to four decimals. Only credits of grants move, not an overdraft, in spending order, and they keep their
--- category, priority, beginning, end and cost. The same request with the same idempotency_key returns the first transfer
+-- category, priority, beginning, end and cost. With the setting credits.transfer_promotional at 0, a user moves paid
+-- credits only. The same request with the same idempotency_key returns the first transfer
 -- again, with replayed = true. actor, user or service, is who makes the request: the user is user_id, and may move their
 -- own credits to one of their teams, and those of a team that they own or administer to its members.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
@@ -170,14 +186,15 @@ begin
 
   v_now := greatest(clock_timestamp(), v_from.updated_at, v_to.updated_at);
   v_from := private.put_back_credit_head(v_from);
-  v_drawn := private.draw_credits(v_from, transfer_credits.amount, false, v_now);
+  v_drawn := private.draw_credits(v_from, transfer_credits.amount, false, v_now,
+    case when actor = 'user' and private.setting('credits.transfer_promotional') = 0 then 'paid' end);
   if v_drawn.uncovered > 0 then
     raise exception 'Cannot move % credits: the grants of the account have % left', trim_scale(transfer_credits.amount),
       trim_scale(transfer_credits.amount - v_drawn.uncovered)
       using errcode = 'PT402',
         detail = format('insufficient_credits %s', jsonb_build_object(
           'available', transfer_credits.amount - v_drawn.uncovered, 'required', transfer_credits.amount)),
-        hint = 'Move less: held credits and an overdraft cannot be moved';
+        hint = 'Move less: held credits and an overdraft cannot be moved, and promotional ones only if the settings allow it';
   end if;
   v_to := private.put_back_credit_head(v_to);
   v_received := private.receive_credit_grants(v_to, v_drawn.allocations, v_now);

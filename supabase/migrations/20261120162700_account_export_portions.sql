@@ -106,25 +106,26 @@ begin
 end $$;
 revoke all on function private.export_manifest(private.account_exports) from public, anon, authenticated, service_role;
 
--- Counts a failure. The export goes on after a minute, and later with each failure; after exports.attempts of them in a
--- row, it has failed.
+-- Records a failure, which was counted when the portion was handed out. The export goes on after a minute, and later with
+-- each failure; after exports.attempts of them in a row, it has failed.
 create function private.fail_export(id uuid, error text)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
   update private.account_exports as e
-  set portion = null, attempts = e.attempts + 1, error = left(fail_export.error, 1000),
-    due_at = now() + least(interval '1 hour', interval '1 minute' * 2 ^ least(e.attempts, 20)),
-    state = case when e.attempts + 1 >= private.setting('exports.attempts') then 'failed' else e.state end,
-    ended_at = case when e.attempts + 1 >= private.setting('exports.attempts') then now() end,
-    sweep_at = case when e.attempts + 1 >= private.setting('exports.attempts') then now() end
+  set portion = null, error = left(fail_export.error, 1000),
+    due_at = now() + least(interval '1 hour', interval '30 seconds' * 2 ^ least(e.attempts, 20)),
+    state = case when e.attempts >= private.setting('exports.attempts') then 'failed' else e.state end,
+    ended_at = case when e.attempts >= private.setting('exports.attempts') then now() end,
+    sweep_at = case when e.attempts >= private.setting('exports.attempts') then now() end
   where e.id = fail_export.id;
 end $$;
 revoke all on function private.fail_export(uuid, text) from public, anon, authenticated, service_role;
 
 -- Hands out the next portion of the export that has waited longest: at most batch rows. A portion that is not saved is
--- made anew, under another name, so that a run that has lost its job cannot disturb the one that has it.
+-- made anew, under another name, so that a run that has lost its job cannot disturb the one that has it. A run may end
+-- without a word: the attempt counts from the start, and others come first for two minutes.
 -- Definer: no role may read the tables that are exported. For the service only.
 -- Raises: PT422 invalid_batch.
 create function public.next_export_portion(batch integer)
@@ -147,8 +148,14 @@ begin
   if not found then
     return v_result;
   end if;
+  if v_export.attempts >= private.setting('exports.attempts') then
+    perform private.fail_export(v_export.id, 'The export was interrupted too often');
+    return v_result;
+  end if;
   -- The index of files finds the export by its state.
-  update private.account_exports as e set state = 'running' where e.id = v_export.id and e.state = 'queued';
+  update private.account_exports as e
+  set state = 'running', attempts = e.attempts + 1, due_at = now() + interval '2 minutes'
+  where e.id = v_export.id;
   v_result.export_id := v_export.id;
   v_result.token := gen_random_uuid();
   v_result.folder := private.export_folder(v_export);

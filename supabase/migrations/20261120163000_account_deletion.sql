@@ -52,6 +52,7 @@ comment on type public.account_deletion is
 
 -- Returns whether a deletion of the user's account is requested.
 -- Definer: no role may read the table. For the service only, which has verified user_id.
+-- Raises: PT404 user_not_found.
 create function public.get_account_deletion(user_id uuid)
 returns public.account_deletion
 language plpgsql stable security definer set search_path = ''
@@ -60,8 +61,13 @@ declare
   v_deletion private.account_deletions;
 begin
   select d.* into v_deletion from private.account_deletions as d where d.user_id = get_account_deletion.user_id;
-  return row(case when found then 'to_be_deleted' else 'active' end, v_deletion.requested_at,
-    v_deletion.due_at)::public.account_deletion;
+  if found then
+    return row('to_be_deleted', v_deletion.requested_at, v_deletion.due_at)::public.account_deletion;
+  end if;
+  if not exists (select from auth.users as u where u.id = get_account_deletion.user_id) then
+    raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
+  end if;
+  return row('active', null, null)::public.account_deletion;
 end $$;
 revoke all on function public.get_account_deletion(uuid) from public, anon, authenticated;
 grant execute on function public.get_account_deletion(uuid) to service_role;
@@ -203,6 +209,30 @@ begin
 end $$;
 revoke all on function private.keep_ledger(uuid, jsonb, integer) from public, anon, authenticated, service_role;
 
+-- Returns how JSON names a user: {"id", "email"}, in lower case; email is null if there is none.
+create function private.names_of_user(user_id uuid)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select jsonb_build_object('id', u.id, 'email', nullif(lower(u.email), '')) from auth.users as u
+    where u.id = names_of_user.user_id);
+end $$;
+revoke all on function private.names_of_user(uuid) from public, anon, authenticated, service_role;
+
+-- Whether a value names a user by the id, or has a text that is the e-mail address: all of it, because one address can be
+-- part of another.
+create function private.names_user(value jsonb, names jsonb)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  -- JSON within a text has its quotes escaped.
+  return coalesce(strpos(value::text, names ->> 'id') > 0
+    or strpos(replace(lower(value::text), '\"', '"'), (names -> 'email')::text) > 0, false);
+end $$;
+revoke all on function private.names_user(jsonb, jsonb) from public, anon, authenticated, service_role;
+
 -- Clears the payloads of webhook events that name the user, and the user's id in what became of them.
 create function private.clear_events(user_id uuid, cursor jsonb, portion integer)
 returns jsonb
@@ -210,25 +240,22 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_table text := to_regclass(concat_ws('.', 'public', 'webhook_events'))::text;
-  v_names text[];
+  v_names jsonb;
   v_last bigint;
   v_count integer;
 begin
   if v_table is null then
     return null;
   end if;
-  select array_remove(array[u.id::text, nullif(u.email, '')], null) into v_names from auth.users as u
-  where u.id = clear_events.user_id;
+  v_names := private.names_of_user(clear_events.user_id);
   execute format('select max(e.id), count(*) from (
       select e.id from public.%I as e where e.id > $1 order by e.id limit $2) as e', 'webhook_events')
   using coalesce(cursor ->> 'after', '0')::bigint, portion into v_last, v_count;
   execute format('update public.%I as e
-    set payload = null, result = replace(e.result::text, $3[1], ''deleted'')::jsonb, error = replace(e.error, $3[1], ''deleted'')
+    set payload = null, result = replace(e.result::text, $3, ''deleted'')::jsonb, error = replace(e.error, $3, ''deleted'')
     where e.id > $1 and e.id <= $2
-      and exists (
-        select from unnest($3) as n
-        where strpos(lower(concat(e.payload::text, e.result::text, e.error)), lower(n)) > 0)', 'webhook_events')
-  using coalesce(cursor ->> 'after', '0')::bigint, v_last, v_names;
+      and (private.names_user(e.payload, $4) or private.names_user(e.result, $4) or strpos(e.error, $3) > 0)', 'webhook_events')
+  using coalesce(cursor ->> 'after', '0')::bigint, v_last, clear_events.user_id::text, v_names;
   return case when v_count = portion then jsonb_build_object('after', v_last) end;
 end $$;
 revoke all on function private.clear_events(uuid, jsonb, integer) from public, anon, authenticated, service_role;
@@ -260,6 +287,7 @@ as $$
 declare
   v_email text;
   v_like text := concat('%', delete_user.user_id, '%');
+  v_names jsonb := private.names_of_user(delete_user.user_id);
 begin
   select nullif(u.email, '') into v_email from auth.users as u where u.id = delete_user.user_id;
   delete from public.team_invitations as i where i.email = lower(v_email);
@@ -271,8 +299,7 @@ begin
   where r.report::text like v_like or r.error like v_like;
   delete from private.request_counts as c where c.subject = delete_user.user_id;
   -- Who acted, or whom it was done to. Auth's versions write it in different members.
-  delete from auth.audit_log_entries as e
-  where strpos(e.payload::text, delete_user.user_id::text) > 0 or strpos(e.payload::text, v_email) > 0;
+  delete from auth.audit_log_entries as e where private.names_user(e.payload::jsonb, v_names);
   delete from auth.refresh_tokens as t where t.user_id::text = delete_user.user_id::text;
   delete from auth.users as u where u.id = delete_user.user_id;
 end $$;
@@ -307,7 +334,8 @@ begin
   if found then
     v_step := v_deletion.cursor ->> 'step';
     begin
-      if v_deletion.begun_at is null then
+      -- At the end again: one may have begun in the meantime.
+      if v_deletion.begun_at is null or v_step = 'account' then
         perform private.refuse_subscriptions(v_deletion.user_id);
       end if;
       v_next := case v_step

@@ -122,9 +122,11 @@ export function cronClient(): SupabaseClient<Database> {
 export const PASSWORD = "correct horse battery";
 
 /** Signs up a new user through the Auth API. */
-export async function signUp(of: TestStack = stack): Promise<TestUser> {
+export async function signUp(
+  of: TestStack = stack,
+  email = `${crypto.randomUUID()}@example.com`,
+): Promise<TestUser> {
   const client = anonymousClient(of);
-  const email = `${crypto.randomUUID()}@example.com`;
   const { data, error } = await client.auth.signUp({ email, password: PASSWORD });
   if (error) throw error;
   const { user, session } = data;

@@ -6,6 +6,7 @@ import {
   PASSWORD,
   serviceClient,
   signUp,
+  stack,
   test,
   type TestUser,
   withDatabase,
@@ -153,4 +154,44 @@ test("the only owner of a team with a running subscription cannot delete the acc
   });
   const { status, body } = await ask(user);
   assert.deepEqual([status, body.code], [409, "team_has_subscription"]);
+});
+
+test("a deletion leaves what names another user, whose address contains that of the deleted one", async () => {
+  const domain = `${crypto.randomUUID()}.example.com`;
+  const [user, other] = [
+    await signUp(stack, `n@${domain}`),
+    await signUp(stack, `ann@${domain}`),
+  ];
+  const [mine, theirs] = [crypto.randomUUID(), crypto.randomUUID()];
+  await withDatabase(async (sql) => {
+    for (const [id, email] of [[mine, user.email], [theirs, other.email]] as const) {
+      await sql`insert into webhook_events (provider, event_id, type, payload, outcome)
+        values ('stripe', ${id}, 'x', ${sql.json({ customer: { email } })}, 'processed')`;
+    }
+  });
+  const audited = () =>
+    withDatabase(async (sql) =>
+      (await sql`select count(*)::integer as rows from auth.audit_log_entries
+        where strpos(payload::text, ${other.email}) > 0`)[0]?.rows
+    );
+  const before = await audited();
+  assert.equal((await ask(user)).status, 202);
+  await endGrace(user);
+  await cleanAll("account_deletions");
+  const events = await withDatabase((sql) =>
+    sql`select event_id, payload is null as cleared from webhook_events
+      where event_id in (${mine}, ${theirs}) order by cleared`
+  );
+  assert.deepEqual([...events], [
+    { event_id: theirs, cleared: false },
+    { event_id: mine, cleared: true },
+  ]);
+  assert.equal(await audited(), before);
+});
+
+test("a token that outlives its account is told so", async () => {
+  const user = await signUp();
+  await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
+  const { status, body } = await invoke(user.client, "account");
+  assert.deepEqual([status, body.code], [404, "user_not_found"]);
 });

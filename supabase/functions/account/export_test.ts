@@ -170,6 +170,12 @@ test("a cancelled export leaves nothing, even if a run was writing it", async ()
   assert.equal((await state(user)).body.state, "cancelled");
 });
 
+/** Makes the next portion of a user's export due: one that is being written keeps it waiting. */
+const comeDue = (user: TestUser) =>
+  withDatabase((sql) =>
+    sql`update private.account_exports set due_at = now() where user_id = ${user.id}`
+  );
+
 test("an interrupted export is continued, and no row is missing or there twice", async () => {
   const user = await signUp();
   await fill(user, 500, 5, 1);
@@ -179,10 +185,12 @@ test("an interrupted export is continued, and no row is missing or there twice",
     for (let n = 0; n < 6; n++) {
       // A run that ends before it says what it has written: nothing of it counts.
       const lost = await client.rpc("next_export_portion", { batch: 50 });
+      await comeDue(user);
       const next = await client.rpc("next_export_portion", { batch: 50 });
       assert.equal(next.data?.content, lost.data?.content);
       const late = { export_id: lost.data!.export_id!, token: lost.data!.token! };
       assert.equal((await client.rpc("save_export_portion", late)).data, false);
+      await comeDue(user);
       // A run that has too little time for all of it.
       await clean("account_exports", 1);
     }
@@ -218,9 +226,7 @@ test("an export counts files that vanish, and has failed when Storage refuses ag
   await withSettings({ "exports.attempts": 2 }, async () => {
     await start(unlucky);
     for (let n = 0; n < 2; n++) {
-      await withDatabase((sql) =>
-        sql`update private.account_exports set due_at = now() where user_id = ${unlucky.id}`
-      );
+      await comeDue(unlucky);
       let mine;
       await until(async () => {
         mine = (await client.rpc("next_export_portion", { batch: 10 })).data;
@@ -231,4 +237,39 @@ test("an export counts files that vanish, and has failed when Storage refuses ag
     }
   });
   assert.equal((await state(unlucky)).body.state, "failed");
+});
+
+test("an export whose runs end without a word lets others go first, and fails in the end", async () => {
+  const [stuck, other] = [await signUp(), await signUp()];
+  const client = serviceClient();
+  const next = async () => (await client.rpc("next_export_portion", { batch: 10 })).data?.folder;
+  await withSettings({ "exports.attempts": 2 }, async () => {
+    await start(stuck);
+    await start(other);
+    assert.ok((await next())?.startsWith(stuck.id));
+    await cleanAll("account_exports");
+    assert.equal((await state(other)).body.state, "done");
+    assert.equal((await state(stuck)).body.state, "running");
+    await comeDue(stuck);
+    assert.ok((await next())?.startsWith(stuck.id));
+    await comeDue(stuck);
+    await cleanAll("account_exports");
+  });
+  assert.equal((await state(stuck)).body.state, "failed");
+});
+
+test("an export goes on without a file that Storage does not copy, and removes what came too late", async () => {
+  const user = await signUp();
+  const bucket = serviceClient().storage.from("voice_recordings");
+  for (const name of ["a.wav", "a%3Fb.wav"]) {
+    const { error } = await bucket.upload(
+      `${user.id}/${name}`,
+      new Blob(["x"], { type: "audio/wav" }),
+    );
+    assert.equal(error, null);
+  }
+  await start(user);
+  await cleanAll("account_exports");
+  const { body } = await state(user);
+  assert.deepEqual([body.state, body.files, body.files_missing], ["done", 1, 1]);
 });

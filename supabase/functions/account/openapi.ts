@@ -98,7 +98,7 @@ export const document: unknown = describeFunction({
       description: "Whether its deletion is requested, and when it is removed.",
       auth: ["user"],
       response: { status: 200, description: "The state", schema: Deletion },
-      problems: {},
+      problems: { 404: ["user_not_found"] },
     },
     {
       method: "delete",

@@ -21,6 +21,9 @@ const BUCKET = "exports";
 /** How many files are copied at the same time. */
 const COPIES = 4;
 
+/** How long a copy may take in milliseconds. */
+const PATIENCE_MS = 30_000;
+
 /** A file to copy. */
 interface File {
   bucket: string;
@@ -69,7 +72,10 @@ export async function continueExport(client: Client, batch: number): Promise<Rem
   const args = defined({ export_id, token, bytes, sha256, missing });
   if (!await call(() => client.rpc("save_export_portion", args))) {
     // The export was cancelled, or its user deleted. The name of a part is this run's own.
-    if (kind === "rows") await client.storage.from(BUCKET).remove([`${folder}${name}`]);
+    const names = kind === "files"
+      ? ((portion.files ?? []) as unknown as File[]).map((file) => file.name)
+      : [name];
+    await client.storage.from(BUCKET).remove(names.map((one) => `${folder}${one}`));
   }
   return { rows: written.rows, bytes: written.read, failed: 0 };
 }
@@ -100,19 +106,31 @@ async function gzip(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuf
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+/** What a promise resolves to, unless it takes too long. */
+async function inTime<T>(promise: Promise<T>): Promise<T> {
+  let timer: number | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("Storage did not respond")), PATIENCE_MS);
+  });
+  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** Copies files inside Storage. A file that has been deleted in the meantime is missing. */
 async function copyFiles(client: Client, folder: string, files: File[]): Promise<Written> {
   const missing: string[] = [];
   const pending = [...files];
   const work = async () => {
     for (let file = pending.shift(); file; file = pending.shift()) {
-      const { error } = await client.storage.from(file.bucket)
-        .copy(file.path, `${folder}${file.name}`, { destinationBucket: BUCKET });
+      const { error } = await inTime(
+        client.storage.from(file.bucket)
+          .copy(file.path, `${folder}${file.name}`, { destinationBucket: BUCKET }),
+      );
       if (!error) continue;
       const status = storageStatus(error);
       // It is there from a run that ended before it could say so.
       if (status === 409) continue;
-      if (status !== 404) throw fromStorage(error);
+      // Storage will not copy this one, whose new name may be too long: the others are copied all the same.
+      if (![400, 404, 413, 422].includes(status)) throw fromStorage(error);
       missing.push(file.name);
     }
   };

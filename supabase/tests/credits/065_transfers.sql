@@ -105,6 +105,7 @@ select is_empty($$ select pg_temp.books() $$, 'the books agree');
 update private.settings set value = 100 where name = 'credits.live_grants';
 select public.grant_credits(tests.user_id('taker'), 0.0001)
 from generate_series(1, 100 - (select live_grants from credit_accounts where id = tests.account_of('taker')));
+select public.grant_credits(tests.user_id('giver'), 5, priority => 0, source => 'new terms');
 select is(tests.refusal($$ select pg_temp.move(1) $$), 'PT409 too_many_grants', 'as many grants as it may have');
 update private.settings set value = 15 where name = 'credits.largest_balance';
 select is(tests.refusal($$ select pg_temp.move(1) $$), 'PT422 balance_too_large', 'as many credits as it may have');
@@ -140,6 +141,28 @@ select is((select count(*) from credit_transactions where kind = 'transfer' and 
 select throws_ok($$ select transfer_credits(1, to_user_id => tests.user_id('member')) $$, '42501', null,
   'a user does not call the function');
 select tests.clear_authentication();
+
+-- many small transfers, and promotional credits -----------------------------------------------------------------------
+create function pg_temp.grants_of(account uuid) returns bigint language sql stable as $$
+  select count(*) from public.credit_grants where account_id = account and source = 'transfer' and status = 'active'
+$$;
+create temp table counted as select pg_temp.grants_of(pg_temp.team_account()) as before;
+select pg_temp.by('member', 0.0001, from_user => 'member') from generate_series(1, 20);
+select cmp_ok(pg_temp.grants_of(pg_temp.team_account()) - (select before from counted), '<=', 1::bigint,
+  'transfers on the same terms add to one grant');
+select is_empty($$ select pg_temp.books() $$, 'the books agree');
+select public.grant_credits(tests.user_id('member'), 7, category => 'promotional', priority => 0);
+update private.settings set value = 0 where name = 'credits.transfer_promotional';
+select is(tests.refusal(format('select pg_temp.by(%L, %s, from_user => %L)', 'member',
+  (select balance - 6 from credit_accounts where user_id = tests.user_id('member')), 'member')), 'PT402 insufficient_credits',
+  'a setting keeps promotional credits with whom they were given to');
+select pg_temp.by('member', (select balance - 7 from credit_accounts where user_id = tests.user_id('member')), from_user => 'member');
+select results_eq($$ select category, remaining from credit_grants
+    where account_id = tests.account_of('member') and remaining > 0 $$,
+  $$ values ('promotional', 7::numeric(15, 4)) $$, 'and lets paid ones go');
+select is((public.transfer_credits(7, from_user_id => tests.user_id('member'), to_user_id => tests.user_id('stranger'))).balance_after,
+  0::numeric, 'a service moves them all the same');
+select is_empty($$ select pg_temp.books() $$, 'the books agree');
 
 -- a transfer that was tampered with ----------------------------------------------------------------------------------
 alter table private.credit_transactions disable trigger user;

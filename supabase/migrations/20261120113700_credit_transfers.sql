@@ -86,7 +86,7 @@ begin
         and x.source = 'transfer'
         and (x.cost_basis, x.currency, x.description) is not distinct from
           (v_part.cost_basis, v_part.currency, v_part.description)
-      limit 1)
+      order by x.created_at limit 1)
     returning g.id into v_id;
     if found then
       allocations := allocations || private.credit_allocation(v_id, v_part.part);

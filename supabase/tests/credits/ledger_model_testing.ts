@@ -173,7 +173,14 @@ export class LedgerModel {
       refuse(available < amount, "PT402 insufficient_credits", { available, required: amount });
       // The other account's grant began before all that this account has got since the last advance.
       const terms = { ...PAID, priority: 0, amount, effective_at: this.clock };
-      const given = () => [{ grant_id: this.#addGrant(terms, "transfer", "active").id, amount }];
+      const given = () => {
+        const same = this.grants.find((grant) =>
+          grant.source === "transfer" && grant.status === "active" &&
+          grant.effective_at === this.clock && this.#free(grant) > 0
+        );
+        if (same) same.amount += amount;
+        return [{ grant_id: (same ?? this.#addGrant(terms, "transfer", "active")).id, amount }];
+      };
       const entry = this.#post("transfer", incoming ? given() : negate(drawn), this.#now);
       this.#level(this.#now);
       return incoming

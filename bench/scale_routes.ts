@@ -28,6 +28,47 @@ const KEY = keep(
   `create_api_key($user, 'k', repeat('ab', 32), 'srk_00000000', '["credits:read"]') ->> 'id'`,
 );
 
+const UUID = "'00000000-0000-4000-8000-000000000001'";
+const bytes = (length: number) => btoa("x".repeat(length));
+const WRAP = JSON.stringify({
+  v: "2",
+  nonce: bytes(12),
+  ciphertext: bytes(32),
+  mac: bytes(16),
+});
+const wraps = (list: Record<string, unknown>[]) =>
+  `'${JSON.stringify(list.map((wrap) => ({ ...wrap, wrap: WRAP })))}'`;
+const PASSWORD = { kind: "password", salt: bytes(16), iterations: 600_000 };
+const WRAPS = wraps([PASSWORD, { kind: "recovery" }]);
+const ROTATION = wraps([PASSWORD, { kind: "recovery" }, { kind: "epoch" }]);
+const KEYS = `select set_chat_keys($user, 0, ${UUID}, ${WRAPS})`;
+const DEVICE = wraps([PASSWORD, { kind: "recovery" }, {
+  kind: "device",
+  device_id: UUID.slice(1, -1),
+}]);
+const DEVICE_KEYS = `select set_chat_keys($user, 0, ${UUID}, ${DEVICE})`;
+const SEGMENT = `'${
+  JSON.stringify({
+    v: "2",
+    key_id: UUID.slice(1, -1),
+    nonce: bytes(12),
+    ciphertext: bytes(100),
+    mac: bytes(16),
+  })
+}'`;
+const STORED = `${UPLOAD};
+  reset role;
+  insert into storage.objects (bucket_id, name, version, metadata)
+    select bucket_name, upload_path, '1', '{"size": 10, "mimetype": "text/plain"}' from file_uploads where id = $id;
+  set local role service_role`;
+const SESSION = `reset role;
+  insert into auth.sessions (id, user_id, created_at, updated_at) values (${UUID}, $user, now(), now());
+  set local role service_role`;
+const DELETION = `${SESSION}; select request_account_deletion($user, ${UUID})`;
+const EXPORT = "select start_account_export($user)";
+const DELIVERY =
+  `'{"type": "UPDATE", "schema": "public", "table": "profiles", "record": {"id": "' || $user || '"}}'`;
+
 type Route = [name: string, sql: string, before?: string];
 
 const SERVICE: Route[] = [
@@ -43,6 +84,10 @@ const SERVICE: Route[] = [
   ["POST /credits/holds/ID/capture", "select * from capture_credit_hold($id)", HOLD],
   ["POST /credits/holds/ID/release", "select * from release_credit_hold($id)", HOLD],
   ["POST /credits/refunds", "select * from refund_credits($account, 2, 0.5)"],
+  [
+    "POST /credits/transfers",
+    "select * from transfer_credits(1, from_user_id => $user, to_team_id => $team)",
+  ],
   ["PUT /credits/overdraft", "select * from set_credit_overdraft(1, $user)"],
   ["PUT /credits/alert", "select * from set_credit_alert(1, $user)"],
   [
@@ -119,13 +164,50 @@ const SERVICE: Route[] = [
     UPLOAD,
   ],
   [
+    "POST /files/uploads/ID/complete: before the file is put in its place",
+    "select * from verify_upload($user, $id)",
+    STORED,
+  ],
+  [
+    "POST /files/uploads/ID/complete: completing it",
+    "select * from complete_upload($user, $id)",
+    STORED,
+  ],
+  [
     "POST /files/downloads: the names",
     "select * from get_file_names('project-files', array[$object])",
   ],
   ["DELETE /files", "select * from delete_files($user, 'project-files', array[$object])"],
   ["GET /files/usage", "select * from get_storage_usage($user)"],
   ["PUT /chats/ID", "select * from save_chat($user, $chat, 1, is_starred => true)"],
+  [
+    "POST /chats/ID/segments",
+    `select * from append_chat_segment($user, $chat, 1, 0, ${SEGMENT})`,
+    KEYS,
+  ],
+  [
+    "POST /chats/ID/attachments",
+    `select * from reserve_upload($user, 'chat-images', 'attachment', 100, 'application/octet-stream', chat_id => $chat)`,
+  ],
   ["DELETE /chats/ID", "select * from delete_chat($user, $chat)"],
+  ["PUT /chats/keys", `select * from set_chat_keys($user, 0, ${UUID}, ${WRAPS})`],
+  [
+    "POST /chats/keys/rotate",
+    `select * from rotate_chat_keys($user, 1, gen_random_uuid(), ${ROTATION})`,
+    KEYS,
+  ],
+  [
+    "DELETE /chats/keys/devices/ID",
+    `select * from revoke_chat_device($user, ${UUID})`,
+    DEVICE_KEYS,
+  ],
+  ["POST /account/export", "select * from start_account_export($user)"],
+  ["GET /account/export", "select * from get_account_export($user)", EXPORT],
+  ["GET /account/export: its parts", "select * from account_export_parts($user)", EXPORT],
+  ["DELETE /account/export", "select * from remove_account_export($user)", EXPORT],
+  ["GET /account", "select * from get_account_deletion($user)"],
+  ["DELETE /account", `select * from request_account_deletion($user, ${UUID})`, SESSION],
+  ["POST /account/restore", "select * from cancel_account_deletion($user)", DELETION],
   [
     "POST /keys",
     `select * from create_api_key($user, 'k', repeat('ab', 32), 'srk_00000000', '["credits:read"]')`,
@@ -138,6 +220,18 @@ const SERVICE: Route[] = [
   [
     "POST /webhooks/stripe",
     `select * from receive_webhook_event('stripe', 'evt_new', 'charge.updated', '{"id": "evt_new"}')`,
+  ],
+  [
+    "POST /webhooks/database",
+    `select * from receive_database_webhook((${DELIVERY})::jsonb)`,
+  ],
+  [
+    "POST /webhooks/standard",
+    `select * from receive_webhook_event('standard:example', 'msg_new', 'a.b', '{"type": "a.b"}')`,
+  ],
+  [
+    "POST /webhooks/auth",
+    `select * from receive_webhook_event('auth', 'new', 'user.created', '{"type": "user.created"}')`,
   ],
   [
     "POST /webhooks/replay",

@@ -126,6 +126,36 @@ export const STORAGE_SCENES: Record<string, Scene> = {
         order by n`),
     ],
   },
+  account_exports: {
+    // Some of the users have a file.
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      for (
+        const { name } of await stage.sql.unsafe(
+          `select ${path(label)} as name from ${series} where n % 8 = 0`,
+        )
+      ) {
+        const { error } = await stage.client.storage.from("project-files").upload(name, bytes);
+        if (error) throw error;
+      }
+      await stage.sql.unsafe(`insert into private.account_exports (user_id)
+        select ${id(label, "user")} from ${series} where n % 2 = 0`);
+    },
+    // How the rows are divided into parts depends on the batches.
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, e.state, e.rows, e.tables, e.files, e.files_missing,
+          (select sum(p.rows)::int from private.account_export_parts as p where p.export_id = e.id) as rows_in_parts,
+          (select count(*)::int from private.account_export_parts as p where p.export_id = e.id
+            and not exists (select from storage.objects as o where o.bucket_id = 'exports'
+              and o.name = private.export_folder(e) || p.name)) as missing_parts,
+          (select count(*)::int from private.account_export_parts as p
+            where p.export_id = e.id and p.kind = 'manifest') as manifests
+        from private.account_exports as e join ${series} on e.user_id = ${
+        id(label, "user")
+      } order by n`),
+    ],
+  },
   multipart_uploads: {
     async fill({ sql }, label) {
       await sql.unsafe(`

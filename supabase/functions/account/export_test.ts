@@ -285,7 +285,8 @@ test("what a run has written for a user who was deleted meanwhile is removed, ev
     }
     await start(user);
     const { data: portion } = await client.rpc("next_export_portion", { batch: 10 });
-    assert.ok(portion?.folder?.startsWith(user.id));
+    assert.ok(portion);
+    assert.ok(portion.folder?.startsWith(user.id));
     assert.equal(portion.kind, kind);
     await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
     await cleanAll("deleted_accounts");

@@ -307,8 +307,7 @@ select bag_eq($$ select * from pg_temp.traces() $$,
   array['private.credit_holds.actor_id', 'private.former_members.user_id', 'private.deleted_accounts.user_id'],
   'deleting the user leaves no trace of them but a running hold of their team');
 delete from private.credit_holds where actor_id = tests.user_id('owner');
-update private.deleted_accounts set due_at = now();
-select tests.clean_up('deleted_accounts');
+select ok(private.purge_account(tests.user_id('owner'), 10000), 'the rest is cleared');
 select is_empty('select * from pg_temp.traces()', 'when it has ended, nothing is left');
 select is_empty(
   $$ select 1 from messages where project_id = pg_temp.id('project') or conversation_id = pg_temp.id('conversation')

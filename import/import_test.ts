@@ -6,17 +6,8 @@ import {
   test,
   withDatabase,
 } from "../supabase/functions/_testing/testing.ts";
-import { exportCsv, runImport, withSource } from "./source_testing.ts";
-
-/** Makes a folder for the duration of a test. */
-async function withFolder(run: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "strongroom-import-" });
-  try {
-    await run(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import { withObjects } from "./objects_testing.ts";
+import { runImport, withFolder, withSource } from "./source_testing.ts";
 
 const USERS_HEADER = "id,email,raw_user_meta_data,created_at,updated_at";
 const TIME = "2024-05-06 07:08:09.123456+00";
@@ -131,47 +122,14 @@ test("import reports rows that have changed here since, and keeps them", async (
 });
 
 test("import reads CSV files and moves objects with their owners, types and times", async () => {
-  await withSource("chuk", 8, async ({ sql }) => {
-    const objects = await sql`
-      insert into storage.objects (bucket_id, name, owner, metadata, created_at, updated_at, last_accessed_at)
-      select 'user-avatars', u.id || '/avatar.png', u.id,
-        '{"size": 4, "mimetype": "image/png", "cacheControl": "max-age=7"}'::jsonb, u.created_at, u.updated_at, u.updated_at
-      from auth.users as u
-      union all
-      select 'chat-images', c.image_paths[1], c.user_id, '{"size": 40, "mimetype": "application/octet-stream"}',
-        c.created_at, c.updated_at, c.updated_at
-      from encrypted_chats as c where c.image_paths is not null
-      returning bucket_id as bucket, name, owner, metadata ->> 'mimetype' as type, created_at as time`;
-    await withFolder(async (dir) => {
-      await exportCsv(sql, dir);
-      const bytesOf = (name: string) => new TextEncoder().encode(`bytes of ${name}`);
-      for (const { bucket, name } of objects) {
-        const path = `${dir}/objects/${bucket}/${name}`;
-        await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-        await Deno.writeFile(path, bytesOf(name));
-      }
+  await withSource("chuk", 8, async (source) => {
+    await withObjects(source, async ({ dir, objects, assertMoved }) => {
       const ended = await runImport(["--product", "chuk", "--from", dir]);
       assert.equal(ended.code, 0, ended.output);
       const compared = ended.report?.tables.find(({ table }) => table === "storage.objects");
       assert.equal(compared?.target.rows, objects.length);
       assert.deepEqual(compared?.target, compared?.source);
-
-      await withDatabase(async (here) => {
-        for (const { bucket, name, owner, type, time } of objects) {
-          const [object] = await here`
-            select owner_id, metadata ->> 'mimetype' as type, created_at from storage.objects
-            where bucket_id = ${bucket} and name = ${name}`;
-          assert.equal(object?.owner_id, owner);
-          assert.equal(object?.type, type);
-          assert.deepEqual(object?.created_at, time);
-          const { data } = await serviceClient().storage.from(bucket).download(name);
-          assert.deepEqual(new Uint8Array(await data!.arrayBuffer()), bytesOf(name));
-        }
-        const owners = objects.map(({ owner }) => owner);
-        const wrong = await here`
-          select * from public.storage_reconciliation() where user_id = any (${owners})`;
-        assert.deepEqual([...wrong], []);
-      });
+      await withDatabase(assertMoved);
     });
   });
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Sql } from "postgres";
 
 import { soak, test, until, withDatabase } from "../supabase/functions/_testing/testing.ts";
+import { withObjects } from "./objects_testing.ts";
 import { assertCountersRight, assertRowsEqual } from "./sides_testing.ts";
 import { runImport, startImport, type TestSource, withSource } from "./source_testing.ts";
 
@@ -10,11 +11,27 @@ const KILLS = 3;
 /** Users of a product. */
 const USERS = Math.min(30 * soak, 1000);
 
-/** How many rows the import has read. */
-async function rowsRead(here: Sql, product: string): Promise<number> {
+/** How many rows the import has read, of all tables or of one. */
+async function rowsRead(here: Sql, product: string, step: string | null = null): Promise<number> {
   const [row] = await here`
-    select coalesce(sum(rows), 0)::integer as rows from private.imports where product = ${product}`;
+    select coalesce(sum(rows), 0)::integer as rows from private.imports
+    where product = ${product} and (${step}::text is null or step = ${step})`;
   return row?.rows;
+}
+
+/** Starts an import, and kills it in the middle: as soon as it has come so far. */
+async function killImport(args: string[], isFarEnough: () => Promise<boolean>): Promise<void> {
+  const child = startImport(args);
+  const output = Promise.all(
+    [child.stdout, child.stderr].map((stream) => new Response(stream).text()),
+  );
+  let ended = false;
+  child.status.then(() => ended = true);
+  await until(async () => ended || await isFarEnough());
+  assert.ok(!ended, `It ended before it could be killed: ${ended && await output}`);
+  child.kill("SIGKILL");
+  await output;
+  assert.equal((await child.status).signal, "SIGKILL", "it was killed before it could end");
 }
 
 /** Imports a product, and kills the import three times in the middle. */
@@ -27,18 +44,11 @@ async function importKilled(product: string, source: TestSource, batch: number):
   await withDatabase(async (here) => {
     let before = 0;
     for (let kill = 1; kill <= KILLS; kill++) {
-      const child = startImport([...args, "--batch", String(batch)]);
-      const output = Promise.all(
-        [child.stdout, child.stderr].map((stream) => new Response(stream).text()),
-      );
-      let ended = false;
-      child.status.then(() => ended = true);
       const enough = Math.floor(count?.rows * kill / (KILLS + 1));
-      await until(async () => ended || await rowsRead(here, product) >= enough);
-      assert.ok(!ended, `It ended before it could be killed: ${ended && await output}`);
-      child.kill("SIGKILL");
-      await output;
-      assert.equal((await child.status).signal, "SIGKILL", "it was killed before it could end");
+      await killImport(
+        [...args, "--batch", String(batch)],
+        async () => await rowsRead(here, product) >= enough,
+      );
       const rows = await rowsRead(here, product);
       assert.ok(rows > before && rows < count?.rows, `${rows} of ${count?.rows} rows`);
       before = rows;
@@ -160,6 +170,32 @@ test("an import of Sorar AI that is killed three times ends complete and equal",
           completed ? goal.completed_at ?? goal.updated_at : null,
         );
       }
+    });
+  });
+});
+
+test("an import that is killed three times while it copies objects ends complete and equal, with their owners", async () => {
+  await withSource("chuk", USERS, async (source) => {
+    await withObjects(source, async ({ dir, objects, assertMoved }) => {
+      const args = ["--product", "chuk", "--from", dir];
+      await withDatabase(async (here) => {
+        const copied = () => rowsRead(here, "chuk", "storage.objects");
+        let before = 0;
+        for (let kill = 1; kill <= KILLS; kill++) {
+          const enough = Math.floor(objects.length * kill / (KILLS + 1));
+          await killImport([...args, "--batch", "5"], async () => await copied() >= enough);
+          const rows = await copied();
+          assert.ok(rows > before && rows < objects.length, `${rows} of ${objects.length} objects`);
+          before = rows;
+        }
+        const { code, output, report } = await runImport(args);
+        assert.equal(code, 0, output);
+        assert.deepEqual(report?.problems, []);
+        const compared = report?.tables.find(({ table }) => table === "storage.objects");
+        assert.equal(compared?.target.rows, objects.length);
+        assert.deepEqual(compared?.target, compared?.source);
+        await assertMoved(here);
+      });
     });
   });
 });

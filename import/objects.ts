@@ -13,6 +13,7 @@ import { batches } from "./source.ts";
 import { stage } from "./staging.ts";
 import { type Import, rowsOf, teller } from "./steps.ts";
 import { isPlainPath, type ReadObject, type StoredObject, type WriteObject } from "./storage.ts";
+import { type Content, copyObject, readContent } from "./transfers.ts";
 import { type Comparison, toChecksum } from "./verify.ts";
 
 /** The table of objects, and the name of the step. */
@@ -32,9 +33,12 @@ const COLUMNS = [
   "last_accessed_at",
 ];
 
-/** Objects in a batch, and transfers at the same time. */
+/** The most objects in a batch, and transfers at the same time. */
 const BATCH = 50;
 const TRANSFERS = 4;
+
+/** Why an object with a name such as `..` is not copied. */
+const NO_PATH = { problem: "name: not a path in a bucket", message: "The name is not a path" };
 
 /** An object of the product. */
 interface ListedObject extends StoredObject {
@@ -112,33 +116,25 @@ export async function copyObjects(
   const state = await progress.read(sql, OBJECTS);
   if (state.done) return;
   const tell = teller(run, "Copying objects", state.rows);
-  for await (const batch of batches(rowsOf(run, plan, state.position), BATCH)) {
+  for await (
+    const batch of batches(rowsOf(run, plan, state.position), Math.min(BATCH, run.batchSize))
+  ) {
     const objects = await sql.begin(async (tx) => {
       await stage(tx, plan, batch);
       return await list(tx, plan);
     });
     const refusals: Refusal[] = [];
     await inParallel(objects, async (object) => {
-      const plain = isPlainPath(object);
-      const bytes = plain ? await read(object) : undefined;
-      const refused = bytes ? await write(object, bytes) : "The bytes do not exist";
-      if (!bytes || refused) {
-        const problem = !plain
-          ? "name: not a path in a bucket"
-          : bytes
-          ? "object: refused by Storage"
-          : "object: has no bytes";
-        refusals.push({
-          position: object.position,
-          key: object.key,
-          problem,
-          message: `${object.bucket}/${object.name}: ${refused}`,
-        });
+      const copied = isPlainPath(object) ? await copyObject(object, read, write) : NO_PATH;
+      if ("problem" in copied) {
+        const { position, key, bucket, name } = object;
+        const message = `${bucket}/${name}: ${copied.message}`;
+        refusals.push({ position, key, problem: copied.problem, message });
         return;
       }
       // Before the sum is read: other transfers add to it meanwhile.
-      const digest = await digestOf(object, bytes);
-      state.bytes = (state.bytes ?? 0) + bytes.length;
+      const digest = await digestOf(object, copied);
+      state.bytes = (state.bytes ?? 0) + copied.bytes;
       state.digest = (state.digest ?? 0n) + digest;
     });
     state.position = batch.rows.at(-1)?.position;
@@ -182,9 +178,9 @@ export async function compareObjects(
       return await listHere(tx);
     });
     await inParallel(objects, async (object) => {
-      const bytes = await read(object);
-      if (!bytes) return;
-      const digest = await digestOf(object, bytes);
+      const content = await readContent(object, read);
+      if (!content) return;
+      const digest = await digestOf(object, content);
       target.rows++;
       target.sum += digest;
     });
@@ -238,10 +234,9 @@ async function giveToOwners(tx: TransactionSql, plan: Plan): Promise<void> {
 }
 
 /** A digest of an object: bucket, name, owner, content type and bytes. */
-async function digestOf(object: ListedObject, bytes: Uint8Array<ArrayBuffer>): Promise<bigint> {
-  const content = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+async function digestOf(object: ListedObject, { sha256 }: Content): Promise<bigint> {
   const { bucket, name, owner, contentType } = object;
-  const text = JSON.stringify([bucket, name, owner, contentType, content]);
+  const text = JSON.stringify([bucket, name, owner, contentType, sha256]);
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return new DataView(digest).getBigInt64(0);
 }

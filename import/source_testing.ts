@@ -57,6 +57,16 @@ export async function withSource(
   }
 }
 
+/** Makes a folder for the duration of a test. */
+export async function withFolder(run: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "strongroom-import-" });
+  try {
+    await run(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
 /** What the command has done. */
 export interface Ended {
   code: number;

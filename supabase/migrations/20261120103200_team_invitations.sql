@@ -46,6 +46,12 @@ create index team_invitations_email on public.team_invitations (email);
 create index team_invitations_invited_by on public.team_invitations (invited_by, created_at);
 create index team_invitations_ended on public.team_invitations ((coalesce(answered_at, expires_at)));
 
+-- Invitations to the e-mail address of a deleted user. What is newer belongs to a new account with the same address.
+insert into private.account_rows (name, place, statement) values
+  ('team_invitations', 71, 'delete from public.team_invitations where ctid = any (array(
+    select i.ctid from public.team_invitations as i join private.deleted_accounts as d on d.email = i.email
+    where d.user_id = $1 and i.created_at <= d.deleted_at limit $2))');
+
 alter table public.team_invitations enable row level security;
 revoke all on public.team_invitations from public, anon, authenticated, service_role;
 grant select on public.team_invitations to authenticated, service_role;

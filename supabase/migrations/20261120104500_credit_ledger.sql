@@ -169,6 +169,7 @@ create table private.credit_transactions (
   request_hash bytea,
   requested_amount numeric,
   counterpart jsonb,
+  actor_hash bytea,
   primary key (account_id, entry_no),
   constraint credit_transactions_id_key unique (id),
   constraint credit_transactions_entry_check check (
@@ -189,6 +190,8 @@ comment on column private.credit_transactions.hold is
 comment on column private.credit_transactions.counterpart is 'The other entry of a transfer: {account_id, entry_no}';
 comment on column private.credit_transactions.requested_amount is
   'What the service asked for, without a sign, where amount is not that';
+comment on column private.credit_transactions.actor_hash is
+  'SHA-256 of actor_id, which was removed when the account of that user was deleted: the seal has the hash';
 
 create unique index credit_transactions_hold_id_key on private.credit_transactions (hold_id) where hold_id is not null;
 
@@ -236,6 +239,16 @@ grant select on public.credit_transactions to authenticated, service_role;
 create trigger credit_transactions_read_only instead of insert or update or delete on public.credit_transactions
   for each row execute function private.refuse_write();
 
+-- Returns what stands for a user in the seal of an entry.
+create function private.actor_hash(actor_id uuid)
+returns bytea
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return sha256(convert_to(actor_id::text, 'UTF8'));
+end $$;
+revoke all on function private.actor_hash(uuid) from public, anon, authenticated, service_role;
+
 -- A trigger, because a revoke does not bind the owner of the table.
 create function private.refuse_change_of_history()
 returns trigger
@@ -246,6 +259,13 @@ begin
   if tg_op = 'DELETE'
     and not exists (select 1 from public.credit_accounts as a where a.id = old.account_id) then
     return old;
+  end if;
+  -- Of an entry of a team's account, the name of a deleted user can be removed. Its seal stays right.
+  if tg_op = 'UPDATE' and old.actor_id is not null and new.actor_id is null
+    and new.actor_hash = private.actor_hash(old.actor_id)
+    and not exists (select 1 from auth.users as u where u.id = old.actor_id)
+    and to_jsonb(new) - array['actor_id', 'actor_hash'] = to_jsonb(old) - array['actor_id', 'actor_hash'] then
+    return new;
   end if;
   raise exception 'Entries of credit_transactions are never changed or removed'
     using errcode = '42501', hint = 'Post another entry that corrects this one';

@@ -45,14 +45,15 @@ revoke all on function private.first_seal(uuid) from public, anon, authenticated
 
 -- Returns the seal of an entry: SHA-256 of the seal before it and of the entry as JSON, without what is null, so that a
 -- column that is added later changes no seal. Times are seconds since 1970, whatever the session's time zone; JSON within
--- is text.
+-- is text. Instead of actor_id it has a hash, which stays when the id of a deleted user is removed.
 create function private.next_seal(previous bytea, entry private.credit_transactions)
 returns bytea
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  return sha256(previous || convert_to(jsonb_strip_nulls(to_jsonb(entry)
-    || jsonb_build_object('created_at', extract(epoch from entry.created_at), 'request_hash', encode(entry.request_hash, 'hex'),
+  return sha256(previous || convert_to(jsonb_strip_nulls(to_jsonb(entry) - array['actor_id', 'actor_hash']
+    || jsonb_build_object('actor_hash', nullif(concat(encode(private.actor_hash(entry.actor_id), 'hex'), encode(entry.actor_hash, 'hex')), ''),
+      'created_at', extract(epoch from entry.created_at), 'request_hash', encode(entry.request_hash, 'hex'),
       'items', entry.items::text, 'allocations', entry.allocations::text, 'hold', entry.hold::text,
       'counterpart', entry.counterpart::text))::text, 'UTF8'));
 end $$;

@@ -54,6 +54,11 @@ create unique index messages_client_id_key on public.messages (coalesce(project_
 create index messages_others_author on public.messages (author_id) where author_id <> user_id;
 create index messages_drafts on public.messages (updated_at) where status = 'streaming';
 
+-- What a deleted user wrote in projects of others belongs to the project.
+insert into private.account_rows (name, place, statement) values
+  ('message_authors', 73, 'update public.messages set author_id = null where ctid = any (array(
+    select ctid from public.messages where author_id = $1 and author_id <> user_id limit $2))');
+
 alter table public.messages enable row level security;
 revoke all on public.messages from public, anon, authenticated, service_role;
 grant select on public.messages to authenticated;

@@ -55,6 +55,28 @@ create index webhook_events_type on public.webhook_events (provider, type, id);
 create index webhook_events_subscription on public.webhook_events ((result ->> 'subscription')) where result ? 'subscription';
 create index webhook_events_open on public.webhook_events (id) where outcome in ('failed', 'dead');
 
+-- Returns what may name users in an event.
+create function private.names_in_event(payload jsonb, result jsonb, error text)
+returns bigint[]
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return private.names_in(concat_ws(' ', payload::text, result::text, error));
+end $$;
+revoke all on function private.names_in_event(jsonb, jsonb, text) from public, anon, authenticated, service_role;
+create index webhook_events_names on public.webhook_events using gin (private.names_in_event(payload, result, error));
+
+-- The payloads of events that name a deleted user, and the names in what became of them. What arrives later belongs to
+-- nobody, or to a new account with the same e-mail address.
+insert into private.account_rows (name, place, statement) values
+  ('webhook_events', 70, 'update public.webhook_events as e
+    set payload = null, result = private.without_names(e.result::text, d)::jsonb, error = private.without_names(e.error, d)
+    from private.deleted_accounts as d
+    where d.user_id = $1 and e.id = any (array(
+      select x.id from public.webhook_events as x
+      where private.names_in_event(x.payload, x.result, x.error) && private.names_of($1)
+        and x.received_at <= (select a.deleted_at from private.deleted_accounts as a where a.user_id = $1) limit $2))');
+
 alter table public.webhook_events enable row level security;
 revoke all on public.webhook_events from public, anon, authenticated, service_role;
 grant select on public.webhook_events to service_role;

@@ -125,6 +125,18 @@ comment on column private.cleanup_runs.report is 'The first 20 things that a per
 create index cleanup_runs_job on private.cleanup_runs (job, id);
 create index cleanup_runs_started_at on private.cleanup_runs (started_at);
 create unique index cleanup_runs_one_running on private.cleanup_runs (job) where outcome = 'running';
+-- Few runs have something to tell.
+create index cleanup_runs_told on private.cleanup_runs (id) where report <> '[]' or error is not null;
+
+-- Runs whose report or error names a deleted user.
+insert into private.account_rows (name, place, statement) values
+  ('cleanup_runs', 74, 'update private.cleanup_runs as r
+    set report = private.without_names(r.report::text, d)::jsonb, error = private.without_names(r.error, d)
+    from private.deleted_accounts as d
+    where d.user_id = $1 and r.id = any (array(
+      select x.id from private.cleanup_runs as x
+      where (x.report <> ''[]'' or x.error is not null)
+        and strpos(concat_ws('' '', x.report::text, x.error), $1::text) > 0 limit $2))');
 
 revoke all on private.cleanup_runs from public, anon, authenticated, service_role;
 

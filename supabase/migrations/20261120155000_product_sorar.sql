@@ -234,6 +234,11 @@ create policy "anyone leaves an address" on public.waitlist
 
 create index waitlist_email on public.waitlist (lower(email), created_at);
 
+insert into private.account_rows (name, place, statement) values
+  ('waitlist', 72, 'delete from public.waitlist where ctid = any (array(
+    select w.ctid from public.waitlist as w join private.deleted_accounts as d on d.email = lower(w.email)
+    where d.user_id = $1 and w.created_at <= d.deleted_at limit $2))');
+
 create trigger limit_visitors after insert on public.waitlist
   referencing new table as added
   for each statement execute function private.limit_visitors();

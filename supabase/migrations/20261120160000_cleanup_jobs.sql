@@ -181,14 +181,14 @@ declare
   v_user_id uuid;
 begin
   if dry_run then
-    select count(*) into v_result.rows from private.deleted_accounts;
+    select count(*) into v_result.rows from private.deleted_accounts as d where d.due_at <= now();
     return v_result;
   end if;
   select d.user_id into v_user_id from private.deleted_accounts as d
-  order by d.deleted_at limit 1 for update skip locked;
+  where d.due_at <= now() order by d.due_at limit 1 for update skip locked;
   if found then
     v_result.rows := private.purge_account(v_user_id, job.batch_size)::integer;
-    v_result.more := exists (select 1 from private.deleted_accounts);
+    v_result.more := exists (select 1 from private.deleted_accounts as d where d.due_at <= now());
   end if;
   return v_result;
 end $$;

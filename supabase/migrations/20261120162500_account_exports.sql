@@ -85,15 +85,33 @@ select private.add_account_tables('{private.account_export_parts}', 't.kind = ''
   select e.id from private.account_exports as e where e.user_id = $1 and e.state = ''running'')', '{number}',
   shown => array['name', 'bucket', 'path', 'bytes', 'content_type', 'etag']);
 
+-- Queues the removal of at most so many objects in a folder of the bucket. An entry of one that was expected there, without
+-- a version, becomes one of the object that is there.
+create function private.queue_export_removals(folder text, most integer)
+returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_queued integer;
+begin
+  insert into private.storage_removals as q (bucket_id, name, version)
+  select o.bucket_id, o.name, o.version from storage.objects as o
+  where o.bucket_id = 'exports' and o.name operator(pg_catalog.~>=~) folder
+    -- The character after the slash.
+    and o.name operator(pg_catalog.~<~) (left(folder, -1) || '0')
+    and not exists (select 1 from private.storage_removals as r
+      where r.bucket_id = o.bucket_id and r.name = o.name and r.version is not distinct from o.version)
+  limit most
+  on conflict on constraint storage_removals_pkey do update
+    set version = excluded.version, due_at = least(q.due_at, excluded.due_at);
+  get diagnostics v_queued = row_count;
+  return v_queued;
+end $$;
+revoke all on function private.queue_export_removals(text, integer) from public, anon, authenticated, service_role;
+
 -- After the rows that are deleted with an account, its archives.
 insert into private.account_rows (name, place, statement) values
-  ('exports', 61, 'insert into private.storage_removals (bucket_id, name, version)
-    select o.bucket_id, o.name, o.version from storage.objects as o
-    where o.bucket_id = ''exports'' and o.name operator(pg_catalog.~>=~) ($1 || ''/'')
-      and o.name operator(pg_catalog.~<~) ($1 || ''0'')
-      and not exists (select 1 from private.storage_removals as q where q.bucket_id = o.bucket_id and q.name = o.name)
-    limit $2
-    on conflict do nothing');
+  ('exports', 61, 'select from generate_series(1, private.queue_export_removals($1 || ''/'', $2))');
 
 -- For users -------------------------------------------------------------------------------------------
 

@@ -123,6 +123,36 @@ begin
 end $$;
 revoke all on function private.fail_export(uuid, text) from public, anon, authenticated, service_role;
 
+-- Returns where the objects of a portion are to be written.
+create function private.portion_paths(export private.account_exports)
+returns text[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return array(
+    select private.export_folder(export) || n.name
+    from (
+      select export.portion ->> 'name' as name where export.portion ->> 'kind' <> 'files'
+      union all
+      select f.value ->> 'name' from jsonb_array_elements(case when export.portion ->> 'kind' = 'files'
+        then export.portion -> 'files' else '[]' end) as f) as n);
+end $$;
+revoke all on function private.portion_paths(private.account_exports) from public, anon, authenticated, service_role;
+
+-- Remembers where a portion is to be written, before it is: if the user is deleted meanwhile and the run then ends without
+-- a word, this is all that knows of its objects. They are removed after ten minutes, longer than a run may last, if their
+-- user is gone.
+create function private.expect_portion(export private.account_exports)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into private.storage_removals as q (bucket_id, name, due_at)
+  select 'exports', p.path, now() + interval '10 minutes' from unnest(private.portion_paths(export)) as p (path)
+  on conflict on constraint storage_removals_pkey do update set due_at = greatest(q.due_at, excluded.due_at);
+end $$;
+revoke all on function private.expect_portion(private.account_exports) from public, anon, authenticated, service_role;
+
 -- Hands out the next portion of the export that has waited longest: at most batch rows. A portion that is not saved is
 -- made anew, under another name, so that a run that has lost its job cannot disturb the one that has it. A run may end
 -- without a word: the attempt counts from the start, and others come first for two minutes.
@@ -195,7 +225,9 @@ begin
   update private.account_exports as e
   set portion = jsonb_build_object('token', v_result.token, 'kind', v_result.kind, 'name', v_result.name,
     'files', v_result.files, 'counts', v_counts, 'cursor', v_export.cursor)
-  where e.id = v_export.id;
+  where e.id = v_export.id
+  returning e.* into v_export;
+  perform private.expect_portion(v_export);
   return v_result;
 end $$;
 revoke all on function public.next_export_portion(integer) from public, anon, authenticated;
@@ -222,6 +254,8 @@ begin
   if v_export.state is distinct from 'running' or v_portion ->> 'token' is distinct from save_export_portion.token::text then
     return false;
   end if;
+  delete from private.storage_removals as r
+  where r.bucket_id = 'exports' and r.name = any (private.portion_paths(v_export)) and r.version is null;
   if v_portion ->> 'kind' = 'files' then
     insert into private.account_export_parts (export_id, number, kind, name, bytes, bucket, path, content_type, etag)
     select v_export.id, v_export.parts + row_number() over (order by f.place), 'file', f.value ->> 'name',
@@ -309,14 +343,7 @@ begin
   select e.* into v_export from private.account_exports as e where e.sweep_at <= now()
   order by e.sweep_at limit 1 for no key update skip locked;
   if found then
-    insert into private.storage_removals (bucket_id, name, version)
-    select o.bucket_id, o.name, o.version from storage.objects as o
-    where o.bucket_id = 'exports' and o.name operator(pg_catalog.~>=~) private.export_folder(v_export)
-      and o.name operator(pg_catalog.~<~) concat(v_export.user_id, '/', v_export.id, '0')
-      and not exists (select 1 from private.storage_removals as q where q.bucket_id = o.bucket_id and q.name = o.name)
-    limit job.batch_size
-    on conflict do nothing;
-    get diagnostics v_queued = row_count;
+    v_queued := private.queue_export_removals(private.export_folder(v_export), job.batch_size);
     if v_queued < job.batch_size then
       v_result.rows := 1;
       delete from private.account_export_parts as p where p.export_id = v_export.id;

@@ -1,5 +1,6 @@
 -- The deletion of an account at its user's wish: it is requested with a session that is new, can be cancelled for a while,
--- and is then carried out by the cleanup job account_deletions. What Auth's own deletion of a user does is in accounts.
+-- and is then carried out by the cleanup job account_deletions: it keeps the ledger, if that is to be kept, and deletes the
+-- user. What is cleared then, whoever deletes the user, is in accounts.
 
 insert into private.settings (name, value, unit, minimum, maximum, description) values
   ('accounts.deletion_grace', 1209600, 'seconds', 0, 7776000,
@@ -20,7 +21,7 @@ create table private.account_deletions (
 );
 comment on table private.account_deletions is 'Accounts whose users want them deleted';
 comment on column private.account_deletions.begun_at is 'When the cleanup began with it: from then on, it cannot be cancelled';
-comment on column private.account_deletions.cursor is 'How far the cleanup has come: step is ledger, events, messages or account';
+comment on column private.account_deletions.cursor is 'How far the cleanup has come: step is ledger or account; ledger_id and after say what of the ledger is kept';
 revoke all on private.account_deletions from public, anon, authenticated, service_role;
 create index account_deletions_due_at on private.account_deletions (due_at);
 select private.add_account_tables('{private.account_deletions}', 't.user_id = $1', '{user_id}',
@@ -168,11 +169,23 @@ end $$;
 revoke all on function public.cancel_account_deletion(uuid) from public, anon, authenticated;
 grant execute on function public.cancel_account_deletion(uuid) to service_role;
 
--- Steps -----------------------------------------------------------------------------------------------
+-- The ledger ------------------------------------------------------------------------------------------
 
--- Each step does a portion of its work and returns where it goes on: null when it is done.
+-- Whether somebody has paid for credits of an account: through Stripe, or in a way that the service has granted as paid.
+-- Paid credits that came by a transfer were paid for by another account, and those of a refund have a grant of their own.
+create function private.has_paid(account_id uuid)
+returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select from private.credit_grants as g
+    where g.account_id = has_paid.account_id and g.category = 'paid' and g.source not in ('transfer', 'refund'));
+end $$;
+revoke all on function private.has_paid(uuid) from public, anon, authenticated, service_role;
 
--- Copies the ledger of an account that has paid, without its user.
+-- Copies a portion of the ledger of an account that has paid, without its user. Returns where it goes on, {ledger_id, after,
+-- done}; null if nothing is to be kept.
 create function private.keep_ledger(user_id uuid, cursor jsonb, portion integer)
 returns jsonb
 language plpgsql volatile set search_path = ''
@@ -185,125 +198,52 @@ declare
   v_last bigint;
 begin
   select a.id into v_account_id from public.credit_accounts as a where a.user_id = keep_ledger.user_id;
-  if private.setting('accounts.keep_ledger') = 0 or v_account_id is null or not exists (
-    select from private.credit_grants as g where g.account_id = v_account_id and g.external_reference is not null) then
+  if private.setting('accounts.keep_ledger') = 0 or v_account_id is null or not private.has_paid(v_account_id) then
     return null;
-  end if;
-  -- Payments are few, and not in every product.
-  if v_after = 0 and to_regclass(concat_ws('.', 'public', 'stripe_payments')) is not null then
-    execute format('insert into private.kept_ledgers (ledger_id, kind, number, entry)
-      select $2, ''payment'', row_number() over (order by p.id), to_jsonb(p) - ''account_id''
-      from public.%I as p where p.account_id = $1', 'stripe_payments') using v_account_id, v_ledger_id;
   end if;
   with copied as (
     insert into private.kept_ledgers (ledger_id, kind, number, entry)
     select v_ledger_id, 'entry', t.entry_no,
-      to_jsonb(t) - array['account_id', 'actor_id', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations', 'hold', 'counterpart',
-        'description']
+      to_jsonb(t) - array['account_id', 'actor_id', 'actor_hash', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations',
+        'hold', 'counterpart', 'description']
     from private.credit_transactions as t
     where t.account_id = v_account_id and t.entry_no > v_after
     order by t.entry_no limit portion
     returning number)
   select count(*), max(c.number) into v_copied, v_last from copied as c;
-  return case when v_copied = portion then jsonb_build_object('ledger_id', v_ledger_id, 'after', v_last) end;
+  return jsonb_build_object('ledger_id', v_ledger_id, 'after', coalesce(v_last, v_after), 'done', v_copied < portion);
 end $$;
 revoke all on function private.keep_ledger(uuid, jsonb, integer) from public, anon, authenticated, service_role;
 
--- Returns how JSON names a user: {"id", "email"}, in lower case; email is null if there is none.
-create function private.names_of_user(user_id uuid)
-returns jsonb
-language plpgsql stable set search_path = ''
-as $$
-begin
-  return (select jsonb_build_object('id', u.id, 'email', nullif(lower(u.email), '')) from auth.users as u
-    where u.id = names_of_user.user_id);
-end $$;
-revoke all on function private.names_of_user(uuid) from public, anon, authenticated, service_role;
-
--- Whether a value names a user by the id, or has a text that is the e-mail address: all of it, because one address can be
--- part of another.
-create function private.names_user(value jsonb, names jsonb)
-returns boolean
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  -- JSON within a text has its quotes escaped.
-  return coalesce(strpos(value::text, names ->> 'id') > 0
-    or strpos(replace(lower(value::text), '\"', '"'), (names -> 'email')::text) > 0, false);
-end $$;
-revoke all on function private.names_user(jsonb, jsonb) from public, anon, authenticated, service_role;
-
--- Clears the payloads of webhook events that name the user, and the user's id in what became of them.
-create function private.clear_events(user_id uuid, cursor jsonb, portion integer)
-returns jsonb
-language plpgsql volatile set search_path = ''
+-- Definer: it runs as the Auth server's role, which has no rights here.
+create function private.prepare_deletion()
+returns trigger
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_table text := to_regclass(concat_ws('.', 'public', 'webhook_events'))::text;
-  v_names jsonb;
-  v_last bigint;
-  v_count integer;
+  v_cursor jsonb := coalesce((select d.cursor from private.account_deletions as d where d.user_id = old.id), '{}');
 begin
-  if v_table is null then
-    return null;
+  -- The cleanup has kept all but the newest entries, in portions. Who deletes a user otherwise has all of them kept at once.
+  loop
+    v_cursor := private.keep_ledger(old.id, v_cursor, 10000);
+    exit when v_cursor is null or (v_cursor ->> 'done')::boolean;
+  end loop;
+  -- Payments are few, and not in every product.
+  if v_cursor is not null and to_regclass(concat_ws('.', 'public', 'stripe_payments')) is not null then
+    execute format('insert into private.kept_ledgers (ledger_id, kind, number, entry)
+      select $2, ''payment'', row_number() over (order by p.id), to_jsonb(p) - ''account_id''
+      from public.credit_accounts as a join public.%I as p on p.account_id = a.id where a.user_id = $1', 'stripe_payments')
+    using old.id, (v_cursor ->> 'ledger_id')::uuid;
   end if;
-  v_names := private.names_of_user(clear_events.user_id);
-  execute format('select max(e.id), count(*) from (
-      select e.id from public.%I as e where e.id > $1 order by e.id limit $2) as e', 'webhook_events')
-  using coalesce(cursor ->> 'after', '0')::bigint, portion into v_last, v_count;
-  execute format('update public.%I as e
-    set payload = null, result = replace(e.result::text, $3, ''deleted'')::jsonb, error = replace(e.error, $3, ''deleted'')
-    where e.id > $1 and e.id <= $2
-      and (private.names_user(e.payload, $4) or private.names_user(e.result, $4) or strpos(e.error, $3) > 0)', 'webhook_events')
-  using coalesce(cursor ->> 'after', '0')::bigint, v_last, clear_events.user_id::text, v_names;
-  return case when v_count = portion then jsonb_build_object('after', v_last) end;
+  delete from auth.refresh_tokens as t using auth.sessions as s where s.user_id = old.id and t.session_id = s.id;
+  return old;
 end $$;
-revoke all on function private.clear_events(uuid, jsonb, integer) from public, anon, authenticated, service_role;
+comment on function private.prepare_deletion() is
+  'Trigger function: keeps the ledger of a user who is deleted, and deletes what only the user''s sessions lead to';
+revoke all on function private.prepare_deletion() from public, anon, authenticated, service_role;
 
--- Takes the user's id from what they wrote in projects of others: the text belongs to the project.
-create function private.forget_author(user_id uuid, portion integer)
-returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_rows integer := 0;
-begin
-  if to_regclass(concat_ws('.', 'public', 'messages')) is not null then
-    execute format('update public.%1$I as m set author_id = null where m.ctid = any (array(
-      select x.ctid from public.%1$I as x where x.author_id = $1 and x.author_id <> x.user_id limit $2))', 'messages')
-    using user_id, portion;
-    get diagnostics v_rows = row_count;
-  end if;
-  return case when v_rows = portion then '{}'::jsonb end;
-end $$;
-revoke all on function private.forget_author(uuid, integer) from public, anon, authenticated, service_role;
-
--- Deletes what knows the user by the e-mail address, or names them in a log, and then the user: with it go its sessions,
--- refresh tokens and API keys, and what accounts describes.
-create function private.delete_user(user_id uuid)
-returns void
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_email text;
-  v_like text := concat('%', delete_user.user_id, '%');
-  v_names jsonb := private.names_of_user(delete_user.user_id);
-begin
-  select nullif(u.email, '') into v_email from auth.users as u where u.id = delete_user.user_id;
-  delete from public.team_invitations as i where i.email = lower(v_email);
-  if to_regclass(concat_ws('.', 'public', 'waitlist')) is not null then
-    execute format('delete from public.%I as w where lower(w.email) = lower($1)', 'waitlist') using v_email;
-  end if;
-  update private.cleanup_runs as r
-  set report = '[]', error = replace(r.error, delete_user.user_id::text, 'deleted')
-  where r.report::text like v_like or r.error like v_like;
-  delete from private.request_counts as c where c.subject = delete_user.user_id;
-  -- Who acted, or whom it was done to. Auth's versions write it in different members.
-  delete from auth.audit_log_entries as e where private.names_user(e.payload::jsonb, v_names);
-  delete from auth.refresh_tokens as t where t.user_id::text = delete_user.user_id::text;
-  delete from auth.users as u where u.id = delete_user.user_id;
-end $$;
-revoke all on function private.delete_user(uuid) from public, anon, authenticated, service_role;
+create trigger prepare_deletion before delete on auth.users
+  for each row execute function private.prepare_deletion();
 
 -- The cleanup job -------------------------------------------------------------------------------------
 
@@ -320,7 +260,6 @@ as $$
 declare
   v_result private.cleanup_result;
   v_deletion private.account_deletions;
-  v_step text;
   v_next jsonb;
 begin
   v_result := private.delete_due(job, dry_run, 'private.kept_ledgers', 'kept_at <= $1', 'kept_at',
@@ -332,25 +271,19 @@ begin
   select d.* into v_deletion from private.account_deletions as d where d.due_at <= now()
   order by d.due_at limit 1 for update skip locked;
   if found then
-    v_step := v_deletion.cursor ->> 'step';
     begin
       -- At the end again: one may have begun in the meantime.
-      if v_deletion.begun_at is null or v_step = 'account' then
+      if v_deletion.begun_at is null or v_deletion.cursor ->> 'step' = 'account' then
         perform private.refuse_subscriptions(v_deletion.user_id);
       end if;
-      v_next := case v_step
-        when 'ledger' then private.keep_ledger(v_deletion.user_id, v_deletion.cursor, job.batch_size)
-        when 'events' then private.clear_events(v_deletion.user_id, v_deletion.cursor, job.batch_size)
-        when 'messages' then private.forget_author(v_deletion.user_id, job.batch_size)
-      end;
-      if v_step = 'account' then
-        perform private.delete_user(v_deletion.user_id);
+      if v_deletion.cursor ->> 'step' = 'account' then
+        delete from auth.users as u where u.id = v_deletion.user_id;
         v_result.rows := v_result.rows + 1;
       else
+        v_next := private.keep_ledger(v_deletion.user_id, v_deletion.cursor, job.batch_size);
         update private.account_deletions as d
         set begun_at = coalesce(d.begun_at, now()), cursor = coalesce(v_next, '{}') || jsonb_build_object('step',
-          case when v_next is not null then v_step when v_step = 'ledger' then 'events' when v_step = 'events' then 'messages'
-            else 'account' end)
+          case when (v_next ->> 'done')::boolean is false then 'ledger' else 'account' end)
         where d.user_id = v_deletion.user_id;
       end if;
     exception when others then

@@ -74,10 +74,11 @@ test("an API key, a service and a visitor cannot delete an account", async () =>
   }
 });
 
-test("after the deletion, nothing of the user is in any table or bucket", async () => {
-  const [user, other] = [await signUp(), await signUp()];
+/** Gives a user something in every place that no foreign key leads to. Returns the team and the other user who is in it. */
+async function leaveTraces(user: TestUser): Promise<{ other: TestUser; account_id: string }> {
+  const other = await signUp();
   const team_id = crypto.randomUUID();
-  await withDatabase(async (sql) => {
+  const account_id = await withDatabase(async (sql) => {
     await sql`insert into teams (id, name) values (${team_id}, 'T')`;
     await sql`insert into team_members (team_id, user_id, role) values
       (${team_id}, ${other.id}, 'owner'), (${team_id}, ${user.id}, 'member')`;
@@ -90,23 +91,40 @@ test("after the deletion, nothing of the user is in any table or bucket", async 
     await sql`insert into team_invitations (team_id, team_name, role, email, invited_by, expires_at)
       values (${team_id}, 'T', 'member', ${user.email}, ${other.id}, now() + interval '1 day')`;
     await sql`insert into waitlist (email) values (${user.email})`;
-    await sql`insert into webhook_events (provider, event_id, type, payload, result, outcome) values ('stripe',
-      ${crypto.randomUUID()}, 'x', ${sql.json({ email: user.email })}, ${
-      sql.json({ user_id: user.id })
+    await sql`insert into webhook_events (provider, event_id, type, payload, result, outcome) values
+      ('stripe', ${crypto.randomUUID()}, 'x', ${sql.json({ email: user.email.toUpperCase() })}, ${
+      sql.json({ user_id: user.id, email: user.email })
     }, 'processed')`;
+    await sql`insert into webhook_events (provider, event_id, type, payload, error, outcome) values
+      ('stripe', ${crypto.randomUUID()}, 'x', ${
+      sql.json({ body: JSON.stringify({ email: user.email }) })
+    }, ${`no_account: user ${user.id}`}, 'failed')`;
     await sql`insert into private.cleanup_runs (job, outcome, ended_at, report) values ('run_history', 'done', now(),
       ${sql.json([{ user_id: user.id }])})`;
+    // What the user has done with the credits of the team, which the user leaves.
+    await sql`select grant_credits(team_id => ${team_id}, amount => 50)`;
+    await sql`select deduct_credits(${user.id}, amount => 1, team_id => ${team_id})`;
+    const [hold] = await sql`select id from hold_credits(${user.id}, 2, team_id => ${team_id})`;
+    await sql`select release_credit_hold(${hold?.id})`;
+    await sql`delete from team_members where team_id = ${team_id} and user_id = ${user.id}`;
+    const [account] = await sql`select id from credit_accounts where team_id = ${team_id}`;
+    return account?.id;
   });
   const upload = await serviceClient().storage.from("voice_recordings")
     .upload(`${user.id}/a.wav`, new Blob(["x"], { type: "audio/wav" }));
   assert.equal(upload.error, null);
+  await cleanAll("credit_seals");
   await invoke(user.client, "account/export", { method: "POST" });
   await cleanAll("account_exports");
-  assert.equal((await ask(user)).status, 202);
-  await endGrace(user);
-  for (
-    const job of ["account_deletions", "deleted_accounts", "account_exports", "storage_removals"]
-  ) {
+  return { other, account_id };
+}
+
+/** Asserts that nothing of a deleted user is left, and that what belongs to others is. */
+async function assertNothingLeft(
+  user: TestUser,
+  { other, account_id }: { other: TestUser; account_id: string },
+): Promise<void> {
+  for (const job of ["deleted_accounts", "account_exports", "storage_removals"]) {
     await cleanAll(job);
   }
   // Counts of this minute go with it, and a token that is still valid can add some.
@@ -122,25 +140,92 @@ test("after the deletion, nothing of the user is in any table or bucket", async 
     (await anonymousClient().auth.signInWithPassword({ email: user.email, password: PASSWORD }))
       .error,
   );
+  await withDatabase(async (sql) => {
+    const [check] =
+      await sql`select problem, sealed_to::integer from verify_credit_ledger(${account_id})`;
+    assert.deepEqual(
+      { ...check },
+      { problem: null, sealed_to: 2 },
+      "the team's books are sealed as before",
+    );
+    assert.deepEqual([...await sql`select * from credit_reconciliation(${account_id})`], []);
+  });
+}
+
+test("after the deletion, nothing of the user is in any table or bucket", async () => {
+  const user = await signUp();
+  const left = await leaveTraces(user);
+  assert.equal((await ask(user)).status, 202);
+  await endGrace(user);
+  await cleanAll("account_deletions");
+  await assertNothingLeft(user, left);
+});
+
+test("nor when Auth deletes the user without a request", async () => {
+  const user = await signUp();
+  const left = await leaveTraces(user);
+  // As auth.admin.deleteUser() and the dashboard do, with more than is cleared at once.
+  await withSettings({ "accounts.rows_at_once": 10 }, async () => {
+    await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
+  });
+  await withDatabase((sql) =>
+    sql`update private.cleanup_jobs set batch_size = 7 where name = 'deleted_accounts'`
+  );
+  try {
+    await assertNothingLeft(user, left);
+  } finally {
+    await withDatabase((sql) =>
+      sql`update private.cleanup_jobs set batch_size = 1000 where name = 'deleted_accounts'`
+    );
+  }
+});
+
+test("accounts.keep_actors keeps the id of a deleted user in the books of a team", async () => {
+  const user = await signUp();
+  const { account_id } = await leaveTraces(user);
+  await withSettings({ "accounts.keep_actors": 1 }, async () => {
+    await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
+    await cleanAll("deleted_accounts");
+  });
+  const entries = await withDatabase((sql) =>
+    sql`select kind from credit_transactions where account_id = ${account_id} and actor_id = ${user.id}`
+  );
+  assert.deepEqual([...entries], [{ kind: "deduct" }]);
 });
 
 test("accounts.keep_ledger keeps the ledger of an account that has paid, without its user", async () => {
-  for (const keep of [0, 1]) {
+  const kept = () => withDatabase((sql) => sql`select entry from private.kept_ledgers`);
+  for (
+    const [keep, category, byJob, entries] of [
+      [0, "paid", true, 0],
+      [1, "promotional", true, 0],
+      [1, "paid", true, 3],
+      [1, "paid", false, 3],
+    ] as const
+  ) {
     const user = await signUp();
-    const reference = `payment ${crypto.randomUUID()}`;
-    const granted = await withDatabase((sql) =>
-      sql`update private.credit_grants as g set external_reference = ${reference}
-        from credit_accounts as a where a.id = g.account_id and a.user_id = ${user.id} returning g.id`
-    );
-    assert.equal(granted.length, 1);
-    const kept = () => withDatabase((sql) => sql`select entry from private.kept_ledgers`);
     const before = (await kept()).length;
+    await withDatabase((sql) =>
+      sql`select grant_credits(${user.id}, 5, category => ${category}, external_reference => ${`of ${user.id}`})`
+    );
     await withSettings({ "accounts.keep_ledger": keep }, async () => {
-      await ask(user);
-      await endGrace(user);
-      await cleanAll("account_deletions");
+      if (byJob) {
+        await ask(user);
+        await endGrace(user);
+        // The first portion, and something that is posted after it.
+        await withDatabase(async (sql) => {
+          await sql`select private.do_cleanup(j, false) from private.cleanup_jobs as j where j.name = 'account_deletions'`;
+          await sql`select deduct_credits(${user.id}, amount => 1)`;
+        });
+        await cleanAll("account_deletions");
+      } else {
+        await withDatabase(async (sql) => {
+          await sql`select deduct_credits(${user.id}, amount => 1)`;
+          await sql`delete from auth.users where id = ${user.id}`;
+        });
+      }
     });
-    assert.equal((await kept()).length - before, keep);
+    assert.equal((await kept()).length - before, entries, `${keep} ${category} ${byJob}`);
     assert.ok(!JSON.stringify(await kept()).includes(user.id));
   }
 });

@@ -273,3 +273,34 @@ test("an export goes on without a file that Storage does not copy, and removes w
   const { body } = await state(user);
   assert.deepEqual([body.state, body.files, body.files_missing], ["done", 1, 1]);
 });
+
+test("what a run has written for a user who was deleted meanwhile is removed, even if the run then ends without a word", async () => {
+  const client = serviceClient();
+  for (const kind of ["files", "rows"]) {
+    const user = await signUp();
+    if (kind === "files") {
+      const { error } = await client.storage.from("voice_recordings")
+        .upload(`${user.id}/a.wav`, new Blob(["x"], { type: "audio/wav" }));
+      assert.equal(error, null);
+    }
+    await start(user);
+    const { data: portion } = await client.rpc("next_export_portion", { batch: 10 });
+    assert.ok(portion);
+    assert.ok(portion.folder?.startsWith(user.id));
+    assert.equal(portion.kind, kind);
+    await withDatabase((sql) => sql`delete from auth.users where id = ${user.id}`);
+    await cleanAll("deleted_accounts");
+    await cleanAll("storage_removals");
+    const [file] = (portion.files ?? []) as { name: string }[];
+    const { error } = await client.storage.from("exports")
+      .upload(`${portion.folder}${file?.name ?? portion.name}`, new Blob(["late"]));
+    assert.equal(error, null);
+    const left = async () => (await client.storage.from("exports").list(user.id)).data?.length;
+    assert.equal(await left(), 1);
+    await withDatabase((sql) =>
+      sql`update private.storage_removals set due_at = now() where name like ${`${user.id}/%`}`
+    );
+    await cleanAll("storage_removals");
+    assert.equal(await left(), 0);
+  }
+});

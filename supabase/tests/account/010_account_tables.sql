@@ -32,7 +32,7 @@ select is_empty($$
     where exists (select from private.account_rows as r where r.statement ~ ('\m' || u.name || '\M'))
       or u.name in ('private.table_usage', 'private.idempotency_keys', 'private.request_counts', 'private.credit_transactions',
         'private.credit_seals', 'private.credit_holds', 'private.ended_credit_holds', 'private.deleted_accounts', 'private.storage_removals',
-        'private.spent_uploads', 'private.team_deletions')
+        'private.spent_uploads', 'private.team_deletions', 'private.former_members')
     union
     select f.conrelid from cleared as c join pg_constraint as f on f.confrelid = c.relation
     where f.contype = 'f' and f.confdeltype = 'c')

@@ -131,18 +131,19 @@ test("every cleanup job ends in the same state if calls are doubled and lost and
     const foreseen = await ask(scenery, JOBS, { dry_run: true });
     assert.deepEqual(await readScenes(stage, quiet), unchanged, "A dry run changes nothing");
 
-    // Other jobs queue more objects and post more entries than the dry run predicted, so these come first.
-    const early = ["storage_removals", "credit_seals"];
-    const inTurn = JOBS.toSorted((a, b) => Number(early.includes(b)) - Number(early.includes(a)));
+    // Other jobs queue more objects and post more entries than the dry run predicted, so these come first. With an account,
+    // what others would look at is deleted.
+    const order = ["account_deletions", undefined, "credit_seals", "storage_removals"];
+    const place = (job: string) => order.includes(job) ? order.indexOf(job) : 1;
+    const inTurn = JOBS.toSorted((a, b) => place(b) - place(a));
     for (const job of inTurn) {
       const [result] = await ask(scenery, [job]) ?? [];
       const due = foreseen?.find((preview) => preview.job === job);
       assert.ok((due?.rows ?? 0) >= DUE / 2, `${job} must have something to do`);
-      assert.deepEqual(result && [result.outcome, result.rows, result.bytes], [
-        "done",
-        due?.rows,
-        due?.bytes,
-      ], job);
+      assert.equal(result?.outcome, "done", job);
+      // How many portions an archive has, and how large it is, is not known before it is made.
+      if (job === "account_exports") continue;
+      assert.deepEqual([result?.rows, result?.bytes], [due?.rows, due?.bytes], job);
     }
     await finish(scenery, ["storage_removals"]);
     const expected = await readScenes(stage, quiet);

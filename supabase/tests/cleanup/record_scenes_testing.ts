@@ -111,6 +111,33 @@ export const RECORD_SCENES: Record<string, Scene> = {
       accounts: await numbers(stage, label, "select user_id from private.deleted_accounts"),
     }),
   },
+  account_deletions: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await stage.sql.unsafe(`
+        insert into conversations (id, user_id) select ${id(label)}, ${
+        id(label, "user")
+      } from ${series};
+        insert into private.account_deletions (user_id, due_at)
+          select ${id(label, "user")}, ${when("-1 minute", "1 day")} from ${series}`).simple();
+    },
+    state: async (stage, label) => ({
+      users: await numbers(stage, label, "select id from auth.users", "user"),
+      requests: await numbers(
+        stage,
+        label,
+        "select user_id from private.account_deletions",
+        "user",
+      ),
+      begun: await numbers(
+        stage,
+        label,
+        "select user_id from private.account_deletions where begun_at is not null",
+        "user",
+      ),
+      conversations: await numbers(stage, label, "select id from conversations"),
+    }),
+  },
   deleted_projects: {
     async fill(stage, label) {
       await fillUsers(stage, label);

@@ -39,8 +39,9 @@ export async function clearScenes({ sql }: Stage): Promise<void> {
   await sql`delete from auth.users where email like 'scene %'`;
 }
 
-/** Expires what killed runs still hold: leases of jobs, and claimed removals of objects. */
+/** Expires what killed runs still hold: leases of jobs, claimed removals of objects, and portions of exports. */
 export async function passLeases({ sql }: Stage): Promise<void> {
   await sql`update private.cleanup_jobs set leased_until = now() where lease is not null`;
   await sql`update private.storage_removals set due_at = now() where due_at > now()`;
+  await sql`update private.account_exports set due_at = now() where state = 'running'`;
 }

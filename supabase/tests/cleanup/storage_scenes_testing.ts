@@ -68,13 +68,13 @@ export const STORAGE_SCENES: Record<string, Scene> = {
           select ${id(label)}, ${id(label, "user")}, 'f', ${path(label)},
             ${path(label)} || case when n % 4 = 0 then 'new' else '' end, 'avatars', 1, 'pending',
             ${
-          when("-59 minutes", "1 hour")
+          when("-30 minutes", "1 hour")
         } - case when n % 6 = 0 then interval '1 hour' else '0' end,
             case when n % 4 = 0 then now() end
           from ${series};
         insert into private.spent_uploads (bucket_id, name, user_id, expires_at)
           select 'avatars', ${path(label)} || 'spent', ${id(label, "user")}, ${
-          when("-61 minutes", "-50 minutes")
+          when("-90 minutes", "-30 minutes")
         } from ${series};
         insert into storage.objects (bucket_id, name, version, metadata)
           select 'avatars', ${path(label)} || kind, 'written since', '{"size": 1}'
@@ -124,6 +124,38 @@ export const STORAGE_SCENES: Record<string, Scene> = {
         on name = ${id(label, "user")} || '/' || ${literal(label)} || n
         where ${unqueued}
         order by n`),
+    ],
+  },
+  account_exports: {
+    // Some of the users have a file.
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      for (
+        const { name } of await stage.sql.unsafe(
+          `select ${path(label)} as name from ${series} where n % 8 = 0`,
+        )
+      ) {
+        const { error } = await stage.client.storage.from("project-files").upload(name, bytes);
+        if (error) throw error;
+      }
+      // Calls are lost more often than an export would bear.
+      await stage.sql`update private.settings set value = maximum where name = 'exports.attempts'`;
+      await stage.sql.unsafe(`insert into private.account_exports (user_id)
+        select ${id(label, "user")} from ${series} where n % 4 = 0`);
+    },
+    // How the rows are divided into parts depends on the batches.
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, e.state, e.rows, e.tables, e.files, e.files_missing,
+          (select sum(p.rows)::int from private.account_export_parts as p where p.export_id = e.id) as rows_in_parts,
+          (select count(*)::int from private.account_export_parts as p where p.export_id = e.id
+            and not exists (select from storage.objects as o where o.bucket_id = 'exports'
+              and o.name = private.export_folder(e) || p.name)) as missing_parts,
+          (select count(*)::int from private.account_export_parts as p
+            where p.export_id = e.id and p.kind = 'manifest') as manifests
+        from private.account_exports as e join ${series} on e.user_id = ${
+        id(label, "user")
+      } order by n`),
     ],
   },
   multipart_uploads: {

@@ -1,7 +1,7 @@
 -- History is append-only, for everyone, and the last line of defence holds even for the owner.
 
 begin;
-select plan(23);
+select plan(24);
 select tests.create_user('owner');
 insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
 select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
@@ -10,6 +10,8 @@ select throws_ok($$ update private.credit_transactions set amount = -2 $$, '4250
   'not even the owner of the table changes an entry');
 select throws_ok($$ delete from private.credit_transactions $$, '42501', null, 'or deletes one');
 select throws_ok($$ truncate private.credit_transactions cascade $$, '42501', null, 'or truncates');
+select throws_ok($$ update private.credit_transactions set actor_hash = private.actor_hash(actor_id), actor_id = null
+  where actor_id is not null $$, '42501', null, 'or hides who has acted, while that user exists');
 select is((select count(*) from credit_transactions where account_id = tests.account_of('owner')),
   2::bigint, 'the entries are there');
 

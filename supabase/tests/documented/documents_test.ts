@@ -56,11 +56,14 @@ const CATALOG: Record<string, string> = {
   unique: `select indrelid::regclass || '.' || attname as object, '' as value
     from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0]
     where indisunique and indnkeyatts = 1 and indpred is null`,
+  // The owner comes first in a key of two columns: the second is the one that refers.
   "foreign key": `select conrelid::regclass || '.' || attname as object, '' as value
-    from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any (conkey) where contype = 'f'`,
+    from pg_constraint
+    join pg_attribute on attrelid = conrelid and attnum = conkey[array_upper(conkey, 1)] where contype = 'f'`,
   references:
     `select conrelid::regclass || '.' || attname as object, confrelid::regclass::text as value
-    from pg_constraint join pg_attribute on attrelid = conrelid and attnum = any (conkey) where contype = 'f'`,
+    from pg_constraint
+    join pg_attribute on attrelid = conrelid and attnum = conkey[array_upper(conkey, 1)] where contype = 'f'`,
   constraint: `select conrelid::regclass || '.' || conname as object,
       case contype when 'p' then 'primary key' when 'f' then 'foreign key' when 'u' then 'unique' else 'check' end as value
     from pg_constraint where conrelid <> 0`,

@@ -81,3 +81,46 @@ export function keysRolledBack(): ChatsError {
 export function keysLocked(): ChatsError {
   return new ChatsError("keys_locked", "The keys are locked: unlock them with the password");
 }
+
+/** Makes the error `chat_rolled_back`. */
+export function chatRolledBack(id: string): ChatsError {
+  return new ChatsError(
+    "chat_rolled_back",
+    `The server has an older version of chat "${id}" than this device, or another history`,
+  );
+}
+
+/** Makes the error `head_missing`. */
+export function headMissing(id: string): ChatsError {
+  return new ChatsError("head_missing", `The server left out the head of chat "${id}"`);
+}
+
+/** Makes the error `head_false`. */
+export function headFalse(id: string): ChatsError {
+  return new ChatsError(
+    "head_false",
+    `What the server sent of chat "${id}" is not what a device has saved in this version`,
+  );
+}
+
+/** Makes an error about the history of the account. */
+export function historyError(
+  code:
+    | "history_missing"
+    | "history_rolled_back"
+    | "history_forked"
+    | "history_false"
+    | "history_unproven",
+  fields: Record<string, unknown> = {},
+): ChatsError {
+  return new ChatsError(code, HISTORY_MESSAGES[code], { fields });
+}
+
+const HISTORY_MESSAGES = {
+  history_missing: "The server left out the head of the account, which this device has seen",
+  history_rolled_back: "The server has an older state of the account than this device has seen",
+  history_forked: "The server shows this account in two versions that do not know of each other",
+  history_false: "The chats that the server lists are not those of the account",
+  history_unproven:
+    "It cannot be proven that the chats of this account are complete: show the user what is missing, then accept it",
+};

@@ -89,6 +89,11 @@ export class Keyring {
     return this.#openKeys.all;
   }
 
+  /** The open data keys, the current one first; none while they are locked. */
+  get dataKeys(): DataKey[] {
+    return this.#openKeys.dataKeys;
+  }
+
   /**
    * Makes the user's first keys. Existing keys are never replaced.
    *

@@ -97,7 +97,7 @@ export function readDeletion(value: unknown, id: string): boolean {
   const members = new Members(value);
   must(members.uuid("id") === id, "another chat than was deleted");
   must(members.flag("deleted"), "the chat was not deleted");
-  return members.flag("proven");
+  return !members.lacks("proven") && members.flag("proven");
 }
 
 /** The answer of `GET /chats/:id`. */

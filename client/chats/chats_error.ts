@@ -103,24 +103,33 @@ export function headFalse(id: string): ChatsError {
   );
 }
 
-/** Makes an error about the history of the account. */
-export function historyError(
-  code:
-    | "history_missing"
-    | "history_rolled_back"
-    | "history_forked"
-    | "history_false"
-    | "history_unproven",
-  fields: Record<string, unknown> = {},
-): ChatsError {
-  return new ChatsError(code, HISTORY_MESSAGES[code], { fields });
-}
-
-const HISTORY_MESSAGES = {
-  history_missing: "The server left out the head of the account, which this device has seen",
-  history_rolled_back: "The server has an older state of the account than this device has seen",
-  history_forked: "The server shows this account in two versions that do not know of each other",
-  history_false: "The chats that the server lists are not those of the account",
-  history_unproven:
-    "It cannot be proven that the chats of this account are complete: show the user what is missing, then accept it",
+/** Makes the errors about the history of the account. */
+export const historyErrors = {
+  missing: () =>
+    new ChatsError(
+      "history_missing",
+      "The server left out the head of the account, which this device has seen",
+    ),
+  rolledBack: () =>
+    new ChatsError(
+      "history_rolled_back",
+      "The server has an older state of the account than this device has seen",
+    ),
+  forked: () =>
+    new ChatsError(
+      "history_forked",
+      "The server shows this account in two versions that do not know of each other",
+    ),
+  /** `missing`: ids of the stored chats that were not listed. */
+  false: (missing: readonly string[] = []) =>
+    new ChatsError(
+      "history_false",
+      "The chats that the server lists are not those of the account",
+      { fields: { missing } },
+    ),
+  unproven: () =>
+    new ChatsError(
+      "history_unproven",
+      "Nothing proves that the chats of this account are complete: sync, and ask the user",
+    ),
 };

@@ -24,7 +24,7 @@ import {
   readHistoryChange,
 } from "./answers.ts";
 import type { AccountHead, ChatStore } from "./chat_store.ts";
-import { type ChatsError, historyError } from "./chats_error.ts";
+import { type ChatsError, historyErrors } from "./chats_error.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Mirror } from "./mirror.ts";
 import { findKey } from "./open_keys.ts";
@@ -119,7 +119,7 @@ export class History {
     if (known && known.key_id !== key.key_id) {
       await renew();
       known = await this.#load();
-      if (known?.key_id !== key.key_id) throw historyError("history_unproven");
+      if (known?.key_id !== key.key_id) throw historyErrors.unproven();
     }
     this.#base = known;
     const { chat_id, before, after } = changed;
@@ -142,7 +142,7 @@ export class History {
   /** Takes over the head of the account from a refusal `history_conflict`. */
   async conflict({ fields }: ChatsError): Promise<void> {
     const answer = new Members(fields);
-    if (answer.lacks("history")) throw historyError("history_missing");
+    if (answer.lacks("history")) throw historyErrors.missing();
     const opened = await this.#open(readAccountHead(answer.object("history")));
     if (opened.counter === (this.#base?.counter ?? 0)) {
       throw falseAnswer("a conflict with the history that is known");
@@ -180,7 +180,7 @@ export class History {
   ): Promise<Verification | undefined> {
     const none = answer === null && mirror.heads === 0;
     if (answer === null && accepted === undefined && (seen || !none)) {
-      throw historyError("history_missing");
+      throw historyErrors.missing();
     }
     if (none || this.#keys.locked) return { verified: false, proven: none };
     const opened = answer ? await this.#openIfPossible(answer) : undefined;
@@ -261,7 +261,7 @@ export class History {
 
   async #open(head: AccountHead): Promise<Opened> {
     const key_id = historyKeyOf(head.sealed);
-    if (key_id === undefined) throw historyError("history_false");
+    if (key_id === undefined) throw historyErrors.false();
     return await this.#openWith(head, await findKey(this.#keys, key_id));
   }
 
@@ -281,7 +281,7 @@ export class History {
   #mustFollow(head: Opened, known: Opened | undefined): void {
     if (!known || head.sealed === known.sealed) return;
     if (head.counter < known.counter || this.#age(head) > this.#age(known)) {
-      throw historyError("history_rolled_back");
+      throw historyErrors.rolledBack();
     }
     const { writers } = head.content;
     // A full list leaves out those that wrote longest ago.
@@ -290,7 +290,7 @@ export class History {
       Object.entries(known.content.writers).some(([writer, counter]) =>
         (writers[writer] ?? least) < counter
       );
-    if (forked) throw historyError("history_forked");
+    if (forked) throw historyErrors.forked();
   }
 
   /** How many epochs are newer than that of a head. */

@@ -7,7 +7,7 @@
 import { mustFollow, readSyncPage, type SyncPage } from "./answers.ts";
 import type { ChatHeads } from "./chat_heads.ts";
 import type { ChatStore, StoredChat } from "./chat_store.ts";
-import { chatRolledBack, ChatsError, historyError } from "./chats_error.ts";
+import { chatRolledBack, ChatsError, historyErrors } from "./chats_error.ts";
 import type { History, Verification } from "./history.ts";
 import type { Keyring } from "./keyring.ts";
 import { Mirror } from "./mirror.ts";
@@ -115,7 +115,7 @@ export class Sync {
         };
       }
       // Perhaps only this pass was incomplete, or the store.
-      if (run.whole) throw historyError("history_false", { missing: run.unlisted });
+      if (run.whole) throw historyErrors.false(run.unlisted);
       ({ cursor, run } = await this.#startOver(accepted));
     }
   }

@@ -105,8 +105,8 @@ app.delete("/:id", authenticate("user"), async (c) => {
   const user_id = userId(c.var.supabaseContext);
   const args = defined({ user_id, chat_id, expected_version, history });
   const saved = withoutConflict(await call(() => supabaseAdmin.rpc("delete_chat", args)));
-  const proven = history !== undefined && !saved.replayed;
-  const deletion = { id: saved.id, deleted: true, proven, replayed: saved.replayed };
+  const proven = history && { proven: !saved.replayed };
+  const deletion = { id: saved.id, deleted: true, ...proven, replayed: saved.replayed };
   return answer(c, deletion);
 });
 

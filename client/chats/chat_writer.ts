@@ -5,24 +5,18 @@
  */
 
 import { type DataKey, foldContent, foldSegment } from "../crypto/mod.ts";
-import {
-  type ChatState,
-  defined,
-  type Expected,
-  falseAnswer,
-  headVersion,
-  readChanged,
-  readDeletion,
-} from "./answers.ts";
+import { defined, type Expected, falseAnswer, readDeletion } from "./answers.ts";
 import type { Chat, ChatVersion } from "./chat.ts";
-import type { ChatCipher } from "./chat_cipher.ts";
-import type { ChatHeads, StateChange } from "./chat_heads.ts";
-import type { ContentUpdate, StoredChat } from "./chat_store.ts";
+import {
+  type Change,
+  type ChatWriterParts,
+  pathOf,
+  proveChange,
+  stateOf,
+  type TitleAndStar,
+} from "./chat_change.ts";
+import type { ContentUpdate } from "./chat_store.ts";
 import { ChatConflict, ChatsError } from "./chats_error.ts";
-import type { History, NewHistory } from "./history.ts";
-import type { Keyring } from "./keyring.ts";
-import { change, type ChatRequest, type Requests } from "./requests.ts";
-import type { StoreUpdater } from "./store_updater.ts";
 
 /** What can be saved beside a content. */
 export interface SaveOptions {
@@ -30,20 +24,6 @@ export interface SaveOptions {
   title?: string;
   /** Whether the chat is starred (stays as it is). */
   star?: boolean;
-}
-
-/** What a {@link ChatWriter} works with. */
-export interface ChatWriterParts {
-  readonly requests: Requests;
-  readonly keys: Keyring;
-  readonly cipher: ChatCipher;
-  readonly updater: StoreUpdater;
-  readonly heads: ChatHeads;
-  readonly history: History;
-  /** Reads a chat, to show it in a conflict. */
-  readonly open: (id: string) => Promise<Chat>;
-  /** Brings the store up to date. */
-  readonly sync: () => Promise<unknown>;
 }
 
 /** How often a change is made anew after each refusal that says nothing about the change itself. */
@@ -54,27 +34,8 @@ const AGAIN: Readonly<Record<string, number>> = {
   history_conflict: 50,
 };
 
-/** A change that is ready to be sent. */
-interface Change<A, T> {
-  request: ChatRequest<A>;
-  /** Handles the answer. */
-  done: (answer: A) => Promise<T>;
-}
-
-/** What is sent to change a chat, before it is proven. */
-interface Body {
-  readonly method: "PUT" | "PATCH" | "POST";
-  readonly path: string;
-  readonly members: Record<string, unknown>;
-  /** What the answer must be. */
-  readonly expected: Expected;
-  /** What it changes of the head. Undefined: the change comes without a head. */
-  readonly state: StateChange | undefined;
-  readonly title?: string | undefined;
-}
-
-/** A chat after a change, as it is stored. */
-type Saved = ChatState & Pick<StoredChat, "head" | "encrypted_title">;
+/** The longest pause before a change is sent for the third time, in milliseconds; it grows by as much each time. */
+const PAUSE_MS = 20;
 
 /** Makes changes of one user's chats. */
 export class ChatWriter {
@@ -122,7 +83,8 @@ export class ChatWriter {
         : { id, version: version + 1, ...changed };
       const state = { ...changed, ...beside, fold: () => foldContent(encrypted_data) };
       const body = { method: "PUT", path: pathOf(chat), members, expected } as const;
-      return await this.#prove(
+      return await proveChange(
+        this.#parts,
         chat,
         key,
         { ...body, state: restore ? undefined : state },
@@ -154,7 +116,7 @@ export class ChatWriter {
       const path = `${pathOf(chat)}/segments`;
       const body = { method: "POST", path, members, expected } as const;
       const state = { data_version, next_segment: number + 1, is_starred, fold };
-      return await this.#prove(chat, key, { ...body, state }, async (saved) => {
+      return await proveChange(this.#parts, chat, key, { ...body, state }, async (saved) => {
         const { id, data_version, next_segment } = saved;
         const update: ContentUpdate = { id, data_version, segments: [segment], next_segment };
         await updater.saved(chat.version, saved, update);
@@ -173,7 +135,7 @@ export class ChatWriter {
       const expected = { ...defined(known), id, version: chat.version + 1 };
       const state = { ...beside, fold: (before: () => Promise<string>) => before() };
       const body = { method: "PATCH", path: pathOf(chat), members, expected, state } as const;
-      return await this.#prove(chat, key, body, async (saved) => {
+      return await proveChange(this.#parts, chat, key, body, async (saved) => {
         await this.#parts.updater.saved(chat.version, saved);
         const { version, is_starred, updated_at, verified } = stateOf(saved);
         const named = title === undefined ? {} : { title, title_key_id: key.key_id };
@@ -216,34 +178,6 @@ export class ChatWriter {
     };
   }
 
-  /** Makes the request of a change: with the head of the chat after it, and the head of the account. */
-  async #prove<T>(
-    chat: ChatVersion,
-    key: DataKey,
-    { method, path, members, expected, state }: Body,
-    done: (saved: Saved) => Promise<T>,
-  ): Promise<Change<ChatState, T>> {
-    const { heads, history, sync } = this.#parts;
-    const before = chat.version === 0 ? undefined : await heads.before(chat);
-    let proof: { head: string; history: NewHistory } | undefined;
-    if (state && (before || chat.version === 0)) {
-      const head = await heads.after(chat, before, state, key);
-      const change = { chat_id: chat.id, before: before?.head ?? null, after: head };
-      proof = { head, history: await history.next(key, change, sync) };
-    }
-    const read = (answer: unknown) => readChanged(answer, expected);
-    return {
-      request: change(method, path, { ...members, ...proof }, read),
-      done: async (answer) => {
-        const { encrypted_title = null }: Partial<StoredChat> = { ...before, ...members };
-        const saved = { ...answer, encrypted_title, head: proof?.head ?? before?.head ?? null };
-        if (proof) await history.made(proof.history);
-        heads.remember(saved);
-        return await done(saved);
-      },
-    };
-  }
-
   /**
    * Makes a change with the current key, after those that were begun before. Makes it anew if another device has started
    * a new epoch, or has changed another chat meanwhile.
@@ -273,7 +207,12 @@ export class ChatWriter {
         if ((again[error.code] ?? 0) === 0) throw error;
         again[error.code]!--; // there is one
         if (error.code === "key_epoch_old") await keys.refresh();
-        if (error.code === "history_conflict") await history.conflict(error);
+        if (error.code === "history_conflict") {
+          await history.conflict(error);
+          // If many devices write at once, they should not all come back at once.
+          const pause = Math.random() * PAUSE_MS * (AGAIN[error.code]! - again[error.code]! - 1);
+          if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+        }
         unanswered = undefined;
       }
     }
@@ -292,19 +231,4 @@ export class ChatWriter {
       throw new ChatConflict(chat.id, await open(chat.id).catch(() => undefined), error);
     }
   }
-}
-
-function pathOf({ id }: ChatVersion): string {
-  return encodeURIComponent(id);
-}
-
-/** Members of a request body beside the content. */
-interface TitleAndStar {
-  encrypted_title?: string;
-  is_starred?: boolean;
-}
-
-/** What an app sees of a chat after a change, beside what it has changed. */
-function stateOf({ encrypted_title: _, head, ...state }: Saved) {
-  return { ...state, verified: headVersion(head) === state.version };
 }

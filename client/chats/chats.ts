@@ -57,7 +57,9 @@ export class Chats {
     const { password_cost = MIN_COST, ...requests } = more;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
-    this.keys = new Keyring(this.#requests, user_id, { store, password_cost });
+    this.keys = new Keyring(this.#requests, user_id, {
+      ...{ store, password_cost, sync: () => this.sync() },
+    });
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#updater = new StoreUpdater(store);
     const parts = { requests: this.#requests, keys: this.keys, store, user_id };

@@ -9,13 +9,18 @@ import {
   emptySum,
   equalSums,
   historyCode,
-  type HistoryContent,
   historyKeyOf,
   historyTerm,
-  openHistory,
-  sealHistory,
   xor,
 } from "../crypto/mod.ts";
+import {
+  mustFollowHead,
+  type NewHistory,
+  type NextHead,
+  nextHead,
+  type OpenedHead,
+  openHead,
+} from "./account_head.ts";
 import {
   type AccountHeadAnswer,
   falseAnswer,
@@ -30,28 +35,12 @@ import type { Mirror } from "./mirror.ts";
 import { findKey } from "./open_keys.ts";
 import { change, type Requests } from "./requests.ts";
 
-/** As many devices as the head of an account names: those that wrote last. */
-const MOST_WRITERS = 64;
-
-/** A head of the account that was opened. */
-interface Opened extends AccountHead {
-  readonly key_id: string;
-  readonly content: HistoryContent;
-}
-
 /** How one change changes the heads of an account. */
 export interface HeadChange {
   readonly chat_id: string;
   readonly before: string | null;
   /** Null if the chat is deleted. */
   readonly after: string | null;
-}
-
-/** A new head of the account, to be sent with the change. */
-export interface NewHistory {
-  readonly expected: number;
-  readonly counter: number;
-  readonly sealed: string;
 }
 
 /** What a sync finds about the history. */
@@ -76,9 +65,9 @@ export class History {
   readonly #keys: Keyring;
   readonly #store: ChatStore;
   readonly #user_id: string;
-  #known: Opened | undefined;
+  #known: OpenedHead | undefined;
   /** The head that the change under way is based on. */
-  #base: Opened | undefined;
+  #base: OpenedHead | undefined;
   /** One change after the other: each is based on the head that the one before it made. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -130,8 +119,7 @@ export class History {
     if (after !== null) {
       [chats, sum] = [chats + 1, xor(sum, await historyTerm(chat_id, after, key))];
     }
-    const expected = known?.counter ?? 0;
-    return await this.#seal(key, { chats, sum }, { expected, counter: expected + 1, since: known });
+    return await this.#next(key, known, { chats, sum, counter: (known?.counter ?? 0) + 1 });
   }
 
   /** Remembers a head that this device has made, once the server has it. */
@@ -148,6 +136,8 @@ export class History {
       throw falseAnswer("a conflict with the history that is known");
     }
     this.#mustFollow(opened, this.#base);
+    // Somebody with the old key could have made it.
+    if (!this.#base && opened.key_id !== this.#keys.current.key_id) throw historyErrors.unproven();
     await this.#adopt(opened);
   }
 
@@ -196,11 +186,12 @@ export class History {
       const explained = missing > 0 && opened?.content.chats === mirror.heads + missing;
       if (!explained) return undefined;
     }
+    const old = opened && opened.key_id !== current.key_id;
+    // A device that has seen no head cannot know whether somebody with the old key has made this one.
+    if (old && !seen && accepted === undefined) return { verified: false, proven: false };
     if (opened) await this.#adopt(opened);
     if (accepted !== undefined) return { verified: true, proven: true };
-    if (same && opened.key_id !== current.key_id) {
-      // A device that has seen no head cannot know whether somebody with the old key has made this one.
-      if (!seen) return { verified: false, proven: true };
+    if (same && old) {
       await this.#replace(mirror, opened, 0).catch((error) => {
         // Another device was faster, or the next sync does it.
         if ((error as ChatsError).code !== "history_conflict") throw error;
@@ -210,36 +201,23 @@ export class History {
   }
 
   /** Whether the head of an account is that of the listed chats. */
-  async #isOf({ key_id, content }: Opened, mirror: Mirror): Promise<boolean> {
+  async #isOf({ key_id, content }: OpenedHead, mirror: Mirror): Promise<boolean> {
     const key = await findKey(this.#keys, key_id);
     return content.chats === mirror.heads && equalSums(content.sum, await mirror.sum(key));
   }
 
   /** Replaces the head of the account by one of what was listed, under the current key. */
-  async #replace(mirror: Mirror, since: Opened | undefined, seen: number): Promise<void> {
+  async #replace(mirror: Mirror, since: OpenedHead | undefined, seen: number): Promise<void> {
     const key = this.#keys.current;
-    const expected = since?.counter ?? 0;
-    const counter = Math.max(expected, seen) + 1;
+    const counter = Math.max(since?.counter ?? 0, seen) + 1;
     const listed = { chats: mirror.heads, sum: await mirror.sum(key) };
-    const history = await this.#seal(key, listed, { expected, counter, since });
+    const history = await this.#next(key, since, { ...listed, counter });
     const body = { history, expected_sequence: Number(mirror.cursor) };
     const read = (answer: unknown) => readHistoryChange(answer, counter);
     await this.#requests.send(
       change("PUT", "history", body, read),
       () => this.made(history),
     );
-  }
-
-  async #seal(
-    key: DataKey,
-    { chats, sum }: Pick<HistoryContent, "chats" | "sum">,
-    { expected, counter, since }: { expected: number; counter: number; since: Opened | undefined },
-  ): Promise<NewHistory> {
-    const { min_epoch = 1, writers = {} } = since?.content ?? {};
-    const newest = Object.entries({ ...writers, [await this.#writer()]: counter })
-      .sort(([, a], [, b]) => b - a).slice(0, MOST_WRITERS);
-    const content = { chats, min_epoch, sum, writers: Object.fromEntries(newest) };
-    return { expected, counter, sealed: await sealHistory(content, this.#user_id, counter, key) };
   }
 
   /** The name of this device in heads of the account. */
@@ -252,54 +230,45 @@ export class History {
   }
 
   /** Returns the newest head that this device has seen. */
-  async #load(): Promise<Opened | undefined> {
+  async #load(): Promise<OpenedHead | undefined> {
     const { history } = await this.#store.state();
     if (!history) return undefined;
     if (this.#known?.sealed !== history.sealed) this.#known = await this.#open(history);
     return this.#known;
   }
 
-  async #open(head: AccountHead): Promise<Opened> {
+  async #open(head: AccountHead): Promise<OpenedHead> {
     const key_id = historyKeyOf(head.sealed);
     if (key_id === undefined) throw historyErrors.false();
     return await this.#openWith(head, await findKey(this.#keys, key_id));
   }
 
   /** Opens a head unless its key is missing: another device has rotated the keys. */
-  async #openIfPossible(head: AccountHead): Promise<Opened | undefined> {
+  async #openIfPossible(head: AccountHead): Promise<OpenedHead | undefined> {
     const key_id = historyKeyOf(head.sealed);
     const key = this.#keys.dataKeys.find((key) => key.key_id === key_id);
     return key && await this.#openWith(head, key);
   }
 
-  async #openWith({ counter, sealed }: AccountHead, key: DataKey): Promise<Opened> {
-    const content = await openHistory(sealed, this.#user_id, counter, key);
-    return { counter, sealed, key_id: key.key_id, content };
+  #openWith(head: AccountHead, key: DataKey): Promise<OpenedHead> {
+    return openHead(head, this.#user_id, key);
   }
 
-  /** Makes sure that a head can come after another one, or is the same. */
-  #mustFollow(head: Opened, known: Opened | undefined): void {
-    if (!known || head.sealed === known.sealed) return;
-    if (head.counter < known.counter || this.#age(head) > this.#age(known)) {
-      throw historyErrors.rolledBack();
-    }
-    const { writers } = head.content;
-    // A full list leaves out those that wrote longest ago.
-    const least = Object.keys(writers).length < MOST_WRITERS ? 0 : Infinity;
-    const forked = head.counter === known.counter ||
-      Object.entries(known.content.writers).some(([writer, counter]) =>
-        (writers[writer] ?? least) < counter
-      );
-    if (forked) throw historyErrors.forked();
+  #mustFollow(head: OpenedHead, known: OpenedHead | undefined): void {
+    mustFollowHead(head, known, this.#keys.dataKeys);
   }
 
-  /** How many epochs are newer than that of a head. */
-  #age({ key_id }: Opened): number {
-    return this.#keys.dataKeys.findIndex((key) => key.key_id === key_id);
+  async #next(
+    key: DataKey,
+    before: OpenedHead | undefined,
+    next: Pick<NextHead, "chats" | "sum" | "counter">,
+  ): Promise<NewHistory> {
+    const { user_id, writer } = { user_id: this.#user_id, writer: await this.#writer() };
+    return await nextHead(key, before, { ...next, user_id, writer });
   }
 
   /** Remembers a head, unless this device has seen a newer one meanwhile. */
-  async #adopt(opened: Opened): Promise<void> {
+  async #adopt(opened: OpenedHead): Promise<void> {
     const known = await this.#load();
     if (known && opened.counter < known.counter) return;
     this.#mustFollow(opened, known);

@@ -10,7 +10,7 @@ import { headVersion, readList, readStoredChat } from "./answers.ts";
 import type { ChatVersion } from "./chat.ts";
 import { readChat } from "./chat_reader.ts";
 import type { StoredChat, StoredContent } from "./chat_store.ts";
-import { chatRolledBack, headFalse } from "./chats_error.ts";
+import { chatRolledBack, chatUnproven, headFalse } from "./chats_error.ts";
 import type { HistoryParts } from "./history.ts";
 import { findKey } from "./open_keys.ts";
 
@@ -32,6 +32,8 @@ export class ChatHeads {
   readonly #parts: HistoryParts;
   /** Chats that were read or changed here. Not every store has each of them in the same version. */
   readonly #recent = new Map<string, StoredChat>();
+  /** By id, the versions that the user accepts although nothing proves them. */
+  readonly #accepted = new Map<string, number>();
 
   /** @param parts what heads are made from */
   constructor(parts: HistoryParts) {
@@ -43,12 +45,16 @@ export class ChatHeads {
    *
    * @param chat as the server or the store has it
    * @param content to check as well: all of it
-   * @returns false if the chat has no head, or if a client that writes no heads has changed it since
-   * @throws ChatsError `head_false`, `chat_rolled_back`, `keys_locked`
+   * @returns false if the chat has no head, or if the user accepts a change that nothing proves
+   * @throws ChatsError `head_false`, `chat_rolled_back`, `keys_locked`; `chat_unproven` if a client that writes no heads has
+   * changed the chat since
    */
   async check(chat: StoredChat, content?: StoredContent): Promise<boolean> {
+    if (this.#isOutdated(chat) && this.#accepted.get(chat.id) !== chat.version) {
+      throw chatUnproven(chat.id);
+    }
     const version = headVersion(chat.head);
-    if (version === 0 || version < chat.version && version > 0) return false;
+    if (version === 0 || this.#isOutdated(chat)) return false;
     if (version > chat.version) throw chatRolledBack(chat.id);
     const head = parseHead(chat.head ?? "");
     if (!head) throw headFalse(chat.id);
@@ -58,6 +64,15 @@ export class ChatHeads {
       (!content || head.fold === await foldOf(content));
     if (!holds) throw headFalse(chat.id);
     return true;
+  }
+
+  /** Lets the user see and change a version that nothing proves. */
+  accept({ id, version }: ChatVersion): void {
+    this.#accepted.set(id, version);
+  }
+
+  #isOutdated({ head, version }: StoredChat): boolean {
+    return headVersion(head) > 0 && headVersion(head) < version;
   }
 
   /** As {@link check}, if the key is at hand: a sync also runs while the keys are locked. */
@@ -79,14 +94,19 @@ export class ChatHeads {
   /**
    * Returns a chat in a version that is to be changed, as the server has it: from here, the store, or the server.
    *
+   * @param chat the version
+   * @param deleted whether it is to be deleted: whatever it is
    * @returns undefined if the server has another version, or no such chat: then it refuses the change
    */
-  async before({ id, version }: ChatVersion): Promise<StoredChat | undefined> {
+  async before(
+    { id, version }: ChatVersion,
+    deleted = false,
+  ): Promise<StoredChat | undefined> {
     const found = [this.#recent.get(id), await this.#parts.store.get(id)]
       .find((chat) => chat?.version === version && chat.head !== undefined);
     const chat = found ?? await this.#fetch(id);
     if (chat?.version !== version) return undefined;
-    await this.check(chat);
+    if (!deleted) await this.check(chat);
     return chat;
   }
 

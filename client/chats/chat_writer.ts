@@ -149,7 +149,7 @@ export class ChatWriter {
     const { heads, history, updater, sync } = this.#parts;
     const path = `${pathOf(chat)}?expected_version=${chat.version}`;
     await this.#change(chat, async (key) => {
-      const before = await heads.before(chat);
+      const before = await heads.before(chat, true);
       const change = { chat_id: chat.id, before: before?.head ?? null, after: null };
       const next = before && await history.next(key, change, sync);
       const read = (answer: unknown) => readDeletion(answer, chat.id);

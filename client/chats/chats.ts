@@ -92,17 +92,19 @@ export class Chats {
    * Opens a chat: fetches from the server what the store does not have of it.
    *
    * @param id of the chat
-   * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` if the server has an older version than the store (see
-   * `sync`); `segments_missing`, `head_missing` or `head_false` if the server does not tell the truth; `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without
-   * `keys.readV1`
+   * @param options `unproven`: the user accepts a last change that nothing proves. It is shown, but not stored
+   * @throws ChatsError 404 `chat_not_found`; `chat_unproven` if a client that writes no heads has changed the chat;
+   * `chat_rolled_back`, `segments_missing`, `head_missing` or `head_false` if the server does not tell the truth;
+   * `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without `keys.readV1`
    */
-  async open(id: string): Promise<Chat> {
+  async open(id: string, { unproven = false }: { unproven?: boolean } = {}): Promise<Chat> {
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
     const read = await readChat(this.#requests, id, { known, kept });
+    if (unproven) this.#heads.accept(read.chat);
     const chat = await this.#decrypt(read.chat, read.content);
     this.#heads.remember(read.chat);
-    // Only now: if it does not decrypt, it must be fetched again next time.
-    await this.#updater.read(read);
+    // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
+    if (chat.verified || !read.chat.head) await this.#updater.read(read);
     return chat;
   }
 

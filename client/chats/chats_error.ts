@@ -103,6 +103,14 @@ export function headFalse(id: string): ChatsError {
   );
 }
 
+/** Makes the error `chat_unproven`. */
+export function chatUnproven(id: string): ChatsError {
+  return new ChatsError(
+    "chat_unproven",
+    `Nothing proves the last change of chat "${id}": a client that writes no heads made it, or the server did`,
+  );
+}
+
 /** Makes the errors about the history of the account. */
 export const historyErrors = {
   missing: () =>

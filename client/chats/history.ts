@@ -246,6 +246,7 @@ export class History {
   /** Opens a head unless its key is missing: another device has rotated the keys. */
   async #openIfPossible(head: AccountHead): Promise<OpenedHead | undefined> {
     const key_id = historyKeyOf(head.sealed);
+    if (key_id === undefined) throw historyErrors.false();
     const key = this.#keys.dataKeys.find((key) => key.key_id === key_id);
     return key && await this.#openWith(head, key);
   }

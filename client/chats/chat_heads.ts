@@ -78,9 +78,8 @@ export class ChatHeads {
   /** As {@link check}, if the key is at hand: a sync also runs while the keys are locked. */
   async checkIfPossible(chat: StoredChat, content?: StoredContent): Promise<void> {
     const key_id = parseHead(chat.head ?? "")?.key_id;
-    if (this.#parts.keys.dataKeys.some((key) => key.key_id === key_id)) {
-      await this.check(chat, content);
-    }
+    const possible = this.#parts.keys.dataKeys.some((key) => key.key_id === key_id);
+    if (possible && !this.#isOutdated(chat)) await this.check(chat, content);
   }
 
   /** Remembers a chat in its newest version, for the next change of it. */

@@ -34,8 +34,8 @@ const AGAIN: Readonly<Record<string, number>> = {
   history_conflict: 50,
 };
 
-/** The longest pause before a change is sent for the third time, in milliseconds; it grows by as much each time. */
-const PAUSE_MS = 20;
+/** A quarter of the longest pause before a change is sent for the third time, in milliseconds; it doubles each time. */
+const PAUSE_MS = 10;
 
 /** Makes changes of one user's chats. */
 export class ChatWriter {
@@ -210,7 +210,10 @@ export class ChatWriter {
         if (error.code === "history_conflict") {
           await history.conflict(error);
           // If many devices write at once, they should not all come back at once.
-          const pause = Math.random() * PAUSE_MS * (AGAIN[error.code]! - again[error.code]! - 1);
+          const conflicts = AGAIN[error.code]! - again[error.code]!;
+          const pause = conflicts > 1
+            ? Math.random() * Math.min(2 ** conflicts * PAUSE_MS, 1000)
+            : 0;
           if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
         }
         unanswered = undefined;

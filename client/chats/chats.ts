@@ -10,6 +10,7 @@ import { ChatCipher } from "./chat_cipher.ts";
 import { ChatHeads } from "./chat_heads.ts";
 import { readChat } from "./chat_reader.ts";
 import type { ChatBackup, ChatStore, StoredChat, StoredContent } from "./chat_store.ts";
+import type { ChatsError } from "./chats_error.ts";
 import { ChatWriter, type SaveOptions } from "./chat_writer.ts";
 import { History } from "./history.ts";
 import { Keyring } from "./keyring.ts";
@@ -53,8 +54,8 @@ export class Chats {
    * @param options the device's store, and how requests are repeated
    */
   constructor(supabase: AnySupabaseClient, user_id: string, options: ChatsOptions = {}) {
-    const { store = new MemoryStore(), page_size = 500, join, ...more } = options;
-    const { password_cost = MIN_COST, ...requests } = more;
+    const { store = new MemoryStore(), page_size = 500, join, ...others } = options;
+    const { password_cost = MIN_COST, ...requests } = others;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
     this.keys = new Keyring(this.#requests, user_id, {
@@ -65,15 +66,11 @@ export class Chats {
     const parts = { requests: this.#requests, keys: this.keys, store, user_id };
     this.#heads = new ChatHeads(parts);
     this.#history = new History(parts);
-    const { heads, history, updater } = {
-      ...{ heads: this.#heads, history: this.#history, updater: this.#updater },
-    };
-    this.#writer = new ChatWriter({
-      ...{ ...parts, heads, history, updater, cipher: this.#cipher },
-      open: (id) => this.open(id),
-      sync: () => this.sync(),
-    });
-    this.#sync = new Sync({ ...parts, heads, history, updater, limit: page_size });
+    const [heads, history, updater] = [this.#heads, this.#history, this.#updater];
+    const [open, sync] = [(id: string) => this.open(id), () => this.sync()];
+    const more = { ...parts, heads, history, updater };
+    this.#writer = new ChatWriter({ ...more, cipher: this.#cipher, open, sync });
+    this.#sync = new Sync({ ...more, limit: page_size });
     this.#join = join ?? ((content, segments) => content + segments.join(""));
   }
 
@@ -134,6 +131,7 @@ export class Chats {
     try {
       return { ...summary, verified: await this.#heads.check(stored) };
     } catch (error) {
+      if ((error as ChatsError).code === "chat_unproven") return { ...summary, verified: false };
       return { title_error: error as Error, ...summary, title: null, verified: false };
     }
   }

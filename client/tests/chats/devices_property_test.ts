@@ -25,6 +25,8 @@ const PASSWORD = "one password for all devices";
 
 test("2 devices change chats at random and end in the same state", () => runAtRandom(2, 120));
 
+test("50 devices change chats at random and end in the same state", () => runAtRandom(50, 3));
+
 test("10 devices change chats at random and end in the same state", () => runAtRandom(10, 25));
 
 async function runAtRandom(count: number, steps: number): Promise<void> {
@@ -90,7 +92,12 @@ async function run(count: number, steps: number, random: () => number): Promise<
 async function compare(user: TestUser, devices: Chats[], journal: Journal): Promise<void> {
   const fresh = device(user);
   await fresh.keys.unlock({ password: PASSWORD });
-  for (const chats of [...devices, fresh]) await chats.sync();
+  const codes = new Set<string | undefined>();
+  for (const chats of [...devices, fresh]) {
+    assert.equal((await chats.sync()).verified, true);
+    codes.add(await chats.code());
+  }
+  assert.equal(codes.size, 1);
   const rows = await rowsOf(user, fresh);
   journal.check(rows);
   for (const chats of [...devices, fresh]) {

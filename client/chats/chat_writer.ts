@@ -31,11 +31,8 @@ const AGAIN: Readonly<Record<string, number>> = {
   key_epoch_old: 1,
   nonce_reused: 1,
   // Other devices have changed other chats first: once, unless many write at the same time.
-  history_conflict: 50,
+  history_conflict: 100,
 };
-
-/** A quarter of the longest pause before a change is sent for the third time, in milliseconds; it doubles each time. */
-const PAUSE_MS = 10;
 
 /** Makes changes of one user's chats. */
 export class ChatWriter {
@@ -199,6 +196,7 @@ export class ChatWriter {
     const again = { ...AGAIN };
     for (;;) {
       const made = unanswered ?? await make(keys.current);
+      const seen = await history.seen();
       try {
         return await this.#send(chat, made);
       } catch (error) {
@@ -207,15 +205,7 @@ export class ChatWriter {
         if ((again[error.code] ?? 0) === 0) throw error;
         again[error.code]!--; // there is one
         if (error.code === "key_epoch_old") await keys.refresh();
-        if (error.code === "history_conflict") {
-          await history.conflict(error);
-          // If many devices write at once, they should not all come back at once.
-          const conflicts = AGAIN[error.code]! - again[error.code]!;
-          const pause = conflicts > 1
-            ? Math.random() * Math.min(2 ** conflicts * PAUSE_MS, 1000)
-            : 0;
-          if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
-        }
+        if (error.code === "history_conflict") await history.conflict(error, made.request, seen);
         unanswered = undefined;
       }
     }

@@ -66,8 +66,6 @@ export class History {
   readonly #store: ChatStore;
   readonly #user_id: string;
   #known: OpenedHead | undefined;
-  /** The head that the change under way is based on. */
-  #base: OpenedHead | undefined;
   /** One change after the other: each is based on the head that the one before it made. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -110,7 +108,6 @@ export class History {
       known = await this.#load();
       if (known?.key_id !== key.key_id) throw historyErrors.unproven();
     }
-    this.#base = known;
     const { chat_id, before, after } = changed;
     let { chats = 0, sum = emptySum() } = known?.content ?? {};
     if (before !== null) {
@@ -127,26 +124,27 @@ export class History {
     await this.#adopt(await this.#open({ counter, sealed }));
   }
 
-  /** Takes over the head of the account from a refusal `history_conflict`. */
-  async conflict({ fields }: ChatsError): Promise<void> {
+  /**
+   * Takes over the head of the account from a refusal `history_conflict`.
+   *
+   * @param error the refusal
+   * @param request what was refused
+   * @param seen the newest head that this device had seen when it sent the request
+   */
+  async conflict(
+    { fields }: ChatsError,
+    { body }: { readonly body?: Record<string, unknown> },
+    seen: AccountHead | null,
+  ): Promise<void> {
     const answer = new Members(fields);
     if (answer.lacks("history")) throw historyErrors.missing();
     const opened = await this.#open(readAccountHead(answer.object("history")));
-    if (opened.counter === (this.#base?.counter ?? 0)) {
-      throw falseAnswer("a conflict with the history that is known");
-    }
-    this.#mustFollow(opened, this.#base);
+    const { expected } = body?.history as NewHistory; // a request without one has no such conflict
+    if (opened.counter === expected) throw falseAnswer("a conflict with the known history");
+    if (seen) this.#mustFollow(opened, await this.#open(seen));
     // Somebody with the old key could have made it.
-    if (!this.#base && opened.key_id !== this.#keys.current.key_id) throw historyErrors.unproven();
+    else if (opened.key_id !== this.#keys.current.key_id) throw historyErrors.unproven();
     await this.#adopt(opened);
-  }
-
-  /** Forgets what this device has seen, because the user accepts what the server has. Returns the counter. */
-  async forget(): Promise<number> {
-    const { history } = await this.#store.state();
-    this.#known = undefined;
-    if (history) await this.#store.apply({ state: { history: null } });
-    return history?.counter ?? 0;
   }
 
   /** Returns the newest head that this device has seen. */

@@ -139,12 +139,20 @@ export class History {
     const answer = new Members(fields);
     if (answer.lacks("history")) throw historyErrors.missing();
     const opened = await this.#open(readAccountHead(answer.object("history")));
-    const { expected } = body?.history as NewHistory; // a request without one has no such conflict
-    if (opened.counter === expected) throw falseAnswer("a conflict with the known history");
+    const sent = body?.history as NewHistory | undefined;
+    if (opened.counter === sent?.expected) throw falseAnswer("a conflict with the known history");
     if (seen) this.#mustFollow(opened, await this.#open(seen));
     // Somebody with the old key could have made it.
     else if (opened.key_id !== this.#keys.current.key_id) throw historyErrors.unproven();
     await this.#adopt(opened);
+  }
+
+  /** Forgets what this device has seen, because the user accepts what the server has. Returns the counter. */
+  async forget(): Promise<number> {
+    const { history } = await this.#store.state();
+    this.#known = undefined;
+    if (history) await this.#store.apply({ state: { history: null } });
+    return history?.counter ?? 0;
   }
 
   /** Returns the newest head that this device has seen. */

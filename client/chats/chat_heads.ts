@@ -10,7 +10,7 @@ import { headVersion, readList, readStoredChat } from "./answers.ts";
 import type { ChatVersion } from "./chat.ts";
 import { readChat } from "./chat_reader.ts";
 import type { StoredChat, StoredContent } from "./chat_store.ts";
-import { chatRolledBack, chatUnproven, headFalse } from "./chats_error.ts";
+import { chatUnproven, headFalse } from "./chats_error.ts";
 import type { HistoryParts } from "./history.ts";
 import { findKey } from "./open_keys.ts";
 
@@ -46,17 +46,15 @@ export class ChatHeads {
    * @param chat as the server or the store has it
    * @param content to check as well: all of it
    * @returns false if the chat has no head, or if the user accepts a change that nothing proves
-   * @throws ChatsError `head_false`, `chat_rolled_back`, `keys_locked`; `chat_unproven` if a client that writes no heads has
+   * @throws ChatsError `head_false`, `keys_locked`; `chat_unproven` if a client that writes no heads has
    * changed the chat since
    */
   async check(chat: StoredChat, content?: StoredContent): Promise<boolean> {
     if (this.#isOutdated(chat) && this.#accepted.get(chat.id) !== chat.version) {
       throw chatUnproven(chat.id);
     }
-    const version = headVersion(chat.head);
-    if (version === 0 || this.#isOutdated(chat)) return false;
-    if (version > chat.version) throw chatRolledBack(chat.id);
-    const head = parseHead(chat.head ?? "");
+    if (!chat.head || this.#isOutdated(chat)) return false;
+    const head = parseHead(chat.head);
     if (!head) throw headFalse(chat.id);
     const key = await findKey(this.#parts.keys, head.key_id);
     const place = { user_id: this.#parts.user_id, chat_id: chat.id };

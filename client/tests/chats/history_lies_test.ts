@@ -107,7 +107,7 @@ test("history: contents and segments of two times, and titles and stars of other
   chat = await phone.rename(chat, "Alpha");
   const chats = await fresh();
   for (
-    const [name, change] of [
+    const [name, change, expected] of [
       ["the content from before", ({ encrypted_data: _, ...now }) => ({
         ...now,
         encrypted_data: before.encrypted_data,
@@ -123,18 +123,21 @@ test("history: contents and segments of two times, and titles and stars of other
         }),
       })],
       ["a head that is none", (now) => ({ ...now, head: "{}" })],
-    ] as [string, (answer: Json) => Json][]
+      [
+        "a state from before the head",
+        (now) => ({ ...now, version: now.version - 1 }),
+        "chat_rolled_back",
+      ],
+    ] as [string, (answer: Json) => Json, string?][]
   ) {
-    assert.equal(
-      code(await server.telling(inOpen(change), () => chats.open(a.id))),
-      "head_false",
-      name,
-    );
+    const error = await server.telling(inOpen(change), () => chats.open(a.id));
+    assert.equal(code(error), expected ?? "head_false", name);
   }
   for (
     const [name, change] of [
       ["the title from before", (now) => ({ ...now, encrypted_title: old.encrypted_title })],
       ["a star", (now) => ({ ...now, is_starred: true })],
+      ["a head that is none", (now) => ({ ...now, head: "{}" })],
     ] as [string, (answer: Json) => Json][]
   ) {
     const error = await server.telling(ofChat(a.id, change), () => laptop.sync());

@@ -29,7 +29,7 @@ import {
   readHistoryChange,
 } from "./answers.ts";
 import type { AccountHead, ChatStore } from "./chat_store.ts";
-import { type ChatsError, historyErrors } from "./chats_error.ts";
+import { ChatsError, historyErrors } from "./chats_error.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Mirror } from "./mirror.ts";
 import { findKey } from "./open_keys.ts";
@@ -199,8 +199,8 @@ export class History {
     if (accepted !== undefined) return { verified: true, proven: true };
     if (same && old) {
       await this.#replace(mirror, opened, 0).catch((error) => {
-        // Another device was faster, or the next sync does it.
-        if ((error as ChatsError).code !== "history_conflict") throw error;
+        // Perhaps another device was faster. The next sync, or the next change, does it.
+        if (!(error instanceof ChatsError)) throw error;
       });
     }
     return { verified: same, proven: same };

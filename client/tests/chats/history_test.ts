@@ -5,12 +5,7 @@
 
 import assert from "node:assert/strict";
 
-import {
-  signUp,
-  test,
-  type TestUser,
-  withDatabase,
-} from "../../../supabase/functions/_testing/testing.ts";
+import { test, type TestUser, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
 import { sealHistory } from "../../crypto/mod.ts";
 import { ChatsError, MemoryStore } from "../../mod.ts";
 import { rejection } from "../support/assertions.ts";

@@ -1,6 +1,7 @@
 /**
  * What changes of encrypted chats cost, compared with what Chuk Chat does: a message as a segment with uploading the
- * whole chat again, a sync with the list of ids and dates, a new password with encrypting all chats again.
+ * whole chat again, a sync with the list of ids and dates, a new password with encrypting all chats again. And what a message
+ * costs more because heads prove it.
  *
  * The time is that of the client's cryptography and the database over a local connection. The bytes, whose transfer a
  * network would add, are listed separately.
@@ -14,10 +15,18 @@ import {
   type DataKey,
   decryptText,
   derivePasswordKey,
+  emptySum,
   encrypt,
+  foldContent,
+  foldSegment,
   generateDataKey,
+  historyTerm,
+  makeHead,
+  openHistory,
+  sealHistory,
   unwrap,
   wrap,
+  xor,
 } from "../client/crypto/mod.ts";
 import { connect } from "../stack/postgres.ts";
 import { SCALE, withDatabase } from "./throughput.ts";
@@ -87,6 +96,51 @@ async function addMessage(sql: Sql, key: DataKey, length: number): Promise<void>
     return all.length;
   });
   print(`(a) a message more than ${length}`, segments, whole);
+}
+
+/** Adds a segment to a chat with and without the heads that prove it: they are replaced, and do not pile up. */
+async function proveMessage(sql: Sql, key: DataKey): Promise<void> {
+  const add = async (proven: boolean) => {
+    const chat_id = crypto.randomUUID();
+    const place = { user_id, chat_id };
+    const data = await encrypt("", { ...place, key, part: "data" });
+    await sql`select save_chat(${user_id}, ${chat_id}, 0, ${data})`;
+    let [version, fold, before] = [1, await foldContent(data), null as string | null];
+    return await time(async () => {
+      const number = version - 1;
+      const segment = await encrypt(MESSAGE, { ...place, key, part: number });
+      if (!proven) {
+        await sql`select append_chat_segment(${user_id}, ${chat_id}, ${version++}, ${number}, ${segment})`;
+        return segment.length;
+      }
+      fold = await foldSegment(fold, { number, encrypted_data: segment });
+      const state = { version: version + 1, data_version: 1, next_segment: number + 1 };
+      const rest = { is_starred: false, encrypted_title: null };
+      const head = await makeHead(place, { ...state, ...rest }, fold, key);
+      const known = history && await openHistory(history.sealed, user_id, history.counter, key);
+      const terms = await Promise.all(
+        [before, head].filter((text) => text !== null).map((text) =>
+          historyTerm(chat_id, text, key)
+        ),
+      );
+      const sum = terms.reduce(xor, known?.sum ?? emptySum());
+      const expected = history?.counter ?? 0;
+      const content = {
+        chats: 1,
+        min_epoch: 1,
+        sum,
+        writers: { "0123456789abcdef": expected + 1 },
+      };
+      const sealed = await sealHistory(content, user_id, expected + 1, key);
+      history = { counter: expected + 1, sealed };
+      const proof = sql.json({ expected, ...history });
+      await sql`select append_chat_segment(${user_id}, ${chat_id}, ${version++}, ${number}, ${segment}, null, ${head}, ${proof})`;
+      before = head;
+      return segment.length + head.length + sealed.length;
+    });
+  };
+  let history: { counter: number; sealed: string } | undefined;
+  print("(d) a message with its heads", await add(true), await add(false));
 }
 
 /** Runs a query as PostgREST does for the user, and returns the bytes of its JSON. */
@@ -181,5 +235,6 @@ await withDatabase(async (access) => {
   const [keys] = await sql`select key_id from private.chat_owners where user_id = ${user_id}`;
   const key = { ...await generateDataKey(), key_id: keys?.key_id };
   for (const length of LENGTHS) await addMessage(sql, key, length);
+  await proveMessage(sql, key);
   await sql.end();
 });

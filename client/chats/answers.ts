@@ -5,112 +5,18 @@
  * @module
  */
 
-import { ChatsError } from "./chats_error.ts";
-import type { StoredChat, StoredContent, StoredSegment } from "./chat_store.ts";
+import { parseHead } from "../crypto/mod.ts";
+import type { AccountHead, StoredChat, StoredContent, StoredSegment } from "./chat_store.ts";
+import { chatRolledBack, ChatsError, headFalse, headMissing } from "./chats_error.ts";
+import { Members, must, readList } from "./members.ts";
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+export { falseAnswer, Members, must, readList } from "./members.ts";
 
-/** More than the longest envelope of any server, in characters. */
-const MAX_ENVELOPE = 16 * 1024 * 1024;
-
-/** Makes the error for an answer that is not what Strongroom answers. */
-function unexpected(what: string): ChatsError {
-  return new ChatsError("unexpected_answer", `Unexpected answer: ${what}`, { status: 200 });
-}
-
-/** Makes the error for an answer that contradicts what was asked for, what the client knows, or itself. */
-export function falseAnswer(what: string): ChatsError {
-  return new ChatsError("false_answer", `The server's answer cannot be true: ${what}`);
-}
-
-/** Requires something of an answer. */
-export function must(holds: boolean, what: string): void {
-  if (!holds) throw falseAnswer(what);
-}
-
-/** The members of an answer, each read in its form. */
-export class Members {
-  readonly #members: Record<string, unknown>;
-
-  /** @param value the answer, or a part of it */
-  constructor(value: unknown) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw unexpected("not an object");
-    }
-    this.#members = value as Record<string, unknown>;
-  }
-
-  /** Whether the member is missing or null. */
-  lacks(name: string): boolean {
-    return this.#members[name] === undefined || this.#members[name] === null;
-  }
-
-  /** Reads a text of limited length. */
-  text(name: string, longest = 1024): string {
-    const value = this.#members[name];
-    if (typeof value !== "string" || value.length > longest) throw unexpected(`"${name}"`);
-    return value;
-  }
-
-  /** Reads a text that may be missing. */
-  optionalText(name: string): string | undefined {
-    return this.lacks(name) ? undefined : this.text(name);
-  }
-
-  /** Reads an envelope. It is null only if the server may leave it out. */
-  envelope(name: string): string {
-    return this.text(name, MAX_ENVELOPE);
-  }
-
-  /** Reads a UUID. */
-  uuid(name: string): string {
-    const value = this.text(name);
-    if (!UUID.test(value)) throw unexpected(`"${name}"`);
-    return value;
-  }
-
-  /** Reads a whole number that JavaScript can count, from a lowest one. */
-  count(name: string, lowest = 0): number {
-    const value = this.#members[name];
-    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < lowest) {
-      throw unexpected(`"${name}"`);
-    }
-    return value;
-  }
-
-  /** Reads a number that may be missing. */
-  optionalCount(name: string): number | undefined {
-    return this.lacks(name) ? undefined : this.count(name);
-  }
-
-  /** Reads a boolean. */
-  flag(name: string): boolean {
-    const value = this.#members[name];
-    if (typeof value !== "boolean") throw unexpected(`"${name}"`);
-    return value;
-  }
-
-  /** Reads a time. */
-  time(name: string): string {
-    const value = this.text(name);
-    if (Number.isNaN(Date.parse(value))) throw unexpected(`"${name}"`);
-    return value;
-  }
-
-  /** Reads a list. */
-  list(name: string, longest = Infinity): Members[] {
-    return readList(this.#members[name], longest);
-  }
-}
-
-/** Reads a list of objects. */
-export function readList(value: unknown, longest = Infinity): Members[] {
-  if (!Array.isArray(value) || value.length > longest) throw unexpected("not a list");
-  return value.map((entry) => new Members(entry));
-}
+/** The longest head of an account, in characters. */
+const MAX_HISTORY = 8192;
 
 /** A chat after a change, or in a list: without its title. */
-export type ChatState = Omit<StoredChat, "encrypted_title" | "unsaved" | "deleted">;
+export type ChatState = Omit<StoredChat, "encrypted_title" | "head" | "unsaved" | "deleted">;
 
 /** Reads the state of a chat. A chat has at least one version, of which each save and each segment makes one. */
 export function readState(members: Members): ChatState {
@@ -134,7 +40,44 @@ export function readStoredChat(members: Members): StoredChat {
   const encrypted_title = members.lacks("encrypted_title")
     ? null
     : members.envelope("encrypted_title");
-  return { ...readState(members), encrypted_title };
+  const head = members.lacks("head") ? null : members.text("head");
+  const state = readState(members);
+  const named = head === null ? 0 : parseHead(head)?.version;
+  if (named === undefined) throw headFalse(state.id);
+  if (named > state.version) throw chatRolledBack(state.id);
+  return { ...state, encrypted_title, head };
+}
+
+/** The version that the head of a chat names; 0 if there is no head, -1 if it is malformed. */
+export function headVersion(head: string | null | undefined): number {
+  return typeof head === "string" ? parseHead(head)?.version ?? -1 : 0;
+}
+
+/** Makes sure that one state of a chat can come after another, or is the same: heads do not go back, or away. */
+export function mustFollow(chat: StoredChat, before: StoredChat): void {
+  const [version, known] = [headVersion(chat.head), headVersion(before.head)];
+  if (!follows(chat, before)) throw chatRolledBack(chat.id);
+  if (version === 0 && known > 0) throw headMissing(chat.id);
+  if (version < known) throw chatRolledBack(chat.id);
+}
+
+/** The head of an account, and how many chats were deleted since by clients that write no heads. */
+export interface AccountHeadAnswer extends AccountHead {
+  readonly unproven_deletions: number;
+}
+
+/** Reads the head of an account. */
+export function readAccountHead(members: Members): AccountHeadAnswer {
+  return {
+    counter: members.count("counter", 1),
+    sealed: members.text("sealed", MAX_HISTORY),
+    unproven_deletions: members.count("unproven_deletions"),
+  };
+}
+
+/** Reads the answer to a new head of an account. */
+export function readHistoryChange(value: unknown, counter: number): void {
+  must(new Members(value).count("counter", 1) === counter, "another counter than the change makes");
 }
 
 /** What a change must have made of a chat, as far as it is known. */
@@ -149,11 +92,12 @@ export function readChanged(value: unknown, expected: Expected): ChatState {
   return state;
 }
 
-/** Reads the answer to a deletion. */
-export function readDeletion(value: unknown, id: string): void {
+/** Reads the answer to a deletion. Returns whether the head of the account was replaced with it. */
+export function readDeletion(value: unknown, id: string): boolean {
   const members = new Members(value);
   must(members.uuid("id") === id, "another chat than was deleted");
   must(members.flag("deleted"), "the chat was not deleted");
+  return !members.lacks("proven") && members.flag("proven");
 }
 
 /** The answer of `GET /chats/:id`. */
@@ -183,7 +127,7 @@ export function readChatPage(value: unknown, id: string, known: Known): ChatPage
   const members = new Members(value);
   const chat = readStoredChat(members);
   must(chat.id === id, "another chat than was asked for");
-  if (known.chat && !follows(chat, known.chat)) throw chatRolledBack(id);
+  if (known.chat) mustFollow(chat, known.chat);
   const { version, data_version, next_segment } = chat;
   const encrypted_data = members.lacks("encrypted_data")
     ? null
@@ -213,14 +157,6 @@ function follows(chat: StoredChat, before: StoredChat): boolean {
   return chat.data_version === before.data_version && chat.next_segment === before.next_segment;
 }
 
-/** Makes the error `chat_rolled_back`. */
-function chatRolledBack(id: string): ChatsError {
-  return new ChatsError(
-    "chat_rolled_back",
-    `The server has an older version of chat "${id}" than this device, or another history`,
-  );
-}
-
 /** Makes the error `segments_missing`. */
 export function segmentsMissing(id: string): ChatsError {
   return new ChatsError("segments_missing", `The server left out segments of chat "${id}"`);
@@ -232,6 +168,8 @@ export interface SyncPage {
   readonly cursor: string;
   readonly has_more: boolean;
   readonly key_version: number;
+  /** The head of the account when the page was read; null if there is none. */
+  readonly history: AccountHeadAnswer | null;
 }
 
 /**
@@ -247,6 +185,7 @@ export function readSyncPage(value: unknown, cursor: string | null, limit: numbe
     cursor: members.text("cursor"),
     has_more: members.flag("has_more"),
     key_version: members.count("key_version"),
+    history: members.lacks("history") ? null : readAccountHead(members.object("history")),
     changes: members.list("changes", limit).map((change) =>
       change.flag("deleted")
         ? { id: change.uuid("id"), deleted: true as const }

@@ -19,6 +19,8 @@ export interface ChatSummary extends ChatVersion {
   /** A `CryptoError`, or a `ChatsError` such as `keys_locked`. */
   readonly title_error?: Error;
   readonly is_starred: boolean;
+  /** Whether a device with the keys has confirmed this state: see `docs/verified-history.md`. */
+  readonly verified: boolean;
   /** ISO 8601. */
   readonly created_at: string;
   /** ISO 8601. */
@@ -44,6 +46,11 @@ export interface Chat extends ChatVersion {
   readonly next_segment: number;
   /** Id of the data key that encrypts the title; null if there is no title, or if it is of format 1. */
   readonly title_key_id: string | null;
+  /**
+   * Whether a device with the keys has confirmed this state. If not, the chat was last changed by a client that writes no
+   * heads, or the server claims so.
+   */
+  readonly verified: boolean;
   /** ISO 8601. */
   readonly created_at: string;
   /** ISO 8601. */

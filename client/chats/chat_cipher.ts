@@ -36,7 +36,10 @@ export class ChatCipher {
   }
 
   /** Decrypts a chat with its content. */
-  async chat(stored: StoredChat, { encrypted_data, segments }: StoredContent): Promise<Chat> {
+  async chat(
+    stored: StoredChat,
+    { encrypted_data, segments }: StoredContent,
+  ): Promise<Omit<Chat, "verified">> {
     const { id, encrypted_title, version, data_version, next_segment, is_starred } = stored;
     const [title, content, texts] = await Promise.all([
       encrypted_title === null ? null : this.#decrypt(encrypted_title, id, "title"),
@@ -54,7 +57,7 @@ export class ChatCipher {
   }
 
   /** Decrypts the title of a chat. If that fails, the summary says why. */
-  async summary(stored: StoredChat): Promise<ChatSummary> {
+  async summary(stored: StoredChat): Promise<Omit<ChatSummary, "verified">> {
     const { id, version, is_starred, created_at, updated_at, encrypted_title } = stored;
     const { unsaved = false, deleted = false } = stored;
     const about = { id, version, is_starred, created_at, updated_at, unsaved, deleted };

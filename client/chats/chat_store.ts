@@ -15,6 +15,8 @@ export interface StoredChat {
   readonly next_segment: number;
   readonly is_starred: boolean;
   readonly encrypted_title: string | null;
+  /** The head of the chat: what a device with the keys said of its state. Null or undefined if there is none. */
+  readonly head?: string | null;
   readonly created_at: string;
   readonly updated_at: string;
   /** Whether the app has unsaved changes: then the chat stays when another device deletes it. */
@@ -60,6 +62,14 @@ export interface ContentUpdate {
   readonly next_segment: number;
 }
 
+/** The head of an account: what a device with the keys said of all chats. */
+export interface AccountHead {
+  /** How often it was replaced. */
+  readonly counter: number;
+  /** Encrypted. */
+  readonly sealed: string;
+}
+
 /** What a device remembers of the server. */
 export interface StoreState {
   /** Where the next sync continues; null to start from the beginning. */
@@ -70,6 +80,10 @@ export interface StoreState {
   readonly key_proof: string | null;
   /** The costliest derivation of the password that this device has seen: nothing cheaper is accepted. */
   readonly password_cost: Argon2idCost | null;
+  /** The newest head of the account that this device has seen: nothing older is accepted. Undefined is the same as null. */
+  readonly history?: AccountHead | null;
+  /** Names this device in the head of the account: 16 hexadecimal digits. */
+  readonly writer?: string | null;
 }
 
 /** A change of a store, made in one transaction. */

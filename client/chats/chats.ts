@@ -7,15 +7,18 @@
 import { type Argon2idCost, MIN_COST } from "../crypto/mod.ts";
 import type { Chat, ChatSummary, ChatVersion } from "./chat.ts";
 import { ChatCipher } from "./chat_cipher.ts";
+import { ChatHeads } from "./chat_heads.ts";
 import { readChat } from "./chat_reader.ts";
-import type { ChatBackup, ChatStore } from "./chat_store.ts";
+import type { ChatBackup, ChatStore, StoredChat, StoredContent } from "./chat_store.ts";
+import type { ChatsError } from "./chats_error.ts";
 import { ChatWriter, type SaveOptions } from "./chat_writer.ts";
+import { History } from "./history.ts";
 import { Keyring } from "./keyring.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { reencrypt, type Reencryption } from "./reencrypt.ts";
 import { type AnySupabaseClient, type RequestOptions, Requests } from "./requests.ts";
 import { StoreUpdater } from "./store_updater.ts";
-import { synchronise, type SyncResult } from "./sync.ts";
+import { Sync, type SyncResult } from "./sync.ts";
 
 /** How a `Chats` works. */
 export interface ChatsOptions extends RequestOptions {
@@ -40,7 +43,9 @@ export class Chats {
   readonly #updater: StoreUpdater;
   readonly #writer: ChatWriter;
   readonly #join: NonNullable<ChatsOptions["join"]>;
-  readonly #pageSize: number;
+  readonly #heads: ChatHeads;
+  readonly #history: History;
+  readonly #sync: Sync;
   #syncing: Promise<unknown> = Promise.resolve();
 
   /**
@@ -49,21 +54,23 @@ export class Chats {
    * @param options the device's store, and how requests are repeated
    */
   constructor(supabase: AnySupabaseClient, user_id: string, options: ChatsOptions = {}) {
-    const { store = new MemoryStore(), page_size = 500, join, ...more } = options;
-    const { password_cost = MIN_COST, ...requests } = more;
+    const { store = new MemoryStore(), page_size = 500, join, ...others } = options;
+    const { password_cost = MIN_COST, ...requests } = others;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
-    this.keys = new Keyring(this.#requests, user_id, { store, password_cost });
+    this.keys = new Keyring(this.#requests, user_id, {
+      ...{ store, password_cost, sync: () => this.sync() },
+    });
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#updater = new StoreUpdater(store);
-    this.#writer = new ChatWriter({
-      requests: this.#requests,
-      keys: this.keys,
-      cipher: this.#cipher,
-      updater: this.#updater,
-      open: (id) => this.open(id),
-    });
-    this.#pageSize = page_size;
+    const parts = { requests: this.#requests, keys: this.keys, store, user_id };
+    this.#heads = new ChatHeads(parts);
+    this.#history = new History(parts);
+    const [heads, history, updater] = [this.#heads, this.#history, this.#updater];
+    const [open, sync] = [(id: string) => this.open(id), () => this.sync()];
+    const more = { ...parts, heads, history, updater };
+    this.#writer = new ChatWriter({ ...more, cipher: this.#cipher, open, sync });
+    this.#sync = new Sync({ ...more, limit: page_size });
     this.#join = join ?? ((content, segments) => content + segments.join(""));
   }
 
@@ -73,6 +80,7 @@ export class Chats {
     return {
       ...{ id: crypto.randomUUID(), version: 0, title: null, is_starred: false },
       ...{ content: "", segments: [], data_version: 0, next_segment: 0, title_key_id: null },
+      verified: true,
       ...{ created_at: now, updated_at: now },
     };
   }
@@ -81,16 +89,19 @@ export class Chats {
    * Opens a chat: fetches from the server what the store does not have of it.
    *
    * @param id of the chat
-   * @throws ChatsError 404 `chat_not_found`; `chat_rolled_back` if the server has an older version than the store (see
-   * `sync`); `segments_missing`; `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without
-   * `keys.readV1`
+   * @param options `unproven`: the user accepts a last change that nothing proves. It is shown, but not stored
+   * @throws ChatsError 404 `chat_not_found`; `chat_unproven` if a client that writes no heads has changed the chat;
+   * `chat_rolled_back`, `segments_missing`, `head_missing` or `head_false` if the server does not tell the truth;
+   * `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without `keys.readV1`
    */
-  async open(id: string): Promise<Chat> {
+  async open(id: string, { unproven = false }: { unproven?: boolean } = {}): Promise<Chat> {
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
     const read = await readChat(this.#requests, id, { known, kept });
-    const chat = await this.#cipher.chat(read.chat, read.content);
-    // Only now: if it does not decrypt, it must be fetched again next time.
-    await this.#updater.read(read);
+    if (unproven) this.#heads.accept(read.chat);
+    const chat = await this.#decrypt(read.chat, read.content);
+    this.#heads.remember(read.chat);
+    // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
+    if (chat.verified || !read.chat.head) await this.#updater.read(read);
     return chat;
   }
 
@@ -105,7 +116,24 @@ export class Chats {
     const [stored, content] = [await this.store.get(id), await this.store.content(id)];
     const whole = stored && content && content.data_version === stored.data_version &&
       content.next_segment === stored.next_segment;
-    return whole ? await this.#cipher.chat(stored, content) : undefined;
+    return whole ? await this.#decrypt(stored, content) : undefined;
+  }
+
+  /** Decrypts a chat with its content, and checks it against its head. */
+  async #decrypt(stored: StoredChat, content: StoredContent): Promise<Chat> {
+    const chat = await this.#cipher.chat(stored, content);
+    return { ...chat, verified: await this.#heads.check(stored, content) };
+  }
+
+  async #summary(stored: StoredChat): Promise<ChatSummary> {
+    const summary = await this.#cipher.summary(stored);
+    if (this.keys.locked) return { ...summary, verified: false };
+    try {
+      return { ...summary, verified: await this.#heads.check(stored) };
+    } catch (error) {
+      if ((error as ChatsError).code === "chat_unproven") return { ...summary, verified: false };
+      return { title_error: error as Error, ...summary, title: null, verified: false };
+    }
   }
 
   /** Lists the chats in the store, the most recently changed first. Call `sync` to learn what other devices changed. */
@@ -114,7 +142,7 @@ export class Chats {
     const newestFirst = chats.toSorted((a, b) =>
       Date.parse(b.updated_at) - Date.parse(a.updated_at)
     );
-    return await Promise.all(newestFirst.map((chat) => this.#cipher.summary(chat)));
+    return await Promise.all(newestFirst.map((chat) => this.#summary(chat)));
   }
 
   /**
@@ -198,6 +226,7 @@ export class Chats {
       known: await this.store.get(id),
       kept: undefined,
     });
+    await this.#heads.checkIfPossible(chat, content);
     return { chat, content };
   }
 
@@ -210,27 +239,37 @@ export class Chats {
    * @throws ChatConflict if the chat exists; CryptoError as `open`; otherwise as `save`
    */
   async restore({ chat: stored, content }: ChatBackup): Promise<Chat> {
-    const chat = await this.#cipher.chat(stored, content);
+    const chat = await this.#decrypt(stored, content);
     const { title, is_starred: star, segments } = chat;
     const whole = segments.length > 0 ? this.#join(chat.content, segments) : chat.content;
     const options = { ...(title !== null && { title }), star };
-    return await this.#writer.save({ ...chat, version: 0, segments: [] }, whole, options, true);
+    return await this.#writer.restore({ ...chat, version: 0, segments: [] }, whole, options);
   }
 
   /**
    * Brings the store up to date with everything that was saved or deleted before the call. Titles come with it; contents
    * come when they are opened. The keys may be locked.
    *
-   * @param options `startOver`: read everything again, for example when the user accepts a `chat_rolled_back`
+   * @param options `startOver`: the user accepts what the server has, for example after `chat_rolled_back`: read everything
+   * again, and confirm it to the other devices
    * @returns what has changed
-   * @throws ChatsError `unreachable`. The pages that did arrive are in the store
+   * @throws ChatsError `unreachable`: the pages that did arrive are in the store; `history_missing`,
+   * `history_rolled_back`, `history_forked`, `history_false`, `head_missing`, `head_false` or `chat_rolled_back` if the
+   * server leaves something out, brings it back or changes it: nothing is removed from the store
    */
   sync({ startOver = false }: { startOver?: boolean } = {}): Promise<SyncResult> {
-    const options = { startOver, limit: this.#pageSize, keyVersion: () => this.keys.version };
-    const run = () => synchronise(this.#requests, this.#updater, options);
+    const run = () => this.#sync.run(startOver);
     const result = this.#syncing.then(run, run);
     this.#syncing = result;
     return result;
+  }
+
+  /**
+   * Returns a code for the newest state of the account that this device has seen, such as `12345 67890`. If another device
+   * shows the same code after a sync, both have seen the same history. Undefined before the first one.
+   */
+  async code(): Promise<string | undefined> {
+    return await this.#history.code();
   }
 
   /**

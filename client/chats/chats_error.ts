@@ -81,3 +81,63 @@ export function keysRolledBack(): ChatsError {
 export function keysLocked(): ChatsError {
   return new ChatsError("keys_locked", "The keys are locked: unlock them with the password");
 }
+
+/** Makes the error `chat_rolled_back`. */
+export function chatRolledBack(id: string): ChatsError {
+  return new ChatsError(
+    "chat_rolled_back",
+    `The server has an older version of chat "${id}" than this device, or another history`,
+  );
+}
+
+/** Makes the error `head_missing`. */
+export function headMissing(id: string): ChatsError {
+  return new ChatsError("head_missing", `The server left out the head of chat "${id}"`);
+}
+
+/** Makes the error `head_false`. */
+export function headFalse(id: string): ChatsError {
+  return new ChatsError(
+    "head_false",
+    `What the server sent of chat "${id}" is not what a device has saved in this version`,
+  );
+}
+
+/** Makes the error `chat_unproven`. */
+export function chatUnproven(id: string): ChatsError {
+  return new ChatsError(
+    "chat_unproven",
+    `Nothing proves the last change of chat "${id}": a client that writes no heads made it, or the server did`,
+  );
+}
+
+/** Makes the errors about the history of the account. */
+export const historyErrors = {
+  missing: () =>
+    new ChatsError(
+      "history_missing",
+      "The server left out the head of the account, which this device has seen",
+    ),
+  rolledBack: () =>
+    new ChatsError(
+      "history_rolled_back",
+      "The server has an older state of the account than this device has seen",
+    ),
+  forked: () =>
+    new ChatsError(
+      "history_forked",
+      "The server shows this account in two versions that do not know of each other",
+    ),
+  /** `missing`: ids of the stored chats that were not listed. */
+  false: (missing: readonly string[] = []) =>
+    new ChatsError(
+      "history_false",
+      "The chats that the server lists are not those of the account",
+      { fields: { missing } },
+    ),
+  unproven: () =>
+    new ChatsError(
+      "history_unproven",
+      "Nothing proves that the chats of this account are complete: sync, and ask the user",
+    ),
+};

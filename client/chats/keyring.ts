@@ -41,22 +41,26 @@ export class Keyring {
   readonly #user_id: string;
   readonly #store: ChatStore;
   readonly #openKeys: OpenKeys;
+  readonly #verify: () => Promise<unknown>;
   readonly #passwordKeys: PasswordKeys;
   #refreshing: Promise<void> | undefined;
 
   /**
    * @param requests as the user
    * @param user_id UUID of the user
-   * @param device `store`: remembers the newest epoch that this device has seen; `password_cost`: of new password keys
+   * @param device `store`: remembers the newest epoch that this device has seen; `password_cost`: of new password keys;
+   * `sync`: seals the history with the new key after a rotation, if the device has seen it before
    */
   constructor(
     requests: Requests,
     user_id: string,
-    device: { store: ChatStore; password_cost: Argon2idCost },
+    device: { store: ChatStore; password_cost: Argon2idCost; sync: () => Promise<unknown> },
   ) {
     this.#requests = new KeyRequests(requests);
     this.#passwordKeys = new PasswordKeys(device.store, device.password_cost);
     this.#user_id = user_id;
+    // A rotation must not fail because of it: the next sync tells the user.
+    this.#verify = () => device.sync().catch(() => {});
     this.#store = device.store;
     this.#openKeys = new OpenKeys(user_id, device.store);
   }
@@ -89,13 +93,18 @@ export class Keyring {
     return this.#openKeys.all;
   }
 
+  /** The data keys, the current one first; none while they are locked. */
+  get dataKeys(): DataKey[] {
+    return this.#openKeys.dataKeys;
+  }
+
   /**
    * Makes the user's first keys. Existing keys are never replaced.
    *
    * @param password for the chats. Not the sign-in password, which the server sees
    * @returns the recovery key: show it once
-   * @throws ChatsError 409 `version_conflict` if the user already has keys; `unreachable`: `unlock` then tells whether the
-   * keys were made; `password_too_short`, `password_too_common`
+   * @throws ChatsError 409 `version_conflict` if there are keys; `unreachable`: `unlock` then tells whether they were made;
+   * `password_too_short`, `password_too_common`
    */
   async setUp(password: string): Promise<string> {
     checkNewPassword(password);
@@ -210,6 +219,7 @@ export class Keyring {
     const stored = await this.#requests.read();
     const opener = await this.#passwordKeys.unlocking(stored, { password });
     const before = await this.#openKeys.openToWrap(stored, opener);
+    await this.#verify();
     const old = this.#openKeys.device;
     const renewed = old && findWrap(stored, old) ? device ?? await generateDeviceKey() : undefined;
     const under = { password, cost: await this.#passwordKeys.cost() };
@@ -218,6 +228,7 @@ export class Keyring {
     return await this.#requests.rotate(stored, { key, wraps, before }, async ({ version }) => {
       await this.#openKeys.adopt(version, [key, ...this.#openKeys.dataKeys], passwordKey);
       this.#openKeys.device = renewed;
+      await this.#verify();
       return { recoveryKey, ...(renewed && { device: renewed }) };
     });
   }
@@ -249,20 +260,13 @@ export class Keyring {
     this.#openKeys.clear();
   }
 
-  /**
-   * Reads and opens the keys again, because another device has changed them.
-   *
-   * @throws ChatsError `keys_locked` if this session can no longer open them. The old keys still decrypt old chats
-   */
+  /** Reads and opens the keys again, because another device has changed them. Throws `keys_locked` if that fails. */
   refresh(): Promise<void> {
     // Once, however many envelopes wait for it.
-    this.#refreshing ??= this.#reopen().finally(() => this.#refreshing = undefined);
+    this.#refreshing ??= this.#requests.read()
+      .then((stored) => this.#openKeys.open(stored, this.#openKeys.opener(stored)))
+      .finally(() => this.#refreshing = undefined);
     return this.#refreshing;
-  }
-
-  async #reopen(): Promise<void> {
-    const stored = await this.#requests.read();
-    await this.#openKeys.open(stored, this.#openKeys.opener(stored));
   }
 
   async #setPassword(password: string): Promise<void> {

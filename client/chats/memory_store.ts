@@ -10,6 +10,7 @@ import type { ChatStore, StoreBatch, StoredChat, StoredContent, StoreState } fro
 export class MemoryStore implements ChatStore {
   #state: StoreState = {
     ...{ cursor: null, key_id: null, key_proof: null, password_cost: null },
+    ...{ history: null, writer: null },
   };
   readonly #chats = new Map<string, StoredChat>();
   readonly #contents = new Map<string, StoredContent>();

@@ -140,3 +140,22 @@ export class OpenKeys {
         undefined;
   }
 }
+
+/** Keys that can be looked up, and read again. */
+interface Readable {
+  readonly dataKeys: readonly DataKey[];
+  refresh(): Promise<void>;
+}
+
+/**
+ * Returns a data key by its id. If it is missing here, another device has started its epoch: then the keys are read again.
+ *
+ * @throws ChatsError `keys_locked`
+ */
+export async function findKey(keys: Readable, key_id: string): Promise<DataKey> {
+  const find = () => keys.dataKeys.find((key) => key.key_id === key_id);
+  if (keys.dataKeys.length > 0 && !find()) await keys.refresh();
+  const key = find();
+  if (!key) throw keysLocked();
+  return key;
+}

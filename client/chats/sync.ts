@@ -4,9 +4,13 @@
  * @module
  */
 
-import { readSyncPage, type SyncPage } from "./answers.ts";
-import type { StoredChat } from "./chat_store.ts";
-import { ChatsError } from "./chats_error.ts";
+import { mustFollow, readSyncPage, type SyncPage } from "./answers.ts";
+import type { ChatHeads } from "./chat_heads.ts";
+import type { ChatStore, StoredChat } from "./chat_store.ts";
+import { chatRolledBack, ChatsError, historyErrors } from "./chats_error.ts";
+import type { History, Verification } from "./history.ts";
+import type { Keyring } from "./keyring.ts";
+import { Mirror } from "./mirror.ts";
 import type { Requests } from "./requests.ts";
 import type { StoreUpdater } from "./store_updater.ts";
 
@@ -16,8 +20,18 @@ export interface SyncResult {
   readonly changed: readonly string[];
   /** Ids of chats that were deleted and removed from the store. */
   readonly removed: readonly string[];
-  /** Ids of chats that were deleted but stay in the store, marked as `deleted`, because they are `unsaved`. */
+  /**
+   * Ids of chats that were deleted but stay in the store, marked as `deleted`, because they are `unsaved`, or `unproven`.
+   */
   readonly kept: readonly string[];
+  /**
+   * Ids of chats that are no longer there, while nothing proves that a device of the user has deleted them: a client that
+   * writes no heads did, or the server is not honest. They stay in the store, marked as `deleted`. Ask the user, then sync
+   * with `startOver` to accept it. While the keys are locked, nothing can be proven.
+   */
+  readonly unproven: readonly string[];
+  /** Whether the store has exactly the chats and heads of which a device with the keys says that they are all. */
+  readonly verified: boolean;
   /**
    * Ids of chats of which the server has an older version than this device had: the server was restored from a backup, or
    * is not honest. Tell the user.
@@ -32,14 +46,22 @@ export interface SyncResult {
 /** How often a sync starts over before it gives up. Each time, deletions were forgotten before it had read everything. */
 const MAX_STARTS = 3;
 
-/** How a sync works. */
-export interface SyncOptions {
-  /** Whether to ignore the stored cursor and read everything again. */
-  startOver: boolean;
+/** What a sync works with. */
+export interface SyncParts {
+  readonly requests: Requests;
+  readonly keys: Keyring;
+  readonly store: ChatStore;
+  readonly heads: ChatHeads;
+  readonly history: History;
+  readonly updater: StoreUpdater;
   /** Chats in a page, 1 to 1000. */
-  limit: number;
-  /** Returns the version of the open keys. */
-  keyVersion: () => number | undefined;
+  readonly limit: number;
+}
+
+/** A pass through the pages. */
+interface Pass {
+  readonly cursor: string | null;
+  readonly run: SyncRun;
 }
 
 /**
@@ -47,50 +69,86 @@ export interface SyncOptions {
  *
  * Without a cursor, the sync reads all chats and then drops the stored ones that the server did not list. If the store
  * has any, the cursor is stored only with the last page: a sync that was interrupted must start over.
- *
- * @param requests as the user
- * @param updater of the store
- * @param options how the sync works
  */
-export async function synchronise(
-  requests: Requests,
-  updater: StoreUpdater,
-  { startOver, limit, keyVersion }: SyncOptions,
-): Promise<SyncResult> {
-  const { store } = updater;
-  if (startOver) await store.apply({ state: { cursor: null } });
-  let { cursor } = await store.state();
-  let run = cursor === null ? await startRun(updater) : new SyncRun(updater);
-  for (let starts = 1;;) {
-    let page: SyncPage;
-    try {
-      const args = { limit, with_titles: true, ...(cursor !== null && { cursor }) };
-      const read = (answer: unknown) => readSyncPage(answer, cursor, limit);
-      page = await requests.rpc("sync_chats", args, read);
-    } catch (error) {
-      const tooOld = error instanceof ChatsError && error.code === "cursor_too_old";
-      if (!tooOld || ++starts > MAX_STARTS) throw error;
-      cursor = null;
-      await store.apply({ state: { cursor } });
-      run = await startRun(updater);
-      continue;
-    }
-    ({ cursor } = page);
-    await run.apply(page);
-    if (!page.has_more) {
-      const known = keyVersion();
-      return {
-        ...run.result(),
-        started_over: startOver || starts > 1,
-        keys_changed: known !== undefined && known !== page.key_version,
-      };
+export class Sync {
+  readonly #parts: SyncParts;
+  #mirror = new Mirror();
+  /** Ids of chats that were marked as deleted, and are removed as soon as that is proven. */
+  #doomed = new Set<string>();
+
+  /** @param parts what it works with */
+  constructor(parts: SyncParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Brings the store up to date.
+   *
+   * @param startOver whether to read everything again, and to accept it
+   */
+  async run(startOver: boolean): Promise<SyncResult> {
+    const { store, history, keys } = this.#parts;
+    const accepted = startOver ? await history.forget() : undefined;
+    if (startOver) await store.apply({ state: { cursor: null } });
+    let { cursor, run } = await this.#begin(accepted);
+    for (let starts = 1;;) {
+      const seen = await history.seen();
+      let page: SyncPage;
+      try {
+        page = await this.#read(cursor);
+      } catch (error) {
+        const tooOld = error instanceof ChatsError && error.code === "cursor_too_old";
+        if (!tooOld || ++starts > MAX_STARTS) throw error;
+        ({ cursor, run } = await this.#startOver(accepted));
+        continue;
+      }
+      ({ cursor } = page);
+      await run.apply(page);
+      if (page.has_more) continue;
+      const found = await history.verify(this.#mirror, page.history, { seen, accepted });
+      if (found) {
+        const version = keys.version;
+        return {
+          ...await run.end(found),
+          started_over: startOver || starts > 1,
+          keys_changed: version !== undefined && version !== page.key_version,
+        };
+      }
+      // Perhaps only this pass was incomplete, or the store.
+      if (run.whole) throw historyErrors.false(run.unlisted);
+      ({ cursor, run } = await this.#startOver(accepted));
     }
   }
-}
 
-async function startRun(updater: StoreUpdater): Promise<SyncRun> {
-  updater.forgetDeleted();
-  return new SyncRun(updater, await updater.store.list());
+  async #read(cursor: string | null): Promise<SyncPage> {
+    const { requests, limit } = this.#parts;
+    const args = { limit, with_titles: true, ...(cursor !== null && { cursor }) };
+    return await requests.rpc("sync_chats", args, (answer) => readSyncPage(answer, cursor, limit));
+  }
+
+  async #startOver(accepted: number | undefined): Promise<Pass> {
+    await this.#parts.store.apply({ state: { cursor: null } });
+    return await this.#begin(accepted);
+  }
+
+  async #begin(accepted: number | undefined): Promise<Pass> {
+    const { store, updater } = this.#parts;
+    const { cursor } = await store.state();
+    const options = { accepted: accepted !== undefined, doomed: this.#doomed };
+    // Another program may have used the store since.
+    if (cursor !== null && this.#mirror.cursor === cursor) {
+      return { cursor, run: new SyncRun(this.#parts, this.#mirror, options) };
+    }
+    const stored = await store.list();
+    for (const { id, deleted } of stored) if (deleted) this.#doomed.add(id);
+    if (cursor !== null) {
+      this.#mirror = Mirror.of(stored, cursor);
+      return { cursor, run: new SyncRun(this.#parts, this.#mirror, options) };
+    }
+    updater.forgetDeleted();
+    this.#mirror = new Mirror();
+    return { cursor, run: new SyncRun(this.#parts, this.#mirror, { ...options, before: stored }) };
+  }
 }
 
 /** One pass through the pages. */
@@ -99,74 +157,131 @@ class SyncRun {
   readonly #removed = new Set<string>();
   readonly #kept = new Set<string>();
   readonly #rolledBack = new Set<string>();
-  readonly #updater: StoreUpdater;
+  readonly #parts: SyncParts;
+  readonly #mirror: Mirror;
+  readonly #accepted: boolean;
+  readonly #doomed: Set<string>;
   /** Chats of `#before` that the server has not listed yet. */
   readonly #unlisted: Map<string, StoredChat> | undefined;
   /** The stored chats before a pass without a cursor. */
   readonly #before: ReadonlyMap<string, StoredChat>;
+  /** Whether the pass lists everything. */
+  readonly whole: boolean;
 
   /**
-   * @param updater of the store
-   * @param before the stored chats, for a pass without a cursor
+   * @param parts what it works with
+   * @param mirror takes in what is listed
+   * @param options `before`: the stored chats, for a pass without a cursor; `accepted`: whether the user accepts what the
+   * server has; `doomed`: ids of chats to remove as soon as their deletion is proven
    */
-  constructor(updater: StoreUpdater, before: StoredChat[] = []) {
-    this.#updater = updater;
-    this.#before = new Map(before.map((chat) => [chat.id, chat]));
-    this.#unlisted = before.length > 0 ? new Map(this.#before) : undefined;
+  constructor(
+    parts: SyncParts,
+    mirror: Mirror,
+    { accepted, doomed, before }: {
+      accepted: boolean;
+      doomed: Set<string>;
+      before?: StoredChat[];
+    },
+  ) {
+    this.#parts = parts;
+    this.#mirror = mirror;
+    this.#accepted = accepted;
+    this.#doomed = doomed;
+    this.whole = before !== undefined;
+    this.#before = new Map(before?.map((chat) => [chat.id, chat]));
+    this.#unlisted = this.#before.size > 0 ? new Map(this.#before) : undefined;
   }
 
+  /** Ids of stored chats that the server has not listed. */
+  get unlisted(): string[] {
+    return [...this.#unlisted?.keys() ?? []];
+  }
+
+  /** Takes in a page. */
   async apply({ changes, cursor, has_more }: SyncPage): Promise<void> {
-    await this.#updater.exclusively(async () => {
-      const remove: string[] = [];
+    const { updater, heads, store } = this.#parts;
+    for (const change of changes) {
+      if (!("version" in change)) continue;
+      const listed = this.#mirror.get(change.id);
+      if (listed) mustFollow(change, listed);
+      await heads.checkIfPossible(change);
+    }
+    await updater.exclusively(async () => {
       const put: StoredChat[] = [];
+      const remove: string[] = [];
       for (const change of changes) {
         this.#unlisted?.delete(change.id);
-        if ("version" in change) await this.#take(change, remove, put);
-        else await this.#drop(change.id, remove, put);
+        if ("version" in change) await this.#take(change, put, remove);
+        else await this.#drop(change.id, put);
       }
       if (!has_more) {
-        for (const id of this.#unlisted?.keys() ?? []) await this.#drop(id, remove, put);
+        for (const id of this.#unlisted?.keys() ?? []) await this.#drop(id, put);
       }
       const hold = this.#unlisted !== undefined && has_more;
-      await this.#updater.store.apply({ remove, put, ...(!hold && { state: { cursor } }) });
+      await store.apply({ remove, put, ...(!hold && { state: { cursor } }) });
+      for (const change of changes) {
+        if ("version" in change) this.#mirror.list(change);
+        else this.#mirror.delete(change.id);
+      }
+      this.#mirror.cursor = cursor;
     });
   }
 
-  /** Handles a chat that the server no longer has. */
-  async #drop(id: string, remove: string[], put: StoredChat[]): Promise<void> {
-    this.#updater.rememberDeleted(id);
-    const stored = await this.#updater.store.get(id);
-    if (stored?.unsaved) {
-      put.push({ ...stored, deleted: true });
-      this.#kept.add(id);
-    } else if (stored) {
-      remove.push(id);
-      this.#removed.add(id);
-    }
+  /** Marks a chat that the server no longer has. It stays until that is proven. */
+  async #drop(id: string, put: StoredChat[]): Promise<void> {
+    const { updater, store } = this.#parts;
+    updater.rememberDeleted(id);
+    const stored = await store.get(id);
+    if (!stored) return;
+    put.push({ ...stored, deleted: true });
+    this.#kept.add(id);
+    this.#doomed.add(id);
   }
 
   /** Handles a chat that the server has. */
-  async #take(change: StoredChat, remove: string[], put: StoredChat[]): Promise<void> {
+  async #take(change: StoredChat, put: StoredChat[], remove: string[]): Promise<void> {
+    const { updater, store } = this.#parts;
     const { id, version } = change;
-    const stored = await this.#updater.store.get(id);
+    const stored = await store.get(id);
     const before = this.#before.get(id);
     const rolledBack = before && (version < before.version ||
       version === before.version &&
         Date.parse(change.updated_at) !== Date.parse(before.updated_at));
     if (rolledBack) {
+      // Without heads nothing tells a restored backup from a lie: the user is told. With heads the user is asked.
+      if (before.head && !this.#accepted) throw chatRolledBack(id);
       remove.push(id);
       this.#rolledBack.add(id);
-    } else if (this.#updater.isDeleted(id) || stored && stored.version >= version) return;
+    } else if (updater.isDeleted(id) || stored && !stored.deleted && stored.version >= version) {
+      return;
+    }
     put.push({ ...change, ...(stored?.unsaved && { unsaved: true }) });
     this.#changed.add(id);
   }
 
-  result(): Pick<SyncResult, "changed" | "removed" | "kept" | "rolled_back"> {
+  /** Removes what was deleted, if that is proven, and returns what has changed. */
+  async end(
+    { proven, verified }: Verification,
+  ): Promise<Omit<SyncResult, "started_over" | "keys_changed">> {
+    const { updater, store } = this.#parts;
+    const unproven: string[] = [];
+    await updater.exclusively(async () => {
+      for (const id of this.#doomed) {
+        const stored = await store.get(id);
+        if (!proven && stored?.deleted && !stored.unsaved) unproven.push(id);
+        if (proven && stored?.deleted && !stored.unsaved) this.#removed.add(id);
+        if (proven || !stored?.deleted) this.#doomed.delete(id);
+      }
+      await store.apply({ remove: [...this.#removed] });
+    });
+    for (const id of this.#removed) this.#kept.delete(id);
     return {
       changed: [...this.#changed],
       removed: [...this.#removed],
       kept: [...this.#kept],
       rolled_back: [...this.#rolledBack],
+      unproven,
+      verified,
     };
   }
 }

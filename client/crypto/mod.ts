@@ -31,6 +31,25 @@ export {
   type Part,
   type Place,
 } from "./envelope.ts";
+export {
+  type ChatHead,
+  emptySum,
+  equalSums,
+  foldContent,
+  foldSegment,
+  type HeadPlace,
+  type HeadState,
+  historyCode,
+  type HistoryContent,
+  historyKeyOf,
+  historyTerm,
+  makeHead,
+  openHistory,
+  parseHead,
+  sealHistory,
+  verifyHead,
+  xor,
+} from "./history.ts";
 export { changeProof, changeProofHash, keyIdOf, keyProof } from "./key_proof.ts";
 export { padmeLength } from "./padding.ts";
 export {

@@ -10,6 +10,11 @@ create table private.chat_owners (
   bytes bigint not null default 0,
   key_version integer not null default 0,
   key_id uuid,
+  history text,
+  history_counter bigint not null default 0,
+  unproven_deletions bigint not null default 0,
+  constraint chat_owners_history_check check ((history is null) = (history_counter = 0) and octet_length(history) <= 8192),
+  constraint chat_owners_unproven_check check (unproven_deletions >= 0),
   constraint chat_owners_pruned_through_check check (pruned_through between 0 and sync_sequence),
   constraint chat_owners_bytes_check check (bytes >= 0),
   constraint chat_owners_key_check check ((key_id is null) = (key_version = 0))
@@ -21,6 +26,11 @@ comment on column private.chat_owners.pruned_through is
   'Deletions up to this change may have been forgotten: a cursor from before it is too old';
 comment on column private.chat_owners.key_version is 'How often the keys have changed, which a client states when it changes them; 0 when there are none';
 comment on column private.chat_owners.key_id is 'The current epoch';
+comment on column private.chat_owners.history is
+  'The head of the account, sealed by the client that made the last change: what the heads of all chats are';
+comment on column private.chat_owners.history_counter is 'How often the head of the account was replaced; 0 when there is none';
+comment on column private.chat_owners.unproven_deletions is
+  'How many chats with a head were deleted since by clients that write no heads';
 revoke all on private.chat_owners from public, anon, authenticated, service_role;
 
 -- Locks and returns what a user's chats have in common. This lock comes before that of any chat: in the other order,
@@ -97,6 +107,7 @@ create table public.encrypted_chats (
   sync_sequence bigint not null default 0,
   key_id uuid,
   title_key_id uuid,
+  head text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   -- Clients choose the id, because they encrypt for it before the chat is first saved. It is unique per user only:
@@ -105,6 +116,7 @@ create table public.encrypted_chats (
   constraint encrypted_chats_encrypted_data_check check (encrypted_data <> ''),
   constraint encrypted_chats_version_check check (version >= 1 and data_version between 1 and version),
   constraint encrypted_chats_next_segment_check check (next_segment >= 0),
+  constraint encrypted_chats_head_check check (octet_length(head) <= 512),
   constraint encrypted_chats_bytes_check check (segment_bytes >= 0 and bytes >= segment_bytes)
 );
 comment on table public.encrypted_chats is 'End-to-end encrypted chats';
@@ -118,6 +130,9 @@ comment on column public.encrypted_chats.bytes is 'What counts against the quota
 comment on column public.encrypted_chats.sync_sequence is 'The number of its last change, among the changes of all chats of its user';
 comment on column public.encrypted_chats.key_id is
   'The epoch of encrypted_data; null for format 1. It needs no foreign key: it is checked when written, and keys stay as long as their user';
+
+comment on column public.encrypted_chats.head is
+  'Authenticates the state of the chat in the version that it names; older than the chat after a change by a client that writes no heads';
 
 create index idx_encrypted_chats_user_id on public.encrypted_chats (user_id);
 create index idx_encrypted_chats_user_updated on public.encrypted_chats (user_id, updated_at);
@@ -402,6 +417,10 @@ begin
   if exists (select 1 from auth.users as u where u.id = old.user_id) then
     insert into private.chat_tombstones (user_id, chat_id, sync_sequence, version)
     values (old.user_id, old.id, private.number_chat_change(old.user_id, -old.bytes), old.version);
+    -- delete_chat takes it back if the client proves the deletion.
+    if old.head is not null then
+      update private.chat_owners as o set unproven_deletions = o.unproven_deletions + 1 where o.user_id = old.user_id;
+    end if;
   end if;
   return null;
 end $$;

@@ -73,10 +73,12 @@ revoke all on function private.check_expected_version(bigint) from public, anon,
 -- replaces its segments too. A null leaves the column as it is. When the chat is at another version, nothing is
 -- changed, and conflict has its version, star and envelopes (encrypted_data only if the call was to save it). restore
 -- brings back a chat that was deleted: its versions go on, so that no device takes it for an older state. Its content has
--- to be encrypted anew, as every nonce is used once.
+-- to be encrypted anew, as every nonce is used once. head is that of the chat after the change, and history replaces the
+-- head of the account: both or neither, see private.put_chat_history.
 -- Definer: no role may write segments. For the service only, which answers for user_id.
--- Raises: PT404 chat_not_found; PT409 key_epoch_old, nonce_reused; PT410 chat_deleted; PT413 envelope_too_large,
--- chat_quota_exceeded; PT422 invalid_version, data_missing, envelope_..., idempotency_key_reused.
+-- Raises: PT404 chat_not_found; PT409 key_epoch_old, nonce_reused, history_conflict; PT410 chat_deleted; PT413
+-- envelope_too_large, chat_quota_exceeded; PT422 invalid_version, data_missing, envelope_..., invalid_head,
+-- invalid_history, idempotency_key_reused.
 create function public.save_chat(
   user_id uuid,
   chat_id uuid,
@@ -85,7 +87,9 @@ create function public.save_chat(
   encrypted_title text default null,
   is_starred boolean default null,
   restore boolean default false,
-  idempotency_key text default null
+  idempotency_key text default null,
+  head text default null,
+  history jsonb default null
 )
 returns public.saved_chat
 language plpgsql volatile security definer set search_path = ''
@@ -98,6 +102,7 @@ declare
   v_deleted bigint;
 begin
   perform private.check_expected_version(expected_version);
+  perform private.check_chat_head(head, history, case when restore then null else expected_version + 1 end);
   if restore and expected_version <> 0 then
     raise exception 'A deleted chat has no version: to restore it, expected_version must be 0'
       using errcode = 'PT422', detail = 'invalid_version';
@@ -108,7 +113,7 @@ begin
   perform private.lock_chat_owner(user_id);
   if idempotency_key is not null then
     v_request := jsonb_build_array('save', chat_id, expected_version, encrypted_data, encrypted_title, is_starred,
-      restore);
+      restore, head, history);
     v_first := private.first_response(user_id, 'user', idempotency_key, v_request);
     if v_first is not null then
       v_saved := jsonb_populate_record(null::public.saved_chat, v_first || '{"replayed": true}');
@@ -122,9 +127,9 @@ begin
       where t.user_id = save_chat.user_id and t.chat_id = save_chat.chat_id
       returning t.version into v_deleted;
     end if;
-    insert into public.encrypted_chats as c (id, user_id, encrypted_data, encrypted_title, is_starred, version)
+    insert into public.encrypted_chats as c (id, user_id, encrypted_data, encrypted_title, is_starred, version, head)
     values (chat_id, save_chat.user_id, save_chat.encrypted_data, save_chat.encrypted_title,
-      coalesce(save_chat.is_starred, false), coalesce(v_deleted, 0) + 1)
+      coalesce(save_chat.is_starred, false), coalesce(v_deleted, 0) + 1, save_chat.head)
     on conflict on constraint encrypted_chats_pkey do nothing
     returning c.* into v_chat;
   end if;
@@ -141,7 +146,7 @@ begin
     if encrypted_data is null then
       update public.encrypted_chats as c
       set encrypted_title = coalesce(save_chat.encrypted_title, c.encrypted_title),
-        is_starred = coalesce(save_chat.is_starred, c.is_starred)
+        is_starred = coalesce(save_chat.is_starred, c.is_starred), head = coalesce(save_chat.head, c.head)
       where c.user_id = save_chat.user_id and c.id = chat_id
       returning c.* into v_chat;
     else
@@ -149,21 +154,22 @@ begin
       update public.encrypted_chats as c
       set encrypted_data = save_chat.encrypted_data, segment_bytes = 0,
         encrypted_title = coalesce(save_chat.encrypted_title, c.encrypted_title),
-        is_starred = coalesce(save_chat.is_starred, c.is_starred)
+        is_starred = coalesce(save_chat.is_starred, c.is_starred), head = coalesce(save_chat.head, c.head)
       where c.user_id = save_chat.user_id and c.id = chat_id
       returning c.* into v_chat;
     end if;
   end if;
+  perform private.put_chat_history(user_id, history);
   v_saved := private.saved_chat(v_chat);
   perform private.keep_response(user_id, 'user', idempotency_key, v_request, to_jsonb(v_saved));
   return v_saved;
 end $$;
-revoke all on function public.save_chat(uuid, uuid, bigint, text, text, boolean, boolean, text) from public, anon, authenticated;
-grant execute on function public.save_chat(uuid, uuid, bigint, text, text, boolean, boolean, text) to service_role;
+revoke all on function public.save_chat(uuid, uuid, bigint, text, text, boolean, boolean, text, text, jsonb) from public, anon, authenticated;
+grant execute on function public.save_chat(uuid, uuid, bigint, text, text, boolean, boolean, text, text, jsonb) to service_role;
 
 -- Appends a segment to a chat if it is at expected_version. number has to be the chat's next_segment, and is part of
 -- what was encrypted. The cost depends on the segment alone, not on the length of the chat. When the chat is at another
--- version, nothing is changed, and conflict has its version and next_segment.
+-- version, nothing is changed, and conflict has its version and next_segment. head and history are as for save_chat.
 -- Definer: no role may write segments. For the service only, which answers for user_id.
 -- Raises: as save_chat, and PT422 invalid_segment_number {next_segment}.
 create function public.append_chat_segment(
@@ -172,7 +178,9 @@ create function public.append_chat_segment(
   expected_version bigint,
   number integer,
   encrypted_data text,
-  idempotency_key text default null
+  idempotency_key text default null,
+  head text default null,
+  history jsonb default null
 )
 returns public.saved_chat
 language plpgsql volatile security definer set search_path = ''
@@ -185,9 +193,10 @@ declare
   v_key_id uuid;
 begin
   perform private.check_expected_version(expected_version);
+  perform private.check_chat_head(head, history, expected_version + 1);
   perform private.lock_chat_owner(user_id);
   if idempotency_key is not null then
-    v_request := jsonb_build_array('append', chat_id, expected_version, number, encrypted_data);
+    v_request := jsonb_build_array('append', chat_id, expected_version, number, encrypted_data, head, history);
     v_first := private.first_response(user_id, 'user', idempotency_key, v_request);
     if v_first is not null then
       v_saved := jsonb_populate_record(null::public.saved_chat, v_first || '{"replayed": true}');
@@ -214,22 +223,30 @@ begin
     append_chat_segment.encrypted_data, v_key_id);
   update public.encrypted_chats as c
   set next_segment = c.next_segment + 1,
-    segment_bytes = c.segment_bytes + octet_length(append_chat_segment.encrypted_data)
+    segment_bytes = c.segment_bytes + octet_length(append_chat_segment.encrypted_data),
+    head = coalesce(append_chat_segment.head, c.head)
   where c.user_id = append_chat_segment.user_id and c.id = chat_id
   returning c.* into v_chat;
+  perform private.put_chat_history(user_id, history);
   v_saved := private.saved_chat(v_chat);
   perform private.keep_response(user_id, 'user', idempotency_key, v_request, to_jsonb(v_saved));
   return v_saved;
 end $$;
-revoke all on function public.append_chat_segment(uuid, uuid, bigint, integer, text, text)
+revoke all on function public.append_chat_segment(uuid, uuid, bigint, integer, text, text, text, jsonb)
   from public, anon, authenticated;
-grant execute on function public.append_chat_segment(uuid, uuid, bigint, integer, text, text) to service_role;
+grant execute on function public.append_chat_segment(uuid, uuid, bigint, integer, text, text, text, jsonb) to service_role;
 
 -- Deletes a chat of its user. If expected_version is given and the chat is at another version, nothing is changed, and
--- conflict says where it is. A second call returns the id with replayed.
+-- conflict says where it is. A second call returns the id with replayed. history replaces the head of the account, and
+-- so proves the deletion to other devices.
 -- Definer: no role may read the tombstones. For the service only, which answers for user_id.
--- Raises: PT404 chat_not_found; PT422 invalid_version.
-create function public.delete_chat(user_id uuid, chat_id uuid, expected_version bigint default null)
+-- Raises: PT404 chat_not_found; PT409 history_conflict; PT422 invalid_version, invalid_history.
+create function public.delete_chat(
+  user_id uuid,
+  chat_id uuid,
+  expected_version bigint default null,
+  history jsonb default null
+)
 returns public.saved_chat
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -255,7 +272,8 @@ begin
     return v_saved;
   end if;
   delete from public.encrypted_chats as c where c.user_id = delete_chat.user_id and c.id = delete_chat.chat_id;
+  perform private.put_chat_history(user_id, history, case when v_chat.head is null then 0 else 1 end);
   return v_saved;
 end $$;
-revoke all on function public.delete_chat(uuid, uuid, bigint) from public, anon, authenticated;
-grant execute on function public.delete_chat(uuid, uuid, bigint) to service_role;
+revoke all on function public.delete_chat(uuid, uuid, bigint, jsonb) from public, anon, authenticated;
+grant execute on function public.delete_chat(uuid, uuid, bigint, jsonb) to service_role;

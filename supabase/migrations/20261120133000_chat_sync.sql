@@ -14,6 +14,7 @@ create type public.chat_page as (
   updated_at timestamptz,
   encrypted_title text,
   encrypted_data text,
+  head text,
   segments jsonb,
   has_more boolean
 );
@@ -35,7 +36,7 @@ begin
   end if;
   select c.id, c.version, c.data_version, c.next_segment, c.is_starred, c.title, c.custom_name, c.image_paths, c.bytes,
     c.created_at, c.updated_at, c.encrypted_title,
-    case when c.data_version is distinct from known_data_version then c.encrypted_data end,
+    case when c.data_version is distinct from known_data_version then c.encrypted_data end, c.head,
     null::jsonb, null::boolean
   into v_page from public.encrypted_chats as c
   where c.user_id = (select private.my_account()) and c.id = get_chat.chat_id;
@@ -150,10 +151,11 @@ create type public.chat_changes as (
   changes jsonb,
   cursor text,
   has_more boolean,
-  key_version integer
+  key_version integer,
+  history jsonb
 );
 comment on type public.chat_changes is
-  'The changes of the caller''s chats since a cursor, in the order of their commits, and the cursor to go on from';
+  'The changes of the caller''s chats since a cursor, in the order of their commits, and the cursor to go on from. history is the head of the account at the same moment, {counter, sealed, unproven_deletions}, null when there is none';
 
 -- The work of public.sync_chats.
 -- Definer: clients have no rights in chat_owners and chat_tombstones. It acts for the caller alone.
@@ -216,7 +218,7 @@ begin
           'next_segment', c.next_segment, 'is_starred', c.is_starred, 'title', c.title, 'custom_name', c.custom_name,
           'image_paths', to_jsonb(c.image_paths), 'key_id', c.key_id, 'bytes', c.bytes, 'created_at', c.created_at,
           'updated_at', c.updated_at)
-        || case when with_titles then jsonb_build_object('encrypted_title', c.encrypted_title) else '{}' end
+        || case when with_titles then jsonb_build_object('encrypted_title', c.encrypted_title, 'head', c.head) else '{}' end
         || case when with_data then jsonb_build_object('encrypted_data', c.encrypted_data) else '{}' end
       end order by p.sync_sequence), '[]'),
     coalesce(max(p.sync_sequence), v_after), (select count(*) from numbered) > count(*)
@@ -226,6 +228,7 @@ begin
   v_result.cursor := case when v_result.has_more and v_after < v_complete_at then v_after || '-' || v_complete_at
     else greatest(v_after, v_complete_at)::text end;
   v_result.key_version := coalesce(v_owner.key_version, 0);
+  v_result.history := private.chat_history(v_owner);
   return v_result;
 end $$;
 revoke all on function private.sync_chats(text, integer, boolean, boolean) from public, anon, authenticated, service_role;
@@ -234,7 +237,7 @@ grant execute on function private.sync_chats(text, integer, boolean, boolean) to
 -- Returns the changes of the caller's chats since a cursor, or everything without one: the newest state of each saved
 -- chat, and {id, deleted: true} for each deleted one. They are in the order of their commits: a device that has read
 -- the last page (has_more is false) has everything that was committed before. cursor is that of the last answer; limit
--- is 1 to 1000 changes. with_titles adds encrypted_title, and with_data encrypted_data: a page then has as much as
+-- is 1 to 1000 changes. with_titles adds encrypted_title and head, and with_data encrypted_data: a page then has as much as
 -- chats.max_page_bytes allows, but at least one chat. get_chat reads the segments, from the first one that the device
 -- lacks.
 -- Raises: PT410 cursor_too_old; PT422 invalid_cursor, invalid_limit.

@@ -102,7 +102,12 @@ test("Chats: a chat with unsaved changes stays in the store when it is deleted",
 
 test("Chats: a server with an older version than the device is noticed", async () => {
   const { user, phone, laptop } = await newUser();
-  let chat = await phone.append(await phone.save(phone.create(), "Hello"), " there");
+  const first = await phone.save(phone.create(), "Hello");
+  const [backup] = await withDatabase((sql) =>
+    sql`select c.head, o.history, o.history_counter from encrypted_chats as c
+      join private.chat_owners as o using (user_id) where c.id = ${first.id}`
+  );
+  let chat = await phone.append(first, " there");
   await laptop.sync();
   assert.deepEqual(await laptop.open(chat.id), chat);
   await withDatabase(async (sql) => {
@@ -110,16 +115,24 @@ test("Chats: a server with an older version than the device is noticed", async (
     await sql.begin(async (sql) => {
       await sql`alter table encrypted_chats disable trigger user`;
       await sql`delete from chat_segments where chat_id = ${chat.id}`;
-      await sql`update encrypted_chats set version = 1, next_segment = 0, sync_sequence = 1
-        where id = ${chat.id}`;
-      await sql`update private.chat_owners set sync_sequence = 1 where user_id = ${user.id}`;
+      await sql`update encrypted_chats set version = 1, next_segment = 0, sync_sequence = 1,
+        head = ${backup?.head} where id = ${chat.id}`;
+      await sql`update private.chat_owners set sync_sequence = 1, history = ${backup?.history},
+        history_counter = ${backup?.history_counter} where user_id = ${user.id}`;
       await sql`alter table encrypted_chats enable trigger user`;
     });
   });
   await rejection(laptop.open(chat.id), ChatsError, "chat_rolled_back");
-  const result = await laptop.sync();
+  await rejection(laptop.sync(), ChatsError, "chat_rolled_back");
+  assert.deepEqual(await laptop.openKept(chat.id), chat);
+  // The user accepts it, on each device that has seen the other history.
+  const result = await laptop.sync({ startOver: true });
   assert.deepEqual([result.started_over, result.rolled_back], [true, [chat.id]]);
+  assert.equal(result.verified, true);
   chat = await laptop.open(chat.id);
   assert.deepEqual([chat.version, chat.segments], [1, []]);
   assert.equal((await laptop.append(chat, " again")).version, 2);
+  await rejection(phone.sync(), ChatsError, "chat_rolled_back");
+  assert.equal((await phone.sync({ startOver: true })).verified, true);
+  assert.equal(await phone.code(), await laptop.code());
 });

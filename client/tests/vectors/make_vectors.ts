@@ -1,5 +1,5 @@
 /**
- * The test vectors of `docs/encryption.md`, made from fixed keys and nonces. Writes `vectors.json` beside this file:
+ * The test vectors of `docs/encryption.md` and `docs/verified-history.md`, made from fixed keys and nonces. Writes `vectors.json` beside this file:
  *
  *     deno run -A client/tests/vectors/make_vectors.ts
  *
@@ -9,6 +9,7 @@
  */
 
 import { envelopeVectors } from "./envelope_vectors.ts";
+import { historyVectors } from "./history_vectors.ts";
 import { keyVectors } from "./key_vectors.ts";
 import { padmeLength } from "../../crypto/mod.ts";
 
@@ -17,10 +18,11 @@ const LENGTHS = [1, 2, 63, 64, 65, 72, 73, 100, 200, 1000, 1024, 1025, 65_537, 1
 /** Returns the text of the file, which is the same each time. */
 export async function makeVectors(): Promise<string> {
   const vectors = {
-    about: "Test vectors of docs/encryption.md, which explains them",
+    about: "Test vectors of docs/encryption.md and docs/verified-history.md, which explain them",
     padding: LENGTHS.map((length) => ({ length, padded: padmeLength(length) })),
     ...await keyVectors(),
     ...await envelopeVectors(),
+    ...await historyVectors(),
   };
   // ASCII only: an editor could compose characters that are meant to be decomposed.
   return JSON.stringify(vectors, null, 2).replace(

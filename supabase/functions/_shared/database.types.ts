@@ -810,6 +810,7 @@ export type Database = {
           "data_version": number;
           "encrypted_data": string;
           "encrypted_title": string | null;
+          "head": string | null;
           "id": string;
           "image_paths": (string)[] | null;
           "is_starred": boolean;
@@ -831,6 +832,7 @@ export type Database = {
           "data_version"?: number;
           "encrypted_data": string;
           "encrypted_title"?: string | null;
+          "head"?: string | null;
           "id"?: string;
           "image_paths"?: (string)[] | null;
           "is_starred"?: boolean;
@@ -851,6 +853,7 @@ export type Database = {
           "data_version"?: number;
           "encrypted_data"?: string;
           "encrypted_title"?: string | null;
+          "head"?: string | null;
           "id"?: string;
           "image_paths"?: (string)[] | null;
           "is_starred"?: boolean;
@@ -3019,6 +3022,8 @@ export type Database = {
           "chat_id": string;
           "encrypted_data": string;
           "expected_version": number;
+          "head"?: string;
+          "history"?: Json;
           "idempotency_key"?: string;
           "number": number;
           "user_id": string;
@@ -3215,7 +3220,12 @@ export type Database = {
         };
       };
       "delete_chat": {
-        Args: { "chat_id": string; "expected_version"?: number; "user_id": string };
+        Args: {
+          "chat_id": string;
+          "expected_version"?: number;
+          "history"?: Json;
+          "user_id": string;
+        };
         Returns: Database["public"]["CompositeTypes"]["saved_chat"];
         SetofOptions: {
           from: "*";
@@ -3751,6 +3761,8 @@ export type Database = {
           "encrypted_data"?: string;
           "encrypted_title"?: string;
           "expected_version": number;
+          "head"?: string;
+          "history"?: Json;
           "idempotency_key"?: string;
           "is_starred"?: boolean;
           "restore"?: boolean;
@@ -3840,6 +3852,16 @@ export type Database = {
           "sequence_number": number;
           "snippet": string;
         }[];
+      };
+      "set_chat_history": {
+        Args: { "expected_sequence": number; "history": Json; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["chat_history_change"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_history_change";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
       };
       "set_chat_keys": {
         Args: {
@@ -4125,6 +4147,11 @@ export type Database = {
         "cursor": string | null;
         "has_more": boolean | null;
         "key_version": number | null;
+        "history": Json | null;
+      };
+      "chat_history_change": {
+        "counter": number | null;
+        "replayed": boolean | null;
       };
       "chat_key_change": {
         "version": number | null;
@@ -4154,6 +4181,7 @@ export type Database = {
         "updated_at": string | null;
         "encrypted_title": string | null;
         "encrypted_data": string | null;
+        "head": string | null;
         "segments": Json | null;
         "has_more": boolean | null;
       };

@@ -10,7 +10,7 @@ import { createApp } from "../_shared/app.ts";
 import { authenticate, userId } from "../_shared/auth.ts";
 import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
-import { readIdempotencyKey, readJson, readPath, readQuery } from "../_shared/request.ts";
+import { readIdempotencyKey, readJson, readPath, readQuery, readText } from "../_shared/request.ts";
 import { call, defined, unwrap } from "../_shared/rpc.ts";
 import { addAttachmentRoute } from "./attachments.ts";
 import * as schema from "./schema.ts";
@@ -55,6 +55,12 @@ app.delete("/keys/devices/:device_id", authenticate("user"), async (c) => {
   return answer(c, await call(() => supabaseAdmin.rpc("revoke_chat_device", args)));
 });
 
+app.put("/history", authenticate("user"), async (c) => {
+  const { supabaseAdmin } = c.var.supabaseContext;
+  const args = { user_id: userId(c.var.supabaseContext), ...await readJson(c, schema.SetHistory) };
+  return answer(c, await call(() => supabaseAdmin.rpc("set_chat_history", args)));
+});
+
 app.get("/:id", authenticate("user"), async (c) => {
   const { supabase } = c.var.supabaseContext;
   const { id: chat_id } = readPath(c, schema.ChatPath);
@@ -95,9 +101,12 @@ app.delete("/:id", authenticate("user"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { id: chat_id } = readPath(c, schema.ChatPath);
   const expected_version = numberOf(readQuery(c, schema.DeleteQuery).expected_version);
-  const args = defined({ user_id: userId(c.var.supabaseContext), chat_id, expected_version });
+  const { history } = await readText(c) === "" ? {} : await readJson(c, schema.Deletion);
+  const user_id = userId(c.var.supabaseContext);
+  const args = defined({ user_id, chat_id, expected_version, history });
   const saved = withoutConflict(await call(() => supabaseAdmin.rpc("delete_chat", args)));
-  const deletion = { id: saved.id, deleted: true, replayed: saved.replayed };
+  const proven = history && { proven: !saved.replayed };
+  const deletion = { id: saved.id, deleted: true, ...proven, replayed: saved.replayed };
   return answer(c, deletion);
 });
 

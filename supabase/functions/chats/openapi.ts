@@ -39,6 +39,7 @@ const Page = z.object({
   image_paths: z.nullable(z.array(z.string())),
   encrypted_title: z.nullable(envelope),
   encrypted_data: z.nullable(envelope),
+  head: z.nullable(z.string()),
   segments: z.array(z.object({ number: z.int(), encrypted_data: envelope })),
   has_more: z.boolean(),
 });
@@ -73,6 +74,12 @@ const Keyring = z.object({
   proof_number: z.nullable(z.int()),
 });
 
+z.globalRegistry.add(schema.History, {
+  id: "History",
+  description:
+    "A new head of the account, and the counter of the one that it replaces: docs/verified-history.md",
+});
+
 const ENVELOPE_PROBLEMS = [
   "envelope_malformed",
   "envelope_version_unknown",
@@ -84,10 +91,10 @@ const ENVELOPE_PROBLEMS = [
 
 const saving = {
   404: ["chat_not_found", "user_not_found"],
-  409: ["version_conflict", "key_epoch_old", "nonce_reused"],
+  409: ["version_conflict", "key_epoch_old", "nonce_reused", "history_conflict"],
   410: ["chat_deleted"],
   413: ["envelope_too_large", "chat_quota_exceeded"],
-  422: ENVELOPE_PROBLEMS,
+  422: [...ENVELOPE_PROBLEMS, "invalid_head", "invalid_history"],
 };
 
 const keyProblems = {
@@ -156,6 +163,26 @@ export const document: unknown = describeFunction({
       problems: { 404: ["device_not_found", "user_not_found"], 422: ["invalid_request"] },
     },
     {
+      method: "put",
+      path: "/history",
+      summary: "Replace the head of the account",
+      description:
+        "For a client that has listed all chats: after a rotation, and when the user accepts what cannot be proven. Nothing " +
+        "may have changed since `expected_sequence`, the number in the cursor of the last sync.",
+      auth: ["user"],
+      body: schema.SetHistory,
+      response: {
+        status: 200,
+        description: "Replaced",
+        schema: z.object({ counter: z.int() }),
+      },
+      problems: {
+        404: ["user_not_found"],
+        409: ["history_conflict", "key_epoch_old"],
+        422: ["invalid_history"],
+      },
+    },
+    {
       method: "get",
       path: "/{id}",
       summary: "Read a chat",
@@ -207,7 +234,7 @@ export const document: unknown = describeFunction({
       params: schema.ChatPath,
       body: schema.Segment,
       response: { status: 201, description: "Saved", schema: Saved },
-      problems: { ...saving, 422: [...ENVELOPE_PROBLEMS, "invalid_segment_number"] },
+      problems: { ...saving, 422: [...saving[422], "invalid_segment_number"] },
     },
     describeAttachmentRoute(),
     {
@@ -215,19 +242,21 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Delete a chat",
       description:
-        "With `expected_version`, deletes the chat only if it is at that version. Sending the request twice does no harm.",
+        "With `expected_version`, deletes the chat only if it is at that version. Sending the request twice does no harm. " +
+        "With `history`, it replaces the head of the account, and the response says in `proven` whether it did.",
       auth: ["user"],
       params: schema.ChatPath,
       query: schema.DeleteQuery,
+      body: schema.Deletion,
       response: {
         status: 200,
         description: "Deleted",
-        schema: z.object({ id, deleted: z.literal(true) }),
+        schema: z.object({ id, deleted: z.literal(true), proven: z.optional(z.boolean()) }),
       },
       problems: {
         404: ["chat_not_found", "user_not_found"],
-        409: ["version_conflict"],
-        422: ["invalid_request"],
+        409: ["version_conflict", "key_epoch_old", "history_conflict"],
+        422: ["invalid_request", "invalid_history"],
       },
     },
   ],

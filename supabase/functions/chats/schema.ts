@@ -19,6 +19,12 @@ const count = version.check(z.maximum(2_147_483_647));
 /** An envelope: the text of a JSON object. */
 export const envelope = z.string();
 
+/** A new head of the account: SQL checks it. */
+export const History = z.strictObject({ expected: count, counter: count, sealed: z.string() });
+
+/** What proves a change: the head of the chat, and that of the account. */
+const proofs = { head: z.optional(z.string()), history: z.optional(History) };
+
 /** `PUT /chats/:id`: the whole chat. */
 export const Save = z.strictObject({
   expected_version: version,
@@ -26,6 +32,7 @@ export const Save = z.strictObject({
   encrypted_title: z.optional(envelope),
   is_starred: z.optional(z.boolean()),
   restore: z.optional(z.boolean()),
+  ...proofs,
 });
 
 /** `PATCH /chats/:id`: the title and the star. */
@@ -33,6 +40,7 @@ export const Change = z.strictObject({
   expected_version: version.check(z.minimum(1)),
   encrypted_title: z.optional(envelope),
   is_starred: z.optional(z.boolean()),
+  ...proofs,
 }).check(z.refine(
   (change) => change.encrypted_title !== undefined || change.is_starred !== undefined,
   "Give encrypted_title, is_starred or both",
@@ -43,7 +51,14 @@ export const Segment = z.strictObject({
   expected_version: version,
   number: count,
   encrypted_data: envelope,
+  ...proofs,
 });
+
+/** `DELETE /chats/:id`, which may have no body. */
+export const Deletion = z.strictObject({ history: z.optional(History) });
+
+/** `PUT /chats/history`. */
+export const SetHistory = z.strictObject({ history: History, expected_sequence: version });
 
 const digits = z.string().check(z.regex(/^\d{1,15}$/, "Must be a whole number, 0 or greater"));
 

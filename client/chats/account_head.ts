@@ -1,0 +1,88 @@
+/**
+ * Heads of the account, opened with the data key: what may follow what, and what comes next.
+ *
+ * @module
+ */
+
+import { type DataKey, type HistoryContent, openHistory, sealHistory } from "../crypto/mod.ts";
+import type { AccountHead } from "./chat_store.ts";
+import { historyErrors } from "./chats_error.ts";
+
+/** As many devices as the head of an account names: those that wrote last. */
+const MOST_WRITERS = 64;
+
+/** A head of the account that was opened. */
+export interface OpenedHead extends AccountHead {
+  readonly key_id: string;
+  readonly content: HistoryContent;
+}
+
+/** A new head of the account, to be sent with the change. */
+export interface NewHistory {
+  /** The counter of the head that it replaces. */
+  readonly expected: number;
+  readonly counter: number;
+  readonly sealed: string;
+}
+
+/**
+ * Opens a head of the account.
+ *
+ * @throws CryptoError `decryption_failed`
+ */
+export async function openHead(
+  { counter, sealed }: AccountHead,
+  user_id: string,
+  key: DataKey,
+): Promise<OpenedHead> {
+  const content = await openHistory(sealed, user_id, counter, key);
+  return { counter, sealed, key_id: key.key_id, content };
+}
+
+/**
+ * Makes sure that a head of the account can come after another one, or is the same.
+ *
+ * @param head the later one
+ * @param known the one that this device has seen
+ * @param keys all data keys, the newest first
+ * @throws ChatsError `history_rolled_back`, `history_forked`
+ */
+export function mustFollowHead(
+  head: OpenedHead,
+  known: OpenedHead | undefined,
+  keys: readonly DataKey[],
+): void {
+  if (!known || head.sealed === known.sealed) return;
+  const age = ({ key_id }: OpenedHead) => keys.findIndex((key) => key.key_id === key_id);
+  if (head.counter < known.counter || age(head) > age(known)) throw historyErrors.rolledBack();
+  const { writers } = head.content;
+  // A full list leaves out those that wrote longest ago.
+  const least = Object.keys(writers).length < MOST_WRITERS ? 0 : Infinity;
+  const forked = head.counter === known.counter ||
+    Object.entries(known.content.writers).some(([writer, counter]) =>
+      (writers[writer] ?? least) < counter
+    );
+  if (forked) throw historyErrors.forked();
+}
+
+/** What a new head says of the chats, and who makes it. */
+export interface NextHead extends Pick<HistoryContent, "chats" | "sum"> {
+  readonly user_id: string;
+  /** The name of this device. */
+  readonly writer: string;
+  readonly counter: number;
+}
+
+/** Makes a head of the account that replaces another one, or is the first. */
+export async function nextHead(
+  key: DataKey,
+  before: OpenedHead | undefined,
+  { user_id, writer, counter, chats, sum }: NextHead,
+): Promise<NewHistory> {
+  const { min_epoch = 1, writers = {} } = before?.content ?? {};
+  const newest = Object.entries({ ...writers, [writer]: counter })
+    .sort(([, a], [, b]) => b - a).slice(0, MOST_WRITERS);
+  const content = { chats, min_epoch, sum, writers: Object.fromEntries(newest) };
+  const sealed = await sealHistory(content, user_id, counter, key);
+  return { expected: before?.counter ?? 0, counter, sealed };
+}

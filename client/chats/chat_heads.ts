@@ -1,0 +1,153 @@
+/**
+ * Heads of chats: checks what was read against them, and makes those of changes.
+ *
+ * @module
+ */
+
+import { foldContent, foldSegment, makeHead, parseHead, verifyHead } from "../crypto/mod.ts";
+import type { DataKey } from "../crypto/mod.ts";
+import { headVersion, readList, readStoredChat } from "./answers.ts";
+import type { ChatVersion } from "./chat.ts";
+import { readChat } from "./chat_reader.ts";
+import type { StoredChat, StoredContent } from "./chat_store.ts";
+import { chatUnproven, headFalse } from "./chats_error.ts";
+import type { HistoryParts } from "./history.ts";
+import { findKey } from "./open_keys.ts";
+
+/** As many chats as are remembered that the store does not have in the same version. */
+const REMEMBERED = 100;
+
+/** A change of a chat, as far as its head says it. */
+export interface StateChange {
+  readonly data_version?: number;
+  readonly next_segment?: number;
+  readonly is_starred?: boolean;
+  readonly encrypted_title?: string;
+  /** Makes the fold after the change from the one before it. */
+  readonly fold: (before: () => Promise<string>) => Promise<string>;
+}
+
+/** Heads of one user's chats. */
+export class ChatHeads {
+  readonly #parts: HistoryParts;
+  /** Chats that were read or changed here. Not every store has each of them in the same version. */
+  readonly #recent = new Map<string, StoredChat>();
+  /** By id, the versions that the user accepts although nothing proves them. */
+  readonly #accepted = new Map<string, number>();
+
+  /** @param parts what heads are made from */
+  constructor(parts: HistoryParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Checks a chat against its head.
+   *
+   * @param chat as the server or the store has it
+   * @param content to check as well: all of it
+   * @returns false if the chat has no head, or if the user accepts a change that nothing proves
+   * @throws ChatsError `head_false`, `keys_locked`; `chat_unproven` if a client that writes no heads has
+   * changed the chat since
+   */
+  async check(chat: StoredChat, content?: StoredContent): Promise<boolean> {
+    if (this.#isOutdated(chat) && this.#accepted.get(chat.id) !== chat.version) {
+      throw chatUnproven(chat.id);
+    }
+    if (!chat.head || this.#isOutdated(chat)) return false;
+    const head = parseHead(chat.head);
+    if (!head) throw headFalse(chat.id);
+    const key = await findKey(this.#parts.keys, head.key_id);
+    const place = { user_id: this.#parts.user_id, chat_id: chat.id };
+    const holds = await verifyHead(head, place, chat, key) &&
+      (!content || head.fold === await foldOf(content));
+    if (!holds) throw headFalse(chat.id);
+    return true;
+  }
+
+  /** Lets the user see and change a version that nothing proves. */
+  accept({ id, version }: ChatVersion): void {
+    this.#accepted.set(id, version);
+  }
+
+  #isOutdated({ head, version }: StoredChat): boolean {
+    return headVersion(head) > 0 && headVersion(head) < version;
+  }
+
+  /** As {@link check}, if the key is at hand: a sync also runs while the keys are locked. */
+  async checkIfPossible(chat: StoredChat, content?: StoredContent): Promise<void> {
+    const key_id = parseHead(chat.head ?? "")?.key_id;
+    const possible = this.#parts.keys.dataKeys.some((key) => key.key_id === key_id);
+    if (possible && !this.#isOutdated(chat)) await this.check(chat, content);
+  }
+
+  /** Remembers a chat in its newest version, for the next change of it. */
+  remember(chat: StoredChat): void {
+    this.#recent.delete(chat.id);
+    this.#recent.set(chat.id, chat);
+    const [oldest] = this.#recent.keys();
+    if (this.#recent.size > REMEMBERED && oldest !== undefined) this.#recent.delete(oldest);
+  }
+
+  /**
+   * Returns a chat in a version that is to be changed, as the server has it: from here, the store, or the server.
+   *
+   * @param chat the version
+   * @param deleted whether it is to be deleted: whatever it is
+   * @returns undefined if the server has another version, or no such chat: then it refuses the change
+   */
+  async before(
+    { id, version }: ChatVersion,
+    deleted = false,
+  ): Promise<StoredChat | undefined> {
+    const found = [this.#recent.get(id), await this.#parts.store.get(id)]
+      .find((chat) => chat?.version === version && chat.head !== undefined);
+    const chat = found ?? await this.#fetch(id);
+    if (chat?.version !== version) return undefined;
+    if (!deleted) await this.check(chat);
+    return chat;
+  }
+
+  /** Makes the head of a chat after a change. `before` is undefined for a new chat. */
+  async after(
+    { id, version }: ChatVersion,
+    before: StoredChat | undefined,
+    change: StateChange,
+    key: DataKey,
+  ): Promise<string> {
+    const { fold, ...changed } = change;
+    const state = { data_version: 1, next_segment: 0, is_starred: false, encrypted_title: null };
+    const after = { ...state, ...before, ...changed, version: version + 1 };
+    const folded = await fold(() => this.#foldBefore(before!)); // a new chat has a whole content
+    const place = { user_id: this.#parts.user_id, chat_id: id };
+    return await makeHead(place, after, folded, key);
+  }
+
+  /** The fold of a chat: from its head, or from its content, which is read if the store does not have it. */
+  async #foldBefore(chat: StoredChat): Promise<string> {
+    const head = parseHead(chat.head ?? "");
+    if (head?.version === chat.version) return head.fold;
+    const { store, requests } = this.#parts;
+    const known = await store.get(chat.id);
+    const kept = await store.content(chat.id);
+    const read = await readChat(requests, chat.id, { known, kept });
+    // If it has changed since, the server refuses the change.
+    return await foldOf(read.content);
+  }
+
+  async #fetch(id: string): Promise<StoredChat | undefined> {
+    const columns = "id,version,data_version,next_segment,is_starred,encrypted_title,head," +
+      "created_at,updated_at";
+    const [chat] = await this.#parts.requests.select(
+      (supabase) => supabase.from("encrypted_chats").select(columns).eq("id", id),
+      (rows) => readList(rows, 1).map(readStoredChat).filter((chat) => chat.id === id),
+    );
+    return chat;
+  }
+}
+
+/** Folds a whole content. */
+export async function foldOf({ encrypted_data, segments }: StoredContent): Promise<string> {
+  let fold = await foldContent(encrypted_data);
+  for (const segment of segments) fold = await foldSegment(fold, segment);
+  return fold;
+}

@@ -172,40 +172,46 @@ grant execute on function public.cancel_account_deletion(uuid) to service_role;
 
 -- Each step does a portion of its work and returns where it goes on: null when it is done.
 
--- Copies the ledger of an account that has paid, without its user.
+-- Copies the ledgers of a user who has paid, without the user: one after another, as the user has one in each unit.
 create function private.keep_ledger(user_id uuid, cursor jsonb, portion integer)
 returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_account_id uuid;
+  v_account public.credit_accounts;
   v_ledger_id uuid := coalesce(cursor ->> 'ledger_id', gen_random_uuid()::text)::uuid;
   v_after bigint := coalesce(cursor ->> 'after', '0')::bigint;
   v_copied integer;
   v_last bigint;
 begin
-  select a.id into v_account_id from public.credit_accounts as a where a.user_id = keep_ledger.user_id;
-  if private.setting('accounts.keep_ledger') = 0 or v_account_id is null or not exists (
-    select from private.credit_grants as g where g.account_id = v_account_id and g.external_reference is not null) then
+  select a.* into v_account from public.credit_accounts as a
+  where a.user_id = keep_ledger.user_id
+    and (a.id = (cursor ->> 'account_id')::uuid
+      or coalesce(a.id > (cursor ->> 'account_after')::uuid, cursor ->> 'account_id' is null)
+        and exists (select from private.credit_grants as g where g.account_id = a.id and g.external_reference is not null))
+  order by a.id limit 1;
+  if private.setting('accounts.keep_ledger') = 0 or v_account.id is null then
     return null;
   end if;
   -- Payments are few, and not in every product.
   if v_after = 0 and to_regclass(concat_ws('.', 'public', 'stripe_payments')) is not null then
     execute format('insert into private.kept_ledgers (ledger_id, kind, number, entry)
       select $2, ''payment'', row_number() over (order by p.id), to_jsonb(p) - ''account_id''
-      from public.%I as p where p.account_id = $1', 'stripe_payments') using v_account_id, v_ledger_id;
+      from public.%I as p where p.account_id = $1', 'stripe_payments') using v_account.id, v_ledger_id;
   end if;
   with copied as (
     insert into private.kept_ledgers (ledger_id, kind, number, entry)
     select v_ledger_id, 'entry', t.entry_no,
       to_jsonb(t) - array['account_id', 'actor_id', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations', 'hold', 'counterpart',
-        'description']
+        'description'] || jsonb_build_object('unit', v_account.unit)
     from private.credit_transactions as t
-    where t.account_id = v_account_id and t.entry_no > v_after
+    where t.account_id = v_account.id and t.entry_no > v_after
     order by t.entry_no limit portion
     returning number)
   select count(*), max(c.number) into v_copied, v_last from copied as c;
-  return case when v_copied = portion then jsonb_build_object('ledger_id', v_ledger_id, 'after', v_last) end;
+  return case when v_copied = portion
+    then jsonb_build_object('ledger_id', v_ledger_id, 'account_id', v_account.id, 'after', v_last)
+    else jsonb_build_object('account_after', v_account.id) end;
 end $$;
 revoke all on function private.keep_ledger(uuid, jsonb, integer) from public, anon, authenticated, service_role;
 

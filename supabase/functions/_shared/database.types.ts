@@ -553,6 +553,7 @@ export type Database = {
           "overdraft_used": number;
           "pending": number;
           "team_id": string | null;
+          "unit": string;
           "updated_at": string;
           "user_id": string | null;
           "version": number;
@@ -577,6 +578,7 @@ export type Database = {
           "overdraft_used"?: number;
           "pending"?: number;
           "team_id"?: string | null;
+          "unit"?: string;
           "updated_at"?: string;
           "user_id"?: string | null;
           "version"?: number;
@@ -600,6 +602,7 @@ export type Database = {
           "overdraft_used"?: number;
           "pending"?: number;
           "team_id"?: string | null;
+          "unit"?: string;
           "updated_at"?: string;
           "user_id"?: string | null;
           "version"?: number;
@@ -608,7 +611,7 @@ export type Database = {
           {
             foreignKeyName: "credit_accounts_team_id_fkey";
             columns: ["team_id"];
-            isOneToOne: true;
+            isOneToOne: false;
             referencedRelation: "teams";
             referencedColumns: ["id"];
           },
@@ -621,6 +624,7 @@ export type Database = {
           "created_at": string;
           "id": string;
           "threshold": number;
+          "unit": string;
         };
         ComputedFields: never;
         Insert: {
@@ -629,6 +633,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "threshold": number;
+          "unit"?: string;
         };
         Update: {
           "account_id"?: string;
@@ -636,6 +641,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "threshold"?: number;
+          "unit"?: string;
         };
         Relationships: [
           {
@@ -644,6 +650,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_balances";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "credit_alerts_account_id_fkey";
@@ -710,6 +723,7 @@ export type Database = {
       "credit_prices": {
         Row: {
           "created_at": string;
+          "credit_unit": string;
           "effective_from": string;
           "price": number;
           "quantity_scale": number;
@@ -719,6 +733,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "effective_from"?: string;
           "price": number;
           "quantity_scale"?: number;
@@ -727,10 +742,87 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "effective_from"?: string;
           "price"?: number;
           "quantity_scale"?: number;
           "sku"?: string;
+          "unit"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_prices_credit_unit_fkey";
+            columns: ["credit_unit"];
+            isOneToOne: false;
+            referencedRelation: "credit_units";
+            referencedColumns: ["unit"];
+          },
+        ];
+      };
+      "credit_unit_limits": {
+        Row: {
+          "credit_limit": number | null;
+          "period": string;
+          "period_start": string;
+          "spent": number;
+          "team_id": string;
+          "unit": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "credit_limit"?: number | null;
+          "period"?: string;
+          "period_start"?: string;
+          "spent"?: number;
+          "team_id": string;
+          "unit": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "credit_limit"?: number | null;
+          "period"?: string;
+          "period_start"?: string;
+          "spent"?: number;
+          "team_id"?: string;
+          "unit"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_unit_limits_member_fkey";
+            columns: ["team_id", "user_id"];
+            isOneToOne: false;
+            referencedRelation: "team_members";
+            referencedColumns: ["team_id", "user_id"];
+          },
+          {
+            foreignKeyName: "credit_unit_limits_unit_fkey";
+            columns: ["unit"];
+            isOneToOne: false;
+            referencedRelation: "credit_units";
+            referencedColumns: ["unit"];
+          },
+        ];
+      };
+      "credit_units": {
+        Row: {
+          "created_at": string;
+          "description": string | null;
+          "unit": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "description"?: string | null;
+          "unit": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "description"?: string | null;
           "unit"?: string;
         };
         Relationships: [];
@@ -1476,6 +1568,7 @@ export type Database = {
           "lapsed": number;
           "subscription_id": string | null;
           "taken_back": number;
+          "unit": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1489,6 +1582,7 @@ export type Database = {
           "lapsed"?: number;
           "subscription_id"?: string | null;
           "taken_back"?: number;
+          "unit"?: string;
         };
         Update: {
           "account_id"?: string;
@@ -1501,6 +1595,7 @@ export type Database = {
           "lapsed"?: number;
           "subscription_id"?: string | null;
           "taken_back"?: number;
+          "unit"?: string;
         };
         Relationships: [
           {
@@ -1509,6 +1604,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_balances";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "stripe_payments_account_id_fkey";
@@ -1536,6 +1638,7 @@ export type Database = {
       "stripe_prices": {
         Row: {
           "created_at": string;
+          "credit_unit": string;
           "credits": number;
           "description": string | null;
           "id": string;
@@ -1546,6 +1649,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "credits"?: number;
           "description"?: string | null;
           "id": string;
@@ -1555,6 +1659,7 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "credits"?: number;
           "description"?: string | null;
           "id"?: string;
@@ -1562,7 +1667,15 @@ export type Database = {
           "tier"?: string | null;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "stripe_prices_credit_unit_fkey";
+            columns: ["credit_unit"];
+            isOneToOne: false;
+            referencedRelation: "credit_units";
+            referencedColumns: ["unit"];
+          },
+        ];
       };
       "stripe_subscriptions": {
         Row: {
@@ -2650,6 +2763,29 @@ export type Database = {
           },
         ];
       };
+      "credit_balances": {
+        Row: {
+          "account_id": string;
+          "available": number | null;
+          "balance": number | null;
+          "held": number | null;
+          "overdraft_limit": number;
+          "team_id": string | null;
+          "unit": string;
+          "updated_at": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "credit_accounts_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "credit_grants": {
         Row: {
           "account_id": string;
@@ -2669,6 +2805,7 @@ export type Database = {
           "source": string;
           "spendable": boolean | null;
           "status": string;
+          "unit": string | null;
           "void_reason": string | null;
           "voided_at": string | null;
           "voided_by": string | null;
@@ -2692,6 +2829,7 @@ export type Database = {
           "source"?: string | null;
           "spendable"?: boolean | null;
           "status"?: string | null;
+          "unit"?: string | null;
           "void_reason"?: string | null;
           "voided_at"?: string | null;
           "voided_by"?: string | null;
@@ -2714,6 +2852,7 @@ export type Database = {
           "source"?: string | null;
           "spendable"?: boolean | null;
           "status"?: string | null;
+          "unit"?: string | null;
           "void_reason"?: string | null;
           "voided_at"?: string | null;
           "voided_by"?: string | null;
@@ -2725,6 +2864,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_balances";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "credit_grants_account_id_fkey";
@@ -2764,6 +2910,7 @@ export type Database = {
           "items": Json | null;
           "resolved_at": string | null;
           "status": string | null;
+          "unit": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2780,6 +2927,7 @@ export type Database = {
           "items"?: Json | null;
           "resolved_at"?: string | null;
           "status"?: string | null;
+          "unit"?: string | null;
         };
         Update: {
           "account_id"?: string | null;
@@ -2795,6 +2943,7 @@ export type Database = {
           "items"?: Json | null;
           "resolved_at"?: string | null;
           "status"?: string | null;
+          "unit"?: string | null;
         };
         Relationships: [];
       };
@@ -2805,6 +2954,7 @@ export type Database = {
           "seal": string | null;
           "sealed_at": string;
           "team_id": string | null;
+          "unit": string;
           "user_id": string | null;
         };
         ComputedFields: never;
@@ -2812,7 +2962,7 @@ export type Database = {
           {
             foreignKeyName: "credit_accounts_team_id_fkey";
             columns: ["team_id"];
-            isOneToOne: true;
+            isOneToOne: false;
             referencedRelation: "teams";
             referencedColumns: ["id"];
           },
@@ -2837,6 +2987,7 @@ export type Database = {
           "refund_of": number | null;
           "requested_amount": number | null;
           "sku": string | null;
+          "unit": string | null;
           "unit_price": number | null;
           "user_id": string | null;
         };
@@ -2859,6 +3010,7 @@ export type Database = {
           "refund_of"?: number | null;
           "requested_amount"?: number | null;
           "sku"?: string | null;
+          "unit"?: string | null;
           "unit_price"?: number | null;
           "user_id"?: string | null;
         };
@@ -2880,6 +3032,7 @@ export type Database = {
           "refund_of"?: number | null;
           "requested_amount"?: number | null;
           "sku"?: string | null;
+          "unit"?: string | null;
           "unit_price"?: number | null;
           "user_id"?: string | null;
         };
@@ -2937,31 +3090,36 @@ export type Database = {
           {
             foreignKeyName: "credit_accounts_team_id_fkey";
             columns: ["team_id"];
-            isOneToOne: true;
+            isOneToOne: false;
             referencedRelation: "teams";
             referencedColumns: ["id"];
           },
         ];
       };
+      "team_member_balances": {
+        Row: {
+          "available": number | null;
+          "credit_limit": number | null;
+          "period": string | null;
+          "spent": number | null;
+          "team_id": string | null;
+          "unit": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "team_member_credits": {
         Row: {
           "available": number | null;
           "credit_limit": number | null;
-          "period": string;
+          "period": string | null;
           "spent": number | null;
-          "team_id": string;
-          "user_id": string;
+          "team_id": string | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
-        Relationships: [
-          {
-            foreignKeyName: "credit_member_limits_member_fkey";
-            columns: ["team_id", "user_id"];
-            isOneToOne: true;
-            referencedRelation: "team_members";
-            referencedColumns: ["team_id", "user_id"];
-          },
-        ];
+        Relationships: [];
       };
       "user_credits": {
         Row: {
@@ -3168,6 +3326,7 @@ export type Database = {
           "month": string;
           "page_size"?: number;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_statement"];
@@ -3204,6 +3363,7 @@ export type Database = {
           "quantity"?: number;
           "sku"?: string;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_entry"];
@@ -3409,6 +3569,7 @@ export type Database = {
           "priority"?: number;
           "source"?: string;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_grant"];
@@ -3427,6 +3588,7 @@ export type Database = {
           "idempotency_key"?: string;
           "items"?: Json;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3865,6 +4027,7 @@ export type Database = {
           "idempotency_key"?: string;
           "team_id"?: string;
           "threshold": number;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_settings"];
@@ -3880,6 +4043,7 @@ export type Database = {
           "idempotency_key"?: string;
           "overdraft_limit": number;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_settings"];
@@ -3970,6 +4134,7 @@ export type Database = {
           "idempotency_key"?: string;
           "to_team_id"?: string;
           "to_user_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_transfer"];
@@ -4180,6 +4345,7 @@ export type Database = {
         "actor_id": string | null;
         "refund_of": number | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_grant": {
@@ -4202,6 +4368,7 @@ export type Database = {
         "voided_by": string | null;
         "void_reason": string | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_hold": {
@@ -4217,6 +4384,7 @@ export type Database = {
         "resolved_at": string | null;
         "entry_no": number | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_ledger_check": {
@@ -4233,12 +4401,14 @@ export type Database = {
         "available": number | null;
         "member_available": number | null;
         "affordable": boolean | null;
+        "unit": string | null;
       };
       "credit_settings": {
         "account_id": string | null;
         "overdraft_limit": number | null;
         "alert_threshold": number | null;
         "available": number | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_statement": {
@@ -4255,6 +4425,7 @@ export type Database = {
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
+        "unit": string | null;
       };
       "credit_transfer": {
         "from_account_id": string | null;
@@ -4265,6 +4436,7 @@ export type Database = {
         "balance_after": number | null;
         "description": string | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "export_portion": {

@@ -48,7 +48,7 @@ begin
     raise exception 'Cannot charge % %: % are available', trim_scale(amount), account.unit, trim_scale(v_available)
       using errcode = 'PT402',
         detail = format('insufficient_credits %s', jsonb_build_object('available', v_available, 'required', amount)),
-        hint = 'Buy credits, or charge less';
+        hint = format('Buy %s, or charge less', account.unit);
   end if;
 end $$;
 revoke all on function private.require_credits(public.credit_accounts, numeric)

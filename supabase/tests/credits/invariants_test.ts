@@ -3,6 +3,7 @@ import postgres from "postgres";
 
 import { serviceClient, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
 import {
+  allocated,
   atOnce,
   booksOf,
   bothWays,
@@ -237,11 +238,13 @@ test("12. a mistake is corrected by another entry, and both stay", () =>
     });
     const { balance, entries, problems } = await booksOf(user_id);
     assert.deepEqual([balance, problems], [10, []]);
-    const last = entries.slice(-2);
-    assert.deepEqual(last.map(({ kind, amount, refund_of }) => [kind, amount, refund_of]), [
-      ["deduct", -4, null],
-      ["refund", 4, entry_no],
-    ]);
+    assert.deepEqual(
+      entries.slice(-2).map(({ kind, amount, refund_of }) => [kind, amount, refund_of]),
+      [
+        ["deduct", -4, null],
+        ["refund", 4, entry_no],
+      ],
+    );
   }));
 
 test("13. the entries alone say what the account and each of its grants have", () =>
@@ -257,15 +260,13 @@ test("13. the entries alone say what the account and each of its grants have", (
     done(await way.ask("capture", { hold_id, amount: 6.5 }));
     done(await way.ask("charge", { user_id, amount: 10 }));
     const { balance, overdraft_used, entries, grants } = await booksOf(user_id);
-    const left = (id: string | null) =>
-      total(
-        entries.flatMap(({ allocations }) => allocations).filter(({ grant_id }) => grant_id === id)
-          .map(({ amount }) => amount),
-      );
     assert.ok(overdraft_used > 0);
     assert.equal(balance, total(entries.map(({ amount }) => amount)));
-    assert.equal(overdraft_used, -left(null));
-    assert.deepEqual(Object.fromEntries(Object.keys(grants).map((id) => [id, left(id)])), grants);
+    assert.equal(overdraft_used, -allocated(entries, null));
+    assert.deepEqual(
+      Object.fromEntries(Object.keys(grants).map((id) => [id, allocated(entries, id)])),
+      grants,
+    );
   }));
 
 test("14. entries are numbered without gaps, and dated in the order of their numbers", () =>

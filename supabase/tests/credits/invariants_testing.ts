@@ -176,3 +176,10 @@ export async function booksOf(user_id: string, unit = "credits"): Promise<Books>
 /** The sum of numbers with four decimals, exactly. */
 export const total = (amounts: number[]): number =>
   amounts.reduce((sum, amount) => sum + Math.round(amount * 10_000), 0) / 10_000;
+
+/** What entries have allocated to a grant, or to the overdraft if it is null. */
+export const allocated = (entries: Entry[], id: string | null): number =>
+  total(
+    entries.flatMap(({ allocations }) => allocations).filter(({ grant_id }) => grant_id === id)
+      .map(({ amount }) => amount),
+  );

@@ -292,7 +292,9 @@ begin
     if char_length(deduct_credits.idempotency_key) not between 1 and 255
       or deduct_credits.amount is null
         and private.is_used_key(v_owner, deduct_credits.actor, deduct_credits.idempotency_key) then
-      perform private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id);
+      perform private.lock_credit_account(deduct_credits.user_id, deduct_credits.team_id, null, coalesce((
+        select a.unit from private.credit_transactions as t join public.credit_accounts as a on a.id = t.account_id
+        where t.id = v_entry.id), 'credits'));
       return private.repeat_credit_entry(v_owner, deduct_credits.actor, deduct_credits.idempotency_key,
         v_entry.request_hash);
     end if;

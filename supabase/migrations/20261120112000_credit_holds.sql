@@ -363,7 +363,8 @@ begin
       on conflict do nothing;
     end if;
     if not found and v_owner is not null then
-      perform private.lock_credit_account(hold_credits.user_id, hold_credits.team_id);
+      perform private.lock_credit_account(hold_credits.user_id, hold_credits.team_id, null, coalesce((
+        select h.unit from public.credit_holds as h where h.id = v_hold.id), 'credits'));
       return private.repeat_credit_hold(v_hold.id, v_owner, hold_credits.idempotency_key, v_hold.request_hash);
     end if;
   end if;

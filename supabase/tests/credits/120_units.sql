@@ -111,6 +111,13 @@ from public.hold_credits(tests.user_id('ada'), items => '[{"sku": "t.image", "qu
 select is(tests.refusal($$ select public.hold_credits(tests.user_id('ada'), unit => 'credits', items => '[{"sku": "t.image", "quantity": 1}]') $$),
   'PT422 unit_mismatch', 'a hold cannot name another unit');
 select is(pg_temp.totals('ada', 'images'), '5 0 5', 'nothing is lost');
+select public.hold_credits(tests.user_id('late'), 1, unit => 'images', idempotency_key => 'h', expires_in => 60)
+from public.grant_credits(tests.user_id('late'), 2, unit => 'images');
+select tests.pass_time(tests.account_of('late', 'images'), '2 minutes');
+select public.hold_credits(tests.user_id('late'), 1, unit => 'images', idempotency_key => 'h', expires_in => 60);
+select is((select held from credit_accounts where id = tests.account_of('late', 'images')), 0::numeric,
+  'a repeated request settles the account that it is about');
+select public.void_credit_grant(g.id, 'test', 'Begins with nothing') from credit_grants as g where g.account_id = tests.account_of('late', 'images');
 
 -- transfers ------------------------------------------------------------------------------------------------------
 select results_eq($$ select unit, amount, balance_after from public.transfer_credits(2, tests.user_id('ada'),

@@ -183,3 +183,14 @@ export const allocated = (entries: Entry[], id: string | null): number =>
     entries.flatMap(({ allocations }) => allocations).filter(({ grant_id }) => grant_id === id)
       .map(({ amount }) => amount),
   );
+
+/** Runs statements that no trigger stops, as the owner of the database can. */
+export async function withoutTriggers(run: (sql: postgres.Sql) => Promise<void>): Promise<void> {
+  const connection = { session_replication_role: "replica" };
+  const sql = postgres(stack.adminDbUrl, { max: 1, connection });
+  try {
+    await run(sql);
+  } finally {
+    await sql.end();
+  }
+}

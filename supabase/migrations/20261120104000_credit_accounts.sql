@@ -226,6 +226,18 @@ end $$;
 revoke all on function private.open_unit_account(uuid, uuid, uuid, text)
   from public, anon, authenticated, service_role;
 
+-- Returns the accounts of a user, in all units; with first, that one and those with greater ids: whoever reads their rows
+-- in the order of accounts then goes on there, and does not look at the others again.
+create function private.credit_account_ids(user_id uuid, first uuid default null)
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return array(select a.id from public.credit_accounts as a
+    where a.user_id = credit_account_ids.user_id and (first is null or a.id >= first) order by a.id);
+end $$;
+revoke all on function private.credit_account_ids(uuid, uuid) from public, anon, authenticated, service_role;
+
 -- Changing an account -------------------------------------------------------------------------------
 
 -- A function that changes an account locks its row, works on a copy of it, and writes the copy: with an entry

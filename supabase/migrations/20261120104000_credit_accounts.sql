@@ -20,6 +20,8 @@ create table public.credit_accounts (
   id uuid primary key default gen_random_uuid(),
   user_id uuid references auth.users (id) on delete cascade,
   team_id uuid references public.teams (id) on delete cascade,
+  -- No foreign key, because every charge would pay for its check: open_unit_accounts looks the unit up.
+  unit text not null default 'credits',
   created_at timestamptz not null default now(),
   overdraft_limit numeric(15, 4) not null default 0,
   overdraft_used numeric(15, 4) not null default 0,
@@ -39,14 +41,16 @@ create table public.credit_accounts (
   balance numeric(15, 4) not null default 0,
   held numeric(15, 4) not null default 0,
   head_held numeric(15, 4) not null default 0,
-  constraint credit_accounts_user_id_key unique (user_id),
-  constraint credit_accounts_team_id_key unique (team_id),
+  constraint credit_accounts_user_id_key unique (user_id, unit),
+  constraint credit_accounts_team_id_key unique (team_id, unit),
   -- One short check: PostgreSQL reads and plans it anew whenever it writes a row.
   constraint credit_accounts_covered_check check (balance - held >= -overdraft_limit - debt and held >= 0)
 -- Leaves room on each page for new versions of its rows: on a full page, no update is heap-only.
 ) with (fillfactor = 75);
 comment on table public.credit_accounts is
-  'The credits of a user or a team. Only functions write it.';
+  'The credits of a user or a team, and what they have in other units: a row for each. Only functions write it.';
+comment on column public.credit_accounts.unit is
+  'What it counts. An owner has an account in credits from the start; others open when something first goes there';
 comment on column public.credit_accounts.held is 'The part of balance that is set aside and cannot be spent';
 comment on column public.credit_accounts.overdraft_limit is 'How far below zero the account may go';
 comment on column public.credit_accounts.overdraft_used is
@@ -75,6 +79,10 @@ create trigger credit_accounts_terms
   for each row when ((
     num_nonnulls(new.user_id, new.team_id) = 1
     and new.alert_threshold > 0 and new.alert_threshold <= 1000000000) is false)
+  execute function private.refuse_row();
+create trigger credit_accounts_unit
+  before update of unit on public.credit_accounts
+  for each row when (new.unit <> old.unit)
   execute function private.refuse_row();
 create trigger credit_accounts_amounts
   before insert or update of overdraft_limit, overdraft_used, overdraft_held, debt, pending on public.credit_accounts
@@ -150,6 +158,7 @@ create trigger open_team_credit_account after insert on public.teams
 create table public.credit_alerts (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.credit_accounts (id) on delete cascade,
+  unit text not null default 'credits',
   threshold numeric(15, 4) not null,
   available numeric(15, 4) not null,
   created_at timestamptz not null default clock_timestamp()
@@ -169,16 +178,77 @@ create policy "owners read the alerts of their accounts" on public.credit_alerts
 
 alter publication supabase_realtime add table public.credit_alerts;
 
+-- Other units ---------------------------------------------------------------------------------------
+
+-- Opens the accounts of some users and teams in a unit, if they have none; an owner is known by the account in credits.
+-- Opening more than one, it goes by their owners, so that no two wait for each other.
+-- Raises: PT422 unknown_unit.
+create function private.open_unit_accounts(user_ids uuid[], team_ids uuid[], unit text)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform private.require_credit_unit(unit);
+  insert into public.credit_accounts (user_id, team_id, unit)
+  select a.user_id, a.team_id, open_unit_accounts.unit from public.credit_accounts as a
+  where a.unit = 'credits' and (a.user_id = any (user_ids) or a.team_id = any (team_ids))
+  order by a.user_id, a.team_id
+  on conflict do nothing;
+end $$;
+revoke all on function private.open_unit_accounts(uuid[], uuid[], text) from public, anon, authenticated, service_role;
+
+-- Opens the account of a user, or of a team that the user belongs to, in another unit than credits, locks it, and returns
+-- it.
+-- Raises: PT404 account_not_found; PT422 unknown_unit.
+create function private.open_unit_account(user_id uuid, team_id uuid, account_id uuid, unit text)
+returns public.credit_accounts
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_account public.credit_accounts;
+begin
+  if unit is distinct from 'credits' and open_unit_account.account_id is null and (
+    open_unit_account.team_id is null or open_unit_account.user_id is null or exists (
+      select 1 from public.team_members as m
+      where m.team_id = open_unit_account.team_id and m.user_id = open_unit_account.user_id)) then
+    perform private.open_unit_accounts(case when open_unit_account.team_id is null then array[open_unit_account.user_id] end,
+      array[open_unit_account.team_id], unit);
+    select a.* into v_account from public.credit_accounts as a
+    where a.unit = open_unit_account.unit and (a.team_id = open_unit_account.team_id
+      or open_unit_account.team_id is null and a.user_id = open_unit_account.user_id)
+    for no key update;
+  end if;
+  if v_account.id is null then
+    perform private.refuse_credit_account(open_unit_account.user_id, open_unit_account.team_id);
+  end if;
+  return v_account;
+end $$;
+revoke all on function private.open_unit_account(uuid, uuid, uuid, text)
+  from public, anon, authenticated, service_role;
+
+-- Returns the accounts of a user, in all units; with first, that one and those with greater ids: whoever reads their rows
+-- in the order of accounts then goes on there, and does not look at the others again.
+create function private.credit_account_ids(user_id uuid, first uuid default null)
+returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return array(select a.id from public.credit_accounts as a
+    where a.user_id = credit_account_ids.user_id and (first is null or a.id >= first) order by a.id);
+end $$;
+revoke all on function private.credit_account_ids(uuid, uuid) from public, anon, authenticated, service_role;
+
 -- Changing an account -------------------------------------------------------------------------------
 
 -- A function that changes an account locks its row, works on a copy of it, and writes the copy: with an entry
 -- (post_credit_entry) or without one (save_credit_account).
 
 -- Locks an account, settles it and returns it: the account of a user, of a team that the user belongs to, or the one
--- with account_id. team_id without user_id is for the service when it acts for no user.
--- Raises: PT404 account_not_found.
+-- with account_id. team_id without user_id is for the service when it acts for no user. An account in another unit than
+-- credits is opened.
+-- Raises: PT404 account_not_found; PT422 unknown_unit.
 create function private.lock_credit_account(
-  user_id uuid, team_id uuid default null, account_id uuid default null
+  user_id uuid, team_id uuid default null, account_id uuid default null, unit text default 'credits'
 )
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
@@ -192,24 +262,25 @@ begin
     for no key update;
   elsif lock_credit_account.team_id is null then
     select a.* into v_account from public.credit_accounts as a
-    where a.user_id = lock_credit_account.user_id
+    where a.user_id = lock_credit_account.user_id and a.unit = lock_credit_account.unit
     for no key update;
   elsif lock_credit_account.user_id is null or exists (
     select 1 from public.team_members as m
     where m.team_id = lock_credit_account.team_id and m.user_id = lock_credit_account.user_id) then
     select a.* into v_account from public.credit_accounts as a
-    where a.team_id = lock_credit_account.team_id
+    where a.team_id = lock_credit_account.team_id and a.unit = lock_credit_account.unit
     for no key update;
   end if;
   if v_account.id is null then
-    perform private.refuse_credit_account(user_id, team_id);
+    v_account := private.open_unit_account(user_id, team_id, account_id, unit);
   end if;
   if v_account.next_due_at <= greatest(clock_timestamp(), v_account.updated_at) then
     v_account := private.settle_credit_account(v_account, greatest(clock_timestamp(), v_account.updated_at));
   end if;
   return v_account;
 end $$;
-revoke all on function private.lock_credit_account(uuid, uuid, uuid) from public, anon, authenticated, service_role;
+revoke all on function private.lock_credit_account(uuid, uuid, uuid, text)
+  from public, anon, authenticated, service_role;
 
 -- Returns the credits that can be spent. What has come due and is not posted yet does not count: grants that have ended
 -- are left out, and what expired holds have set aside is still held.
@@ -239,8 +310,8 @@ language plpgsql volatile set search_path = ''
 as $$
 begin
   if account.alert_armed and account.balance - account.held + account.overdraft_limit < account.alert_threshold then
-    insert into public.credit_alerts (account_id, threshold, available)
-    values (account.id, account.alert_threshold, account.balance - account.held + account.overdraft_limit);
+    insert into public.credit_alerts (account_id, unit, threshold, available)
+    values (account.id, account.unit, account.alert_threshold, account.balance - account.held + account.overdraft_limit);
     account.alert_armed := false;
   end if;
   return account;

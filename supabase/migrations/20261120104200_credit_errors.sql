@@ -45,10 +45,10 @@ declare
   v_available numeric := private.available_credits(account);
 begin
   if v_available < amount then
-    raise exception 'Cannot charge % credits: % are available', trim_scale(amount), trim_scale(v_available)
+    raise exception 'Cannot charge % %: % are available', trim_scale(amount), account.unit, trim_scale(v_available)
       using errcode = 'PT402',
         detail = format('insufficient_credits %s', jsonb_build_object('available', v_available, 'required', amount)),
-        hint = 'Buy credits, or charge less';
+        hint = format('Buy %s, or charge less', account.unit);
   end if;
 end $$;
 revoke all on function private.require_credits(public.credit_accounts, numeric)

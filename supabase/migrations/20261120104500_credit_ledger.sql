@@ -88,15 +88,17 @@ create policy "owners read the grants of their accounts" on private.credit_grant
 
 create view public.credit_grants with (security_invoker = true) as
   select g.id, g.account_id, g.category, g.amount,
-    (case when a.id is null then g.remaining else a.head_free + a.head_held end)::numeric(15, 4) as remaining,
-    (case when a.id is null then g.held else a.head_held end)::numeric(15, 4) as held,
+    (case when a.head_grant_id = g.id then a.head_free + a.head_held else g.remaining end)::numeric(15, 4) as remaining,
+    (case when a.head_grant_id = g.id then a.head_held else g.held end)::numeric(15, 4) as held,
     g.priority, g.status, g.effective_at, g.expires_at, g.source, g.external_reference, g.cost_basis, g.currency,
     g.description, g.voided_at, g.voided_by, g.void_reason, g.created_at,
-    g.status = 'active' and case when a.id is null then g.spendable else a.head_free > 0 end as spendable
+    g.status = 'active' and case when a.head_grant_id = g.id then a.head_free > 0 else g.spendable end as spendable,
+    a.unit
   from private.credit_grants as g
-  left join public.credit_accounts as a on a.id = g.account_id and a.head_grant_id = g.id;
+  left join public.credit_accounts as a on a.id = g.account_id;
 comment on view public.credit_grants is
   'Credits that were bought or given away. Spent by priority, then by earliest end, then promotional before paid, then by effective date, then by age';
+comment on column public.credit_grants.unit is 'What the account counts, and so amount, remaining and held';
 comment on column public.credit_grants.category is 'paid or promotional';
 comment on column public.credit_grants.remaining is 'Credits that have neither been spent nor ended; includes held';
 comment on column public.credit_grants.held is
@@ -210,7 +212,7 @@ create view public.credit_transactions with (security_invoker = true) as
   select t.id, t.account_id, a.user_id, t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items,
     coalesce(t.allocations, jsonb_build_array(jsonb_build_object('grant_id', t.grant_id, 'amount', t.amount))) as allocations,
     t.refund_of, t.description, t.actor, t.actor_id, t.created_at, t.requested_amount,
-    t.counterpart
+    t.counterpart, a.unit
   from private.credit_transactions as t
   left join public.credit_accounts as a on a.id = t.account_id;
 comment on view public.credit_transactions is
@@ -220,6 +222,7 @@ comment on column public.credit_transactions.user_id is 'The owner of the accoun
 comment on column public.credit_transactions.entry_no is 'Place in the account''s statement: 1, 2, 3 ...';
 comment on column public.credit_transactions.kind is
   'grant, deduct, capture, refund, expire, void, transfer; repay moves credits from grants to the overdraft, and its amount is 0';
+comment on column public.credit_transactions.unit is 'What the account counts, and so all its amounts';
 comment on column public.credit_transactions.amount is 'Signed: positive adds to the balance';
 comment on column public.credit_transactions.unit_price is 'Price of one unit when it was charged';
 comment on column public.credit_transactions.items is
@@ -312,29 +315,30 @@ create type public.credit_entry as (
   actor_id uuid,
   refund_of bigint,
   created_at timestamptz,
+  unit text,
   replayed boolean
 );
 comment on type public.credit_entry is
-  'An entry as callers see it; replayed is true when an earlier request with the same idempotency key posted it';
+  'An entry as callers see it; unit is what its account counts; replayed is true when an earlier request with the same idempotency key posted it';
 
--- An entry of the table as callers see it.
-create function private.to_credit_entry(entry private.credit_transactions, replayed boolean default false)
+-- An entry of the table as callers see it; unit is that of its account.
+create function private.to_credit_entry(entry private.credit_transactions, unit text, replayed boolean default false)
 returns public.credit_entry
 language plpgsql immutable set search_path = ''
 as $$
 begin
   return row(entry.account_id, entry.entry_no, entry.kind, entry.amount, entry.balance_after, entry.sku, entry.quantity,
-    entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, entry.created_at,
+    entry.unit_price, entry.items, entry.description, entry.actor_id, entry.refund_of, entry.created_at, unit,
     replayed)::public.credit_entry;
 end $$;
-revoke all on function private.to_credit_entry(private.credit_transactions, boolean)
+revoke all on function private.to_credit_entry(private.credit_transactions, text, boolean)
   from public, anon, authenticated, service_role;
 
 -- Posts one entry, and is the only function that writes entries. Returns it with its number, date and balance.
 --
 -- With account, the long way: writes the account's row, which the caller has locked and changed (the balance included),
--- and has changed the grants. Without, the common way, for a charge to the account of the user entry.actor_id: charges
--- the head of the account, if the head covers it, nothing is due, no alert is to be raised, and no other kind of request
+-- and has changed the grants. Without, the common way, for a charge to the account of the user entry.actor_id in a unit:
+-- charges the head of the account, if the head covers it, nothing is due, no alert is to be raised, and no other kind of request
 -- has used the idempotency_key; otherwise returns null, and nothing has happened.
 --
 -- The entry gets the next number, and the present time unless the caller has set created_at (an entry for something that
@@ -343,7 +347,8 @@ revoke all on function private.to_credit_entry(private.credit_transactions, bool
 create function private.post_credit_entry(
   entry private.credit_transactions,
   account public.credit_accounts default null,
-  idempotency_key text default null
+  idempotency_key text default null,
+  unit text default null
 )
 returns private.credit_transactions
 language plpgsql volatile set search_path = ''
@@ -355,7 +360,7 @@ begin
     update public.credit_accounts as a
     set balance = a.balance + entry.amount, head_free = a.head_free + entry.amount, version = a.version + 1,
       updated_at = greatest(clock_timestamp(), a.updated_at)
-    where a.user_id = entry.actor_id and a.head_free >= -entry.amount
+    where a.user_id = entry.actor_id and a.unit = post_credit_entry.unit and a.head_free >= -entry.amount
       and a.balance + entry.amount >= a.held - a.overdraft_limit
       and (a.next_due_at is null or a.next_due_at > greatest(clock_timestamp(), a.updated_at))
       and (not a.alert_armed or a.balance + entry.amount >= a.alert_threshold + a.held - a.overdraft_limit)
@@ -403,7 +408,7 @@ begin
   where a.id = entry.account_id;
   return null;
 end $$;
-revoke all on function private.post_credit_entry(private.credit_transactions, public.credit_accounts, text)
+revoke all on function private.post_credit_entry(private.credit_transactions, public.credit_accounts, text, text)
   from public, anon, authenticated, service_role;
 
 -- Returns an account as it is after the entry was posted on it.

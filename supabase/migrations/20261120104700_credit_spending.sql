@@ -199,7 +199,8 @@ begin
   if v_entry.request_hash is distinct from repeat_credit_entry.request_hash then
     perform private.refuse_reused_key();
   end if;
-  return private.to_credit_entry(v_entry, true);
+  return private.to_credit_entry(v_entry,
+    (select a.unit from public.credit_accounts as a where a.id = v_entry.account_id), true);
 end $$;
 revoke all on function private.repeat_credit_entry(uuid, text, text, bytea)
   from public, anon, authenticated, service_role;

@@ -120,12 +120,13 @@ create type public.credit_grant as (
   voided_by text,
   void_reason text,
   created_at timestamptz,
+  unit text,
   replayed boolean
 );
 comment on type public.credit_grant is
   'A grant as callers see it; replayed is true when an earlier request did what this one asks for';
 
-create function private.to_credit_grant(credit_grant private.credit_grants, replayed boolean default false)
+create function private.to_credit_grant(credit_grant private.credit_grants, unit text, replayed boolean default false)
 returns public.credit_grant
 language plpgsql immutable set search_path = ''
 as $$
@@ -134,14 +135,16 @@ begin
     credit_grant.remaining, credit_grant.held, credit_grant.priority, credit_grant.status, credit_grant.effective_at,
     credit_grant.expires_at, credit_grant.source, credit_grant.external_reference, credit_grant.cost_basis,
     credit_grant.currency, credit_grant.description, credit_grant.voided_at, credit_grant.voided_by,
-    credit_grant.void_reason, credit_grant.created_at, replayed)::public.credit_grant;
+    credit_grant.void_reason, credit_grant.created_at, unit, replayed)::public.credit_grant;
 end $$;
-revoke all on function private.to_credit_grant(private.credit_grants, boolean)
+revoke all on function private.to_credit_grant(private.credit_grants, text, boolean)
   from public, anon, authenticated, service_role;
 
 -- Returns the grant with an external reference, if it has the account, amount and category of the request.
 -- Raises: PT409 external_reference_used.
-create function private.repeat_credit_grant(account_id uuid, external_reference text, amount numeric, category text)
+create function private.repeat_credit_grant(
+  account public.credit_accounts, external_reference text, amount numeric, category text
+)
 returns public.credit_grant
 language plpgsql stable set search_path = ''
 as $$
@@ -151,7 +154,7 @@ begin
   select g.* into v_grant from private.credit_grants as g
   where g.external_reference = repeat_credit_grant.external_reference;
   if (v_grant.account_id, v_grant.amount, v_grant.category)
-    is distinct from (repeat_credit_grant.account_id, repeat_credit_grant.amount, repeat_credit_grant.category) then
+    is distinct from (account.id, repeat_credit_grant.amount, repeat_credit_grant.category) then
     raise exception 'Another grant has the external reference "%"', external_reference
       using errcode = 'PT409', detail = 'external_reference_used',
         hint = 'Use a different reference for each payment';
@@ -161,9 +164,9 @@ begin
   into v_grant.remaining, v_grant.held
   from (values (v_grant.id)) as g (id)
   left join public.credit_accounts as a on a.id = v_grant.account_id and a.head_grant_id = g.id;
-  return private.to_credit_grant(v_grant, true);
+  return private.to_credit_grant(v_grant, account.unit, true);
 end $$;
-revoke all on function private.repeat_credit_grant(uuid, text, numeric, text)
+revoke all on function private.repeat_credit_grant(public.credit_accounts, text, numeric, text)
   from public, anon, authenticated, service_role;
 
 -- Checks that an account may get another grant.
@@ -192,10 +195,11 @@ revoke all on function private.require_room_for_grant(public.credit_accounts)
 -- Grants credits to the account of a user or a team. They can be spent from effective_at (now, unless it is later)
 -- until just before expires_at (null: they never expire). amount is rounded half up to four decimals, cost_basis to
 -- six. The same request with the same idempotency_key returns the first grant again, with replayed = true, and so does
--- a request with the same external_reference, account, category and amount.
+-- a request with the same external_reference, account, category and amount. unit is what is granted: credits, unless
+-- it names another one.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used, too_many_grants
--- {most}; PT422 invalid_grant, invalid_amount, balance_too_large {largest}, idempotency_key_reused.
+-- {most}; PT422 invalid_grant, invalid_amount, unknown_unit, balance_too_large {largest}, idempotency_key_reused.
 create function public.grant_credits(
   user_id uuid default null,
   amount numeric default null,
@@ -209,7 +213,8 @@ create function public.grant_credits(
   currency text default null,
   description text default null,
   idempotency_key text default null,
-  team_id uuid default null
+  team_id uuid default null,
+  unit text default 'credits'
 )
 returns public.credit_grant
 language plpgsql volatile security definer set search_path = ''
@@ -219,7 +224,7 @@ declare
   v_request jsonb := jsonb_build_array('grant', v_owner, trim_scale(grant_credits.amount), grant_credits.category,
     grant_credits.priority, grant_credits.effective_at, grant_credits.expires_at, grant_credits.source,
     grant_credits.external_reference, trim_scale(grant_credits.cost_basis), grant_credits.currency,
-    grant_credits.description);
+    grant_credits.description, grant_credits.unit);
   v_account public.credit_accounts;
   v_grant private.credit_grants;
   v_first jsonb;
@@ -232,14 +237,14 @@ begin
   end if;
   grant_credits.amount := private.round_credit_amount(grant_credits.amount);
   grant_credits.cost_basis := round(grant_credits.cost_basis, 6);
-  v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id);
+  v_account := private.lock_credit_account(grant_credits.user_id, grant_credits.team_id, unit => grant_credits.unit);
   v_first := private.first_credit_response(v_owner, 'service', grant_credits.idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_grant, v_first || '{"replayed": true}');
   end if;
   -- Before the terms are checked: a payment that is reported again may name an end that has passed since.
   if exists (select 1 from private.credit_grants as g where g.external_reference = grant_credits.external_reference) then
-    v_result := private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
+    v_result := private.repeat_credit_grant(v_account, grant_credits.external_reference, grant_credits.amount,
       grant_credits.category);
     perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request, to_jsonb(v_result));
     return v_result;
@@ -266,7 +271,7 @@ begin
 
   v_largest := private.setting('credits.largest_balance');
   if v_account.balance + v_account.pending + grant_credits.amount > v_largest then
-    raise exception 'The account would have more than % credits', v_largest
+    raise exception 'The account would have more than % %', v_largest, v_account.unit
       using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
         hint = 'Grant less, or raise the setting credits.largest_balance';
   end if;
@@ -284,7 +289,7 @@ begin
 
   -- Another account has got a grant with this reference in the meantime.
   if v_grant.id is null then
-    return private.repeat_credit_grant(v_account.id, grant_credits.external_reference, grant_credits.amount,
+    return private.repeat_credit_grant(v_account, grant_credits.external_reference, grant_credits.amount,
       grant_credits.category);
   end if;
 
@@ -301,14 +306,14 @@ begin
   perform private.save_credit_account(v_account);
   -- Read again: it may have paid an overdraft.
   select g.* into v_grant from private.credit_grants as g where g.id = v_grant.id;
-  perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request,
-    to_jsonb(private.to_credit_grant(v_grant)));
-  return private.to_credit_grant(v_grant);
+  v_result := private.to_credit_grant(v_grant, v_account.unit);
+  perform private.keep_response(v_owner, 'service', grant_credits.idempotency_key, v_request, to_jsonb(v_result));
+  return v_result;
 end $$;
 revoke all on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text, numeric,
-  text, text, text, uuid) from public, anon, authenticated;
+  text, text, text, uuid, text) from public, anon, authenticated;
 grant execute on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text,
-  numeric, text, text, text, uuid) to service_role;
+  numeric, text, text, text, uuid, text) to service_role;
 
 -- Voids a grant and returns it: its free credits end now, held ones when a hold gives them back, and what has been
 -- spent stays spent. Keeps who voided it (voided_by, 1 to 200 characters) and why (reason, 1 to 500).
@@ -329,6 +334,7 @@ declare
   v_account public.credit_accounts;
   v_grant private.credit_grants;
   v_first jsonb;
+  v_result public.credit_grant;
 begin
   if voided_by is null or char_length(voided_by) not between 1 and 200
     or reason is null or char_length(reason) not between 1 and 500 then
@@ -357,9 +363,10 @@ begin
     voided_by, reason);
   perform private.save_credit_account(private.take_credit_head(v_account));
   select g.* into v_grant from private.credit_grants as g where g.id = grant_id;
+  v_result := private.to_credit_grant(v_grant, v_account.unit);
   perform private.keep_response(coalesce(v_account.user_id, v_account.team_id), 'service', idempotency_key, v_request,
-    to_jsonb(private.to_credit_grant(v_grant)));
-  return private.to_credit_grant(v_grant);
+    to_jsonb(v_result));
+  return v_result;
 end $$;
 revoke all on function public.void_credit_grant(uuid, text, text, text) from public, anon, authenticated;
 grant execute on function public.void_credit_grant(uuid, text, text, text) to service_role;

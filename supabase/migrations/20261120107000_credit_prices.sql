@@ -9,6 +9,7 @@ create table public.credit_prices (
   price numeric(15, 4) not null,
   quantity_scale smallint not null default 0,
   created_at timestamptz not null default now(),
+  credit_unit text not null default 'credits' references public.credit_units (unit),
   primary key (sku, effective_from),
   constraint credit_prices_sku_check check (sku ~ '^[a-z0-9][a-z0-9._:/-]{0,99}$'),
   constraint credit_prices_unit_check check (char_length(unit) between 1 and 50),
@@ -19,9 +20,13 @@ comment on table public.credit_prices is
   'The price list. The row in force is the newest whose effective_from has passed; a new price is a new row.';
 comment on column public.credit_prices.sku is 'What is sold: chat.message, image.generate';
 comment on column public.credit_prices.unit is 'What a quantity counts: message, image, 1000 tokens';
-comment on column public.credit_prices.price is 'Credits for one unit';
+comment on column public.credit_prices.price is 'What one of that costs, in credit_unit';
+comment on column public.credit_prices.credit_unit is
+  'What the price is in, and which account of an owner pays it: credits, unless it names another of credit_units';
 comment on column public.credit_prices.quantity_scale is
   'Decimals that a quantity may have: 0 sells whole units only';
+
+create index credit_prices_credit_unit on public.credit_prices (credit_unit);
 
 alter table public.credit_prices enable row level security;
 revoke all on public.credit_prices from public, anon, authenticated, service_role;
@@ -36,7 +41,7 @@ create policy "signed-in users read the price list" on public.credit_prices
 -- quantity that is a sum of floating-point numbers is a little off.
 -- Raises: PT422 unknown_sku, invalid_quantity.
 create function private.price_credits(
-  sku text, quantity numeric, out unit text, out unit_price numeric, out amount numeric
+  sku text, quantity numeric, out unit text, out unit_price numeric, out amount numeric, out credit_unit text
 )
 language plpgsql stable set search_path = ''
 as $$
@@ -62,14 +67,15 @@ begin
   end if;
   unit := v_price.unit;
   unit_price := v_price.price;
+  credit_unit := v_price.credit_unit;
   amount := round(v_price.price * v_quantity, 4);
 end $$;
 revoke all on function private.price_credits(text, numeric) from public, anon, authenticated, service_role;
 
--- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, and the sum. A
--- quantity may be 0 here: an answer may use nothing of something.
--- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
-create function private.price_items(items jsonb, out priced jsonb, out amount numeric)
+-- Prices a list of 1 to 100 items [{sku, quantity}]. Returns the items with unit, unit_price and amount, the sum, and what
+-- all of them are priced in. A quantity may be 0 here: an answer may use nothing of something.
+-- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity, unit_mismatch.
+create function private.price_items(items jsonb, out priced jsonb, out amount numeric, out credit_unit text)
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -93,6 +99,10 @@ begin
     if v_quantity = 0 then
       v_price.amount := 0;
     end if;
+    if v_price.credit_unit <> credit_unit then
+      perform private.refuse_unit(credit_unit, v_price.credit_unit);
+    end if;
+    credit_unit := v_price.credit_unit;
     priced := priced || jsonb_build_object('sku', v_item -> 'sku', 'unit', v_price.unit,
       'quantity', v_quantity, 'unit_price', v_price.unit_price, 'amount', v_price.amount);
     amount := amount + v_price.amount;
@@ -100,9 +110,9 @@ begin
 end $$;
 revoke all on function private.price_items(jsonb) from public, anon, authenticated, service_role;
 
--- Works out a charge for items at their prices. Returns the part of an entry that says what is charged for, and amount,
--- which is 0 or more here. The caller checks whether an entry can have it.
--- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity.
+-- Works out a charge for items at their prices. Returns the part of an entry that says what is charged for, its unit, and
+-- amount, which is 0 or more here. The caller checks whether an entry can have it.
+-- Raises: PT422 invalid_charge, unknown_sku, invalid_quantity, unit_mismatch.
 create function private.price_charge(items jsonb)
 returns public.credit_entry
 language plpgsql stable set search_path = ''
@@ -112,6 +122,7 @@ declare
   v_priced record := private.price_items(price_charge.items);
 begin
   v_entry.amount := v_priced.amount;
+  v_entry.unit := v_priced.credit_unit;
   if jsonb_array_length(v_priced.priced) = 1 then
     v_entry.sku := v_priced.priced -> 0 ->> 'sku';
     v_entry.quantity := (v_priced.priced -> 0 ->> 'quantity')::numeric;
@@ -128,15 +139,16 @@ create type public.credit_quote as (
   total numeric,
   available numeric,
   member_available numeric,
-  affordable boolean
+  affordable boolean,
+  unit text
 );
 comment on type public.credit_quote is
-  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; member_available is null unless the member of a team has a limit';
+  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; unit is what the prices are in; member_available is null unless the member of a team has a limit';
 
 -- Prices items for a user, or for a member of a team on the team's account, and says whether they could be charged now.
 -- Changes nothing. user_id may be null for a team.
 -- Definer: not even the service may call the private functions that it needs. For the service only.
--- Raises: PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity.
+-- Raises: PT404 account_not_found; PT422 invalid_charge, unknown_sku, invalid_quantity, unit_mismatch.
 create function public.quote_credits(items jsonb, user_id uuid default null, team_id uuid default null)
 returns public.credit_quote
 language plpgsql stable security definer set search_path = ''
@@ -147,23 +159,32 @@ declare
   v_priced record;
   v_quote public.credit_quote;
 begin
+  -- The account in the prices' unit, or the one in credits: an owner that never had anything in that unit has none.
+  v_priced := private.price_items(items);
   if quote_credits.team_id is null then
-    select a.* into v_account from public.credit_accounts as a where a.user_id = quote_credits.user_id;
+    select a.* into v_account from public.credit_accounts as a
+    where a.user_id = quote_credits.user_id and a.unit in (v_priced.credit_unit, 'credits')
+    order by a.unit = v_priced.credit_unit desc limit 1;
   elsif quote_credits.user_id is null or exists (
     select 1 from public.team_members as m
     where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id) then
-    select a.* into v_account from public.credit_accounts as a where a.team_id = quote_credits.team_id;
+    select a.* into v_account from public.credit_accounts as a
+    where a.team_id = quote_credits.team_id and a.unit in (v_priced.credit_unit, 'credits')
+    order by a.unit = v_priced.credit_unit desc limit 1;
   end if;
   if v_account.id is null then
     perform private.refuse_credit_account(user_id, team_id);
   end if;
-  v_priced := private.price_items(items);
-  v_due := private.due_credits(v_account, statement_timestamp());
   v_quote.items := v_priced.priced;
   v_quote.total := v_priced.amount;
-  v_quote.available := v_account.balance + v_due.balance - v_account.held - v_due.held + v_account.overdraft_limit;
-  select m.available into v_quote.member_available from public.team_member_credits as m
-  where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id;
+  v_quote.unit := v_priced.credit_unit;
+  v_quote.available := 0;
+  if v_account.unit = v_quote.unit then
+    v_due := private.due_credits(v_account, statement_timestamp());
+    v_quote.available := v_account.balance + v_due.balance - v_account.held - v_due.held + v_account.overdraft_limit;
+  end if;
+  select m.available into v_quote.member_available from public.team_member_balances as m
+  where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id and m.unit = v_quote.unit;
   v_quote.affordable := v_quote.total <= least(v_quote.available, v_quote.member_available);
   return v_quote;
 end $$;

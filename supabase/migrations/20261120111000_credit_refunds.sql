@@ -102,7 +102,7 @@ begin
   where r.account_id = v_account.id and r.entry_no = v_charge.entry_no;
   v_amount := coalesce(v_amount, -v_charge.amount - v_refunded);
   if v_amount > -v_charge.amount - v_refunded or v_amount = 0 then
-    raise exception 'Cannot refund % credits: entry % has % left to refund', trim_scale(v_amount), entry_no,
+    raise exception 'Cannot refund % %: entry % has % left to refund', trim_scale(v_amount), v_account.unit, entry_no,
       trim_scale(-v_charge.amount - v_refunded)
       using errcode = 'PT422',
         detail = format('refund_exceeds_charge %s', jsonb_build_object('refundable', -v_charge.amount - v_refunded));
@@ -162,10 +162,10 @@ begin
   v_account.balance := v_account.balance + v_amount;
   v_entry := private.post_credit_entry(v_entry, v_account);
   v_account := private.after_credit_entry(v_account, v_entry);
-  perform private.restore_allowance(v_account.team_id, v_charge.actor_id, v_amount, v_charge.created_at);
+  perform private.restore_allowance(v_account, v_charge.actor_id, v_amount, v_charge.created_at);
   v_account := private.repay_credit_overdraft(v_account, v_now);
   perform private.save_credit_account(private.take_credit_head(v_account));
-  return private.to_credit_entry(v_entry);
+  return private.to_credit_entry(v_entry, v_account.unit);
 end $$;
 revoke all on function public.refund_credits(uuid, bigint, numeric, text, text) from public, anon, authenticated;
 grant execute on function public.refund_credits(uuid, bigint, numeric, text, text) to service_role;

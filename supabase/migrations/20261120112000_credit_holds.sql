@@ -81,22 +81,27 @@ revoke all on function private.hold_portions(uuid, numeric, jsonb) from public, 
 grant execute on function private.hold_portions(uuid, numeric, jsonb) to authenticated, service_role;
 
 create view public.credit_holds with (security_invoker = true) as
-  select h.id, h.account_id, h.amount, null::numeric(15, 4) as captured, 'held' as status,
-    private.hold_portions(h.grant_id, h.amount, h.allocations) as allocations, h.items, h.description, h.actor_id,
-    h.expires_at, null::timestamptz as resolved_at, null::bigint as entry_no, h.created_at
-  from private.credit_holds as h
-  union all
-  select h.id, h.account_id, h.amount, null, h.status, private.hold_portions(h.grant_id, h.amount, h.allocations), h.items,
-    h.description, h.actor_id, h.expires_at, h.resolved_at, null, h.created_at
-  from private.ended_credit_holds as h
-  union all
-  select t.hold_id, t.account_id, (t.hold ->> 'amount')::numeric(15, 4), -t.amount, 'captured', t.hold -> 'allocations',
-    t.hold -> 'items', t.hold ->> 'description', t.actor_id, (t.hold ->> 'expires_at')::timestamptz, t.created_at,
-    t.entry_no, (t.hold ->> 'created_at')::timestamptz
-  from private.credit_transactions as t
-  where t.hold_id is not null;
+  select x.*, a.unit
+  from (
+    select h.id, h.account_id, h.amount, null::numeric(15, 4) as captured, 'held' as status,
+      private.hold_portions(h.grant_id, h.amount, h.allocations) as allocations, h.items, h.description, h.actor_id,
+      h.expires_at, null::timestamptz as resolved_at, null::bigint as entry_no, h.created_at
+    from private.credit_holds as h
+    union all
+    select h.id, h.account_id, h.amount, null, h.status, private.hold_portions(h.grant_id, h.amount, h.allocations), h.items,
+      h.description, h.actor_id, h.expires_at, h.resolved_at, null, h.created_at
+    from private.ended_credit_holds as h
+    union all
+    select t.hold_id, t.account_id, (t.hold ->> 'amount')::numeric(15, 4), -t.amount, 'captured', t.hold -> 'allocations',
+      t.hold -> 'items', t.hold ->> 'description', t.actor_id, (t.hold ->> 'expires_at')::timestamptz, t.created_at,
+      t.entry_no, (t.hold ->> 'created_at')::timestamptz
+    from private.credit_transactions as t
+    where t.hold_id is not null
+  ) as x
+  left join public.credit_accounts as a on a.id = x.account_id;
 comment on view public.credit_holds is
   'Credits set aside until they are captured or released, or expire.';
+comment on column public.credit_holds.unit is 'What the account counts, and so amount and captured';
 comment on column public.credit_holds.captured is 'What was charged; more than amount only with allow_overage';
 comment on column public.credit_holds.status is 'held, captured, released or expired';
 comment on column public.credit_holds.allocations is
@@ -171,7 +176,7 @@ begin
   account.held := account.held - credit_hold.amount;
   account.open_holds := account.open_holds - 1;
   account.updated_at := greatest(at, account.updated_at);
-  perform private.restore_allowance(account.team_id, credit_hold.actor_id, credit_hold.amount, credit_hold.created_at);
+  perform private.restore_allowance(account, credit_hold.actor_id, credit_hold.amount, credit_hold.created_at);
   if credit_hold.grant_id = account.head_grant_id and account.overdraft_used = 0 and account.debt = 0 then
     account.head_held := account.head_held - credit_hold.amount;
     account.head_free := account.head_free + credit_hold.amount;
@@ -199,6 +204,7 @@ create type public.credit_hold as (
   resolved_at timestamptz,
   entry_no bigint,
   created_at timestamptz,
+  unit text,
   replayed boolean
 );
 comment on type public.credit_hold is
@@ -225,7 +231,7 @@ begin
     perform private.refuse_reused_key();
   end if;
   return row(v_hold.id, v_hold.account_id, v_hold.amount, null, 'held', v_hold.items, v_hold.description, v_hold.actor_id,
-    v_hold.expires_at, null, null, v_hold.created_at, true)::public.credit_hold;
+    v_hold.expires_at, null, null, v_hold.created_at, v_hold.unit, true)::public.credit_hold;
 end $$;
 revoke all on function private.repeat_credit_hold(uuid, uuid, text, bytea)
   from public, anon, authenticated, service_role;
@@ -256,12 +262,12 @@ revoke all on function private.require_room_for_hold(public.credit_accounts)
 -- Sets credits aside that the head of the account may not cover, for a hold that has all but what this finds out, and
 -- returns the hold.
 -- Raises: PT402 insufficient_credits, member_limit_exceeded; PT404 account_not_found; PT409 too_many_holds.
-create function private.hold_grants(credit_hold private.credit_holds, team_id uuid, duration interval)
+create function private.hold_grants(credit_hold private.credit_holds, team_id uuid, duration interval, unit text)
 returns private.credit_holds
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_account public.credit_accounts := private.lock_credit_account(credit_hold.actor_id, hold_grants.team_id);
+  v_account public.credit_accounts := private.lock_credit_account(credit_hold.actor_id, hold_grants.team_id, null, unit);
   v_drawn record;
 begin
   perform private.require_room_for_hold(v_account);
@@ -293,17 +299,18 @@ begin
   perform private.save_credit_account(v_account);
   return credit_hold;
 end $$;
-revoke all on function private.hold_grants(private.credit_holds, uuid, interval)
+revoke all on function private.hold_grants(private.credit_holds, uuid, interval, text)
   from public, anon, authenticated, service_role;
 
 -- Holds credits of a user, or of a team on behalf of its member: an amount, which is rounded half up to four decimals, or
 -- what items [{sku, quantity}] cost now.
 -- For expires_in seconds (credits.hold_duration when null, at most credits.longest_hold) nothing else can spend them.
--- user_id may be null for a team. Returns the hold.
+-- user_id may be null for a team. The account in the unit of the prices pays; for an amount, the one in unit, which is
+-- credits when it is null. Returns the hold.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
 -- PT404 account_not_found; PT409 too_many_holds {most}; PT422 invalid_charge, invalid_hold {longest}, unknown_sku,
--- invalid_quantity, invalid_amount, idempotency_key_reused.
+-- invalid_quantity, invalid_amount, unknown_unit, unit_mismatch, idempotency_key_reused.
 create function public.hold_credits(
   user_id uuid default null,
   amount numeric default null,
@@ -311,7 +318,8 @@ create function public.hold_credits(
   expires_in integer default null,
   description text default null,
   idempotency_key text default null,
-  team_id uuid default null
+  team_id uuid default null,
+  unit text default null
 )
 returns public.credit_hold
 language plpgsql volatile security definer set search_path = ''
@@ -320,6 +328,8 @@ declare
   v_owner uuid := coalesce(hold_credits.user_id, hold_credits.team_id);
   v_hold private.credit_holds;
   v_amount numeric := hold_credits.amount;
+  v_unit text := coalesce(hold_credits.unit, 'credits');
+  v_priced public.credit_entry;
   v_longest integer;
   v_duration interval;
 begin
@@ -342,7 +352,8 @@ begin
     v_hold.id := left(encode(sha256(convert_to(
       concat_ws(' ', v_owner, 'service', hold_credits.idempotency_key), 'UTF8')), 'hex'), 32)::uuid;
     v_hold.request_hash := sha256(convert_to(jsonb_build_array('hold', hold_credits.team_id,
-      trim_scale(hold_credits.amount), hold_credits.items, hold_credits.expires_in, hold_credits.description)::text, 'UTF8'));
+      trim_scale(hold_credits.amount), hold_credits.items, hold_credits.expires_in, hold_credits.description,
+      hold_credits.unit)::text, 'UTF8'));
     if char_length(hold_credits.idempotency_key) between 1 and 255 then
       -- The response is the hold itself.
       insert into private.idempotency_keys (owner_id, actor, key, request_hash, response)
@@ -352,7 +363,8 @@ begin
       on conflict do nothing;
     end if;
     if not found and v_owner is not null then
-      perform private.lock_credit_account(hold_credits.user_id, hold_credits.team_id);
+      perform private.lock_credit_account(hold_credits.user_id, hold_credits.team_id, null, coalesce((
+        select h.unit from public.credit_holds as h where h.id = v_hold.id), 'credits'));
       return private.repeat_credit_hold(v_hold.id, v_owner, hold_credits.idempotency_key, v_hold.request_hash);
     end if;
   end if;
@@ -361,7 +373,12 @@ begin
     if num_nonnulls(hold_credits.amount, hold_credits.items) <> 1 then
       raise exception 'A hold needs either items or an amount' using errcode = 'PT422', detail = 'invalid_charge';
     end if;
-    v_amount := (private.price_charge(hold_credits.items)).amount;
+    v_priced := private.price_charge(hold_credits.items);
+    v_amount := v_priced.amount;
+    v_unit := v_priced.unit;
+    if v_unit <> hold_credits.unit then
+      perform private.refuse_unit(v_unit, hold_credits.unit);
+    end if;
   end if;
   if (v_amount between 0.0001 and 1000000000 and trunc(v_amount, 4) = v_amount) is not true then
     v_amount := private.round_credit_amount(v_amount);
@@ -374,14 +391,14 @@ begin
       open_holds = a.open_holds + 1, updated_at = greatest(clock_timestamp(), a.updated_at),
       next_due_at = least(a.next_due_at, greatest(clock_timestamp(), a.updated_at) + v_duration)
     -- The setting credits.open_holds is at least 100.
-    where a.user_id = hold_credits.user_id and a.head_free >= v_hold.amount and a.open_holds < 100
+    where a.user_id = hold_credits.user_id and a.unit = v_unit and a.head_free >= v_hold.amount and a.open_holds < 100
       and a.balance - v_hold.amount >= a.held - a.overdraft_limit
       and (a.next_due_at is null or a.next_due_at > greatest(clock_timestamp(), a.updated_at))
       and (not a.alert_armed or a.balance - v_hold.amount >= a.alert_threshold + a.held - a.overdraft_limit)
     returning a.id, a.head_grant_id, a.updated_at into v_hold.account_id, v_hold.grant_id, v_hold.created_at;
   end if;
   if v_hold.account_id is null then
-    v_hold := private.hold_grants(v_hold, hold_credits.team_id, v_duration);
+    v_hold := private.hold_grants(v_hold, hold_credits.team_id, v_duration, v_unit);
   end if;
   v_hold.expires_at := v_hold.created_at + v_duration;
   insert into private.credit_holds
@@ -389,8 +406,8 @@ begin
   values (v_hold.id, v_hold.account_id, v_hold.created_at, v_hold.expires_at, v_hold.grant_id, v_hold.actor_id,
     v_hold.amount, v_hold.allocations, hold_credits.items, hold_credits.description, v_hold.request_hash);
   return row(v_hold.id, v_hold.account_id, v_hold.amount, null, 'held', hold_credits.items, hold_credits.description,
-    v_hold.actor_id, v_hold.expires_at, null, null, v_hold.created_at, false)::public.credit_hold;
+    v_hold.actor_id, v_hold.expires_at, null, null, v_hold.created_at, v_unit, false)::public.credit_hold;
 end $$;
-revoke all on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid)
+revoke all on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid, text)
   from public, anon, authenticated;
-grant execute on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid) to service_role;
+grant execute on function public.hold_credits(uuid, numeric, jsonb, integer, text, text, uuid, text) to service_role;

@@ -53,7 +53,7 @@ returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
-  raise exception 'Cannot capture % credits: % are held', trim_scale(amount), trim_scale(held)
+  raise exception 'Cannot capture %: % are held', trim_scale(amount), trim_scale(held)
     using errcode = 'PT422', detail = format('capture_exceeds_hold %s', jsonb_build_object('held', held)),
       hint = 'Capture less, or set allow_overage';
 end $$;
@@ -67,7 +67,7 @@ revoke all on function private.refuse_overage(numeric, numeric) from public, ano
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded {available, required};
 -- PT404 hold_not_found; PT409 hold_already_captured, hold_released, hold_expired; PT422 capture_exceeds_hold {held},
--- invalid_charge, unknown_sku, invalid_quantity, invalid_amount, idempotency_key_reused.
+-- invalid_charge, unknown_sku, invalid_quantity, invalid_amount, unit_mismatch, idempotency_key_reused.
 create function public.capture_credit_hold(
   hold_id uuid,
   amount numeric default null,
@@ -122,6 +122,9 @@ begin
 
   if capture_credit_hold.items is not null then
     v_result := private.price_charge(capture_credit_hold.items);
+    if v_result.unit <> v_account.unit then
+      perform private.refuse_unit(v_result.unit, v_account.unit);
+    end if;
     v_amount := v_result.amount;
     v_entry.sku := v_result.sku;
     v_entry.quantity := v_result.quantity;
@@ -214,7 +217,7 @@ begin
   v_entry.actor_id := v_hold.actor_id;
   v_entry := private.post_credit_entry(v_entry, v_account);
   if v_account.team_id is not null then
-    perform private.restore_allowance(v_account.team_id, v_hold.actor_id, greatest(0, v_hold.amount - v_amount),
+    perform private.restore_allowance(v_account, v_hold.actor_id, greatest(0, v_hold.amount - v_amount),
       v_hold.created_at);
   end if;
   if v_account.head_grant_id is null then
@@ -223,7 +226,7 @@ begin
   end if;
   return row(v_entry.account_id, v_entry.entry_no, v_entry.kind, v_entry.amount, v_entry.balance_after, v_entry.sku,
     v_entry.quantity, v_entry.unit_price, v_entry.items, v_entry.description, v_entry.actor_id, null,
-    v_entry.created_at, false)::public.credit_entry;
+    v_entry.created_at, v_account.unit, false)::public.credit_entry;
 end $$;
 revoke all on function public.capture_credit_hold(uuid, numeric, jsonb, boolean, text, text, text)
   from public, anon, authenticated;
@@ -255,7 +258,8 @@ begin
   v_account := private.end_credit_hold(v_account, v_hold, 'released', greatest(clock_timestamp(), v_account.updated_at));
   v_account := private.save_credit_account(private.take_credit_head(v_account));
   v_result := row(v_hold.id, v_account.id, v_hold.amount, null, 'released', v_hold.items, v_hold.description,
-    v_hold.actor_id, v_hold.expires_at, v_account.updated_at, null, v_hold.created_at, false)::public.credit_hold;
+    v_hold.actor_id, v_hold.expires_at, v_account.updated_at, null, v_hold.created_at, v_account.unit,
+    false)::public.credit_hold;
   perform private.keep_response(v_owner, 'service', idempotency_key, v_request, to_jsonb(v_result));
   return v_result;
 end $$;

@@ -23,7 +23,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   return row(account.id, null, 'capture', 0, account.balance, null, null, null, null, null, uncharged_entry.actor_id, null,
-    account.updated_at, false)::public.credit_entry;
+    account.updated_at, account.unit, false)::public.credit_entry;
 end $$;
 revoke all on function private.uncharged_entry(public.credit_accounts, uuid) from public, anon, authenticated, service_role;
 
@@ -114,7 +114,7 @@ begin
   entry.actor_id := v_hold.actor_id;
   account.balance := account.balance - v_amount;
   perform private.spend_allowance(account, v_hold.actor_id, v_amount, clock_timestamp(), true);
-  return private.to_credit_entry(private.post_credit_entry(entry, private.take_credit_head(account)));
+  return private.to_credit_entry(private.post_credit_entry(entry, private.take_credit_head(account)), account.unit);
 end $$;
 revoke all on function private.charge_expired_hold(public.credit_accounts, uuid, private.credit_transactions, numeric,
   boolean, text) from public, anon, authenticated, service_role;

@@ -97,7 +97,7 @@ begin
   account.open_holds := account.open_holds - v_ended.holds;
   account.head_held := account.head_held - v_ended.of_head;
   account.head_free := account.head_free + v_ended.of_head;
-  if account.team_id is not null then
+  if account.team_id is not null and account.unit = 'credits' then
     update public.credit_member_limits as l
     set spent = greatest(0, l.spent - e.amount)
     from (
@@ -108,6 +108,17 @@ begin
       group by m.user_id
     ) as e
     where l.team_id = account.team_id and l.user_id = e.user_id;
+  elsif account.team_id is not null then
+    update public.credit_unit_limits as l
+    set spent = greatest(0, l.spent - e.amount)
+    from (
+      select m.user_id, sum(x.amount) as amount
+      from unnest(v_ended.actor_ids, v_ended.amounts, v_ended.created_at) as x (user_id, amount, created_at)
+      join public.credit_unit_limits as m on m.team_id = account.team_id and m.user_id = x.user_id
+        and m.unit = account.unit and x.created_at >= m.period_start
+      group by m.user_id
+    ) as e
+    where l.team_id = account.team_id and l.user_id = e.user_id and l.unit = account.unit;
   end if;
   if v_ended.others is null then
     account.updated_at := greatest(v_ended.expires_at, account.updated_at);
@@ -263,45 +274,62 @@ revoke all on function private.due_credits(public.credit_accounts, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function private.due_credits(public.credit_accounts, timestamptz) to authenticated, service_role;
 
-create view public.user_credits with (security_invoker = true) as
-  select a.user_id,
+create view public.credit_balances with (security_invoker = true) as
+  select a.user_id, a.team_id, a.unit,
     (a.balance + d.balance)::numeric(15, 4) as balance,
     (a.held + d.held)::numeric(15, 4) as held,
     a.balance + d.balance - a.held - d.held + a.overdraft_limit as available,
     a.updated_at,
     a.id as account_id, a.overdraft_limit
   from public.credit_accounts as a
-  cross join lateral private.due_credits(a, statement_timestamp()) as d
-  where a.user_id is not null;
+  cross join lateral private.due_credits(a, statement_timestamp()) as d;
+comment on view public.credit_balances is
+  'What the caller and their teams have, in every unit in which they have ever had something; available is what can be spent now';
+revoke all on public.credit_balances from public, anon, authenticated, service_role;
+grant select on public.credit_balances to authenticated, service_role;
+
+create view public.user_credits with (security_invoker = true) as
+  select b.user_id, b.balance, b.held, b.available, b.updated_at, b.account_id, b.overdraft_limit
+  from public.credit_balances as b
+  where b.user_id is not null and b.unit = 'credits';
 comment on view public.user_credits is 'The caller''s own credits; available is what can be spent now';
 revoke all on public.user_credits from public, anon, authenticated, service_role;
 grant select on public.user_credits to authenticated, service_role;
 
 create view public.team_credits with (security_invoker = true) as
-  select a.team_id,
-    (a.balance + d.balance)::numeric(15, 4) as balance,
-    (a.held + d.held)::numeric(15, 4) as held,
-    a.balance + d.balance - a.held - d.held + a.overdraft_limit as available,
-    a.updated_at,
-    a.id as account_id, a.overdraft_limit
-  from public.credit_accounts as a
-  cross join lateral private.due_credits(a, statement_timestamp()) as d
-  where a.team_id is not null;
+  select b.team_id, b.balance, b.held, b.available, b.updated_at, b.account_id, b.overdraft_limit
+  from public.credit_balances as b
+  where b.team_id is not null and b.unit = 'credits';
 comment on view public.team_credits is 'The credits of the caller''s teams; available is what can be spent now';
 revoke all on public.team_credits from public, anon, authenticated, service_role;
 grant select on public.team_credits to authenticated, service_role;
 
-create view public.team_member_credits with (security_invoker = true) as
-  select l.team_id, l.user_id, l.credit_limit, l.period, s.spent, l.credit_limit - s.spent as available
-  from public.credit_member_limits as l
+create view public.team_member_balances with (security_invoker = true) as
+  select l.team_id, l.user_id, l.unit, l.credit_limit, l.period, s.spent, l.credit_limit - s.spent as available
+  from (
+    select c.team_id, c.user_id, 'credits' as unit, c.credit_limit, c.period, c.spent, c.period_start
+    from public.credit_member_limits as c
+    union all
+    select u.team_id, u.user_id, u.unit, u.credit_limit, u.period, u.spent, u.period_start
+    from public.credit_unit_limits as u
+  ) as l
   cross join lateral (
     select case when l.period_start < private.credit_period_start(l.period, statement_timestamp()) then 0
       else greatest(0, l.spent - coalesce((
         select sum(h.amount) from public.credit_accounts as a join private.credit_holds as h on h.account_id = a.id
-        where a.team_id = l.team_id and h.actor_id = l.user_id
+        where a.team_id = l.team_id and a.unit = l.unit and h.actor_id = l.user_id
           and h.expires_at <= statement_timestamp() and h.created_at >= l.period_start), 0))
       end as spent
   ) as s;
+comment on view public.team_member_balances is
+  'What each member has spent from the accounts of their team in the present period, and may still spend, in every unit in which they have spent or have a limit: available, null without a limit';
+revoke all on public.team_member_balances from public, anon, authenticated, service_role;
+grant select on public.team_member_balances to authenticated, service_role;
+
+create view public.team_member_credits with (security_invoker = true) as
+  select m.team_id, m.user_id, m.credit_limit, m.period, m.spent, m.available
+  from public.team_member_balances as m
+  where m.unit = 'credits';
 comment on view public.team_member_credits is
   'What each member has spent from the account of their team in the present period, and may still spend: available, null without a limit';
 revoke all on public.team_member_credits from public, anon, authenticated, service_role;

@@ -7,6 +7,7 @@ create type public.credit_settings as (
   overdraft_limit numeric,
   alert_threshold numeric,
   available numeric,
+  unit text,
   replayed boolean
 );
 comment on type public.credit_settings is
@@ -18,7 +19,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
   return row(account.id, account.overdraft_limit, account.alert_threshold,
-    account.balance - account.held + account.overdraft_limit, false)::public.credit_settings;
+    account.balance - account.held + account.overdraft_limit, account.unit, false)::public.credit_settings;
 end $$;
 revoke all on function private.to_credit_settings(public.credit_accounts) from public, anon, authenticated, service_role;
 
@@ -38,25 +39,28 @@ end $$;
 revoke all on function private.require_account_admin(public.credit_accounts, uuid)
   from public, anon, authenticated, service_role;
 
--- Sets the alert threshold of the account of a user or a team, rounded half up to four decimals; null turns alerts off.
+-- Sets the alert threshold of the account of a user or a team in a unit, rounded half up to four decimals; null turns alerts
+-- off.
 -- An account that is already below the threshold raises an alert only after its next top-up. actor, user or service, is
 -- who makes the request: a user has to be an owner or admin of the team.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
--- Raises: PT400 invalid_idempotency_key; PT403 not_team_admin; PT404 account_not_found; PT422 invalid_alert,
+-- Raises: PT400 invalid_idempotency_key; PT403 not_team_admin; PT404 account_not_found; PT422 invalid_alert, unknown_unit,
 -- idempotency_key_reused.
 create function public.set_credit_alert(
   threshold numeric,
   user_id uuid default null,
   team_id uuid default null,
   idempotency_key text default null,
-  actor text default 'service'
+  actor text default 'service',
+  unit text default 'credits'
 )
 returns public.credit_settings
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_owner uuid := coalesce(set_credit_alert.user_id, set_credit_alert.team_id);
-  v_request jsonb := jsonb_build_array('alert', set_credit_alert.team_id, trim_scale(set_credit_alert.threshold));
+  v_request jsonb := jsonb_build_array('alert', set_credit_alert.team_id, trim_scale(set_credit_alert.threshold),
+    set_credit_alert.unit);
   v_account public.credit_accounts;
   v_first jsonb;
 begin
@@ -67,7 +71,7 @@ begin
     raise exception 'A threshold must be null, or 0.0001 to 1000000000 credits; actor must be service, or user together with a user_id'
       using errcode = 'PT422', detail = 'invalid_alert';
   end if;
-  v_account := private.lock_credit_account(set_credit_alert.user_id, set_credit_alert.team_id);
+  v_account := private.lock_credit_account(set_credit_alert.user_id, set_credit_alert.team_id, null, set_credit_alert.unit);
   if set_credit_alert.actor = 'user' then
     perform private.require_account_admin(v_account, set_credit_alert.user_id);
   end if;
@@ -84,28 +88,30 @@ begin
     to_jsonb(private.to_credit_settings(v_account)));
   return private.to_credit_settings(v_account);
 end $$;
-revoke all on function public.set_credit_alert(numeric, uuid, uuid, text, text) from public, anon, authenticated;
-grant execute on function public.set_credit_alert(numeric, uuid, uuid, text, text) to service_role;
+revoke all on function public.set_credit_alert(numeric, uuid, uuid, text, text, text) from public, anon, authenticated;
+grant execute on function public.set_credit_alert(numeric, uuid, uuid, text, text, text) to service_role;
 
 -- set_credit_overdraft ------------------------------------------------------------------------------
 
--- Sets how far below zero the account of a user or a team may go: 0 to 1000000000 credits, rounded half up to four
+-- Sets how far below zero the account of a user or a team in a unit may go: 0 to 1000000000, rounded half up to four
 -- decimals. Returns its settings.
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 overdraft_in_use {used}; PT422
--- invalid_overdraft, idempotency_key_reused.
+-- invalid_overdraft, unknown_unit, idempotency_key_reused.
 create function public.set_credit_overdraft(
   overdraft_limit numeric,
   user_id uuid default null,
   team_id uuid default null,
-  idempotency_key text default null
+  idempotency_key text default null,
+  unit text default 'credits'
 )
 returns public.credit_settings
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_owner uuid := coalesce(set_credit_overdraft.user_id, set_credit_overdraft.team_id);
-  v_request jsonb := jsonb_build_array('overdraft', v_owner, trim_scale(set_credit_overdraft.overdraft_limit));
+  v_request jsonb := jsonb_build_array('overdraft', v_owner, trim_scale(set_credit_overdraft.overdraft_limit),
+    set_credit_overdraft.unit);
   v_account public.credit_accounts;
   v_first jsonb;
 begin
@@ -116,14 +122,15 @@ begin
     raise exception 'An overdraft limit must be 0 to 1000000000 credits; give either user_id or team_id, not both'
       using errcode = 'PT422', detail = 'invalid_overdraft';
   end if;
-  v_account := private.lock_credit_account(set_credit_overdraft.user_id, set_credit_overdraft.team_id);
+  v_account := private.lock_credit_account(set_credit_overdraft.user_id, set_credit_overdraft.team_id, null,
+    set_credit_overdraft.unit);
   v_first := private.first_credit_response(v_owner, 'service', set_credit_overdraft.idempotency_key, v_request);
   if v_first is not null then
     return jsonb_populate_record(null::public.credit_settings, v_first || '{"replayed": true}');
   end if;
   if set_credit_overdraft.overdraft_limit < v_account.overdraft_used + v_account.overdraft_held then
-    raise exception 'The overdraft limit cannot be less than the % credits that are in use',
-      trim_scale(v_account.overdraft_used + v_account.overdraft_held)
+    raise exception 'The overdraft limit cannot be less than the % % that are in use',
+      trim_scale(v_account.overdraft_used + v_account.overdraft_held), v_account.unit
       using errcode = 'PT409', detail = format('overdraft_in_use %s',
         jsonb_build_object('used', v_account.overdraft_used + v_account.overdraft_held)),
         hint = 'Grant credits first, or set a limit that covers the overdraft in use';
@@ -135,5 +142,5 @@ begin
     to_jsonb(private.to_credit_settings(v_account)));
   return private.to_credit_settings(v_account);
 end $$;
-revoke all on function public.set_credit_overdraft(numeric, uuid, uuid, text) from public, anon, authenticated;
-grant execute on function public.set_credit_overdraft(numeric, uuid, uuid, text) to service_role;
+revoke all on function public.set_credit_overdraft(numeric, uuid, uuid, text, text) from public, anon, authenticated;
+grant execute on function public.set_credit_overdraft(numeric, uuid, uuid, text, text) to service_role;

@@ -9,19 +9,20 @@ create type public.credit_transfer as (
   balance_after numeric,
   description text,
   created_at timestamptz,
+  unit text,
   replayed boolean
 );
 comment on type public.credit_transfer is
   'A transfer: its two entries, the amount that moved, and the balance that it left on the account it came from; replayed is true when an earlier request did what this one asks for';
 
--- Returns the accounts that a transfer moves credits from and to. A user may move their own credits to one of their teams,
--- and those of a team that they own or administer to its members.
--- Raises: PT403 not_team_admin; PT404 account_not_found; PT422 invalid_transfer.
+-- Returns the accounts in a unit that a transfer moves from and to, and opens them if there are none. A user may move what
+-- is their own to one of their teams, and what a team that they own or administer has to its members.
+-- Raises: PT403 not_team_admin; PT404 account_not_found; PT422 invalid_transfer, unknown_unit.
 create function private.transfer_accounts(
-  from_user_id uuid, from_team_id uuid, to_user_id uuid, to_team_id uuid, actor text, user_id uuid,
+  from_user_id uuid, from_team_id uuid, to_user_id uuid, to_team_id uuid, actor text, user_id uuid, unit text,
   out from_id uuid, out to_id uuid
 )
-language plpgsql stable set search_path = ''
+language plpgsql volatile set search_path = ''
 as $$
 begin
   if actor = 'user' then
@@ -43,17 +44,24 @@ begin
       perform private.refuse_credit_account(to_user_id, from_team_id);
     end if;
   end if;
-  select a.id into from_id from public.credit_accounts as a
-  where a.user_id = from_user_id or a.team_id = from_team_id;
-  if not found then
+  for v_round in 1..2 loop
+    select a.id into from_id from public.credit_accounts as a
+    where a.unit = transfer_accounts.unit and (a.user_id = from_user_id or a.team_id = from_team_id);
+    select a.id into to_id from public.credit_accounts as a
+    where a.unit = transfer_accounts.unit and (a.user_id = to_user_id or a.team_id = to_team_id);
+    exit when num_nulls(from_id, to_id) = 0 or unit = 'credits' or v_round = 2;
+    -- Before either account is locked: whoever waits for an account that is being opened keeps nobody else waiting.
+    perform private.open_unit_accounts(array_remove(array[from_user_id, to_user_id], null),
+      array_remove(array[from_team_id, to_team_id], null), unit);
+  end loop;
+  if from_id is null then
     perform private.refuse_credit_account(from_user_id, from_team_id);
   end if;
-  select a.id into to_id from public.credit_accounts as a where a.user_id = to_user_id or a.team_id = to_team_id;
-  if not found then
+  if to_id is null then
     perform private.refuse_credit_account(to_user_id, to_team_id);
   end if;
 end $$;
-revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, uuid)
+revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, uuid, text)
   from public, anon, authenticated, service_role;
 
 -- Gives an account grants like those that another account's entry has drawn on: the same category, priority, beginning,
@@ -111,7 +119,8 @@ end $$;
 revoke all on function private.receive_credit_grants(public.credit_accounts, jsonb, timestamptz)
   from public, anon, authenticated, service_role;
 
--- Moves credits from the account of a user or a team to another, in two entries that name each other. amount is rounded
+-- Moves credits, or what unit names, from the account of a user or a team to another account in the same unit, in two
+-- entries that name each other. amount is rounded
 -- half up to four decimals. Only credits of grants move, not an overdraft, in spending order, and they keep their
 -- category, priority, beginning, end and cost. With the setting credits.transfer_promotional at 0, a user moves paid
 -- credits only. The same request with the same idempotency_key returns the first transfer
@@ -119,8 +128,8 @@ revoke all on function private.receive_credit_grants(public.credit_accounts, jso
 -- own credits to one of their teams, and those of a team that they own or administer to its members.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits {available, required}; PT403 not_team_admin; PT404
--- account_not_found; PT409 too_many_grants {most}; PT422 invalid_transfer, invalid_amount, balance_too_large {largest},
--- idempotency_key_reused.
+-- account_not_found; PT409 too_many_grants {most}; PT422 invalid_transfer, invalid_amount, unknown_unit, balance_too_large
+-- {largest}, idempotency_key_reused.
 create function public.transfer_credits(
   amount numeric,
   from_user_id uuid default null,
@@ -130,7 +139,8 @@ create function public.transfer_credits(
   description text default null,
   idempotency_key text default null,
   actor text default 'service',
-  user_id uuid default null
+  user_id uuid default null,
+  unit text default 'credits'
 )
 returns public.credit_transfer
 language plpgsql volatile security definer set search_path = ''
@@ -138,7 +148,7 @@ as $$
 declare
   v_owner uuid := coalesce(transfer_credits.user_id, from_user_id, from_team_id);
   v_request jsonb := jsonb_build_array('transfer', from_user_id, from_team_id, to_user_id, to_team_id,
-    trim_scale(transfer_credits.amount), transfer_credits.description);
+    trim_scale(transfer_credits.amount), transfer_credits.description, transfer_credits.unit);
   v_ids record;
   v_from public.credit_accounts;
   v_to public.credit_accounts;
@@ -162,12 +172,14 @@ begin
           'or user together with a user_id';
   end if;
   transfer_credits.amount := private.round_credit_amount(transfer_credits.amount);
-  v_ids := private.transfer_accounts(from_user_id, from_team_id, to_user_id, to_team_id, actor, transfer_credits.user_id);
+  v_ids := private.transfer_accounts(from_user_id, from_team_id, to_user_id, to_team_id, actor, transfer_credits.user_id,
+    transfer_credits.unit);
   -- In the order of their ids, so that no two transfers wait for each other.
   v_from := private.lock_credit_account(null, null, least(v_ids.from_id, v_ids.to_id));
   v_to := private.lock_credit_account(null, null, greatest(v_ids.from_id, v_ids.to_id));
   -- Again: the user may have left the team while this waited.
-  perform private.transfer_accounts(from_user_id, from_team_id, to_user_id, to_team_id, actor, transfer_credits.user_id);
+  perform private.transfer_accounts(from_user_id, from_team_id, to_user_id, to_team_id, actor, transfer_credits.user_id,
+    transfer_credits.unit);
   if v_from.id <> v_ids.from_id then
     v_other := v_from;
     v_from := v_to;
@@ -179,7 +191,7 @@ begin
   end if;
   v_largest := private.setting('credits.largest_balance');
   if v_to.balance + v_to.pending + transfer_credits.amount > v_largest then
-    raise exception 'The receiving account would have more than % credits', v_largest
+    raise exception 'The receiving account would have more than % %', v_largest, v_to.unit
       using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
         hint = 'Move less';
   end if;
@@ -189,8 +201,8 @@ begin
   v_drawn := private.draw_credits(v_from, transfer_credits.amount, false, v_now,
     case when actor = 'user' and private.setting('credits.transfer_promotional') = 0 then 'paid' end);
   if v_drawn.uncovered > 0 then
-    raise exception 'Cannot move % credits: the grants of the account have % left', trim_scale(transfer_credits.amount),
-      trim_scale(transfer_credits.amount - v_drawn.uncovered)
+    raise exception 'Cannot move % %: the grants of the account have % left', trim_scale(transfer_credits.amount),
+      v_from.unit, trim_scale(transfer_credits.amount - v_drawn.uncovered)
       using errcode = 'PT402',
         detail = format('insufficient_credits %s', jsonb_build_object(
           'available', transfer_credits.amount - v_drawn.uncovered, 'required', transfer_credits.amount)),
@@ -224,11 +236,11 @@ begin
   perform private.save_credit_account(private.take_credit_head(v_to));
 
   v_result := row(v_given.account_id, v_given.entry_no, v_taken.account_id, v_taken.entry_no, transfer_credits.amount,
-    v_given.balance_after, transfer_credits.description, v_given.created_at, false);
+    v_given.balance_after, transfer_credits.description, v_given.created_at, v_from.unit, false);
   perform private.keep_response(v_owner, actor, idempotency_key, v_request, to_jsonb(v_result));
   return v_result;
 end $$;
-revoke all on function public.transfer_credits(numeric, uuid, uuid, uuid, uuid, text, text, text, uuid)
+revoke all on function public.transfer_credits(numeric, uuid, uuid, uuid, uuid, text, text, text, uuid, text)
   from public, anon, authenticated;
-grant execute on function public.transfer_credits(numeric, uuid, uuid, uuid, uuid, text, text, text, uuid)
+grant execute on function public.transfer_credits(numeric, uuid, uuid, uuid, uuid, text, text, text, uuid, text)
   to service_role;

@@ -139,24 +139,26 @@ create type public.credit_statement as (
   transferred numeric,
   entry_count bigint,
   entries jsonb,
-  next_after bigint
+  next_after bigint,
+  unit text
 );
 comment on type public.credit_statement is
   'A month (UTC) of an account: the opening balance, the signed sums of its entries by kind, the closing balance, and a page of entries; pass next_after as after to get the next page, it is null on the last';
 
--- Returns the statement of a month, given by its first day, for the account of a user or a team. Entries are in the
+-- Returns the statement of a month, given by its first day, for the account of a user or a team in a unit. Entries are in the
 -- order of their numbers, in pages of page_size (1 to 1000); a page begins with the first entry after number after.
 -- Settles the account first, so that a month that is over does not change any more. actor, user or service, is who
 -- makes the request: a user has to be an owner or admin of the team.
 -- Definer: not even the service may write the tables of credits. For the service only, which has verified user_id.
--- Raises: PT403 not_team_admin; PT404 account_not_found; PT422 invalid_statement.
+-- Raises: PT403 not_team_admin; PT404 account_not_found; PT422 invalid_statement, unknown_unit.
 create function public.credit_statement(
   month date,
   user_id uuid default null,
   team_id uuid default null,
   after bigint default 0,
   page_size integer default 1000,
-  actor text default 'service'
+  actor text default 'service',
+  unit text default 'credits'
 )
 returns public.credit_statement
 language plpgsql volatile security definer set search_path = ''
@@ -176,7 +178,8 @@ begin
     raise exception 'A statement needs a month, given by its first day, and a page_size of 1 to 1000'
       using errcode = 'PT422', detail = 'invalid_statement';
   end if;
-  v_account := private.lock_credit_account(credit_statement.user_id, credit_statement.team_id);
+  v_account := private.lock_credit_account(credit_statement.user_id, credit_statement.team_id, null,
+    credit_statement.unit);
   if actor = 'user' then
     perform private.require_account_admin(v_account, credit_statement.user_id);
   end if;
@@ -188,6 +191,7 @@ begin
     (month + interval '1 month') at time zone 'UTC' - interval '1 microsecond');
 
   v_result.account_id := v_account.id;
+  v_result.unit := v_account.unit;
   v_result.month := to_char(month, 'YYYY-MM');
   v_result.opening_balance := coalesce((select t.balance_after from private.credit_transactions as t
     where t.account_id = v_account.id and t.entry_no = v_first - 1), 0);
@@ -217,6 +221,6 @@ begin
   end if;
   return v_result;
 end $$;
-revoke all on function public.credit_statement(date, uuid, uuid, bigint, integer, text)
+revoke all on function public.credit_statement(date, uuid, uuid, bigint, integer, text, text)
   from public, anon, authenticated;
-grant execute on function public.credit_statement(date, uuid, uuid, bigint, integer, text) to service_role;
+grant execute on function public.credit_statement(date, uuid, uuid, bigint, integer, text, text) to service_role;

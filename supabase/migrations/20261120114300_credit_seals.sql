@@ -19,7 +19,7 @@ create policy "owners read the seals of their accounts" on private.credit_seals
   for select to authenticated using (account_id = any (array(select private.my_credit_account_ids())));
 
 create view public.credit_ledger_heads with (security_invoker = true) as
-  select a.id as account_id, a.user_id, a.team_id, h.entry_no, h.seal, h.sealed_at
+  select a.id as account_id, a.user_id, a.team_id, h.entry_no, h.seal, h.sealed_at, a.unit
   from public.credit_accounts as a
   cross join lateral (
     select s.entry_no, encode(s.seal, 'hex') as seal, s.sealed_at from private.credit_seals as s
@@ -33,13 +33,15 @@ grant select on public.credit_ledger_heads to authenticated, service_role;
 
 -- Sealing -------------------------------------------------------------------------------------------
 
--- Returns the seal that comes before an account's first entry.
+-- Returns the seal that comes before an account's first entry: it says what the entries count, so that nobody turns images
+-- into credits unseen.
 create function private.first_seal(account_id uuid)
 returns bytea
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 begin
-  return sha256(convert_to(account_id::text, 'UTF8'));
+  return sha256(convert_to(concat_ws(' ', account_id, (
+    select a.unit from public.credit_accounts as a where a.id = first_seal.account_id)), 'UTF8'));
 end $$;
 revoke all on function private.first_seal(uuid) from public, anon, authenticated, service_role;
 

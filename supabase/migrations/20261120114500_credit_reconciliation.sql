@@ -169,6 +169,12 @@ begin
       and t.counterpart = jsonb_build_object('account_id', e.account_id, 'entry_no', e.entry_no)
     where t.amount is distinct from -e.amount
     union all
+    select e.account_id, 'transfers', format('unit of entry %s', e.entry_no), null, e.amount
+    from entries as e
+    join accounts as a on a.id = e.account_id
+    join public.credit_accounts as c on c.id = (e.counterpart ->> 'account_id')::uuid
+    where c.unit <> a.unit
+    union all
     select a.id, 'due', 'next_due_at', extract(epoch from d.at), extract(epoch from a.next_due_at)
     from accounts as a
     left join holds as h on h.account_id = a.id

@@ -6,9 +6,11 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform private.wake(coalesce('team:' || new.team_id, 'user:' || new.user_id), 'credits', jsonb_build_object(
-    'version', new.version, 'balance', trim_scale(new.balance),
-    'available', trim_scale(new.balance - new.held + new.overdraft_limit)));
+  -- An event of its own: an app that knows only credits would show anything else as if it were credits.
+  perform private.wake(coalesce('team:' || new.team_id, 'user:' || new.user_id),
+    case new.unit when 'credits' then 'credits' else 'units' end, jsonb_strip_nulls(jsonb_build_object(
+      'unit', nullif(new.unit, 'credits'), 'version', new.version, 'balance', trim_scale(new.balance),
+      'available', trim_scale(new.balance - new.held + new.overdraft_limit))));
   return null;
 end $$;
 comment on function private.wake_credits() is 'Trigger function: tells the topic of the account how many credits there are';
@@ -26,7 +28,8 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform private.wake(coalesce('team:' || a.team_id, 'user:' || a.user_id), 'alerts', '{}')
+  perform private.wake(coalesce('team:' || a.team_id, 'user:' || a.user_id), 'alerts',
+    jsonb_strip_nulls(jsonb_build_object('unit', nullif(a.unit, 'credits'))))
   from public.credit_accounts as a where a.id = new.account_id;
   return null;
 end $$;

@@ -8,6 +8,7 @@ create table private.team_deletions (
   stripe_customer_id text,
   subscription_ids text[] not null,
   balance numeric(15, 4) not null,
+  balances jsonb not null default '{}',
   deleted_by uuid references auth.users (id) on delete set null,
   deleted_at timestamptz not null default now()
 );
@@ -16,6 +17,7 @@ comment on table private.team_deletions is
 comment on column private.team_deletions.subscription_ids is
   'Subscriptions in Stripe that had not ended. An operator cancels them: nobody else can';
 comment on column private.team_deletions.balance is 'The credits that lapsed; negative when the team owed some';
+comment on column private.team_deletions.balances is 'What lapsed in other units: {unit: balance}';
 comment on column private.team_deletions.deleted_by is
   'The owner who deleted it; null when its last member''s account was deleted, or when the service deleted it';
 revoke all on private.team_deletions from public, anon, authenticated, service_role;
@@ -45,9 +47,11 @@ returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  insert into private.team_deletions (team_id, name, stripe_customer_id, subscription_ids, balance)
-  select old.id, old.name, old.stripe_customer_id, private.running_subscriptions(old), coalesce((
-    select a.balance from public.credit_accounts as a where a.team_id = old.id), 0);
+  insert into private.team_deletions (team_id, name, stripe_customer_id, subscription_ids, balance, balances)
+  select old.id, old.name, old.stripe_customer_id, private.running_subscriptions(old),
+    coalesce(max(a.balance) filter (where a.unit = 'credits'), 0),
+    coalesce(jsonb_object_agg(a.unit, a.balance) filter (where a.unit <> 'credits'), '{}')
+  from public.credit_accounts as a where a.team_id = old.id;
   return old;
 end $$;
 comment on function private.record_team_deletion() is
@@ -80,7 +84,7 @@ grant execute on function public.leave_team(uuid, uuid) to service_role;
 -- Deletes a team of which the user is an owner, with its members, invitations, credits and everything else that belongs
 -- to it alone. Its projects stay with the users who created them, without a team; with delete_projects they are
 -- deleted too, and these users can restore them. Refused while the team has a subscription that has not ended, or open
--- holds. actor, user or service, is who makes the request. Returns the team, the balance that lapsed, and the number of
+-- holds. actor, user or service, is who makes the request. Returns the team, the credits that lapsed, and the number of
 -- projects that left it.
 -- Definer: not even the service may call the private functions that it needs. For the service only, which has verified
 -- user_id.
@@ -101,7 +105,9 @@ declare
   v_first jsonb;
   v_member public.team_members;
   v_team public.teams;
+  v_account_id uuid;
   v_account public.credit_accounts;
+  v_holds integer := 0;
   v_subscriptions text[];
   v_result public.team_change := row(null, 0, 0, false);
 begin
@@ -123,14 +129,21 @@ begin
         detail = format('team_has_subscription %s', jsonb_build_object('subscription_ids', v_subscriptions)),
         hint = 'Cancel the subscription first, with immediate effect';
   end if;
-  v_account := private.lock_credit_account(null, v_team.id);
-  if v_account.open_holds > 0 then
+  for v_account_id in
+    select a.id from public.credit_accounts as a where a.team_id = v_team.id order by a.unit
+  loop
+    v_account := private.lock_credit_account(null, null, v_account_id);
+    v_holds := v_holds + v_account.open_holds;
+    if v_account.unit = 'credits' then
+      v_result.credits := v_account.balance;
+    end if;
+  end loop;
+  if v_holds > 0 then
     raise exception 'The team has open holds: answers that it pays for are still running'
-      using errcode = 'PT409', detail = format('team_has_holds {"open_holds": %s}', v_account.open_holds),
+      using errcode = 'PT409', detail = format('team_has_holds {"open_holds": %s}', v_holds),
         hint = 'Try again when they have ended';
   end if;
   v_result.team := to_jsonb(v_team);
-  v_result.credits := v_account.balance;
   v_result.projects := private.release_team_projects(v_team.id, delete_projects is true);
   delete from public.teams as t where t.id = v_team.id;
   update private.team_deletions as d set deleted_by = delete_team.user_id where d.team_id = v_team.id;

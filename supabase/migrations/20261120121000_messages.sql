@@ -353,8 +353,9 @@ begin
         hint = 'Use a new idempotency key to save it again';
   end if;
   if v_hold_id is not null then
-    select to_jsonb(private.to_credit_entry(t)) - 'replayed' into v_saved.entry
-    from private.credit_transactions as t where t.hold_id = v_hold_id;
+    select to_jsonb(private.to_credit_entry(t, a.unit)) - 'replayed' into v_saved.entry
+    from private.credit_transactions as t join public.credit_accounts as a on a.id = t.account_id
+    where t.hold_id = v_hold_id;
   end if;
   v_saved.replayed := to_saved_messages.replayed;
   return v_saved;

@@ -85,7 +85,8 @@ begin
   -- Before the look at what has been settled: no lock of a message keeps its repeats apart once it is gone.
   perform private.lock_hold_account(v_hold_id);
   if private.settled_message(v_hold_id) = settle_hold.message_id then
-    return (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from private.credit_transactions as t
+    return (select to_jsonb(private.to_credit_entry(t, a.unit)) - 'replayed' from private.credit_transactions as t
+      join public.credit_accounts as a on a.id = t.account_id
       where t.hold_id = v_hold_id);
   end if;
   v_entry := public.capture_credit_hold(v_hold_id, (settle ->> 'amount')::numeric, nullif(settle -> 'items', 'null'),
@@ -108,7 +109,8 @@ begin
       using errcode = 'PT409', detail = 'message_settled';
   end if;
   if message.hold_id is not null then
-    return (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from private.credit_transactions as t
+    return (select to_jsonb(private.to_credit_entry(t, a.unit)) - 'replayed' from private.credit_transactions as t
+      join public.credit_accounts as a on a.id = t.account_id
       where t.hold_id = message.hold_id);
   end if;
   v_entry := private.settle_hold(coalesce(message.client_id, message.id::text), user_id, settle);

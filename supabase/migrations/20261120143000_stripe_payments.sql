@@ -5,6 +5,7 @@
 create table public.stripe_prices (
   id text primary key,
   credits numeric(15, 4) not null default 0,
+  credit_unit text not null default 'credits' references public.credit_units (unit),
   rollover_cap numeric(15, 4),
   tier text,
   description text,
@@ -20,10 +21,14 @@ comment on table public.stripe_prices is
   'What each price in Stripe buys: credits, a tier, or both. The operator edits it';
 comment on column public.stripe_prices.id is 'Stripe''s id of the price: price_...';
 comment on column public.stripe_prices.credits is
-  'Credits for one unit; for the price of a subscription, in each period';
+  'How much one of it buys, in credit_unit; for the price of a subscription, in each period';
+comment on column public.stripe_prices.credit_unit is
+  'What it buys: credits, unless it names another of credit_units';
 comment on column public.stripe_prices.rollover_cap is
   'For the price of a subscription: how many unused credits of a period last through the next one; null means that none expire';
 comment on column public.stripe_prices.tier is 'Tier of a team whose subscription has this price';
+
+create index stripe_prices_credit_unit on public.stripe_prices (credit_unit);
 
 alter table public.stripe_prices enable row level security;
 revoke all on public.stripe_prices from public, anon, authenticated, service_role;
@@ -67,7 +72,7 @@ create policy "the service edits whose customers are" on public.stripe_customers
 -- stripe_payments -----------------------------------------------------------------------------------
 
 create table public.stripe_payments (
-  id text primary key,
+  id text not null,
   account_id uuid not null references public.credit_accounts (id) on delete cascade,
   amount bigint not null,
   currency text,
@@ -76,10 +81,13 @@ create table public.stripe_payments (
   taken_back numeric(15, 4) not null default 0,
   lapsed numeric(15, 4) not null default 0,
   grant_ids uuid[] not null,
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  unit text not null default 'credits',
+  primary key (id, unit)
 );
 comment on table public.stripe_payments is
-  'Payments that have granted credits, and how many of these were taken back. Only functions write it.';
+  'Payments that have granted credits, and how many of these were taken back: a row for each unit that a payment has bought. Only functions write it.';
+comment on column public.stripe_payments.unit is 'What the account counts, and so credits, taken_back and lapsed';
 comment on column public.stripe_payments.id is
   'Stripe''s id of the invoice; without an invoice, that of the payment intent or Checkout session';
 comment on column public.stripe_payments.amount is 'The amount paid, in the smallest unit of the currency';
@@ -144,14 +152,13 @@ create table private.stripe_disputes (
   won boolean not null default false,
   opened_applied boolean not null default false,
   won_applied boolean not null default false,
-  taken numeric(15, 4) not null default 0,
-  lapsed numeric(15, 4) not null default 0,
+  took jsonb not null default '{}',
   constraint stripe_disputes_amount_check check (amount >= 0)
 );
 comment on table private.stripe_disputes is
   'Disputes: an opened one takes credits back, a won one returns them. The events for the two may arrive in any order';
-comment on column private.stripe_disputes.taken is
-  'Credits that it took back beyond what others had; lapsed of them had already ended unused';
+comment on column private.stripe_disputes.took is
+  'What it took back beyond what others had, and how much of that had already ended unused: {unit: {taken, lapsed}}';
 create index stripe_disputes_payment_intent_id on private.stripe_disputes (payment_intent_id);
 revoke all on private.stripe_disputes from public, anon, authenticated, service_role;
 
@@ -368,7 +375,7 @@ language plpgsql volatile set search_path = ''
 as $$
 begin
   return coalesce(
-    (select p.id from public.stripe_payments as p where p.id = payment_intent_id),
+    (select p.id from public.stripe_payments as p where p.id = payment_intent_id limit 1),
     (select i.invoice_id from private.stripe_payment_intents as i where i.id = payment_intent_id),
     payment_intent_id);
 end $$;
@@ -409,13 +416,13 @@ begin
     continue when not v_dispute.opened;
     if not v_dispute.opened_applied then
       update private.stripe_disputes as d set opened_applied = true where d.id = v_dispute.id;
-      select t.taken, t.lapsed into v_dispute.taken, v_dispute.lapsed
-      from private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id)) as t;
-      update private.stripe_disputes as d set taken = v_dispute.taken, lapsed = v_dispute.lapsed where d.id = v_dispute.id;
+      v_dispute.took := private.take_back_stripe_credits(v_payment_id, format('Dispute %s', v_dispute.id));
+      update private.stripe_disputes as d set took = v_dispute.took where d.id = v_dispute.id;
     end if;
     if v_dispute.won then
       update private.stripe_disputes as d set won_applied = true where d.id = v_dispute.id;
-      perform private.return_stripe_credits(v_payment_id, v_dispute);
+      perform private.return_stripe_credits(p, v_dispute)
+      from (select x.* from public.stripe_payments as x where x.id = v_payment_id order by x.unit) as p;
     end if;
   end loop;
 end $$;
@@ -432,13 +439,24 @@ comment on type private.stripe_line is 'A line of a purchase. One with a period 
 
 create type private.stripe_part as (
   id text,
+  unit text,
   credits numeric,
   expires_at timestamptz
 );
 comment on type private.stripe_part is 'A part of what a line of a payment buys: one grant';
 
--- Grants what a payment has bought, once, and applies the refunds and disputes that arrived before it. Returns the
--- credits; 0 when it buys none. payment_id is an invoice or, if there is none, a payment intent or a session.
+-- Returns what a payment has granted, {unit: amount}; null for one that has granted nothing.
+create function private.stripe_payment_grants(payment_id text)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (select jsonb_object_agg(p.unit, p.credits) from public.stripe_payments as p where p.id = payment_id);
+end $$;
+revoke all on function private.stripe_payment_grants(text) from public, anon, authenticated, service_role;
+
+-- Grants what a payment has bought, once, and applies the refunds and disputes that arrived before it. Returns what
+-- it was, {unit: amount}; {} when it buys nothing. payment_id is an invoice or, if there is none, a payment intent or a session.
 -- subscription_id is given when the credits are for the owner of the subscription, whoever that turns out to be.
 -- stripe_prices says what a line buys. Of the credits of a line with a period, as many as the price's rollover_cap last
 -- through the next period, the others until the end of their own.
@@ -452,17 +470,15 @@ create function private.grant_stripe_payment(
   lines private.stripe_line[],
   subscription_id text default null
 )
-returns numeric
+returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_parts private.stripe_part[];
   v_part private.stripe_part;
-  v_grant public.credit_grant;
-  v_grant_ids uuid[] := array[]::uuid[];
-  v_credits numeric;
+  v_grants public.credit_grant[] := array[]::public.credit_grant[];
   v_invoice text;
-  v_known public.stripe_payments;
+  v_known jsonb;
   v_known_id text;
   v_unknown text;
   v_reversed boolean;
@@ -475,14 +491,14 @@ begin
   end if;
   select
     -- One purchase may be reported by its session, its payment intent and its invoice: any of them may have granted already.
-    coalesce((select p.id from public.stripe_payments as p where p.id = payment_id),
+    coalesce((select p.id from public.stripe_payments as p where p.id = payment_id limit 1),
       case when i.ids is not null then
         (select p.id from public.stripe_payments as p where p.id = any (i.ids) limit 1) end),
     i.reversed,
     (select string_agg(distinct format('"%s"', l.price), ', ') from unnest(lines) as l
       where not exists (select 1 from public.stripe_prices as s where s.id = l.price)),
     array(
-      select row(p.id, p.credits, p.expires_at)::private.stripe_part
+      select row(p.id, s.credit_unit, p.credits, p.expires_at)::private.stripe_part
       from unnest(lines) as l
       join public.stripe_prices as s on s.id = l.price
       cross join lateral (select round(s.credits * l.quantity, 4) as total,
@@ -496,7 +512,8 @@ begin
             at time zone 'UTC')
       ) as p (id, credits, expires_at)
       where p.credits > 0
-      order by p.id)
+      -- The accounts of one owner are locked in the order of their units.
+      order by s.credit_unit, p.id)
   into v_known_id, v_reversed, v_unknown, v_parts
   from (
     select array_agg(i.id) || array_agg(i.invoice_id) as ids, bool_or(i.reversed) as reversed
@@ -507,16 +524,17 @@ begin
     ) as i
   ) as i;
   if v_known_id is not null then
-    select p.* into v_known from public.stripe_payments as p where p.id = v_known_id;
+    v_known := private.stripe_payment_grants(v_known_id);
     if v_known_id in (payment_id, v_invoice) then
-      return v_known.credits;
+      return v_known;
     end if;
     -- The payment of an invoice was granted for its payment intent, before that was known.
-    if v_known.credits = (select coalesce(sum(p.credits), 0) from unnest(v_parts) as p) then
+    if v_known = (select jsonb_object_agg(p.unit, p.credits)
+        from (select x.unit, sum(x.credits) as credits from unnest(v_parts) as x group by x.unit) as p) then
       update public.stripe_payments as p
       set id = payment_id, amount = grant_stripe_payment.amount, subscription_id = grant_stripe_payment.subscription_id
       where p.id = v_known_id;
-      return v_known.credits;
+      return v_known;
     end if;
   end if;
   if v_unknown is not null then
@@ -528,22 +546,21 @@ begin
   if v_known_id is not null then
     perform private.undo_stripe_payment(v_known_id, payment_id);
   end if;
-  v_credits := 0;
   foreach v_part in array v_parts loop
-    v_grant := public.grant_credits(user_id => grant_stripe_payment.user_id, team_id => grant_stripe_payment.team_id,
-      amount => v_part.credits, category => 'paid', source => 'stripe',
+    v_grants := v_grants || public.grant_credits(user_id => grant_stripe_payment.user_id,
+      team_id => grant_stripe_payment.team_id, amount => v_part.credits, unit => v_part.unit, category => 'paid', source => 'stripe',
       external_reference => format('stripe:%s:%s', payment_id, v_part.id),
       description => format('Payment %s', payment_id),
       expires_at => case when v_part.expires_at is not null then greatest(v_part.expires_at, private.stripe_late_end()) end);
-    v_grant_ids := v_grant_ids || v_grant.id;
-    v_credits := v_credits + v_part.credits;
   end loop;
-  if v_credits = 0 then
-    return 0;
+  if cardinality(v_grants) = 0 then
+    return '{}';
   end if;
-  insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids)
-  values (payment_id, v_grant.account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, v_credits,
-    grant_stripe_payment.subscription_id, v_grant_ids);
+  insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids, unit)
+  select payment_id, g.account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, sum(g.amount),
+    grant_stripe_payment.subscription_id, array_agg(g.id order by g.ordinality), g.unit
+  from unnest(v_grants) with ordinality as g
+  group by g.account_id, g.unit;
   if v_reversed then
     for v_intent in
       select i.id from private.stripe_payment_intents as i
@@ -553,7 +570,7 @@ begin
       perform private.settle_stripe_payment(v_intent);
     end loop;
   end if;
-  return v_credits;
+  return private.stripe_payment_grants(payment_id);
 end $$;
 revoke all on function private.grant_stripe_payment(text, uuid, uuid, bigint, text, private.stripe_line[], text)
   from public, anon, authenticated, service_role;

@@ -23,6 +23,19 @@ begin
 end $$;
 revoke all on function private.stripe_metadata_line(jsonb, text) from public, anon, authenticated, service_role;
 
+-- Returns what an event has come to that has granted {unit: amount}: {credits}, units for what is not credits, and a reason
+-- if it was nothing.
+create function private.stripe_grant_outcome(granted jsonb)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return jsonb_strip_nulls(jsonb_build_object('credits', coalesce(granted -> 'credits', '0'),
+    'units', nullif(granted - 'credits', '{}'),
+    'reason', case when granted = '{}' then 'price_without_credits' end));
+end $$;
+revoke all on function private.stripe_grant_outcome(jsonb) from public, anon, authenticated, service_role;
+
 -- checkout.session.completed, checkout.session.async_payment_succeeded: links the customer, and a subscription if one
 -- was bought, with the buyer, and grants what was paid for. A purchase with an invoice is granted by the invoice,
 -- which lists what was bought. Without an invoice, line_items of the session says that or, if the event has none, its
@@ -40,7 +53,7 @@ declare
   v_owner private.stripe_owner;
   v_reason text;
   v_lines private.stripe_line[];
-  v_credits numeric;
+  v_granted jsonb;
 begin
   v_owner := private.stripe_owner(v_customer, v_session -> 'metadata', v_session ->> 'client_reference_id');
   if v_owner.ignored is not null then
@@ -75,17 +88,15 @@ begin
   if v_lines is null then
     -- The metadata of the payment intent may have said it.
     if v_session #>> '{metadata,price_id}' is null then
-      select p.credits into v_credits from public.stripe_payments as p where p.id = private.stripe_payment_of(v_intent);
-      if found then
-        return jsonb_build_object('credits', v_credits);
+      v_granted := private.stripe_payment_grants(private.stripe_payment_of(v_intent));
+      if v_granted is not null then
+        return private.stripe_grant_outcome(v_granted);
       end if;
     end if;
     v_lines := array[private.stripe_metadata_line(v_session, 'Session')];
   end if;
-  v_credits := private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_owner.user_id,
-    v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines);
-  return jsonb_strip_nulls(jsonb_build_object('credits', v_credits,
-    'reason', case when v_credits = 0 then 'price_without_credits' end));
+  return private.stripe_grant_outcome(private.grant_stripe_payment(coalesce(v_intent, v_session ->> 'id'), v_owner.user_id,
+    v_owner.team_id, private.stripe_amount(v_session, 'amount_total'), v_session ->> 'currency', v_lines));
 end $$;
 revoke all on function private.on_stripe_checkout(public.webhook_events) from public, anon, authenticated, service_role;
 
@@ -103,7 +114,7 @@ declare
   v_order text := v_intent #>> '{payment_details,order_reference}';
   v_owner private.stripe_owner;
   v_described boolean;
-  v_credits numeric;
+  v_granted jsonb;
 begin
   if v_order ~ '^in_\w{8,}$' then
     perform private.link_stripe_payment(v_id, v_order);
@@ -120,9 +131,9 @@ begin
   end if;
   -- Its session may have said it.
   if not v_described then
-    select p.credits into v_credits from public.stripe_payments as p where p.id = v_id;
-    if found then
-      return jsonb_build_object('credits', v_credits);
+    v_granted := private.stripe_payment_grants(v_id);
+    if v_granted is not null then
+      return private.stripe_grant_outcome(v_granted);
     end if;
   end if;
   v_owner := private.stripe_owner(coalesce(private.stripe_id(v_intent -> 'customer'), v_intent ->> 'customer_account'),
@@ -130,11 +141,9 @@ begin
   if v_owner.ignored is not null then
     return jsonb_build_object('ignored', v_owner.ignored);
   end if;
-  v_credits := private.grant_stripe_payment(v_id, v_owner.user_id, v_owner.team_id,
+  return private.stripe_grant_outcome(private.grant_stripe_payment(v_id, v_owner.user_id, v_owner.team_id,
     private.stripe_amount(v_intent, 'amount_received'), v_intent ->> 'currency',
-    array[private.stripe_metadata_line(v_intent, 'Payment intent')]);
-  return jsonb_strip_nulls(jsonb_build_object('credits', v_credits,
-    'reason', case when v_credits = 0 then 'price_without_credits' end));
+    array[private.stripe_metadata_line(v_intent, 'Payment intent')]));
 end $$;
 revoke all on function private.on_stripe_payment_intent(public.webhook_events)
   from public, anon, authenticated, service_role;

@@ -35,66 +35,75 @@ end $$;
 revoke all on function private.stripe_credits_asked_back(public.stripe_payments)
   from public, anon, authenticated, service_role;
 
--- Takes back the credits of a payment that refunds and disputes ask for and that are not taken yet; reason becomes the
--- description of the entry. Returns how many (taken), and how many of these had already lapsed.
-create function private.take_back_stripe_credits(payment_id text, reason text, out taken numeric, out lapsed numeric)
+-- Takes back the credits of a payment, in each unit, that refunds and disputes ask for and that are not taken yet; reason
+-- becomes the description of the entries. Returns how many, and how many of these had already lapsed: {unit: {taken, lapsed}}.
+create function private.take_back_stripe_credits(payment_id text, reason text)
+returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_payment public.stripe_payments;
+  v_taken numeric;
+  v_lapsed numeric;
+  v_took jsonb := jsonb '{}';
 begin
-  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
-  taken := greatest(0, private.stripe_credits_asked_back(v_payment) - v_payment.taken_back);
-  lapsed := 0;
-  if taken > 0 then
-    lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, taken, reason, v_payment.lapsed)).lapsed;
-    update public.stripe_payments as p
-    set taken_back = p.taken_back + take_back_stripe_credits.taken, lapsed = p.lapsed + take_back_stripe_credits.lapsed
-    where p.id = payment_id;
-  end if;
+  for v_payment in
+    select p.* from public.stripe_payments as p where p.id = payment_id order by p.unit
+  loop
+    v_taken := private.stripe_credits_asked_back(v_payment) - v_payment.taken_back;
+    continue when v_taken <= 0;
+    v_lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_taken, reason,
+      v_payment.lapsed)).lapsed;
+    update public.stripe_payments as p set taken_back = p.taken_back + v_taken, lapsed = p.lapsed + v_lapsed
+    where p.id = payment_id and p.unit = v_payment.unit;
+    v_took := v_took || jsonb_build_object(v_payment.unit, jsonb_build_object('taken', v_taken, 'lapsed', v_lapsed));
+  end loop;
+  return v_took;
 end $$;
 revoke all on function private.take_back_stripe_credits(text, text) from public, anon, authenticated, service_role;
 
--- Returns the credits that a won dispute had taken back, in a new grant that lasts as long as the payment's own grants
--- and at least webhooks.late_payment_validity. Lapsed credits do not come back. If other refunds or disputes still ask
--- for a part of what the dispute took, lapsed credits count towards that part first.
-create function private.return_stripe_credits(payment_id text, dispute private.stripe_disputes)
+-- Returns the credits of a payment in one unit that a won dispute had taken back, in a new grant that lasts as long as the
+-- payment's own grants and at least webhooks.late_payment_validity. Lapsed credits do not come back. If other refunds or
+-- disputes still ask for a part of what the dispute took, lapsed credits count towards that part first.
+create function private.return_stripe_credits(payment public.stripe_payments, dispute private.stripe_disputes)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_payment public.stripe_payments;
+  v_taken numeric := coalesce((dispute.took -> payment.unit ->> 'taken')::numeric, 0);
+  v_lapsed_before numeric := coalesce((dispute.took -> payment.unit ->> 'lapsed')::numeric, 0);
   v_account public.credit_accounts;
   v_asked numeric;
   v_lapsed numeric;
   v_expires_at timestamptz;
   v_grant public.credit_grant;
 begin
-  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
-  v_asked := v_payment.taken_back - private.stripe_credits_asked_back(v_payment);
+  v_asked := payment.taken_back - private.stripe_credits_asked_back(payment);
   if v_asked <= 0 then
     return;
   end if;
-  v_lapsed := greatest(0, v_payment.lapsed + v_asked - v_payment.taken_back,
-    least(v_asked, v_payment.lapsed, dispute.lapsed - greatest(0, dispute.taken - v_asked)));
+  v_lapsed := greatest(0, payment.lapsed + v_asked - payment.taken_back,
+    least(v_asked, payment.lapsed, v_lapsed_before - greatest(0, v_taken - v_asked)));
   update public.stripe_payments as p
   set taken_back = p.taken_back - v_asked, lapsed = p.lapsed - v_lapsed
-  where p.id = payment_id;
+  where p.id = payment.id and p.unit = payment.unit;
   if v_asked = v_lapsed then
     return;
   end if;
-  select a.* into v_account from public.credit_accounts as a where a.id = v_payment.account_id;
+  select a.* into v_account from public.credit_accounts as a where a.id = payment.account_id;
   select nullif(max(coalesce(g.expires_at, 'infinity')), 'infinity') into v_expires_at
-  from private.credit_grants as g where g.id = any (v_payment.grant_ids);
-  v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id,
-    amount => v_asked - v_lapsed, category => 'paid', source => 'stripe', external_reference => 'stripe:' || dispute.id,
+  from private.credit_grants as g where g.id = any (payment.grant_ids);
+  v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id, unit => v_account.unit,
+    amount => v_asked - v_lapsed, category => 'paid', source => 'stripe',
+    external_reference => concat('stripe:', dispute.id, '/' || nullif(v_account.unit, 'credits')),
     description => format('Dispute %s won', dispute.id),
     expires_at => greatest(v_expires_at,
       case when v_expires_at is not null then private.stripe_late_end() end));
   -- It becomes one of the payment's grants, on which a later refund draws first.
-  update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id where p.id = payment_id;
+  update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id
+  where p.id = payment.id and p.unit = payment.unit;
 end $$;
-revoke all on function private.return_stripe_credits(text, private.stripe_disputes)
+revoke all on function private.return_stripe_credits(public.stripe_payments, private.stripe_disputes)
   from public, anon, authenticated, service_role;
 
 -- Takes back what was granted for a payment intent whose invoice, as it turns out, has granted the same purchase, and
@@ -106,17 +115,21 @@ as $$
 declare
   v_payment public.stripe_payments;
 begin
-  delete from public.stripe_payments as p where p.id = payment_intent_id returning p.* into v_payment;
-  if v_payment.credits > v_payment.taken_back then
-    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
-      format('Payment %s is that of invoice %s', payment_intent_id, invoice_id), v_payment.lapsed);
-  end if;
-  -- A dispute that is applied again needs its reference, which only one grant can have.
-  update private.credit_grants as g set external_reference = format('undone:%s', g.external_reference)
-  where g.id = any (v_payment.grant_ids);
+  for v_payment in
+    select p.* from public.stripe_payments as p where p.id = payment_intent_id order by p.unit
+  loop
+    if v_payment.credits > v_payment.taken_back then
+      perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
+        format('Payment %s is that of invoice %s', payment_intent_id, invoice_id), v_payment.lapsed);
+    end if;
+    -- A dispute that is applied again needs its reference, which only one grant can have.
+    update private.credit_grants as g set external_reference = format('undone:%s', g.external_reference)
+    where g.id = any (v_payment.grant_ids);
+  end loop;
+  delete from public.stripe_payments as p where p.id = payment_intent_id;
   update private.stripe_refunds as r set applied = false
   where r.payment_intent_id = undo_stripe_payment.payment_intent_id;
-  update private.stripe_disputes as d set opened_applied = false, won_applied = false, taken = 0, lapsed = 0
+  update private.stripe_disputes as d set opened_applied = false, won_applied = false, took = '{}'
   where d.payment_intent_id = undo_stripe_payment.payment_intent_id;
 end $$;
 revoke all on function private.undo_stripe_payment(text, text) from public, anon, authenticated, service_role;

@@ -280,7 +280,7 @@ begin
   perform private.set_team_subscription(subscription.team_id);
   perform private.set_team_subscription(move_stripe_subscription.team_id);
   for v_payment_id in
-    select p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
+    select distinct p.id from public.stripe_payments as p where p.subscription_id = subscription.id order by p.id
   loop
     perform private.move_stripe_payment(v_payment_id, move_stripe_subscription.user_id, move_stripe_subscription.team_id);
   end loop;
@@ -296,39 +296,54 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_payment public.stripe_payments;
+begin
+  perform private.lock_stripe_payment(payment_id);
+  for v_payment in
+    select p.* from public.stripe_payments as p where p.id = payment_id order by p.unit
+  loop
+    perform private.move_stripe_grants(v_payment, move_stripe_payment.user_id, move_stripe_payment.team_id);
+  end loop;
+  perform private.take_back_stripe_credits(payment_id, format('Refund of payment %s', payment_id));
+end $$;
+revoke all on function private.move_stripe_payment(text, uuid, uuid) from public, anon, authenticated, service_role;
+
+-- Does so for what the payment has bought in one unit, up to what refunds and disputes take back.
+create function private.move_stripe_grants(payment public.stripe_payments, user_id uuid, team_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
   v_grant record;
   v_new public.credit_grant;
   v_ids uuid[] := array[]::uuid[];
 begin
-  perform private.lock_stripe_payment(payment_id);
-  select p.* into v_payment from public.stripe_payments as p where p.id = payment_id;
-  if v_payment.credits > v_payment.taken_back then
-    perform private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_payment.credits - v_payment.taken_back,
-      format('Payment %s belongs to another account', payment_id), v_payment.lapsed);
+  if payment.credits > payment.taken_back then
+    perform private.take_back_credits(payment.account_id, payment.grant_ids, payment.credits - payment.taken_back,
+      format('Payment %s belongs to another account', payment.id), payment.lapsed);
   end if;
   for v_grant in
     select g.id, g.amount, g.expires_at, g.external_reference from private.credit_grants as g
     -- The reference of what a won dispute has returned has two parts only.
-    where g.id = any (v_payment.grant_ids) and g.external_reference like 'stripe:%:%'
+    where g.id = any (payment.grant_ids) and g.external_reference like 'stripe:%:%'
     order by g.created_at, g.id
   loop
     -- The new grant needs the reference, which only one grant can have.
     update private.credit_grants as g
-    set external_reference = format('moved:%s:%s', v_grant.external_reference, v_payment.account_id)
+    set external_reference = format('moved:%s:%s', v_grant.external_reference, payment.account_id)
     where g.id = v_grant.id;
-    v_new := public.grant_credits(user_id => move_stripe_payment.user_id, team_id => move_stripe_payment.team_id,
-      amount => v_grant.amount, category => 'paid', source => 'stripe', external_reference => v_grant.external_reference,
-      description => format('Payment %s', payment_id),
+    v_new := public.grant_credits(user_id => move_stripe_grants.user_id, team_id => move_stripe_grants.team_id,
+      amount => v_grant.amount, unit => payment.unit, category => 'paid', source => 'stripe',
+      external_reference => v_grant.external_reference, description => format('Payment %s', payment.id),
       expires_at => case when v_grant.expires_at is not null
         then greatest(v_grant.expires_at, private.stripe_late_end()) end);
     v_ids := v_ids || v_new.id;
   end loop;
   update public.stripe_payments as p
   set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0
-  where p.id = payment_id;
-  perform private.take_back_stripe_credits(payment_id, format('Refund of payment %s', payment_id));
+  where p.id = payment.id and p.unit = payment.unit;
 end $$;
-revoke all on function private.move_stripe_payment(text, uuid, uuid) from public, anon, authenticated, service_role;
+revoke all on function private.move_stripe_grants(public.stripe_payments, uuid, uuid)
+  from public, anon, authenticated, service_role;
 
 -- Events --------------------------------------------------------------------------------------------
 
@@ -445,7 +460,7 @@ declare
   v_owner_of text;
   v_lines private.stripe_line[];
   v_intent text;
-  v_credits numeric := 0;
+  v_granted jsonb := jsonb '{}';
   v_reason text;
 begin
   if not v_paid and v_subscription_id is null then
@@ -512,15 +527,15 @@ begin
     loop
       perform private.link_stripe_payment(v_intent, v_invoice ->> 'id');
     end loop;
-    v_credits := private.grant_stripe_payment(v_invoice ->> 'id', v_user_id, v_team_id,
+    v_granted := private.grant_stripe_payment(v_invoice ->> 'id', v_user_id, v_team_id,
       private.stripe_amount(v_invoice, 'amount_paid'), v_invoice ->> 'currency', v_lines, v_owner_of);
   end if;
-  v_reason := case when v_paid and v_credits = 0 then
+  v_reason := case when v_paid and v_granted = '{}' then
     case when v_lines is null then coalesce(v_reason, 'no_charge') else 'price_without_credits' end end;
   if v_reason is not null and v_subscription_id is null then
     return jsonb_build_object('ignored', v_reason);
   end if;
-  return jsonb_build_object('credits', v_credits, 'subscription', v_subscription_id)
+  return private.stripe_grant_outcome(v_granted) - 'reason' || jsonb_build_object('subscription', v_subscription_id)
     || jsonb_strip_nulls(jsonb_build_object('reason', v_reason));
 end $$;
 revoke all on function private.on_stripe_invoice(public.webhook_events) from public, anon, authenticated, service_role;
@@ -538,7 +553,7 @@ begin
   on conflict on constraint stripe_payment_intents_pkey do update
   set invoice_id = excluded.invoice_id where i.invoice_id is null;
   perform private.lock_stripe_payment(invoice_id);
-  if (select count(*) from public.stripe_payments as p where p.id in (payment_intent_id, link_stripe_payment.invoice_id)) = 2 then
+  if (select count(distinct p.id) from public.stripe_payments as p where p.id in (payment_intent_id, link_stripe_payment.invoice_id)) = 2 then
     perform private.undo_stripe_payment(payment_intent_id, invoice_id);
   end if;
   perform private.settle_stripe_payment(payment_intent_id);

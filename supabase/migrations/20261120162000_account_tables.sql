@@ -54,6 +54,7 @@ select private.add_account_tables('{public.user_integrations}', 't.user_id = $1'
 select private.add_account_tables('{public.api_keys}', 't.user_id = $1', '{id}', hidden => '{key_hash}');
 select private.add_account_tables('{public.customization_preferences}', 't.user_id = $1', '{user_id}');
 select private.add_account_tables('{public.credit_member_limits}', 't.user_id = $1', '{team_id}');
+select private.add_account_tables('{public.credit_unit_limits}', 't.user_id = $1', '{team_id,unit}');
 select private.add_account_tables('{public.conversation_threads}', 't.created_by = $1', '{id}');
 select private.add_account_tables('{public.team_invitations}', 't.invitee_id = $1 or t.invited_by = $1', '{id}');
 
@@ -68,23 +69,23 @@ select private.add_account_tables('{public.chat_segments}', 't.user_id = $1', '{
 -- Credits, and what was paid for them.
 select private.add_account_tables('{public.credit_accounts}', 't.user_id = $1', '{id}');
 select private.add_account_tables(array['private.credit_transactions', 'private.credit_refunds'],
-  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{entry_no}',
+  't.account_id = any (private.credit_account_ids($1))', '{account_id,entry_no}',
   hidden => '{request_hash}');
 select private.add_account_tables(array['private.credit_grants', 'private.ended_credit_holds', 'public.credit_alerts'],
-  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{created_at,id}',
+  't.account_id = any (private.credit_account_ids($1))', '{account_id,created_at,id}',
   hidden => '{request_hash}');
 select private.add_account_tables('{private.credit_holds}',
-  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{expires_at,id}',
+  't.account_id = any (private.credit_account_ids($1))', '{account_id,expires_at,id}',
   hidden => '{request_hash}');
 select private.add_account_tables('{public.stripe_payments}',
-  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{id}');
+  't.account_id = any (private.credit_account_ids($1))', '{account_id,id}');
 
 -- Left out, and why.
 select private.add_account_tables('{private.credit_months}',
-  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{month}',
+  't.account_id = any (private.credit_account_ids($1))', '{account_id,month}',
   left_out => 'Sums of credit_transactions');
 select private.add_account_tables('{private.credit_seals}',
-  't.account_id = (select a.id from public.credit_accounts as a where a.user_id = $1)', '{entry_no}',
+  't.account_id = any (private.credit_account_ids($1))', '{account_id,entry_no}',
   left_out => 'Checksums of credit_transactions');
 select private.add_account_tables('{private.table_usage}', 't.owner_id = $1', '{table_name,slot}',
   left_out => 'Counts of the rows in other tables');

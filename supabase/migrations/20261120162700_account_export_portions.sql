@@ -79,7 +79,9 @@ begin
     case when target.shown is null then format('to_jsonb(t) - %L::text[]', target.hidden)
       else format('(select jsonb_object_agg(c.key, c.value) from jsonb_each(to_jsonb(t)) as c where c.key = any (%L::text[]))',
         target.shown) end,
-    target.name::regclass, target.whose,
+    target.name::regclass,
+    case when goes_on and target.sort[1] = 'account_id'
+      then 't.account_id = any (private.credit_account_ids($1, ($2 ->> 0)::uuid))' else target.whose end,
     case when goes_on then format(' and (%s) > (%s)', v_columns, v_after) else '' end, v_columns, most);
 end $$;
 revoke all on function private.export_query(private.account_tables, boolean, integer)

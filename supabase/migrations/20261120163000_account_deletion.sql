@@ -184,36 +184,46 @@ begin
 end $$;
 revoke all on function private.has_paid(uuid) from public, anon, authenticated, service_role;
 
--- Copies a portion of the ledger of an account that has paid, without its user. Returns where it goes on, {ledger_id, after,
--- done}; null if nothing is to be kept.
-create function private.keep_ledger(user_id uuid, cursor jsonb, portion integer)
+-- Copies a portion of the ledgers of a user who has paid, without the user: there is one in each unit. Returns where it goes
+-- on, {ledgers: {ACCOUNT_ID: {ledger_id, after}}, done}; null if nothing is to be kept.
+create function private.keep_ledgers(user_id uuid, cursor jsonb, portion integer)
 returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_account_id uuid;
-  v_ledger_id uuid := coalesce(cursor ->> 'ledger_id', gen_random_uuid()::text)::uuid;
-  v_after bigint := coalesce(cursor ->> 'after', '0')::bigint;
+  v_account public.credit_accounts;
+  v_ledgers jsonb := coalesce(cursor -> 'ledgers', '{}');
+  v_ledger jsonb;
+  v_left integer := portion;
   v_copied integer;
   v_last bigint;
 begin
-  select a.id into v_account_id from public.credit_accounts as a where a.user_id = keep_ledger.user_id;
-  if private.setting('accounts.keep_ledger') = 0 or v_account_id is null or not private.has_paid(v_account_id) then
+  if private.setting('accounts.keep_ledger') = 0 then
     return null;
   end if;
-  with copied as (
-    insert into private.kept_ledgers (ledger_id, kind, number, entry)
-    select v_ledger_id, 'entry', t.entry_no,
-      to_jsonb(t) - array['account_id', 'actor_id', 'actor_hash', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations',
-        'hold', 'counterpart', 'description']
-    from private.credit_transactions as t
-    where t.account_id = v_account_id and t.entry_no > v_after
-    order by t.entry_no limit portion
-    returning number)
-  select count(*), max(c.number) into v_copied, v_last from copied as c;
-  return jsonb_build_object('ledger_id', v_ledger_id, 'after', coalesce(v_last, v_after), 'done', v_copied < portion);
+  for v_account in
+    select a.* from public.credit_accounts as a
+    where a.user_id = keep_ledgers.user_id and private.has_paid(a.id) order by a.id
+  loop
+    exit when v_left = 0;
+    v_ledger := coalesce(v_ledgers -> v_account.id::text, jsonb_build_object('ledger_id', gen_random_uuid(), 'after', 0));
+    with copied as (
+      insert into private.kept_ledgers (ledger_id, kind, number, entry)
+      select (v_ledger ->> 'ledger_id')::uuid, 'entry', t.entry_no,
+        to_jsonb(t) - array['account_id', 'actor_id', 'actor_hash', 'id', 'hold_id', 'grant_id', 'request_hash', 'allocations',
+          'hold', 'counterpart', 'description'] || jsonb_build_object('unit', v_account.unit)
+      from private.credit_transactions as t
+      where t.account_id = v_account.id and t.entry_no > (v_ledger ->> 'after')::bigint
+      order by t.entry_no limit v_left
+      returning number)
+    select count(*), max(c.number) into v_copied, v_last from copied as c;
+    v_left := v_left - v_copied;
+    v_ledgers := v_ledgers || jsonb_build_object(v_account.id,
+      v_ledger || jsonb_strip_nulls(jsonb_build_object('after', v_last)));
+  end loop;
+  return case when v_ledgers <> '{}' then jsonb_build_object('ledgers', v_ledgers, 'done', v_left > 0) end;
 end $$;
-revoke all on function private.keep_ledger(uuid, jsonb, integer) from public, anon, authenticated, service_role;
+revoke all on function private.keep_ledgers(uuid, jsonb, integer) from public, anon, authenticated, service_role;
 
 -- Definer: it runs as the Auth server's role, which has no rights here.
 create function private.prepare_deletion()
@@ -225,21 +235,22 @@ declare
 begin
   -- The cleanup has kept all but the newest entries, in portions. Who deletes a user otherwise has all of them kept at once.
   loop
-    v_cursor := private.keep_ledger(old.id, v_cursor, 10000);
+    v_cursor := private.keep_ledgers(old.id, v_cursor, 10000);
     exit when v_cursor is null or (v_cursor ->> 'done')::boolean;
   end loop;
   -- Payments are few, and not in every product.
   if v_cursor is not null and to_regclass(concat_ws('.', 'public', 'stripe_payments')) is not null then
     execute format('insert into private.kept_ledgers (ledger_id, kind, number, entry)
-      select $2, ''payment'', row_number() over (order by p.id), to_jsonb(p) - ''account_id''
-      from public.credit_accounts as a join public.%I as p on p.account_id = a.id where a.user_id = $1', 'stripe_payments')
-    using old.id, (v_cursor ->> 'ledger_id')::uuid;
+      select (l.value ->> ''ledger_id'')::uuid, ''payment'', row_number() over (partition by p.account_id order by p.id),
+        to_jsonb(p) - ''account_id''
+      from jsonb_each($1) as l join public.%I as p on p.account_id = l.key::uuid', 'stripe_payments')
+    using v_cursor -> 'ledgers';
   end if;
   delete from auth.refresh_tokens as t using auth.sessions as s where s.user_id = old.id and t.session_id = s.id;
   return old;
 end $$;
 comment on function private.prepare_deletion() is
-  'Trigger function: keeps the ledger of a user who is deleted, and deletes what only the user''s sessions lead to';
+  'Trigger function: keeps the ledgers of a user who is deleted, and deletes what only the user''s sessions lead to';
 revoke all on function private.prepare_deletion() from public, anon, authenticated, service_role;
 
 create trigger prepare_deletion before delete on auth.users
@@ -280,7 +291,7 @@ begin
         delete from auth.users as u where u.id = v_deletion.user_id;
         v_result.rows := v_result.rows + 1;
       else
-        v_next := private.keep_ledger(v_deletion.user_id, v_deletion.cursor, job.batch_size);
+        v_next := private.keep_ledgers(v_deletion.user_id, v_deletion.cursor, job.batch_size);
         update private.account_deletions as d
         set begun_at = coalesce(d.begun_at, now()), cursor = coalesce(v_next, '{}') || jsonb_build_object('step',
           case when (v_next ->> 'done')::boolean is false then 'ledger' else 'account' end)

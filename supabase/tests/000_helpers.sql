@@ -65,8 +65,8 @@ begin
   return (private.do_cleanup(v_job, false)).rows;
 end $$;
 
-create function tests.account_of(name text) returns uuid language sql stable as $$
-  select a.id from public.credit_accounts as a where a.user_id = tests.user_id(name)
+create function tests.account_of(name text, unit text default 'credits') returns uuid language sql stable as $$
+  select a.id from public.credit_accounts as a where a.user_id = tests.user_id(name) and a.unit = account_of.unit
 $$;
 
 -- Moves all that an account has into the past: for it, that much time has passed.

@@ -90,6 +90,7 @@ export function describeMessageRoutes(of: keyof typeof PARENT_PROBLEMS): RouteDe
       "invalid_settlement",
       "capture_exceeds_hold",
       "unknown_sku",
+      "unit_mismatch",
       "invalid_quantity",
       "invalid_charge",
       "invalid_amount",

@@ -33,8 +33,11 @@ export const entry = {
   created_at: time,
 };
 
+/** What an account counts: credits, images. */
+export const unit = z.string();
+
 /** An entry with its account. */
-export const Entry = z.object({ account_id: id, ...entry });
+export const Entry = z.object({ account_id: id, ...entry, unit });
 
 z.globalRegistry.add(PricedItem, { id: "PricedItem" });
 z.globalRegistry.add(Entry, { id: "Entry" });

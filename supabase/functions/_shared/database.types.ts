@@ -553,6 +553,7 @@ export type Database = {
           "overdraft_used": number;
           "pending": number;
           "team_id": string | null;
+          "unit": string;
           "updated_at": string;
           "user_id": string | null;
           "version": number;
@@ -577,6 +578,7 @@ export type Database = {
           "overdraft_used"?: number;
           "pending"?: number;
           "team_id"?: string | null;
+          "unit"?: string;
           "updated_at"?: string;
           "user_id"?: string | null;
           "version"?: number;
@@ -600,6 +602,7 @@ export type Database = {
           "overdraft_used"?: number;
           "pending"?: number;
           "team_id"?: string | null;
+          "unit"?: string;
           "updated_at"?: string;
           "user_id"?: string | null;
           "version"?: number;
@@ -608,7 +611,7 @@ export type Database = {
           {
             foreignKeyName: "credit_accounts_team_id_fkey";
             columns: ["team_id"];
-            isOneToOne: true;
+            isOneToOne: false;
             referencedRelation: "teams";
             referencedColumns: ["id"];
           },
@@ -621,6 +624,7 @@ export type Database = {
           "created_at": string;
           "id": string;
           "threshold": number;
+          "unit": string;
         };
         ComputedFields: never;
         Insert: {
@@ -629,6 +633,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "threshold": number;
+          "unit"?: string;
         };
         Update: {
           "account_id"?: string;
@@ -636,6 +641,7 @@ export type Database = {
           "created_at"?: string;
           "id"?: string;
           "threshold"?: number;
+          "unit"?: string;
         };
         Relationships: [
           {
@@ -644,6 +650,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_alerts_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_balances";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "credit_alerts_account_id_fkey";
@@ -710,6 +723,7 @@ export type Database = {
       "credit_prices": {
         Row: {
           "created_at": string;
+          "credit_unit": string;
           "effective_from": string;
           "price": number;
           "quantity_scale": number;
@@ -719,6 +733,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "effective_from"?: string;
           "price": number;
           "quantity_scale"?: number;
@@ -727,10 +742,87 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "effective_from"?: string;
           "price"?: number;
           "quantity_scale"?: number;
           "sku"?: string;
+          "unit"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_prices_credit_unit_fkey";
+            columns: ["credit_unit"];
+            isOneToOne: false;
+            referencedRelation: "credit_units";
+            referencedColumns: ["unit"];
+          },
+        ];
+      };
+      "credit_unit_limits": {
+        Row: {
+          "credit_limit": number | null;
+          "period": string;
+          "period_start": string;
+          "spent": number;
+          "team_id": string;
+          "unit": string;
+          "updated_at": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "credit_limit"?: number | null;
+          "period"?: string;
+          "period_start"?: string;
+          "spent"?: number;
+          "team_id": string;
+          "unit": string;
+          "updated_at"?: string;
+          "user_id": string;
+        };
+        Update: {
+          "credit_limit"?: number | null;
+          "period"?: string;
+          "period_start"?: string;
+          "spent"?: number;
+          "team_id"?: string;
+          "unit"?: string;
+          "updated_at"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "credit_unit_limits_member_fkey";
+            columns: ["team_id", "user_id"];
+            isOneToOne: false;
+            referencedRelation: "team_members";
+            referencedColumns: ["team_id", "user_id"];
+          },
+          {
+            foreignKeyName: "credit_unit_limits_unit_fkey";
+            columns: ["unit"];
+            isOneToOne: false;
+            referencedRelation: "credit_units";
+            referencedColumns: ["unit"];
+          },
+        ];
+      };
+      "credit_units": {
+        Row: {
+          "created_at": string;
+          "description": string | null;
+          "unit": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "description"?: string | null;
+          "unit": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "description"?: string | null;
           "unit"?: string;
         };
         Relationships: [];
@@ -1479,6 +1571,7 @@ export type Database = {
           "lapsed": number;
           "subscription_id": string | null;
           "taken_back": number;
+          "unit": string;
         };
         ComputedFields: never;
         Insert: {
@@ -1492,6 +1585,7 @@ export type Database = {
           "lapsed"?: number;
           "subscription_id"?: string | null;
           "taken_back"?: number;
+          "unit"?: string;
         };
         Update: {
           "account_id"?: string;
@@ -1504,6 +1598,7 @@ export type Database = {
           "lapsed"?: number;
           "subscription_id"?: string | null;
           "taken_back"?: number;
+          "unit"?: string;
         };
         Relationships: [
           {
@@ -1512,6 +1607,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "stripe_payments_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_balances";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "stripe_payments_account_id_fkey";
@@ -1539,6 +1641,7 @@ export type Database = {
       "stripe_prices": {
         Row: {
           "created_at": string;
+          "credit_unit": string;
           "credits": number;
           "description": string | null;
           "id": string;
@@ -1549,6 +1652,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "credits"?: number;
           "description"?: string | null;
           "id": string;
@@ -1558,6 +1662,7 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "credit_unit"?: string;
           "credits"?: number;
           "description"?: string | null;
           "id"?: string;
@@ -1565,7 +1670,15 @@ export type Database = {
           "tier"?: string | null;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "stripe_prices_credit_unit_fkey";
+            columns: ["credit_unit"];
+            isOneToOne: false;
+            referencedRelation: "credit_units";
+            referencedColumns: ["unit"];
+          },
+        ];
       };
       "stripe_subscriptions": {
         Row: {
@@ -2653,6 +2766,29 @@ export type Database = {
           },
         ];
       };
+      "credit_balances": {
+        Row: {
+          "account_id": string;
+          "available": number | null;
+          "balance": number | null;
+          "held": number | null;
+          "overdraft_limit": number;
+          "team_id": string | null;
+          "unit": string;
+          "updated_at": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "credit_accounts_team_id_fkey";
+            columns: ["team_id"];
+            isOneToOne: false;
+            referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "credit_grants": {
         Row: {
           "account_id": string;
@@ -2672,6 +2808,7 @@ export type Database = {
           "source": string;
           "spendable": boolean | null;
           "status": string;
+          "unit": string | null;
           "void_reason": string | null;
           "voided_at": string | null;
           "voided_by": string | null;
@@ -2695,6 +2832,7 @@ export type Database = {
           "source"?: string | null;
           "spendable"?: boolean | null;
           "status"?: string | null;
+          "unit"?: string | null;
           "void_reason"?: string | null;
           "voided_at"?: string | null;
           "voided_by"?: string | null;
@@ -2717,6 +2855,7 @@ export type Database = {
           "source"?: string | null;
           "spendable"?: boolean | null;
           "status"?: string | null;
+          "unit"?: string | null;
           "void_reason"?: string | null;
           "voided_at"?: string | null;
           "voided_by"?: string | null;
@@ -2728,6 +2867,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "credit_accounts";
             referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "credit_grants_account_id_fkey";
+            columns: ["account_id"];
+            isOneToOne: false;
+            referencedRelation: "credit_balances";
+            referencedColumns: ["account_id"];
           },
           {
             foreignKeyName: "credit_grants_account_id_fkey";
@@ -2767,6 +2913,7 @@ export type Database = {
           "items": Json | null;
           "resolved_at": string | null;
           "status": string | null;
+          "unit": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -2783,6 +2930,7 @@ export type Database = {
           "items"?: Json | null;
           "resolved_at"?: string | null;
           "status"?: string | null;
+          "unit"?: string | null;
         };
         Update: {
           "account_id"?: string | null;
@@ -2798,6 +2946,7 @@ export type Database = {
           "items"?: Json | null;
           "resolved_at"?: string | null;
           "status"?: string | null;
+          "unit"?: string | null;
         };
         Relationships: [];
       };
@@ -2808,6 +2957,7 @@ export type Database = {
           "seal": string | null;
           "sealed_at": string;
           "team_id": string | null;
+          "unit": string;
           "user_id": string | null;
         };
         ComputedFields: never;
@@ -2815,7 +2965,7 @@ export type Database = {
           {
             foreignKeyName: "credit_accounts_team_id_fkey";
             columns: ["team_id"];
-            isOneToOne: true;
+            isOneToOne: false;
             referencedRelation: "teams";
             referencedColumns: ["id"];
           },
@@ -2840,6 +2990,7 @@ export type Database = {
           "refund_of": number | null;
           "requested_amount": number | null;
           "sku": string | null;
+          "unit": string | null;
           "unit_price": number | null;
           "user_id": string | null;
         };
@@ -2862,6 +3013,7 @@ export type Database = {
           "refund_of"?: number | null;
           "requested_amount"?: number | null;
           "sku"?: string | null;
+          "unit"?: string | null;
           "unit_price"?: number | null;
           "user_id"?: string | null;
         };
@@ -2883,6 +3035,7 @@ export type Database = {
           "refund_of"?: number | null;
           "requested_amount"?: number | null;
           "sku"?: string | null;
+          "unit"?: string | null;
           "unit_price"?: number | null;
           "user_id"?: string | null;
         };
@@ -2940,31 +3093,36 @@ export type Database = {
           {
             foreignKeyName: "credit_accounts_team_id_fkey";
             columns: ["team_id"];
-            isOneToOne: true;
+            isOneToOne: false;
             referencedRelation: "teams";
             referencedColumns: ["id"];
           },
         ];
       };
+      "team_member_balances": {
+        Row: {
+          "available": number | null;
+          "credit_limit": number | null;
+          "period": string | null;
+          "spent": number | null;
+          "team_id": string | null;
+          "unit": string | null;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "team_member_credits": {
         Row: {
           "available": number | null;
           "credit_limit": number | null;
-          "period": string;
+          "period": string | null;
           "spent": number | null;
-          "team_id": string;
-          "user_id": string;
+          "team_id": string | null;
+          "user_id": string | null;
         };
         ComputedFields: never;
-        Relationships: [
-          {
-            foreignKeyName: "credit_member_limits_member_fkey";
-            columns: ["team_id", "user_id"];
-            isOneToOne: true;
-            referencedRelation: "team_members";
-            referencedColumns: ["team_id", "user_id"];
-          },
-        ];
+        Relationships: [];
       };
       "user_credits": {
         Row: {
@@ -3173,6 +3331,7 @@ export type Database = {
           "month": string;
           "page_size"?: number;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_statement"];
@@ -3209,6 +3368,7 @@ export type Database = {
           "quantity"?: number;
           "sku"?: string;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_entry"];
@@ -3419,6 +3579,7 @@ export type Database = {
           "priority"?: number;
           "source"?: string;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_grant"];
@@ -3437,6 +3598,7 @@ export type Database = {
           "idempotency_key"?: string;
           "items"?: Json;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_hold"];
@@ -3887,6 +4049,7 @@ export type Database = {
           "idempotency_key"?: string;
           "team_id"?: string;
           "threshold": number;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_settings"];
@@ -3902,6 +4065,7 @@ export type Database = {
           "idempotency_key"?: string;
           "overdraft_limit": number;
           "team_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_settings"];
@@ -3992,6 +4156,7 @@ export type Database = {
           "idempotency_key"?: string;
           "to_team_id"?: string;
           "to_user_id"?: string;
+          "unit"?: string;
           "user_id"?: string;
         };
         Returns: Database["public"]["CompositeTypes"]["credit_transfer"];
@@ -4208,6 +4373,7 @@ export type Database = {
         "actor_id": string | null;
         "refund_of": number | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_grant": {
@@ -4230,6 +4396,7 @@ export type Database = {
         "voided_by": string | null;
         "void_reason": string | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_hold": {
@@ -4245,6 +4412,7 @@ export type Database = {
         "resolved_at": string | null;
         "entry_no": number | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_ledger_check": {
@@ -4261,12 +4429,14 @@ export type Database = {
         "available": number | null;
         "member_available": number | null;
         "affordable": boolean | null;
+        "unit": string | null;
       };
       "credit_settings": {
         "account_id": string | null;
         "overdraft_limit": number | null;
         "alert_threshold": number | null;
         "available": number | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "credit_statement": {
@@ -4283,6 +4453,7 @@ export type Database = {
         "entry_count": number | null;
         "entries": Json | null;
         "next_after": number | null;
+        "unit": string | null;
       };
       "credit_transfer": {
         "from_account_id": string | null;
@@ -4293,6 +4464,7 @@ export type Database = {
         "balance_after": number | null;
         "description": string | null;
         "created_at": string | null;
+        "unit": string | null;
         "replayed": boolean | null;
       };
       "export_portion": {

@@ -6,19 +6,20 @@
 
 import * as z from "zod/mini";
 
-import { entry, PricedItem } from "../_openapi/credit_entry.ts";
+import { entry, PricedItem, unit } from "../_openapi/credit_entry.ts";
 import { id, time } from "../_shared/schema.ts";
 
 /** The balance of a user or a team. */
 export const Balance = z.object({
   user_id: z.optional(id),
   team_id: z.optional(id),
-  account_id: id,
+  account_id: z.nullable(id),
   balance: z.number(),
   held: z.number(),
   available: z.number(),
   overdraft_limit: z.number(),
-  updated_at: time,
+  updated_at: z.nullable(time),
+  unit: z.optional(unit),
 });
 
 /** What items cost. */
@@ -28,6 +29,7 @@ export const Quote = z.object({
   available: z.number(),
   member_available: z.nullable(z.number()),
   affordable: z.boolean(),
+  unit,
 });
 
 /** A grant of credits. */
@@ -51,6 +53,7 @@ export const Grant = z.object({
   voided_by: z.nullable(z.string()),
   void_reason: z.nullable(z.string()),
   created_at: time,
+  unit,
 });
 
 /** A hold. */
@@ -67,6 +70,7 @@ export const Hold = z.object({
   resolved_at: z.nullable(time),
   entry_no: z.nullable(z.int()),
   created_at: time,
+  unit,
 });
 
 /** A transfer, as its two entries. */
@@ -79,6 +83,7 @@ export const Transfer = z.object({
   balance_after: z.number(),
   description: z.nullable(z.string()),
   created_at: time,
+  unit,
 });
 
 /** The settings of an account. */
@@ -87,6 +92,7 @@ export const Settings = z.object({
   overdraft_limit: z.number(),
   alert_threshold: z.nullable(z.number()),
   available: z.number(),
+  unit,
 });
 
 /** The statement of a month. */
@@ -108,6 +114,7 @@ export const Statement = z.object({
     counterpart: z.nullable(z.object({ account_id: id, entry_no: z.int() })),
   })),
   next_after: z.nullable(z.int()),
+  unit,
 });
 
 z.globalRegistry.add(Grant, { id: "Grant" });

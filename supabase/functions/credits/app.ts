@@ -16,6 +16,7 @@ import {
   readQueryFor,
 } from "../_shared/request.ts";
 import { call, defined, nullable, unwrap } from "../_shared/rpc.ts";
+import { readUnitBalance } from "./balance.ts";
 import * as schema from "./schema.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
@@ -25,7 +26,7 @@ export const app = createApp("credits", openapi, { acceptsContent: true });
 
 app.get("/", authenticate(["user", "secret"], "credits:read"), async (c) => {
   const { supabaseContext } = c.var;
-  const { user_id = "", team_id, actor } = readQueryFor(
+  const { user_id = "", team_id, unit, actor } = readQueryFor(
     c,
     schema.UserBalanceQuery,
     schema.ServiceBalanceQuery,
@@ -38,6 +39,8 @@ app.get("/", authenticate(["user", "secret"], "credits:read"), async (c) => {
     : [team_id];
   const [credits] = memberships.length === 0
     ? []
+    : unit !== undefined
+    ? [await readUnitBalance(client, team_id === undefined ? { user_id } : { team_id }, unit)]
     : team_id === undefined
     ? unwrap(await client.from("user_credits").select().eq("user_id", user_id))
     : unwrap(await client.from("team_credits").select().eq("team_id", team_id));

@@ -22,6 +22,7 @@ test("POST /credits/deduct charges a user the price of the sku", async () => {
     description: null,
     actor_id: user.id,
     refund_of: null,
+    unit: "credits",
   });
   assert.match(account_id, /^[0-9a-f-]{36}$/);
   assert.match(created_at, /^\d{4}-\d\d-\d\dT/);

@@ -6,7 +6,7 @@
 
 import * as z from "zod/mini";
 
-import { Entry, entry } from "../_openapi/credit_entry.ts";
+import { Entry, entry, unit } from "../_openapi/credit_entry.ts";
 import { describeFunction } from "../_openapi/document.ts";
 import { id } from "../_shared/schema.ts";
 import { Balance, Grant, Hold, Quote, Settings, Statement, Transfer } from "./answers.ts";
@@ -15,6 +15,10 @@ import * as schema from "./schema.ts";
 // A shared component keeps the document small: the function loads it.
 z.globalRegistry.add(schema.quantity, { id: "Quantity" });
 z.globalRegistry.add(schema.items, { id: "Items" });
+z.globalRegistry.add(schema.unit, {
+  id: "Unit",
+  description: "A unit of the table credit_units; credits if it is left out",
+});
 z.globalRegistry.add(schema.amount, {
   id: "Amount",
   description: "Rounded half up to four decimals",
@@ -25,7 +29,7 @@ z.globalRegistry.add(schema.computed, {
 });
 z.globalRegistry.add(schema.computedItems, { id: "ComputedItems" });
 
-const PRICING = ["unknown_sku", "invalid_quantity", "invalid_charge"];
+const PRICING = ["unknown_sku", "invalid_quantity", "invalid_charge", "unit_mismatch"];
 const PAYMENT = ["insufficient_credits", "member_limit_exceeded"];
 const RESOLVED = ["hold_already_captured", "hold_released", "hold_expired"];
 
@@ -33,7 +37,7 @@ const RESOLVED = ["hold_already_captured", "hold_released", "hold_expired"];
 export const document: unknown = describeFunction({
   name: "credits",
   summary:
-    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are credits with up to four decimals.",
+    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are credits, or another unit of the account, with up to four decimals.",
   routes: [
     {
       method: "get",
@@ -41,12 +45,17 @@ export const document: unknown = describeFunction({
       summary: "The balance of a user or a team",
       description:
         "A signed-in user reads their own balance, or that of one of their teams; a service names the user or team. " +
-        "`available` is what can be spent now: the balance, less what is held, plus the overdraft limit.",
+        "`available` is what can be spent now: the balance, less what is held, plus the overdraft limit. With `unit`, " +
+        "it is the account in that unit: all is 0, and `account_id` null, if the owner has never had anything in it.",
       auth: ["user", "secret"],
       permission: "credits:read",
-      query: z.object({ user_id: z.optional(id), team_id: z.optional(id) }),
+      query: z.object({
+        user_id: z.optional(id),
+        team_id: z.optional(id),
+        unit: z.optional(schema.unit),
+      }),
       response: { status: 200, description: "The balance", schema: Balance },
-      problems: { 404: ["account_not_found"], 422: ["invalid_request"] },
+      problems: { 404: ["account_not_found"], 422: ["invalid_request", "unknown_unit"] },
     },
     {
       method: "post",
@@ -54,7 +63,7 @@ export const document: unknown = describeFunction({
       summary: "Price items",
       description:
         "Returns what the items cost now, and whether they could be paid. Changes nothing. `member_available` is " +
-        "what the member of a team may still spend; null without a limit.",
+        "what the member of a team may still spend; null without a limit. All items must be priced in one unit.",
       auth: ["user", "secret"],
       permission: "credits:read",
       body: z.union([schema.UserQuote, schema.ServiceQuote]),
@@ -67,8 +76,8 @@ export const document: unknown = describeFunction({
       summary: "Charge a user or a team",
       description:
         "A signed-in user names what is bought, and the server sets the price. A service names the user, " +
-        "and either what is bought or an amount. With `team_id`, the account of the team pays. Posts one " +
-        "entry, or none at all.",
+        "and either what is bought or an amount. With `team_id`, the account of the team pays. The account in the unit " +
+        "of the prices pays; a service names the unit of an amount. Posts one entry, or none at all.",
       auth: ["user", "secret"],
       permission: "credits:write",
       idempotent: true,
@@ -79,7 +88,11 @@ export const document: unknown = describeFunction({
           "The entry. With `Idempotent-Replayed: true`, an earlier request with the same key posted it.",
         schema: Entry,
       },
-      problems: { 402: PAYMENT, 404: ["account_not_found"], 422: [...PRICING, "invalid_amount"] },
+      problems: {
+        402: PAYMENT,
+        404: ["account_not_found"],
+        422: [...PRICING, "invalid_amount", "unknown_unit"],
+      },
     },
     {
       method: "post",
@@ -96,7 +109,7 @@ export const document: unknown = describeFunction({
       problems: {
         404: ["account_not_found"],
         409: ["external_reference_used", "too_many_grants"],
-        422: ["invalid_grant", "invalid_amount", "balance_too_large"],
+        422: ["invalid_grant", "invalid_amount", "unknown_unit", "balance_too_large"],
       },
     },
     {
@@ -131,7 +144,7 @@ export const document: unknown = describeFunction({
         402: PAYMENT,
         404: ["account_not_found"],
         409: ["too_many_holds"],
-        422: [...PRICING, "invalid_amount", "invalid_hold"],
+        422: [...PRICING, "invalid_amount", "unknown_unit", "invalid_hold"],
       },
     },
     {
@@ -148,7 +161,7 @@ export const document: unknown = describeFunction({
       response: {
         status: 200,
         description: "The entry; `entry_no` is null if nothing was charged",
-        schema: z.object({ account_id: id, ...entry, entry_no: z.nullable(entry.entry_no) }),
+        schema: z.object({ account_id: id, ...entry, entry_no: z.nullable(entry.entry_no), unit }),
       },
       problems: {
         402: PAYMENT,
@@ -194,7 +207,8 @@ export const document: unknown = describeFunction({
         "Posts two entries that name each other, or none. Only credits of grants move, in the order in which they are " +
         "spent, and they keep their category, priority, end and cost; held credits and an overdraft stay. A signed-in " +
         "user moves their own credits to one of their teams, and, as an owner or admin, those of a team to its members: " +
-        "without `from_team_id`, it is their own account. A service moves them between any two accounts. An API key cannot move credits.",
+        "without `from_team_id`, it is their own account. A service moves them between any two accounts. Both accounts are in " +
+        "the same unit. An API key cannot move credits.",
       auth: ["user", "secret"],
       idempotent: true,
       body: z.union([schema.UserTransfer, schema.ServiceTransfer]),
@@ -208,7 +222,7 @@ export const document: unknown = describeFunction({
         403: ["not_team_admin"],
         404: ["account_not_found"],
         409: ["too_many_grants"],
-        422: ["invalid_transfer", "invalid_amount", "balance_too_large"],
+        422: ["invalid_transfer", "invalid_amount", "unknown_unit", "balance_too_large"],
       },
     },
     {
@@ -223,7 +237,7 @@ export const document: unknown = describeFunction({
       problems: {
         404: ["account_not_found"],
         409: ["overdraft_in_use"],
-        422: ["invalid_overdraft"],
+        422: ["invalid_overdraft", "unknown_unit"],
       },
     },
     {
@@ -237,7 +251,11 @@ export const document: unknown = describeFunction({
       idempotent: true,
       body: z.union([schema.UserAlert, schema.ServiceAlert]),
       response: { status: 200, description: "The account's settings", schema: Settings },
-      problems: { 403: ["not_team_admin"], 404: ["account_not_found"], 422: ["invalid_alert"] },
+      problems: {
+        403: ["not_team_admin"],
+        404: ["account_not_found"],
+        422: ["invalid_alert", "unknown_unit"],
+      },
     },
     {
       method: "get",
@@ -255,6 +273,7 @@ export const document: unknown = describeFunction({
         team_id: z.optional(id),
         after: z.optional(z.string()),
         limit: z.optional(z.string()),
+        unit: z.optional(schema.unit),
       }),
       response: {
         status: 200,
@@ -266,7 +285,7 @@ export const document: unknown = describeFunction({
         403: ["not_team_admin"],
         404: ["account_not_found"],
         429: ["too_many_requests"],
-        422: ["invalid_request", "invalid_statement"],
+        422: ["invalid_request", "invalid_statement", "unknown_unit"],
       },
     },
   ],

@@ -36,6 +36,12 @@ export const items = list(z.strictObject({ sku, quantity }), MOST_ITEMS, 1);
 /** The items of one charge, from a service. */
 export const computedItems = list(z.strictObject({ sku, quantity: computed }), MOST_ITEMS, 1);
 
+/** The unit of an account: credits unless it names another one of the table `credit_units`. */
+export const unit = z.string().check(z.regex(
+  /^[a-z][a-z0-9_]{0,49}$/,
+  "Must be 1 to 50 of the characters a-z, 0-9 and _, and begin with a letter",
+));
+
 /** The owner of the account: a user or a team. */
 const account = { user_id: z.optional(id), team_id: z.optional(id) };
 
@@ -84,6 +90,7 @@ export const UserDeduction = z.strictObject({
 export const ServiceDeduction = z.strictObject({
   ...account,
   ...charge,
+  unit: z.optional(unit),
   description: z.optional(description),
 }).check(oneCharge, someAccount);
 
@@ -97,6 +104,7 @@ export const ServiceQuote = z.strictObject({ items: computedItems, ...account })
 export const Grant = z.strictObject({
   ...account,
   amount,
+  unit: z.optional(unit),
   category: z.optional(z.enum(["paid", "promotional"])),
   priority: z.optional(z.int().check(z.minimum(0), z.maximum(100))),
   effective_at: z.optional(time),
@@ -121,6 +129,7 @@ export const Hold = z.strictObject({
   ...account,
   items: z.optional(computedItems),
   amount: z.optional(amount),
+  unit: z.optional(unit),
   expires_in: z.optional(z.int().check(z.minimum(1), z.maximum(30 * 86_400))),
   description: z.optional(description),
 }).check(amountOrItems, someAccount);
@@ -159,6 +168,7 @@ export const UserTransfer = z.strictObject({
   from_team_id: z.optional(id),
   ...receiver,
   amount: quantity,
+  unit: z.optional(unit),
   description: z.optional(description),
 }).check(oneReceiver);
 
@@ -168,6 +178,7 @@ export const ServiceTransfer = z.strictObject({
   from_team_id: z.optional(id),
   ...receiver,
   amount,
+  unit: z.optional(unit),
   description: z.optional(description),
 }).check(
   oneReceiver,
@@ -181,24 +192,34 @@ export const ServiceTransfer = z.strictObject({
 export const Overdraft = z.strictObject({
   ...account,
   overdraft_limit: computed,
+  unit: z.optional(unit),
 }).check(oneAccount);
 
 const threshold = z.nullable(amount);
 
 /** `PUT /credits/alert` from a signed-in user. */
-export const UserAlert = z.strictObject({ threshold, team_id: z.optional(id) });
+export const UserAlert = z.strictObject({
+  threshold,
+  team_id: z.optional(id),
+  unit: z.optional(unit),
+});
 
 /** `PUT /credits/alert` from a service. */
-export const ServiceAlert = z.strictObject({ ...account, threshold }).check(oneAccount);
+export const ServiceAlert = z.strictObject({ ...account, threshold, unit: z.optional(unit) })
+  .check(oneAccount);
 
 /** The path of a route with an id. */
 export const IdPath = z.strictObject({ id });
 
 /** `GET /credits` from a service. */
-export const ServiceBalanceQuery = z.strictObject(account).check(oneAccount);
+export const ServiceBalanceQuery = z.strictObject({ ...account, unit: z.optional(unit) })
+  .check(oneAccount);
 
 /** `GET /credits` from a signed-in user: their own balance, or that of one of their teams. */
-export const UserBalanceQuery = z.strictObject({ team_id: z.optional(id) });
+export const UserBalanceQuery = z.strictObject({
+  team_id: z.optional(id),
+  unit: z.optional(unit),
+});
 
 const statement = {
   month: z.string().check(
@@ -208,6 +229,7 @@ const statement = {
     z.string().check(z.regex(/^\d{1,15}$/, "Must be a whole number, 0 or greater")),
   ),
   limit: z.optional(pageSize),
+  unit: z.optional(unit),
 };
 
 /** `GET /credits/statement` from a signed-in user. */

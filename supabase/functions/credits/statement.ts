@@ -21,6 +21,8 @@ export interface StatementRequest {
   after?: string | undefined;
   /** Entries in a page of JSON: 1 to 1000. */
   limit?: string | undefined;
+  /** The unit of the account: credits if it is not given. */
+  unit?: string | undefined;
   actor: "user" | "service";
 }
 
@@ -47,7 +49,7 @@ const COLUMNS = [
  * @param c The request's context.
  * @param client Client with the secret key.
  * @param request The account and the month.
- * @throws {Problem} 403 `not_team_admin`, 404 `account_not_found`.
+ * @throws {Problem} 403 `not_team_admin`, 404 `account_not_found`, 422 `unknown_unit`.
  */
 export async function answerStatement(
   c: Context,
@@ -76,7 +78,7 @@ export async function answerStatement(
   if (type === "application/json") return c.json(first);
 
   c.header("content-type", "text/csv; charset=utf-8");
-  c.header("content-disposition", `attachment; filename="credits-${month}.csv"`);
+  c.header("content-disposition", `attachment; filename="${first.unit}-${month}.csv"`);
   return c.body(await csv(first, page));
 }
 

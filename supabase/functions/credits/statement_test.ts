@@ -36,6 +36,7 @@ test("GET /credits/statement adds up from the opening to the closing balance of 
     transferred: 0,
     entry_count: 3,
     next_after: null,
+    unit: "credits",
   });
   assert.deepEqual(
     entries.map((entry: Record<string, unknown>) => [entry.entry_no, entry.kind, entry.amount]),

@@ -111,6 +111,7 @@ test("POST /credits/quote prices items and charges nothing", async () => {
     available: 100,
     member_available: null,
     affordable: false,
+    unit: "credits",
   });
   const cheap = { items: items.slice(0, 1) };
   const quote = await invoke(member.client, "credits/quote", { body: { ...cheap, team_id } });

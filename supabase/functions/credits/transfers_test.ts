@@ -16,6 +16,8 @@ const service = serviceClient();
 const ACCOUNTS = 20;
 const CONNECTIONS = 16;
 const ROUNDS = Math.ceil(20 * soak);
+/** The second unit of the ring; the first is credits. */
+const RING_UNIT = "ring_images";
 
 /** Creates a team with an owner and a member, who have 100 credits each; the team has 100 more. */
 async function team() {
@@ -123,15 +125,25 @@ test("the service moves credits between any two accounts, and a repeated request
   assert.deepEqual([user.status, user.body.code], [422, "invalid_request"]);
 });
 
-test("transfers in a ring never deadlock, and no credit is made or lost", async () => {
+test("transfers in a ring never deadlock, and nothing of either unit is made or lost", async () => {
   const users = await Promise.all(Array.from({ length: ACCOUNTS }, () => signUp()));
   const ids = users.map(({ id }) => id);
+  await service.from("credit_units").upsert({ unit: RING_UNIT }, {
+    onConflict: "unit",
+    ignoreDuplicates: true,
+  });
+  // The others have no account in this unit before something arrives there.
+  for (const user_id of ids.filter((_, place) => place % 2 === 0)) {
+    const body = { user_id, amount: 50, unit: RING_UNIT };
+    assert.equal((await invoke(service, "credits/grants", { body })).status, 201);
+  }
   const move = async () => {
     for (let round = 0; round < ROUNDS; round++) {
       const place = Math.floor(Math.random() * ACCOUNTS);
       await withDatabase((sql) =>
         sql`select public.transfer_credits(${1 + round % 7}, from_user_id => ${ids[place] ?? ""},
-          to_user_id => ${ids[(place + 1) % ACCOUNTS] ?? ""})`
+          to_user_id => ${ids[(place + 1) % ACCOUNTS] ?? ""},
+          unit => ${Math.random() < 0.5 ? "credits" : RING_UNIT})`
       ).catch((error) => {
         if (!/^PT402/.test(error.code)) throw error;
       });
@@ -139,12 +151,16 @@ test("transfers in a ring never deadlock, and no credit is made or lost", async 
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, move));
   await withDatabase(async (sql) => {
-    const [books] = await sql`select sum(a.balance)::float as total,
+    const books = await sql`select a.unit, sum(a.balance)::float as total,
       (select sum(t.amount)::float from public.credit_transactions as t
-        where t.kind = 'transfer' and t.user_id = any (${ids})) as moved,
+        where t.kind = 'transfer' and t.unit = a.unit and t.user_id = any (${ids})) as moved,
       array(select r.problem from public.credit_accounts as b
-        cross join lateral public.credit_reconciliation(b.id) as r where b.user_id = any (${ids})) as problems
-      from public.credit_accounts as a where a.user_id = any (${ids})`;
-    assert.deepEqual(books, { total: 100 * ACCOUNTS, moved: 0, problems: [] });
+        cross join lateral public.credit_reconciliation(b.id) as r
+        where b.unit = a.unit and b.user_id = any (${ids})) as problems
+      from public.credit_accounts as a where a.user_id = any (${ids}) group by a.unit order by a.unit`;
+    assert.deepEqual([...books], [
+      { unit: "credits", total: 100 * ACCOUNTS, moved: 0, problems: [] },
+      { unit: RING_UNIT, total: 50 * ACCOUNTS / 2, moved: 0, problems: [] },
+    ]);
   });
 });

@@ -7,13 +7,17 @@
 import fc from "fast-check";
 
 import type { Call } from "./ledger_calls_testing.ts";
-import { CREDIT, HOUR, LARGEST_AMOUNT } from "./ledger_model_testing.ts";
+import { CREDIT, HOUR, LARGEST_AMOUNT } from "./ledger_amounts_testing.ts";
 
+/** What the accounts of the sequences count. */
+export const UNITS = ["credits", "ledger_images"] as const;
+/** One of them. */
+export type Unit = typeof UNITS[number];
 /** An amount, or a share of the current value in thousandths, plus or minus a unit. */
 export type Amount = number | { share: number; plus: number };
 /** A call whose target is chosen later: `id` names its kind, `nth` picks from the newest of all or those that fit. */
 export type Command =
-  & { name: string; key: string | null; amount?: Amount | null; hours?: number }
+  & { name: string; key: string | null; unit: Unit; amount?: Amount | null; hours?: number }
   & { id?: string; nth?: number; fit?: boolean };
 
 const among = <T>(...choices: [number, fc.Arbitrary<T>][]) =>
@@ -22,12 +26,13 @@ const int = (min: number, max: number) => fc.integer({ min, max });
 const halfPast = (min: number, max: number) => int(min, max).map((hour) => (hour + 0.5) * HOUR);
 type Arbitraries = Record<string, fc.Arbitrary<unknown>>;
 const doing = (name: string, how: Arbitraries = {}): fc.Arbitrary<Command> =>
-  fc.record({ name: fc.constant(name), key, ...how });
+  fc.record({ name: fc.constant(name), key, unit, ...how });
 
 /** A value of nth that matches nothing. */
 export const NONE = 9;
 const fit = among([6, fc.constant(true)], [1, fc.constant(false)]);
 const which = (id: string) => ({ id: fc.constant(id), nth: int(0, NONE), fit });
+const unit = among<Unit>([3, fc.constant(UNITS[0])], [1, fc.constant(UNITS[1])]);
 const key = among<string | null>([4, fc.constant(null)], [1, fc.constantFrom(..."abcdef")]);
 const absolute = among(
   [8, int(1, 8).map((tens) => tens * 10 * CREDIT)],

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HOUR } from "./ledger_model_testing.ts";
+import { HOUR } from "./ledger_amounts_testing.ts";
 
 /** Converts for comparison: amounts to units, times to half hours since zero, to ignore the test's own duration. */
 export function comparable(value: unknown, zero: number, unit: number, name = ""): unknown {

@@ -1,23 +1,23 @@
 /**
  * A model of the credit ledger, as simple as possible: it stores nothing that can be computed from grants, holds
- * and entries. Credits are integers in units of 0.0001. Times are in ms.
+ * and entries. An owner has one for each unit.
  *
  * @module
  */
 
 import type { Call, Entry, Grant, Hold, Terms } from "./ledger_calls_testing.ts";
+import { CREDIT, HOUR, isAmount, LARGEST_AMOUNT, round } from "./ledger_amounts_testing.ts";
 import { byId, negate, type Portion, split, sum, sumOf } from "./ledger_portions_testing.ts";
-
-/** One credit, in units. */
-export const CREDIT = 10_000;
-/** One hour, in ms. */
-export const HOUR = 3_600_000;
-/** The largest amount of an entry, in units. */
-export const LARGEST_AMOUNT = 1_000_000_000 * CREDIT;
 
 /** The refusal of a call: SQLSTATE, code, and the numbers in the error's detail. */
 export class Refusal extends Error {
   numbers = {};
+}
+
+/** What the accounts of one owner share: the keys of requests, and the references of payments. */
+export class Owner {
+  readonly accounts: LedgerModel[] = [];
+  readonly firsts = new Map<string, { request: string; answer: object }>();
 }
 
 /** The ledger of one account, always settled. */
@@ -32,11 +32,14 @@ export class LedgerModel {
   #overdraftLimit = 0;
   /** The amount that the present call asks for. */
   #asked: number | null = null;
-  #ids: string[];
-  readonly #firsts = new Map<string, { request: string; answer: object }>();
+  #ids: string[] = [];
+  readonly #owner: Owner;
 
-  /** @param signUpGrantId Id of the sign-up grant. */
-  constructor(signUpGrantId: string) {
+  /** @param signUpGrantId Id of the sign-up grant, which only an account in credits has. */
+  constructor(owner: Owner, signUpGrantId?: string) {
+    this.#owner = owner;
+    owner.accounts.push(this);
+    if (signUpGrantId === undefined) return;
     this.#ids = [signUpGrantId];
     this.#addGrant({ ...PAID, category: "promotional", amount: 100 * CREDIT }, "signup", "pending");
     this.advance(0);
@@ -75,8 +78,8 @@ export class LedgerModel {
   call(call: Call, key: string | null, ids: string[]): object {
     this.#now++;
     this.#ids = ids;
-    const request = JSON.stringify(call);
-    const first = this.#firsts.get(key ?? "");
+    const request = JSON.stringify([call, this.#owner.accounts.indexOf(this)]);
+    const first = this.#owner.firsts.get(key ?? "");
     refuse(first !== undefined && first.request !== request, "PT422 idempotency_key_reused");
     if (first) return { ...first.answer, replayed: true };
     this.#asked = "amount" in call ? call.amount : null;
@@ -86,15 +89,17 @@ export class LedgerModel {
     const handle = this.#handlers[call.name] as (call: Call) => object;
     const rounded = "amount" in call ? { ...call, amount } as Call : call;
     const answer = { replayed: false, ...handle(rounded) };
-    if (key) this.#firsts.set(key, { request, answer });
+    if (key) this.#owner.firsts.set(key, { request, answer });
     return answer;
   }
 
   readonly #handlers: { [Name in Call["name"]]: (call: Call & { name: Name }) => object } = {
     grant_credits: ({ amount, category, priority, external_reference, ...times }) => {
-      const known = this.grants.filter((grant) => grant.external_reference !== null)
+      const known = this.#owner.accounts.flatMap(({ grants }) => grants)
+        .filter((grant) => grant.external_reference !== null)
         .find((grant) => grant.external_reference === external_reference);
-      const same = known?.amount === amount && known.category === category;
+      const same = known?.amount === amount && known.category === category &&
+        this.grants.includes(known);
       refuse(known !== undefined && !same, "PT409 external_reference_used");
       if (known) return { ...this.view(known), replayed: true };
       const effective_at = Math.max(this.#now, this.clock + (times.effective_at ?? 0));
@@ -287,10 +292,3 @@ const LAPSES: Record<string, string> = { expired: "expire", voided: "void" };
 function refuse(condition: boolean, reason: string, numbers: object = {}): void {
   if (condition) throw Object.assign(new Refusal(reason), { numbers });
 }
-
-/** Whether an amount is valid for an entry. */
-export const isAmount = (amount: number): boolean =>
-  Number.isInteger(amount) && amount >= 1 && amount <= LARGEST_AMOUNT;
-
-/** Rounds half up to whole units. */
-export const round = (amount: number): number => Math.floor(amount + 0.5) + 0;

@@ -6,53 +6,64 @@ import postgres from "postgres";
 import { soak, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
 import { comparable } from "./ledger_comparison_testing.ts";
 import type { Call } from "./ledger_calls_testing.ts";
-import { type Command, NONE, sequence } from "./ledger_commands_testing.ts";
+import { CREDIT, HOUR, isAmount, round } from "./ledger_amounts_testing.ts";
+import { type Command, NONE, sequence, type Unit, UNITS } from "./ledger_commands_testing.ts";
 import * as model from "./ledger_model_testing.ts";
 import type { Portion } from "./ledger_portions_testing.ts";
 
-const { CREDIT, HOUR } = model;
 /** What the account that only gives has, in credits. */
 const BANK = 1_000_000;
 
 type Row = Record<string, unknown>;
-type State = Record<"problems" | "grants" | "holds" | "entries", Row[]> & { totals: Row };
-/** An account in the database with its model. */
+type State = Record<"problems" | "grants" | "holds" | "entries", Row[]> & {
+  totals: Row | null;
+  /** The balances of all accounts. */
+  others: Row;
+};
+/** What an account is like that is not open yet. */
+const NOTHING = { balance: 0, held: 0, available: 0 };
+/** The accounts of a user in the database, one in each unit, with their models. */
 class Ledger {
   readonly log: string[] = [];
-  readonly #keyed: [Call, string][] = [];
-  readonly #model: model.LedgerModel;
+  readonly #keyed: [Call, string, Unit][] = [];
+  readonly #models: Record<Unit, model.LedgerModel>;
   /** The model's time zero in the database. Rows move into the past; this does not. */
   readonly #base = Date.now();
 
-  /** @param ids Ids of the user, the account and the sign-up grant. */
+  /** @param ids Ids of the user and the sign-up grant. */
   constructor(readonly sql: postgres.Sql, readonly root: postgres.Sql, readonly ids: postgres.Row) {
-    this.#model = new model.LedgerModel(ids.id);
+    const owner = new model.Owner();
+    this.#models = {
+      credits: new model.LedgerModel(owner, ids.id),
+      ledger_images: new model.LedgerModel(owner),
+    };
   }
 
   async run(command: Command): Promise<void> {
     if (command.name === "advance") return await this.#advance(command.hours ?? 0);
     if (command.name === "settle") return await this.settle();
-    const [call, key = null] = this.#resolve(command) ?? [];
-    if (call) await this.call(call, key);
+    const [call, key = null, unit = command.unit] = this.#resolve(command) ?? [];
+    if (call) await this.call(call, key, unit);
   }
 
   async settle(): Promise<void> {
     this.log.push("settle");
     await this.sql`select private.clean_up_at_once('credit_settlement')`;
-    this.#compare(await this.#read(), true);
+    for (const unit of UNITS) this.#compare(await this.#read(unit), unit, true);
   }
 
-  async call(call: Call, key: string | null): Promise<void> {
-    this.log.push(JSON.stringify({ ...call, key }));
-    const answer = await this.#ask(call, key);
+  async call(call: Call, key: string | null, unit: Unit): Promise<void> {
+    const ledger = this.#models[unit];
+    this.log.push(JSON.stringify({ ...call, key, unit }));
+    const answer = await this.#ask(call, key, unit);
     this.log.push(`  -> ${JSON.stringify(answer)}`);
-    const state = await this.#read();
+    const state = await this.#read(unit);
     const portions = state.entries.flatMap((entry) => entry.allocations as Portion[]);
-    const known = new Set(this.#model.grants.map((grant) => grant.id));
+    const known = new Set(ledger.grants.map((grant) => grant.id));
     const ids = new Set(portions.flatMap((portion) => portion.grant_id ?? [])).difference(known);
     let expected: Row;
     try {
-      expected = { ...this.#model.call(call, key, answer.id ? [`${answer.id}`] : [...ids]) };
+      expected = { ...ledger.call(call, key, answer.id ? [`${answer.id}`] : [...ids]), unit };
     } catch (error) {
       if (!(error instanceof model.Refusal)) throw error;
       expected = { refused: error.message, ...error.numbers };
@@ -60,67 +71,72 @@ class Ledger {
     // A response has no allocations, and a replayed one has its original times.
     const names = Object.keys(expected).filter((name) => !/allocations|requested|_at$/.test(name));
     assert.deepEqual("refused" in answer ? answer : pick(answer, names), pick(expected, names));
-    this.#compare(state, !("refused" in expected));
+    this.#compare(state, unit, !("refused" in expected));
   }
 
-  /** Asserts that the books of the other accounts of transfers agree, and that no credit was made or lost between them. */
+  /** Asserts that the books of the other accounts of transfers agree, and that nothing was made or lost between them. */
   async compareOthers(): Promise<void> {
-    const { bank, sink, account_id } = this.ids;
+    const { bank, sink, user_id } = this.ids;
     const [row] = await this.sql`select
       array(select r.problem from public.credit_accounts as a
         cross join lateral public.credit_reconciliation(a.id) as r where a.user_id in (${bank}, ${sink})) as problems,
-      (select sum(t.amount) from public.credit_transactions as t where t.kind = 'transfer' and t.account_id in (
-        select a.id from public.credit_accounts as a where a.user_id in (${bank}, ${sink}) or a.id = ${account_id})
-      ) as moved`;
-    assert.deepEqual(row?.problems, []);
-    assert.equal(Number(row?.moved ?? 0), 0);
+      array(select t.unit from public.credit_transactions as t
+        where t.kind = 'transfer' and t.user_id in (${bank}, ${sink}, ${user_id})
+        group by t.unit having sum(t.amount) <> 0) as lost`;
+    assert.deepEqual(row, { problems: [], lost: [] });
   }
 
   /** Asserts that the database matches the model. Compares its tables only after everything due is posted. */
-  #compare(state: State, posted: boolean): void {
+  #compare(state: State, unit: Unit, posted: boolean): void {
+    const ledger = this.#models[unit];
     assert.deepEqual(state.problems, []);
-    assert.deepEqual(state.totals, this.#model.totals());
+    assert.deepEqual(state.totals ?? NOTHING, ledger.totals());
+    for (const other of UNITS) {
+      if (other !== unit) {
+        assert.equal(state.others[other] ?? 0, this.#models[other].totals().balance);
+      }
+    }
     if (!posted) return;
-    const { grants, holds, entries } = this.#model;
+    const { grants, holds, entries } = ledger;
     const inOrder = <T extends { id: string }>(things: T[]) =>
       things.toSorted((a, b) => a.id < b.id ? -1 : 1);
     const same = (actual: Row[], expected: object[]) => {
       const names = Object.keys(expected[0] ?? {});
-      const rows = expected.map((row) => comparable(row, this.#model.clock, 1));
+      const rows = expected.map((row) => comparable(row, ledger.clock, 1));
       assert.deepEqual(actual.map((row) => pick(row, names)), rows);
     };
-    same(state.grants, inOrder(grants.map((grant) => this.#model.view(grant))));
+    same(state.grants, inOrder(grants.map((grant) => ledger.view(grant))));
     same(state.holds, inOrder(holds));
     same(state.entries, entries);
   }
 
-  /** Turns a command into a call with its key; undefined if it has no target. */
-  #resolve(command: Command): [Call, string | null] | undefined {
-    const { name, key, id = "", nth = NONE, fit, amount, hours: _, ...rest } = command;
+  /** Turns a command into a call with its key and unit; undefined if it has no target. */
+  #resolve(command: Command): [Call, string | null, Unit] | undefined {
+    const { name, key, unit, id = "", nth = NONE, fit, amount, hours: _, ...rest } = command;
     if (name === "repeat") return this.#keyed.at(-1 - nth);
-    const { grants, holds, entries } = this.#model;
+    const { grants, holds, entries } = this.#models[unit];
     const charges = entries.map((entry) => ({ ...entry, id: entry.entry_no, status: entry.kind }));
     const targets = { hold_id: holds, grant_id: grants, entry_no: charges }[id]
       ?.filter((target) => !fit || /^(held|pending|active|deduct|capture)$/.test(target.status));
     const target = nth === NONE ? undefined : targets?.at(-1 - nth % targets.length);
     if (targets && !target && nth !== NONE) return undefined;
-    const whole = targets ? Math.abs(target?.amount ?? 0) : this.#model.totals().available;
+    const whole = targets ? Math.abs(target?.amount ?? 0) : this.#models[unit].totals().available;
     let asked = typeof amount === "object" && amount
       ? Math.max(1, Math.round(whole * amount.share / 1000) + amount.plus)
       : amount;
     // The order of refusals is not specified, so each call has at most one reason to be refused.
-    const sound = model.isAmount(model.round(asked ?? 1)) && (!targets || target !== undefined);
-    if (id === "hold_id" && target?.status !== "held" && !model.isAmount(model.round(asked ?? 1))) {
+    const sound = isAmount(round(asked ?? 1)) && (!targets || target !== undefined);
+    if (id === "hold_id" && target?.status !== "held" && !isAmount(round(asked ?? 1))) {
       asked = null;
     }
     const field = name === "set_credit_overdraft" ? "overdraft_limit" : "amount";
     const about = id && { [id]: target?.id ?? (id === "entry_no" ? 0 : crypto.randomUUID()) };
     const call = { name, ...about, ...(asked !== undefined && { [field]: asked }), ...rest };
-    if (sound && key) this.#keyed.push([call as Call, key]);
-    return [call as Call, sound ? key : null];
+    if (sound && key) this.#keyed.push([call as Call, key, unit]);
+    return [call as Call, sound ? key : null, unit];
   }
 
-  async #ask(call: Call, key: string | null): Promise<Row> {
+  async #ask(call: Call, key: string | null, unit: Unit): Promise<Row> {
     const { name, ...asked } = call;
     const args: Row = { ...asked, idempotency_key: key };
     for (const [arg, value] of Object.entries(asked)) {
@@ -128,9 +144,9 @@ class Ledger {
       if (arg.endsWith("_at")) args[arg] = new Date(this.#base + value);
       if (/amount|limit/.test(arg)) args[arg] = (value / CREDIT).toFixed(5);
     }
-    if (name === "refund_credits") args.account_id = this.ids.account_id;
+    if (name === "refund_credits") args.account_id = await this.#accountId(unit);
     else if (name === "void_credit_grant") Object.assign(args, { voided_by: "me", reason: "so" });
-    else if (!("hold_id" in call)) args.user_id = this.ids.user_id;
+    else if (!("hold_id" in call)) Object.assign(args, { user_id: this.ids.user_id, unit });
     if (call.name === "transfer_credits") {
       const { user_id, bank, sink } = this.ids;
       delete args.incoming;
@@ -153,59 +169,77 @@ class Ledger {
     }
   }
 
-  /** Lets time pass by moving the account into the past. Predictions must come true, and the past must not change. */
+  /** Returns the id of the account in a unit; that in credits if there is none yet, which then has no such entry. */
+  async #accountId(unit: Unit): Promise<string> {
+    const [row] = await this.sql`select id from public.credit_accounts
+      where user_id = ${this.ids.user_id} and unit in (${unit}, 'credits') order by unit = ${unit} desc limit 1`;
+    return row?.id;
+  }
+
+  /** Lets time pass by moving the accounts into the past. Predictions must come true, and the past must not change. */
   async #advance(hours: number): Promise<void> {
     this.log.push(`advance ${hours} h`);
     const times = [-9, -4, -1, 0, 1, 2, 3, 4, 6, 8, 11].filter((hour) => hour < hours)
       .concat(hours).map((hour) => hour + 0.25);
-    const foreseen = await this.#balancesAt(times);
+    const foreseen = Object.fromEntries(
+      await Promise.all(UNITS.map(async (unit) => [unit, await this.#balancesAt(times, unit)])),
+    );
+    const mine = `select id from public.credit_accounts where user_id = '${this.ids.user_id}'`;
     const columns = {
-      "public.credit_accounts": "next_due_at updated_at created_at",
       "private.credit_grants": "effective_at expires_at created_at voided_at",
       "private.credit_holds": "expires_at created_at",
       "private.ended_credit_holds": "expires_at created_at resolved_at",
       "private.credit_transactions": "created_at",
+      "public.credit_accounts": "next_due_at updated_at created_at",
     };
     const updates = Object.entries(columns).map(([table, names]) => {
       const moves = names.split(" ").map((name) => `${name} = ${name} - interval '${hours} h'`);
       const id = table === "public.credit_accounts" ? "id" : "account_id";
-      return `update ${table} set ${moves} where ${id} = '${this.ids.account_id}';`;
+      return `update ${table} set ${moves} where ${id} in (${mine});`;
     });
     updates.push(`update private.credit_transactions set hold = hold || jsonb_build_object(
         'created_at', (hold ->> 'created_at')::timestamptz - interval '${hours} h',
         'expires_at', (hold ->> 'expires_at')::timestamptz - interval '${hours} h')
-      where hold is not null and account_id = '${this.ids.account_id}';`);
+      where hold is not null and account_id in (${mine});`);
     updates.unshift("begin; set local session_replication_role = replica;");
     await this.root.unsafe(`${updates.join(" ")} commit`);
-    this.#model.advance(hours);
-    this.#compare(await this.#read(), false);
-    const balances = times.map((hour) => {
-      const at = this.#model.clock + (hour - hours) * HOUR;
-      return this.#model.entries.findLast((entry) => entry.created_at <= at)?.balance_after ?? 0;
-    });
-    assert.deepEqual(foreseen, balances, `Foreseen for ${times}: ${foreseen}, not ${balances}`);
-    assert.deepEqual(await this.#balancesAt(times.map((hour) => hour - hours)), balances);
+    for (const unit of UNITS) this.#models[unit].advance(hours);
+    for (const unit of UNITS) {
+      const { clock, entries } = this.#models[unit];
+      this.#compare(await this.#read(unit), unit, false);
+      const balances = times.map((hour) => {
+        const at = clock + (hour - hours) * HOUR;
+        return entries.findLast((entry) => entry.created_at <= at)?.balance_after ?? 0;
+      });
+      const wrong = `Foreseen for ${times}: ${foreseen[unit]}, not ${balances} ${unit}`;
+      assert.deepEqual(foreseen[unit], balances, wrong);
+      const past = times.map((hour) => hour - hours);
+      assert.deepEqual(await this.#balancesAt(past, unit), balances);
+    }
   }
 
-  async #balancesAt(hours: number[]): Promise<number[]> {
+  async #balancesAt(hours: number[], unit: Unit): Promise<number[]> {
     const [row] = await this.sql`
-      select json_agg(public.credit_balance_at(${this.ids.account_id}, now() + h * interval '1 h')) as balance
+      select json_agg(coalesce((select public.credit_balance_at(a.id, now() + h * interval '1 h')
+        from public.credit_accounts as a where a.user_id = ${this.ids.user_id} and a.unit = ${unit}), 0)) as balance
       from unnest(${hours}::numeric[]) as h`;
     return comparable(row?.balance, 0, CREDIT) as number[];
   }
 
-  async #read(): Promise<State> {
-    const [row] = await this.sql`select
-      (select to_jsonb(c) from (
-        select balance, held, available from public.user_credits where user_id = ${this.ids.user_id}
-      ) as c) as totals,
-      array(select to_jsonb(r) from public.credit_reconciliation(${this.ids.account_id}) as r) as problems,
-      array(select to_jsonb(g) from public.credit_grants as g
-        where account_id = ${this.ids.account_id} order by id) as grants,
-      array(select to_jsonb(h) from public.credit_holds as h
-        where account_id = ${this.ids.account_id} order by id) as holds,
-      array(select to_jsonb(t) from public.credit_transactions as t
-        where account_id = ${this.ids.account_id} order by entry_no) as entries`;
+  async #read(unit: Unit): Promise<State> {
+    const [row] = await this.sql`
+      with mine as (select id from public.credit_accounts where user_id = ${this.ids.user_id} and unit = ${unit})
+      select (select to_jsonb(c) from (select balance, held, available from public.credit_balances
+          where account_id in (select id from mine)) as c) as totals,
+        (select jsonb_object_agg(b.unit, b.balance) from public.credit_balances as b
+          where b.user_id = ${this.ids.user_id}) as others,
+        array(select to_jsonb(r) from mine cross join lateral public.credit_reconciliation(mine.id) as r) as problems,
+        array(select to_jsonb(g) from public.credit_grants as g
+          where account_id in (select id from mine) order by id) as grants,
+        array(select to_jsonb(h) from public.credit_holds as h
+          where account_id in (select id from mine) order by id) as holds,
+        array(select to_jsonb(t) from public.credit_transactions as t
+          where account_id in (select id from mine) order by entry_no) as entries`;
     return comparable(row, this.#base, CREDIT) as State;
   }
 }
@@ -219,6 +253,10 @@ test("the credit ledger does what its model does, for any calls in any order", a
   const again = { ...(seed && { seed: Number(seed) }), ...(path && { path }) };
   try {
     await withDatabase(async (sql) => {
+      await sql`insert into public.credit_units (unit) select u from unnest(${[
+        ...UNITS,
+      ]}::text[]) as u
+        on conflict do nothing`;
       const property = fc.asyncProperty(sequence, async ([calls, commands]) => {
         // The others of transfers: one who gives, and one who only takes.
         const users = {
@@ -230,16 +268,17 @@ test("the credit ledger does what its model does, for any calls in any order", a
           await sql`insert into auth.users (id, email, aud, role)
             values (${id}, ${`${id}@example.com`}, 'authenticated', 'authenticated')`;
         }
-        const [ids = {}] = await sql`select a.user_id, g.account_id, g.id
+        const [ids = {}] = await sql`select a.user_id, g.id
           from public.credit_accounts as a join public.credit_grants as g on g.account_id = a.id
           where a.user_id = ${users.user}`;
-        await sql`select public.grant_credits(${users.bank}, ${BANK}, priority => 0)`;
+        await sql`select public.grant_credits(${users.bank}, ${BANK}, priority => 0, unit => u)
+          from unnest(${[...UNITS]}::text[]) as u`;
         await sql`select public.void_credit_grant(g.id, 'me', 'so') from public.credit_grants as g
           join public.credit_accounts as a on a.id = g.account_id where a.user_id = ${users.sink}`;
         Object.assign(ids, users);
         const ledger = new Ledger(sql, root, ids);
         try {
-          for (const call of calls) await ledger.call(call, null);
+          for (const call of calls) await ledger.call(call, null, "credits");
           for (const command of commands) await ledger.run(command);
           await ledger.settle();
           await ledger.compareOthers();

@@ -30,8 +30,8 @@ select is_empty(
         and exists (select 1 from limit_triggers t where t.table_id = c.table_id and t.name = 'count_removed_rows')
         and exists (select 1 from private.settings s where s.name = c.table_name || '.rows')
         or exists (select 1 from limit_triggers t where t.table_id = c.table_id and t.name = 'limit_visitors'))
-      -- Opened for each member, and counted there.
-      and c.table_name <> 'credit_member_limits' $$,
+      -- One for each member, who is counted there, and for each unit, of which the operator has few.
+      and c.table_name not in ('credit_member_limits', 'credit_unit_limits') $$,
   'every table that a client writes has a limit for rows: call private.limit_table() beneath it');
 
 select is_empty(
@@ -43,7 +43,8 @@ select is_empty(
           and (not c.is_updated or t.tgattr = '' or c.attnum = any (t.tgattr::int2[])))
       and (c.table_name, c.column_name) not in (
         -- A CHECK lists or bounds their values.
-        values ('team_members', 'role'), ('credit_member_limits', 'period'), ('waitlist', 'email'), ('site_visits', 'path'),
+        values ('team_members', 'role'), ('credit_member_limits', 'period'), ('credit_unit_limits', 'period'),
+          ('credit_unit_limits', 'unit'), ('waitlist', 'email'), ('site_visits', 'path'),
           ('site_visits', 'user_agent'), ('site_visits', 'referrer'), ('customization_preferences', 'image_gen_default_size'))
       -- chats.max_bytes
       and c.table_name <> 'encrypted_chats' $$,

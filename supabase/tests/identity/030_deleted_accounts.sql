@@ -116,8 +116,8 @@ select results_eq('select user_id from private.deleted_accounts', $$ values (tes
 
 insert into credit_prices (sku, unit, price) values ('test.everybody', 'one', 1);
 select tests.authenticate_as('heavy');
-select set_eq('select pg_temp.tables_with_rows()', array['credit_prices'],
-  'with a token that is still valid, the user reads no table but the prices, which are everybody''s');
+select set_eq('select pg_temp.tables_with_rows()', array['credit_prices', 'credit_units'],
+  'with a token that is still valid, the user reads no table but the prices and their units, which are everybody''s');
 select is_empty('select 1 from storage.objects', 'no object');
 select is_empty($$ select 1 from search_messages('needle') $$, 'no message by search');
 select is((sync_chats()).changes, '[]', 'no chat by a sync');

@@ -32,6 +32,7 @@ insert into chat_key_wraps (user_id, key_id, kind, wrap) values (tests.user_id('
 insert into chat_segments (user_id, chat_id, number, encrypted_data, key_id)
 values (tests.user_id('owner'), pg_temp.id('chat'), 0, 'x', pg_temp.id('key'));
 insert into chat_sessions (id, user_id) values (pg_temp.id('session'), tests.user_id('owner'));
+insert into credit_units (unit) values ('images');
 insert into fragments (id, user_id, title, template, code, file_path)
 values (pg_temp.id('fragment'), tests.user_id('owner'), 'F', 't', 'c', 'f');
 
@@ -144,6 +145,10 @@ insert into matrix values
     'domain', '''tried.example''', 'reason = ''x''', 'domain = ''tried.example'''),
   ('credit_member_limits', '1x0x', '0x0x', '0x0x', '1x1x', '1x1x', 'xxxx', '1x1x',
     'team_id, user_id', '{team}, {owner}', 'credit_limit = 9', 'user_id = {owner}'),
+  ('credit_unit_limits', '1x0x', '0x0x', '0x0x', '111x', '111x', 'xxxx', '111x',
+    'team_id, user_id, unit', '{team}, {owner}, ''images''', 'credit_limit = 9', 'user_id = {owner}'),
+  ('credit_units',       '1xxx', '1xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '111x',
+    'unit', '''tried''', 'description = ''x''', 'unit = ''tried'''),
   ('credit_grants',      '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
     'account_id, category, amount, remaining, status, effective_at, source, created_at',
     '{account}, ''paid'', 1, 1, ''active'', now(), ''s'', now()', 'remaining = 9', 'account_id = {account}'),
@@ -180,6 +185,12 @@ insert into matrix values
     null, null, null, 'team_id = {team}'),
   ('team_member_credits', '1xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
     null, null, null, 'user_id = {owner}'),
+  ('credit_balances',    '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner}'),
+  ('credit_balances',    '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    null, null, null, 'team_id = {team}'),
+  ('team_member_balances', '1xxx', '0xxx', '0xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
+    null, null, null, 'user_id = {owner} and unit = ''credits'''),
   ('project_stats',      '1xxx', '0xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1xxx',
     null, null, null, 'user_id = {owner}'),
   ('chat_sessions_with_counts', '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',

@@ -33,6 +33,18 @@ select is_empty($$ select 1 from credit_accounts where team_id = (select id from
   union all select 1 from team_members where team_id = (select id from team) $$, 'the account and the members are gone');
 select is_empty($$ select * from credit_reconciliation() $$, 'the books agree');
 
+-- a team with several units ------------------------------------------------------------------------------
+insert into credit_units (unit) values ('images');
+create temp table various as select pg_temp.create_team('Four') as id;
+select grant_credits(team_id => id, amount => 5), grant_credits(team_id => id, amount => 7, unit => 'images') from various;
+create temp table image_hold as select (hold_credits(team_id => id, amount => 2, unit => 'images')).id from various;
+select is(tests.refusal($$ select delete_team(tests.user_id('owner'), id) from various $$), 'PT409 team_has_holds',
+  'a hold in any unit is in the way');
+select release_credit_hold(id) from image_hold;
+select is((delete_team(tests.user_id('owner'), id)).credits, 5::numeric, 'the credits lapse') from various;
+select results_eq($$ select balance, balances from private.team_deletions where name = 'Four' $$,
+  $$ values (5::numeric(15, 4), '{"images": 7}'::jsonb) $$, 'and what there was in other units, which is recorded');
+
 -- a team of an account that is deleted --------------------------------------------------------------------
 create temp table alone as select pg_temp.create_team('Two') as id;
 create temp table followed as select pg_temp.create_team('Three') as id;

@@ -1,7 +1,7 @@
 -- Wake-ups: what is sent, and that it says only what has changed.
 
 begin;
-select plan(9);
+select plan(11);
 select tests.create_user(name) from unnest(array['boss', 'member']) as name;
 create temp view sent as
   select row_number() over (order by m.inserted_at, m.id) as n, m.topic, m.event, m.private, m.payload - 'id' as payload
@@ -43,6 +43,18 @@ select deduct_credits(user_id => tests.user_id('boss'), sku => 'test', quantity 
 select set_eq($$ select topic, event, payload - 'version' - 'balance' - 'available' from sent $$,
   $$ select 'user:' || tests.user_id('boss') as topic, e, '{}'::jsonb from unnest(array['alerts', 'credits']) as e $$,
   'an alert tells that there is one');
+delete from realtime.messages;
+
+insert into credit_units (unit) values ('images');
+select grant_credits(user_id => tests.user_id('boss'), amount => 5, unit => 'images');
+select results_eq($$ select topic, event, payload - 'version' from sent $$,
+  $$ values ('user:' || tests.user_id('boss'), 'units', '{"unit": "images", "balance": 5, "available": 5}'::jsonb) $$,
+  'another unit is another event: an app that knows only credits does not take images for them');
+delete from realtime.messages;
+select set_credit_alert(5, tests.user_id('boss'), unit => 'images');
+select deduct_credits(user_id => tests.user_id('boss'), amount => 1, unit => 'images');
+select set_eq($$ select event, payload -> 'unit' from sent $$,
+  $$ values ('alerts', '"images"'::jsonb), ('units', '"images"') $$, 'and an alert says of what');
 delete from realtime.messages;
 
 -- projects: one of the team ----------------------------------------------------------------------

@@ -43,8 +43,8 @@ declare
 begin
   delete from private.kept_ledgers;
   loop
-    v_cursor := private.keep_ledger(tests.user_id('owner'), v_cursor, portion);
-    exit when v_cursor is null;
+    v_cursor := private.keep_ledgers(tests.user_id('owner'), v_cursor, portion);
+    exit when (v_cursor ->> 'done')::boolean;
   end loop;
   return (select count(distinct k.ledger_id) from private.kept_ledgers as k);
 end $$;

@@ -17,6 +17,7 @@ import { type CallerOptions, methodsOf, sender } from "./api/caller.ts";
 import type { Methods } from "./api/call.ts";
 import { USER_ROUTES } from "./api/routes.ts";
 import type { AnySupabaseClient } from "./chats/requests.ts";
+import { type Files, filesOf } from "./files/files.ts";
 import { type Live, live, type LiveOptions } from "./live/live.ts";
 
 export type { CallerOptions } from "./api/caller.ts";
@@ -34,6 +35,9 @@ export type {
 export type { USER_ROUTES } from "./api/routes.ts";
 export { type ClientCode, StrongroomError } from "./api/strongroom_error.ts";
 export type { AnySupabaseClient } from "./chats/requests.ts";
+export type { DownloadCode, DownloadUrl, Files, UploadedFile, UrlOptions } from "./files/files.ts";
+export type { StorageCode, UploadProgress } from "./files/storage.ts";
+export type { UploadCode, UploadOptions } from "./files/upload.ts";
 export type { Routes } from "./generated/routes.ts";
 export type {
   About,
@@ -49,7 +53,9 @@ export type {
 } from "./live/live.ts";
 
 /** The calls of a signed-in user. */
-export interface Strongroom extends Methods<typeof USER_ROUTES, "user"> {
+export interface Strongroom extends Omit<Methods<typeof USER_ROUTES, "user">, "files"> {
+  /** The routes of files, and uploads and downloads in one call each. */
+  readonly files: Methods<typeof USER_ROUTES["files"], "user"> & Files;
   /**
    * Listens to what changes on the server, and calls your handlers. Also after each time that the connection was lost.
    *
@@ -70,8 +76,10 @@ export function createStrongroom(
   options: CallerOptions = {},
 ): Strongroom {
   const send = sender(supabase, options);
+  const methods = methodsOf<typeof USER_ROUTES, "user">(USER_ROUTES, send);
   return {
-    ...methodsOf<typeof USER_ROUTES, "user">(USER_ROUTES, send),
+    ...methods,
+    files: { ...methods.files, ...filesOf(send) },
     live: (options) => live(supabase, options),
   };
 }

@@ -32,6 +32,7 @@ export const ENTRIES: Record<string, string> = {
  */
 const ON_DEMAND: Record<string, string> = {
   "hash-wasm": `export { argon2id } from "hash-wasm";`,
+  "tus-js-client": `export { Upload } from "tus-js-client";`,
 };
 
 /** Builds everything, from scratch. */

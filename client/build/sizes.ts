@@ -66,6 +66,8 @@ async function sizes(): Promise<Map<string, number>> {
         external: ["@supabase/supabase-js"],
         metafile: true,
         write: false,
+        // It would warn that chunks without effects are left out, which is what an app does, too.
+        logLevel: "error",
       });
       const name = Object.keys(metafile.outputs).find((path) =>
         metafile.outputs[path]?.entryPoint

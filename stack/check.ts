@@ -53,6 +53,8 @@ const CHECKS: Record<string, Check> = {
       "Update client/generated/routes.ts with: deno task client-types",
     ),
   package: () => run(["task", "--quiet", "package"], "Fix the problems above."),
+  tutorial: () =>
+    run(["run", "-A", "client/build/tutorial.ts"], "Correct docs/tutorial.md, or what it uses."),
   database: () => withScratchDatabase(checkDatabase),
   pglite: checkPglite,
   cron: checkCron,

@@ -53,6 +53,8 @@ const CHECKS: Record<string, Check> = {
       "Update client/generated/routes.ts with: deno task client-types",
     ),
   package: () => run(["task", "--quiet", "package"], "Fix the problems above."),
+  browser: () =>
+    run(["run", "-A", "client/build/browser_check.ts"], "Run deno task package, then try again."),
   tutorial: () =>
     run(["run", "-A", "client/build/tutorial.ts"], "Correct docs/tutorial.md, or what it uses."),
   database: () => withScratchDatabase(checkDatabase),

@@ -4,18 +4,7 @@
  * @module
  */
 
-import { chromium } from "playwright-core";
-
-const CHROMIUM = "/usr/bin/chromium";
-
-/** Debian's Chromium as root, without traffic of its own. */
-const ARGUMENTS = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-];
-
-/** Milliseconds: far longer than anything takes. */
-const PATIENCE_MS = 60_000;
+import { launch, missingChromium, PATIENCE_MS } from "./chromium.ts";
 
 /**
  * Serves the built app, signs up, sends a message, and sees the balance change.
@@ -28,11 +17,10 @@ export async function openTutorialPage(
   app: string,
   grant: (user_id: string) => Promise<void>,
 ): Promise<string | undefined> {
-  if (!await Deno.stat(CHROMIUM).then(() => true, () => false)) {
-    return `The page was built, but not opened: that needs ${CHROMIUM} (Debian: apt-get install chromium)`;
-  }
+  const missing = await missingChromium();
+  if (missing) return `The page was built, but not opened: that ${missing}`;
   await using server = await serve(app);
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
+  const browser = await launch();
   try {
     const page = await browser.newPage();
     const errors: string[] = [];

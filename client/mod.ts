@@ -15,6 +15,7 @@
 
 export type { Chat, ChatSummary, ChatVersion } from "./chats/chat.ts";
 export type {
+  AccountHead,
   ChatBackup,
   ChatStore,
   ContentUpdate,

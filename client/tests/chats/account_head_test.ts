@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+
+import { mustFollowHead, nextHead, type OpenedHead, openHead } from "../../chats/account_head.ts";
+import { generateDataKey } from "../../crypto/mod.ts";
+
+const [phone, laptop] = ["0123456789abcdef", "fedcba9876543210"];
+
+const sum = new Uint8Array(32);
+
+Deno.test("head of the account: what may follow the one that a device has seen, and what may not", async () => {
+  const [newer, older] = [await generateDataKey(), await generateDataKey()];
+  const keys = [newer, older];
+  const head = (
+    counter: number,
+    writers: Record<string, number>,
+    { key_id } = newer,
+  ): OpenedHead => ({
+    ...{ counter, sealed: crypto.randomUUID(), key_id },
+    content: { chats: 0, min_epoch: 1, sum, writers },
+  });
+  const known = head(17, { [phone]: 17, [laptop]: 12 });
+  const many = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`w${index}`, 90]));
+  for (
+    const [name, later, code] of [
+      ["the same", known, undefined],
+      ["the next one", head(18, { [phone]: 18, [laptop]: 12 }), undefined],
+      ["one of a new device", head(18, { [phone]: 17, [laptop]: 12, other: 18 }), undefined],
+      ["one of many devices, which leaves out others", head(90, many), undefined],
+      ["an earlier one", head(16, { [phone]: 17, [laptop]: 12 }), "history_rolled_back"],
+      [
+        "a later one of an older key",
+        head(18, known.content.writers, older),
+        "history_rolled_back",
+      ],
+      ["another one with the same counter", head(17, known.content.writers), "history_forked"],
+      ["one without what a device did", head(18, { [phone]: 18, [laptop]: 11 }), "history_forked"],
+      ["one without a device", head(18, { [phone]: 18 }), "history_forked"],
+    ] as [string, OpenedHead, string | undefined][]
+  ) {
+    const follow = () => mustFollowHead(later, known, keys);
+    if (code) assert.throws(follow, { code }, name);
+    else assert.doesNotThrow(follow, name);
+  }
+  const before = head(17, known.content.writers, older);
+  assert.doesNotThrow(() => mustFollowHead(head(18, known.content.writers), before, keys));
+  assert.doesNotThrow(() => mustFollowHead(known, undefined, keys));
+});
+
+Deno.test("head of the account: the next one names who made it, and at most 64 devices", async () => {
+  const key = await generateDataKey();
+  const user_id = crypto.randomUUID();
+  let before: OpenedHead | undefined;
+  for (let counter = 1; counter <= 70; counter++) {
+    const writer = String(counter % 67).padStart(16, "0");
+    const next = await nextHead(key, before, { user_id, writer, counter, chats: counter, sum });
+    assert.equal(next.expected, counter - 1);
+    const opened = await openHead(next, user_id, key);
+    assert.doesNotThrow(() => mustFollowHead(opened, before, [key]));
+    assert.equal(opened.content.writers[writer], counter);
+    assert.equal(Object.keys(opened.content.writers).length, Math.min(counter, 64));
+    before = opened;
+  }
+  await assert.rejects(openHead({ ...before!, counter: 71 }, user_id, key), {
+    code: "decryption_failed",
+  });
+});

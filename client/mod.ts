@@ -30,7 +30,7 @@ export { ChatConflict, ChatsError, type ChatsErrorOptions } from "./chats/chats_
 export { Keyring } from "./chats/keyring.ts";
 export { MemoryStore } from "./chats/memory_store.ts";
 export type { Reencryption } from "./chats/reencrypt.ts";
-export type { AnySupabaseClient, RequestOptions } from "./chats/requests.ts";
+export type { AnySupabaseClient, RequestOptions, Requests } from "./chats/requests.ts";
 export { signIn } from "./chats/sign_in.ts";
 export type { SyncResult } from "./chats/sync.ts";
 export type {

@@ -39,12 +39,21 @@ const CHECKS: Record<string, Check> = {
   imports: checkImports,
   migrations: checkMigrations,
   lockfile: () =>
-    run(["install", "--frozen", "--quiet"], "Run deno install, then commit deno.lock."),
+    run(
+      ["install", "--frozen", "--quiet"],
+      "Run deno install, then commit deno.lock.",
+    ),
   openapi: () =>
     run(
       ["task", "--quiet", "openapi", "--check"],
       `Update openapi.json with: ${taskCommand("openapi")}`,
     ),
+  "client-types": () =>
+    run(
+      ["task", "--quiet", "client-types", "--check"],
+      `Update client/generated/routes.ts with: ${taskCommand("client-types")}`,
+    ),
+  package: () => run(["task", "--quiet", "package"], "Fix the problems above."),
   database: () => withScratchDatabase(checkDatabase),
   pglite: checkPglite,
   cron: checkCron,
@@ -53,7 +62,9 @@ const CHECKS: Record<string, Check> = {
 };
 
 /** Applies the migrations to an empty platform database with the official CLI. */
-async function checkDatabase(access: DatabaseAccess): Promise<string | undefined> {
+async function checkDatabase(
+  access: DatabaseAccess,
+): Promise<string | undefined> {
   const remote = `--remote=${databaseUrl(access, "postgres")}`;
   const push = await supabaseCli("db", "push", remote, "--yes");
   if (push.code !== 0) return `supabase db push failed:\n${push.output}`;
@@ -73,7 +84,13 @@ async function checkDatabase(access: DatabaseAccess): Promise<string | undefined
 const EXPECTED_ADVICE = "unused_index";
 
 async function adviseOn(remote: string): Promise<string | undefined> {
-  const { stdout, output } = await supabaseCli("db", "advisors", remote, "--level", "info");
+  const { stdout, output } = await supabaseCli(
+    "db",
+    "advisors",
+    remote,
+    "--level",
+    "info",
+  );
   const json = stdout.slice(stdout.indexOf("["), stdout.lastIndexOf("]") + 1);
   let findings: { name: string; level: string; detail: string }[];
   try {
@@ -93,7 +110,9 @@ async function adviseOn(remote: string): Promise<string | undefined> {
 /** Runs the migrations and the pgTAP tests on a second engine, which has pgvector. */
 async function checkPglite(): Promise<string | undefined> {
   const { passed, failed, skipped } = await runPgtapOnPglite();
-  if (failed > 0 || passed === 0) return `${failed} pgTAP tests failed on PGlite: see above.`;
+  if (failed > 0 || passed === 0) {
+    return `${failed} pgTAP tests failed on PGlite: see above.`;
+  }
   if (skipped > 0) {
     return `${skipped} pgTAP tests were skipped on PGlite, which has everything that they need.`;
   }

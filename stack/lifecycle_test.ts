@@ -186,7 +186,7 @@ test("a start that fails says in one sentence what is wrong and what to do, and 
     }
     await refused(/STACK_API_PORT is "x"/, /1 to 65535/, { STACK_API_PORT: "x" });
     const same = { STACK_MAIL_PORT: environment.STACK_API_PORT ?? "" };
-    await refused(/need three different ports$/, /STACK_MAIL_PORT/, same);
+    await refused(/need three different ports\.$/, /STACK_MAIL_PORT/, same);
     await refused(/^Cannot write to/, /STACK_DIR/, { STACK_DIR: "/dev/null/stack" });
 
     await Deno.writeTextFile(
@@ -214,11 +214,11 @@ test("a start that fails says in one sentence what is wrong and what to do, and 
     await whole.child.status;
 
     await Deno.remove(`${migrations}/29990101000000_broken.sql`);
-    await refused(/^The database has migrations .*: 29990101000000/, /task reset$/);
+    await refused(/^The database has migrations .*: 29990101000000/, /task reset\.?$/);
 
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
     await Deno.writeTextFile(`${project}/stack/platform.sql`, "-- changed\n", { append: true });
-    await refused(/^The data was created by another version/, /task reset$/);
+    await refused(/^The data was created by another version/, /task reset\.?$/);
 
     await Deno.writeTextFile(`${project}/supabase/config.toml`, "[");
     await refused(/^Cannot read supabase\/config\.toml/, /Fix the file/);

@@ -82,8 +82,8 @@ export interface StoreBatch {
 }
 
 /**
- * Where a device stores its chats. A store belongs to one user, and one `Chats` uses it at a time: browser tabs that
- * share a store take turns (Web Locks).
+ * Where a device stores its chats. A store belongs to one user. One `Chats` uses it at a time, unless it has
+ * `exclusively`.
  */
 export interface ChatStore {
   /** Returns what the device remembers; both members are null at first. */
@@ -96,4 +96,9 @@ export interface ChatStore {
   content(id: string): Promise<StoredContent | undefined>;
   /** Makes all changes of a batch, or none if the device stops meanwhile. */
   apply(batch: StoreBatch): Promise<void>;
+  /**
+   * Runs something that reads the store in order to change it, while no other `Chats` does. A store that several programs
+   * or browser tabs share needs it, for example with Web Locks.
+   */
+  exclusively?<T>(run: () => Promise<T>): Promise<T>;
 }

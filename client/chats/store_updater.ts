@@ -26,7 +26,8 @@ export class StoreUpdater {
 
   /** Runs something that reads the store in order to change it, while nothing else does. */
   exclusively<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(run);
+    const inTurn = () => this.store.exclusively ? this.store.exclusively(run) : run();
+    const result = this.#last.then(inTurn);
     this.#last = result.catch(() => {});
     return result;
   }

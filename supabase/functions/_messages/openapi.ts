@@ -39,6 +39,24 @@ const Saved = z.object({
 z.globalRegistry.add(Message, { id: "Message" });
 z.globalRegistry.add(Saved, { id: "SavedMessages" });
 
+/** What SQL accepts in each member: the functions check only their names. */
+const MEMBERS: Record<keyof typeof schema.message, object> = {
+  id: { type: "string" },
+  role: { type: "string", enum: ["user", "assistant", "system"] },
+  content: {
+    anyOf: [
+      ...["string", "number", "boolean"].map((type) => ({ type })),
+      { type: "object", additionalProperties: {} },
+      { type: "array", items: {} },
+    ],
+  },
+  object_data: {},
+  result_data: {},
+  metadata: { type: "object", additionalProperties: {} },
+  sequence_number: { type: "integer" },
+  status: { type: "string", enum: ["complete", "streaming"] },
+};
+
 const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
   id:
     "Id that the caller may choose: a UUID, or 1 to 64 letters, digits, _ and -, which becomes the client_id. Sending " +
@@ -53,7 +71,22 @@ const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
   status: "complete (the default), or streaming for a draft",
 };
 for (const [name, description] of Object.entries(DESCRIPTIONS)) {
-  z.globalRegistry.add(schema.message[name as keyof typeof schema.message], { description });
+  const member = name as keyof typeof schema.message;
+  z.globalRegistry.add(schema.message[member], { description, override: MEMBERS[member] });
+}
+/** SQL refuses a message without these, and names its position in the batch. */
+function requireMembers({ jsonSchema }: { jsonSchema: { required?: string[] } }): void {
+  jsonSchema.required = [...jsonSchema.required ?? [], "role", "content"];
+}
+
+z.globalRegistry.add(schema.UserMessage, { id: "NewMessage", override: requireMembers });
+z.globalRegistry.add(schema.ServiceMessage, { override: requireMembers });
+for (const batch of [schema.UserBatch, schema.ServiceBatch]) {
+  z.globalRegistry.add(batch.shape.messages, {
+    override: ({ jsonSchema }: { jsonSchema: { items?: object } }) => {
+      jsonSchema.items = { $ref: "#/components/schemas/NewMessage" };
+    },
+  });
 }
 
 /** Codes of problems that are about the parent of a message. */

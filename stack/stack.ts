@@ -22,6 +22,7 @@ import {
   type Postgres,
   waitForPredecessor,
 } from "./postgres.ts";
+import { playedEnvironment, startPlayedModel } from "./played_model/server.ts";
 import { startRealtime } from "./realtime/service.ts";
 import { startScheduler } from "./scheduler.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
@@ -91,6 +92,9 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     );
     running.push(() => lite.close());
 
+    const playedModel = startPlayedModel();
+    running.push(() => playedModel.stop());
+
     const apiUrl = `http://127.0.0.1:${options.apiPort}`;
     const functions = await step(report, "Starting the functions", () =>
       startFunctions({
@@ -101,6 +105,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
         deno: options.functionsDeno,
         log: start.log,
         watch: start.watch,
+        environment: playedEnvironment(playedModel),
       }));
     running.push(() => functions.stop());
 

@@ -24,6 +24,7 @@ import {
   type Postgres,
   waitForPredecessor,
 } from "./postgres.ts";
+import { playedEnvironment, startPlayedModel } from "./played_model/server.ts";
 import { startRealtime } from "./realtime/service.ts";
 import { startScheduler } from "./scheduler.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
@@ -103,6 +104,8 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       running.push(() => mailServer.stop());
     }
 
+    const playedModel = startPlayedModel();
+    running.push(() => playedModel.stop());
     const functions = await step(report, "Starting the functions", () =>
       startFunctions({
         dir: FUNCTIONS_DIR,
@@ -112,6 +115,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
         deno: options.functionsDeno,
         log: start.log,
         watch: start.watch,
+        environment: playedEnvironment(playedModel),
       }));
     running.push(() => functions.stop());
 

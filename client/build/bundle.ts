@@ -21,9 +21,12 @@ const PEERS = ["@supabase/supabase-js"];
 /** The sources of the entry points, by the name of their file in `dist/`. */
 export const ENTRIES: Record<string, string> = {
   index: `${CLIENT_DIR}index.ts`,
+  attachments: `${CLIENT_DIR}attachments/attachments.ts`,
   chats: `${CLIENT_DIR}mod.ts`,
   database: `${CLIENT_DIR}database.ts`,
   service: `${CLIENT_DIR}service.ts`,
+  "store-tests": `${CLIENT_DIR}store_tests.ts`,
+  "stores/indexeddb": `${CLIENT_DIR}stores/indexeddb.ts`,
 };
 
 /**

@@ -9,6 +9,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 
 import { bundle, CLIENT_DIR, ENTRIES, PACKAGE_DIR } from "./bundle.ts";
+import { checkConsumerTypes } from "./consumer_types.ts";
 import { checkSizes, specifier } from "./sizes.ts";
 
 /** Where the archive is put, whatever the version. */
@@ -75,7 +76,7 @@ async function check(): Promise<string[]> {
   if (!changes.includes(release)) {
     faults.push(`CHANGELOG.md does not mention ${release}`);
   }
-  return [...faults, ...await checkSizes()];
+  return [...faults, ...await checkConsumerTypes(), ...await checkSizes()];
 }
 
 if (Deno.args.length > 0) {

@@ -43,11 +43,7 @@ export async function checkSizes(): Promise<string[]> {
 
 /** Returns the name under which an app imports an entry point. */
 export function specifier(entry: string): string {
-  return entry === "index" ? "@strongroom/client" : `@strongroom/client/${path(entry)}`;
-}
-
-function path(entry: string): string {
-  return entry.replaceAll("_", "-");
+  return entry === "index" ? "@strongroom/client" : `@strongroom/client/${entry}`;
 }
 
 /** Measures each entry point with everything that it loads at once, which is all but the chunks that it loads on demand. */

@@ -1278,16 +1278,15 @@ export interface components {
           expires_at?: components["schemas"]["keys_Time"] | null;
           is_active?: boolean;
           name?: string;
-          permissions?:
-            (
-              | "credits:read"
-              | "credits:write"
-              | "messages:write"
-              | "answers:write"
-              | "projects:write"
-              | "files:read"
-              | "files:write"
-            )[];
+          permissions?: (
+            | "credits:read"
+            | "credits:write"
+            | "messages:write"
+            | "answers:write"
+            | "projects:write"
+            | "files:read"
+            | "files:write"
+          )[];
         };
       };
       /** @description Replace the content of a draft */
@@ -2581,16 +2580,15 @@ export interface components {
         user: {
           expires_at?: components["schemas"]["keys_Time"] | null;
           name: string;
-          permissions:
-            (
-              | "credits:read"
-              | "credits:write"
-              | "messages:write"
-              | "answers:write"
-              | "projects:write"
-              | "files:read"
-              | "files:write"
-            )[];
+          permissions: (
+            | "credits:read"
+            | "credits:write"
+            | "messages:write"
+            | "answers:write"
+            | "projects:write"
+            | "files:read"
+            | "files:write"
+          )[];
         };
       };
       /** @description Clone a project */

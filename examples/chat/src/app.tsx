@@ -34,7 +34,12 @@ function Shell() {
   return (
     <div className="shell" data-menu={menu}>
       <header className="topbar">
-        <button className="icon" aria-label="Menu" aria-expanded={menu} onClick={() => setMenu(!menu)}>
+        <button
+          className="icon"
+          aria-label="Menu"
+          aria-expanded={menu}
+          onClick={() => setMenu(!menu)}
+        >
           <MenuIcon />
         </button>
         <span className="brand">Lantern</span>

@@ -5,7 +5,7 @@ import { supabase } from "./backend";
 import { useWhenChanged } from "./changes";
 import type { Route } from "./route";
 import { useUser } from "./session";
-import { ChatIcon, FileIcon, Logo, LockIcon, PlusIcon } from "./ui/icons";
+import { ChatIcon, FileIcon, LockIcon, Logo, PlusIcon } from "./ui/icons";
 
 /** Conversations in the list. */
 const SHOWN = 50;
@@ -28,7 +28,10 @@ export function Sidebar({ route, close }: { route: Route; close: () => void }) {
 
   const current = (page: Route["page"]) => route.page === page ? "page" : undefined;
   return (
-    <nav className="sidebar" onClick={(event) => (event.target as Element).closest("a") && close()}>
+    <nav
+      className="sidebar"
+      onClick={(event) => (event.target as Element).closest("a") && close()}
+    >
       <div className="brand">
         <Logo /> Lantern
       </div>
@@ -45,10 +48,13 @@ export function Sidebar({ route, close }: { route: Route; close: () => void }) {
       </div>
       <h2>Conversations</h2>
       <div className="conversations">
-        {items === undefined && [72, 54, 63].map((width) => (
-          <div key={width} className="skeleton" style={{ width: `${width}%` }} />
-        ))}
-        {items?.length === 0 && <p className="hint">What you ask appears here, on all your devices.</p>}
+        {items === undefined &&
+          [72, 54, 63].map((width) => (
+            <div key={width} className="skeleton" style={{ width: `${width}%` }} />
+          ))}
+        {items?.length === 0 && (
+          <p className="hint">What you ask appears here, on all your devices.</p>
+        )}
         {items?.map(({ id, title }) => (
           <a
             key={id}

@@ -20,7 +20,9 @@ export function BalanceCard() {
   return (
     <a className="balance" href="#/credits">
       <span>Credits</span>
-      <strong data-testid="balance">{available === undefined ? "…" : number.format(available)}</strong>
+      <strong data-testid="balance">
+        {available === undefined ? "…" : number.format(available)}
+      </strong>
       <meter min={0} max={FULL} low={FULL / 4} value={Math.min(available ?? 0, FULL)} />
     </a>
   );
@@ -53,7 +55,10 @@ export function Credits() {
           <li key={id}>
             <span>{description ?? (amount > 0 ? "Added" : "Spent")}</span>
             <time className="hint">{created_at && date.format(new Date(created_at))}</time>
-            <b className={amount > 0 ? "plus" : ""}>{amount > 0 ? "+" : ""}{number.format(amount)}</b>
+            <b className={amount > 0 ? "plus" : ""}>
+              {amount > 0 ? "+" : ""}
+              {number.format(amount)}
+            </b>
           </li>
         ))}
       </ul>
@@ -93,8 +98,8 @@ export function OutOfCreditsProvider({ children }: { children: ReactNode }) {
           {shortage?.what} costs {shortage?.required === undefined
             ? "more credits than you have"
             : `${number.format(shortage.required)} credits`}
-          {shortage?.available !== undefined && `, and you have ${number.format(shortage.available)}`}.
-          Nothing was charged.
+          {shortage?.available !== undefined &&
+            `, and you have ${number.format(shortage.available)}`}. Nothing was charged.
         </p>
         <form method="dialog" className="actions">
           <button className="button" onClick={() => go("credits")}>See your credits</button>

@@ -48,7 +48,11 @@ export function SignIn({ problem: first }: { problem: string | undefined }) {
       <form className="card" onSubmit={submit}>
         <h2>{TITLES[mode]}</h2>
         {sent
-          ? <p className="hint">If there is an account for {email}, a mail with a link is on its way.</p>
+          ? (
+            <p className="hint">
+              If there is an account for {email}, a mail with a link is on its way.
+            </p>
+          )
           : (
             <>
               <label>
@@ -77,18 +81,26 @@ export function SignIn({ problem: first }: { problem: string | undefined }) {
                 </label>
               )}
               <Problem of={problem} />
-              <button className="button wide" disabled={busy}>{busy ? "One moment …" : ACTIONS[mode]}</button>
+              <button className="button wide" disabled={busy}>
+                {busy ? "One moment …" : ACTIONS[mode]}
+              </button>
             </>
           )}
         <p className="switch">
           {mode === "in" && (
             <>
-              <button type="button" className="link" onClick={() => choose("up")}>Create an account</button>
-              <button type="button" className="link" onClick={() => choose("reset")}>Forgot your password?</button>
+              <button type="button" className="link" onClick={() => choose("up")}>
+                Create an account
+              </button>
+              <button type="button" className="link" onClick={() => choose("reset")}>
+                Forgot your password?
+              </button>
             </>
           )}
           {mode !== "in" && (
-            <button type="button" className="link" onClick={() => choose("in")}>Back to sign in</button>
+            <button type="button" className="link" onClick={() => choose("in")}>
+              Back to sign in
+            </button>
           )}
         </p>
       </form>

@@ -6,15 +6,17 @@ import { SendIcon, StopIcon } from "../ui/icons";
 const MOST_HEIGHT = 200;
 
 /** The field in which the user writes. Enter sends, Shift+Enter begins a new line. */
-export function Composer({ text, change, send, answering = false, stop, label = "Ask Lantern", autoFocus = true }: {
-  text: string;
-  change: (text: string) => void;
-  send: (text: string) => void;
-  answering?: boolean;
-  stop?: () => void;
-  label?: string;
-  autoFocus?: boolean;
-}) {
+export function Composer(
+  { text, change, send, answering = false, stop, label = "Ask Lantern", autoFocus = true }: {
+    text: string;
+    change: (text: string) => void;
+    send: (text: string) => void;
+    answering?: boolean;
+    stop?: () => void;
+    label?: string;
+    autoFocus?: boolean;
+  },
+) {
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     const { current } = field;
@@ -51,8 +53,16 @@ export function Composer({ text, change, send, answering = false, stop, label = 
         onKeyDown={onKeyDown}
       />
       {answering
-        ? <button type="button" className="round" aria-label="Stop" onClick={stop}><StopIcon /></button>
-        : <button className="round" aria-label="Send" disabled={!text.trim()}><SendIcon /></button>}
+        ? (
+          <button type="button" className="round" aria-label="Stop" onClick={stop}>
+            <StopIcon />
+          </button>
+        )
+        : (
+          <button className="round" aria-label="Send" disabled={!text.trim()}>
+            <SendIcon />
+          </button>
+        )}
     </form>
   );
 }

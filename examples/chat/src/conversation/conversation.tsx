@@ -39,7 +39,11 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
   const outOfCredits = problem?.code === "insufficient_credits";
   useEffect(() => {
     if (!problem || !outOfCredits) return;
-    tellOutOfCredits({ what: "This answer", required: problem.required, available: problem.available });
+    tellOutOfCredits({
+      what: "This answer",
+      required: problem.required,
+      available: problem.available,
+    });
   }, [problem, outOfCredits, tellOutOfCredits]);
 
   const send = async (text: string) => {
@@ -67,7 +71,11 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
         {messages?.map((message) => <Message key={message.id} message={message} />)}
         {answering && last?.role === "user" && (
           <div className="message assistant">
-            <span className="dots" aria-label="Thinking"><i /><i /><i /></span>
+            <span className="dots" aria-label="Thinking">
+              <i />
+              <i />
+              <i />
+            </span>
           </div>
         )}
         {!outOfCredits && <Problem of={problem} retry={draft ? () => send(draft) : reload} />}

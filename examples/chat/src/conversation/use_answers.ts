@@ -93,7 +93,9 @@ export function useAnswers(id: string): Answers {
       return !(read instanceof Error) && read.messages.some((message) => textOf(message) === text);
     },
     async stop() {
-      await fetch(`${API}/${id}/stop`, { method: "POST", headers: await headers() }).catch(() => {});
+      await fetch(`${API}/${id}/stop`, { method: "POST", headers: await headers() }).catch(
+        () => {},
+      );
       await stop();
     },
     reload,
@@ -105,7 +107,9 @@ export function textOf({ parts }: UIMessage): string {
   return parts.map((part) => part.type === "text" ? part.text : "").join("");
 }
 
-async function readMessages(id: string): Promise<{ messages: UIMessage[]; isRunning: boolean } | Error> {
+async function readMessages(
+  id: string,
+): Promise<{ messages: UIMessage[]; isRunning: boolean } | Error> {
   const { data, error } = await supabase.from("messages")
     .select("id, client_id, role, content, status").eq("conversation_id", id).order("created_at");
   if (error) return new Error(error.message);

@@ -51,8 +51,12 @@ export function Files() {
     <section className="page" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
       <header>
         <h1>Files</h1>
-        <button className="quiet" onClick={() => setCreating(true)}><SparkIcon /> Create an image</button>
-        <button className="button" onClick={() => input.current?.click()}><UploadIcon /> Upload</button>
+        <button className="quiet" onClick={() => setCreating(true)}>
+          <SparkIcon /> Create an image
+        </button>
+        <button className="button" onClick={() => input.current?.click()}>
+          <UploadIcon /> Upload
+        </button>
         <input
           ref={input}
           type="file"
@@ -72,7 +76,14 @@ export function Files() {
           <span>{name}</span>
           {problem ? <Problem of={problem} /> : <progress value={sent} max={total} />}
           <span className="hint">{problem ? "" : `${Math.floor(100 * sent / total)} %`}</span>
-          {problem && <button className="quiet" onClick={() => dismiss(key)}>Dismiss</button>}
+          {problem && (
+            <button
+              className="quiet"
+              onClick={() => dismiss(key)}
+            >
+              Dismiss
+            </button>
+          )}
         </div>
       ))}
       {items?.length === 0 && uploads.length === 0 && (
@@ -93,7 +104,11 @@ export function Files() {
             <div>
               <span className="name" title={item.name}>{item.name}</span>
               <span className="hint">{sizeText(item.size)}</span>
-              <button className="icon" aria-label={`Delete ${item.name}`} onClick={() => remove(item)}>
+              <button
+                className="icon"
+                aria-label={`Delete ${item.name}`}
+                onClick={() => remove(item)}
+              >
                 <TrashIcon />
               </button>
             </div>

@@ -31,7 +31,12 @@ export function useUploads(done: () => void) {
     const begun = files.map((file) => ({ file, key: crypto.randomUUID() }));
     setUploads((all) => [
       ...all,
-      ...begun.map(({ file, key }) => ({ key, name: file.name, sent: 0, total: Math.max(1, file.size) })),
+      ...begun.map(({ file, key }) => ({
+        key,
+        name: file.name,
+        sent: 0,
+        total: Math.max(1, file.size),
+      })),
     ]);
     for (const { file, key } of begun) {
       const { error } = await strongroom.files.upload(file, {

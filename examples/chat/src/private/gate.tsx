@@ -19,7 +19,11 @@ function useSubmit(run: () => Promise<void>) {
       await run();
     } catch (error) {
       const { code } = error as { code?: string };
-      setProblem(code === "decryption_failed" ? "That is not right. Check it, and try again." : error as Error);
+      setProblem(
+        code === "decryption_failed"
+          ? "That is not right. Check it, and try again."
+          : error as Error,
+      );
     }
     setBusy(false);
   };
@@ -49,11 +53,17 @@ export function SetUp({ vault }: { vault: Vault }) {
           Copy
         </button>
         <label className="check">
-          <input type="checkbox" checked={kept} onChange={(event) => setKept(event.target.checked)} />
+          <input
+            type="checkbox"
+            checked={kept}
+            onChange={(event) => setKept(event.target.checked)}
+          />
           I have kept it in a safe place
         </label>
         <Problem of={second.problem} />
-        <button className="button wide" disabled={!kept || second.busy}>Open my private chats</button>
+        <button className="button wide" disabled={!kept || second.busy}>
+          Open my private chats
+        </button>
       </form>
     );
   }

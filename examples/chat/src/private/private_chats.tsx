@@ -12,7 +12,11 @@ export function PrivateChats({ id }: { id: string | undefined }) {
   const vault = useVault();
   if (vault.state === "loading") return <section className="page" aria-busy="true" />;
   if (vault.state === "failed") {
-    return <section className="page"><Problem of={vault.problem} retry={vault.retry} /></section>;
+    return (
+      <section className="page">
+        <Problem of={vault.problem} retry={vault.retry} />
+      </section>
+    );
   }
   if (vault.state !== "open") {
     return (
@@ -43,15 +47,13 @@ export function PrivateChats({ id }: { id: string | undefined }) {
         {vault.list?.length === 0 && <p className="hint">Only you can read what you write here.</p>}
         <Devices vault={vault} />
       </aside>
-      {id
-        ? <PrivateChat key={id} id={id} vault={vault} />
-        : (
-          <div className="nothing">
-            <LockIcon />
-            <p>Choose a chat, or begin one. The server only stores what it cannot read.</p>
-            <button className="button" onClick={() => go("private/new")}>New private chat</button>
-          </div>
-        )}
+      {id ? <PrivateChat key={id} id={id} vault={vault} /> : (
+        <div className="nothing">
+          <LockIcon />
+          <p>Choose a chat, or begin one. The server only stores what it cannot read.</p>
+          <button className="button" onClick={() => go("private/new")}>New private chat</button>
+        </div>
+      )}
     </section>
   );
 }
@@ -102,13 +104,22 @@ function PrivateChat({ id, vault }: { id: string; vault: Vault }) {
         {summary && <Delete chat={summary} vault={vault} />}
       </header>
       <div className="messages">
-        <p className="seal"><LockIcon /> Encrypted on this device</p>
+        <p className="seal">
+          <LockIcon /> Encrypted on this device
+        </p>
         {(chat ? [chat.content, ...chat.segments] : []).map((text, index) => (
-          <article key={index} className="message user"><p>{text}</p></article>
+          <article key={index} className="message user">
+            <p>{text}</p>
+          </article>
         ))}
         <Problem of={problem} retry={draft ? () => send(draft) : read} />
       </div>
-      <Composer text={draft} change={setDraft} send={(text) => !busy && send(text)} label="Write for your eyes only" />
+      <Composer
+        text={draft}
+        change={setDraft}
+        send={(text) => !busy && send(text)}
+        label="Write for your eyes only"
+      />
     </div>
   );
 }
@@ -119,7 +130,11 @@ function Delete({ chat, vault }: { chat: ChatSummary; vault: Vault }) {
     await vault.remove(chat);
     go("private");
   };
-  return <button className="icon" aria-label="Delete this chat" onClick={remove}><TrashIcon /></button>;
+  return (
+    <button className="icon" aria-label="Delete this chat" onClick={remove}>
+      <TrashIcon />
+    </button>
+  );
 }
 
 /** What the user compares on two devices: the same key, and the devices that have it. */
@@ -135,8 +150,8 @@ function Devices({ vault }: { vault: Vault }) {
     <footer>
       <p className="hint">
         Key <code data-testid="key-id">{shown}</code>
-        {count !== undefined && ` on ${count} ${count === 1 ? "device" : "devices"}`}. It looks the same on
-        all of them.
+        {count !== undefined && ` on ${count} ${count === 1 ? "device" : "devices"}`}. It looks the
+        same on all of them.
       </p>
       <button className="quiet" onClick={vault.lock}>Lock this device</button>
     </footer>

@@ -136,7 +136,9 @@ async function append(chats: Chats, chat: Chat, text: string): Promise<Chat> {
   }
 }
 
-async function open(user_id: string): Promise<{ chats: Chats; store: IndexedDbStore; state: VaultState }> {
+async function open(
+  user_id: string,
+): Promise<{ chats: Chats; store: IndexedDbStore; state: VaultState }> {
   const store = await IndexedDbStore.open(user_id);
   const chats = new Chats(supabase, user_id, { store });
   const keys = await strongroom.chats.keys().throwOnError();

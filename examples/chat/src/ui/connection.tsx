@@ -16,7 +16,9 @@ export function Connection() {
     const timer = setTimeout(() => setLate(true), PATIENCE_MS);
     return () => clearTimeout(timer);
   }, [status]);
-  if (!online) return <p className="strip" role="status">You are offline. What you see may be old.</p>;
+  if (!online) {
+    return <p className="strip" role="status">You are offline. What you see may be old.</p>;
+  }
   if (late) return <p className="strip" role="status">Reconnecting …</p>;
   return null;
 }

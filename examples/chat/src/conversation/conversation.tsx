@@ -34,7 +34,10 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
   const end = useRef<HTMLDivElement>(null);
   const last = messages?.at(-1);
   const length = last ? textOf(last).length : 0;
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [messages?.length, length]);
+  useEffect(() => {
+    // In braces, because browsers return a promise here, and React would take it for the end of the effect.
+    end.current?.scrollIntoView({ block: "end" });
+  }, [messages?.length, length]);
 
   const outOfCredits = problem?.code === "insufficient_credits";
   useEffect(() => {

@@ -18,7 +18,14 @@ import {
 } from "ai";
 
 import { fetchChecked } from "../_testing/answers.ts";
-import { functionsUrl, stack, type TestUser, withDatabase } from "../_testing/testing.ts";
+import type { Database } from "../_shared/database.types.ts";
+import {
+  functionsUrl,
+  serviceClient,
+  stack,
+  type TestUser,
+  withDatabase,
+} from "../_testing/testing.ts";
 
 /** URL of the function. */
 export const ANSWERS_URL = `${functionsUrl}/answers`;
@@ -32,7 +39,10 @@ export function headersOf(user: TestUser): Record<string, string> {
 class State implements ChatState<UIMessage> {
   status: ChatState<UIMessage>["status"] = "ready";
   error: Error | undefined;
-  messages: UIMessage[] = [];
+  messages: UIMessage[];
+  constructor(messages: UIMessage[] = []) {
+    this.messages = messages;
+  }
   pushMessage = (message: UIMessage) => {
     this.messages = [...this.messages, message];
   };
@@ -50,7 +60,7 @@ export class Chat extends AbstractChat<UIMessage> {
   constructor(user: TestUser, options: Omit<ChatInit<UIMessage>, "transport"> = {}, path = "") {
     super({
       ...options,
-      state: new State(),
+      state: new State(options.messages),
       transport: new DefaultChatTransport({
         api: `${ANSWERS_URL}${path}`,
         headers: headersOf(user),
@@ -63,6 +73,35 @@ export class Chat extends AbstractChat<UIMessage> {
 /** The text of a message. */
 export function textOf(message: { parts: UIMessage["parts"] } | undefined): string {
   return message?.parts.map((part) => part.type === "text" ? part.text : "").join("") ?? "";
+}
+
+/** The messages as JSON has them: without members that are undefined. */
+export function plain<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/**
+ * Adds a model for the time of a test.
+ *
+ * @param model Columns that differ from those of the model `played`.
+ * @param run Receives its name.
+ */
+export async function withModel(
+  model: Partial<Database["public"]["Tables"]["models"]["Insert"]>,
+  run: (name: string) => Promise<void>,
+): Promise<void> {
+  const service = serviceClient();
+  const name = `test.${crypto.randomUUID()}`;
+  const { data, error } = await service.from("models").select("*").eq("name", "played").single();
+  if (error) throw error;
+  const { valid_from: _, created_at: __, ...played } = data;
+  const added = await service.from("models").insert({ ...played, rank: 1000, ...model, name });
+  if (added.error) throw added.error;
+  try {
+    await run(name);
+  } finally {
+    await service.from("models").delete().eq("name", name);
+  }
 }
 
 /** An event of a stream. */
@@ -205,6 +244,6 @@ export function booksOf(user: TestUser): Promise<Books> {
           join credit_accounts as c on c.id = t.account_id where c.user_id = ${user.id} and t.kind = 'capture') as charged,
         (select count(*)::int from credit_accounts as c cross join lateral credit_reconciliation(c.id)
           where c.user_id = ${user.id}) as problems`;
-    return { answers, ...sums } as unknown as Books;
+    return { answers: [...answers], ...sums } as unknown as Books;
   });
 }

@@ -63,7 +63,9 @@ export function toScript(request: PlayedRequest): Script {
   return {
     words: words.map((word, index) => index === 0 ? word : ` ${word}`),
     thoughts: has("reason") ? ["I ", "think ", "first."] : [],
-    tool: has("tool") && name && !answersTool ? { name, input: '{"city": "東京", "days": 2}' } : undefined,
+    tool: has("tool") && name && !answersTool
+      ? { name, input: '{"city": "東京", "days": 2}' }
+      : undefined,
     paceMs: number("pace") ?? 15,
     stallAfter: has("stall") ? Math.min(5, length) : undefined,
     failAfter: has("fail") ? number("fail-after") ?? Math.min(5, length) : undefined,

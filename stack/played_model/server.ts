@@ -51,7 +51,9 @@ async function respond(request: Request): Promise<Response> {
   }
   const body: PlayedRequest = await request.json();
   const script = toScript(body);
-  if (script.status !== undefined) return refuse(script.status, "The played model refuses to answer");
+  if (script.status !== undefined) {
+    return refuse(script.status, "The played model refuses to answer");
+  }
   return new Response(speak(body, script), { headers: { "content-type": "text/event-stream" } });
 }
 
@@ -109,7 +111,13 @@ function* toCall(
   chunk: (delta: unknown) => unknown,
 ): Generator<unknown, undefined> {
   const call = (text: string, first = {}) =>
-    chunk({ tool_calls: [{ index: 0, ...first, function: { ...first && "id" in first ? { name } : {}, arguments: text } }] });
+    chunk({
+      tool_calls: [{
+        index: 0,
+        ...first,
+        function: { ...first && "id" in first ? { name } : {}, arguments: text },
+      }],
+    });
   yield call("", { id: `call_${crypto.randomUUID()}`, type: "function" });
   for (const text of input.match(/.{1,6}/gsu) ?? []) yield call(text);
 }

@@ -112,9 +112,7 @@ export function findMismatch(answer: FunctionAnswer): string | undefined {
   if (!content && !contentType) return undefined;
   const media = content?.[type];
   if (!media) {
-    return `${what} as "${type}"; its openapi.json lists ${
-      Object.keys(content ?? {}).join(", ")
-    }`;
+    return `${what} as "${type}"; its openapi.json lists ${Object.keys(content ?? {}).join(", ")}`;
   }
   if (!type.endsWith("json")) return undefined;
   const validate = validatorOf(media.schema, document);

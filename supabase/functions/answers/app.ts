@@ -125,7 +125,10 @@ async function replay(c: Context<AuthenticatedEnv>, user_id: string, answer: Ans
     return whole(c, ended as unknown as Ended);
   }
   const reading: Reading = await readAnswer(user_id, answer.id);
-  return stream(c, follow({ userId: user_id, reading: { ...reading, answer: reading.answer ?? answer } }));
+  return stream(
+    c,
+    follow({ userId: user_id, reading: { ...reading, answer: reading.answer ?? answer } }),
+  );
 }
 
 function whole(c: Context, { answer, message, entry }: Ended, text?: string): Response {

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { ask, type Endpoint, ProviderError, type ProviderEvent, type Question } from "./provider.ts";
+import {
+  ask,
+  type Endpoint,
+  ProviderError,
+  type ProviderEvent,
+  type Question,
+} from "./provider.ts";
 
 /** Requests to one endpoint. */
 const ATTEMPTS = 3;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { generateId, lastAssistantMessageIsCompleteWithToolCalls, type UIMessage } from "ai";
+import { generateId, lastAssistantMessageIsCompleteWithToolCalls } from "ai";
 
 import { serviceClient, signUp, test, until } from "../_testing/testing.ts";
 import { booksOf, Chat, plain, stop, textOf, withModel } from "./answers_testing.ts";
@@ -19,7 +19,9 @@ test("useChat streams an answer, and the conversation has what it shows", async 
     .select("id, client_id, role, content, status, metadata, conversations!inner(client_id)")
     .eq("conversations.client_id", id).order("created_at");
   assert.deepEqual(
-    data?.map(({ id, client_id, role, content, status }) => [client_id ?? id, role, content, status]),
+    data?.map((
+      { id, client_id, role, content, status },
+    ) => [client_id ?? id, role, content, status]),
     [
       [question?.id, "user", plain(question?.parts), "complete"],
       [answer?.id, "assistant", plain(answer?.parts), "complete"],
@@ -57,8 +59,15 @@ test("useChat goes on with a conversation, regenerates an answer and edits a mes
   assert.deepEqual(chat.messages.map(({ id }) => id), await ids(id));
 
   // What was replaced is kept, with the message before it.
-  const { data } = await user.client.from("replaced_messages").select("*").order("replaced_at").order("created_at");
-  assert.deepEqual(data?.map(({ role }) => role), ["assistant", "user", "assistant", "user", "assistant"]);
+  const { data } = await user.client.from("replaced_messages").select("*").order("replaced_at")
+    .order("created_at");
+  assert.deepEqual(data?.map(({ role }) => role), [
+    "assistant",
+    "user",
+    "assistant",
+    "user",
+    "assistant",
+  ]);
   assert.equal(data?.[0]?.message_id, old?.id);
   assert.equal(data?.[3]?.client_id, second?.id);
   assert.equal(data?.[1]?.parent_id, null);
@@ -71,7 +80,9 @@ test("useChat goes on with a conversation, regenerates an answer and edits a mes
   );
 
   async function ids(chat: string): Promise<string[]> {
-    const { data } = await user.client.from("messages").select("id, client_id, conversations!inner()")
+    const { data } = await user.client.from("messages").select(
+      "id, client_id, conversations!inner()",
+    )
       .eq("conversations.client_id", chat).order("created_at");
     return data!.map(({ id, client_id }) => client_id ?? id);
   }
@@ -132,7 +143,9 @@ test("useChat runs a tool, and the answer goes on in the same message", async ()
       });
     },
   });
-  await chat.sendMessage({ text: "How is it? [tool] [words=2]" }, { body: { parameters: { tools } } });
+  await chat.sendMessage({ text: "How is it? [tool] [words=2]" }, {
+    body: { parameters: { tools } },
+  });
   await until(() => chat.status === "ready" && textOf(chat.lastMessage).includes("returned"));
   assert.equal(chat.messages.length, 2);
   assert.match(textOf(chat.lastMessage), /The tool returned \{"sky":"blue"\}\./);
@@ -152,7 +165,9 @@ test("useChat resumes an answer that goes on after a tool call, with the parts b
   const id = generateId();
   const parameters = { tools: [{ name: "weather" }] };
   const chat = new Chat(user, { id });
-  await chat.sendMessage({ text: "How is it? [tool] [words=2] [pace=100]" }, { body: { parameters } });
+  await chat.sendMessage({ text: "How is it? [tool] [words=2] [pace=100]" }, {
+    body: { parameters },
+  });
   const call = chat.lastMessage?.parts.at(-1) as { toolCallId: string };
   await chat.addToolOutput({ tool: "weather", toolCallId: call.toolCallId, output: "blue" });
   const going = chat.sendMessage(undefined, { body: { parameters } });
@@ -172,7 +187,11 @@ test("useChat reports that credits have run out, and goes on when there are some
     await chat.sendMessage({ text: "Hello" }, { body: { model } });
     assert.equal(chat.status, "error");
     const problem = JSON.parse(chat.error?.message ?? "");
-    assert.deepEqual([problem.status, problem.code, problem.available], [402, "insufficient_credits", 100]);
+    assert.deepEqual([problem.status, problem.code, problem.available], [
+      402,
+      "insufficient_credits",
+      100,
+    ]);
     const before = await booksOf(user);
     assert.deepEqual([before.answers, before.held, before.charged], [[], 0, 0]);
     assert.deepEqual((await user.client.from("messages").select("id")).data, []);

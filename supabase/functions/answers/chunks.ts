@@ -84,7 +84,11 @@ export class Chunker {
       case "text":
       case "reasoning":
         if (isNew) this.#one({ type: `${piece.type}-start`, id }, shown);
-        this.#delta(piece.text ?? "", shown, (delta) => ({ type: `${piece.type}-delta`, id, delta }));
+        this.#delta(
+          piece.text ?? "",
+          shown,
+          (delta) => ({ type: `${piece.type}-delta`, id, delta }),
+        );
         break;
       case "tool":
         if (isNew) {
@@ -152,7 +156,11 @@ export class Chunker {
     }
   }
 
-  #closeTool({ tool_call_id: toolCallId, tool_name: toolName, output }: Piece, text: string, shown: boolean) {
+  #closeTool(
+    { tool_call_id: toolCallId, tool_name: toolName, output }: Piece,
+    text: string,
+    shown: boolean,
+  ) {
     const input = parseInput(text);
     const emitted = this.#one(
       input === undefined

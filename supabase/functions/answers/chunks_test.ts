@@ -8,7 +8,10 @@ import { addPiece, type Part, type Piece, toPieces } from "./pieces.ts";
 const SEED = Number(Deno.env.get("SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 console.log(`SEED=${SEED}`);
 
-const TAIL = [{ type: "message-metadata", messageMetadata: {} }, { type: "finish", finishReason: "stop" }];
+const TAIL = [{ type: "message-metadata", messageMetadata: {} }, {
+  type: "finish",
+  finishReason: "stop",
+}];
 
 const text = fc.string({ unit: "binary", minLength: 1, maxLength: 12 });
 
@@ -16,17 +19,29 @@ const text = fc.string({ unit: "binary", minLength: 1, maxLength: 12 });
 const written = fc.array(
   fc.oneof(
     fc.constant({ type: "step-start" as const }),
-    fc.record({ type: fc.constantFrom("text" as const, "reasoning" as const), texts: fc.array(text, { minLength: 1, maxLength: 5 }) }),
-    fc.record({ type: fc.constant("tool" as const), input: fc.jsonValue({ maxDepth: 1 }), cut: fc.nat(6) }),
+    fc.record({
+      type: fc.constantFrom("text" as const, "reasoning" as const),
+      texts: fc.array(text, { minLength: 1, maxLength: 5 }),
+    }),
+    fc.record({
+      type: fc.constant("tool" as const),
+      input: fc.jsonValue({ maxDepth: 1 }),
+      cut: fc.nat(6),
+    }),
   ),
   { maxLength: 6 },
 ).map((parts) =>
   parts.flatMap((part, index): Piece[] => {
     if (part.type === "step-start") return [{ part: index, type: "step-start" }];
-    if (part.type !== "tool") return part.texts.map((text) => ({ part: index, type: part.type, text }));
+    if (part.type !== "tool") {
+      return part.texts.map((text) => ({ part: index, type: part.type, text }));
+    }
     const call = { part: index, type: "tool" as const, tool_call_id: `c${index}`, tool_name: "t" };
     const input = JSON.stringify(part.input);
-    return [{ ...call, text: "" }, { ...call, text: input.slice(0, part.cut) }, { ...call, text: input.slice(part.cut) }];
+    return [{ ...call, text: "" }, { ...call, text: input.slice(0, part.cut) }, {
+      ...call,
+      text: input.slice(part.cut),
+    }];
   })
 );
 
@@ -45,8 +60,9 @@ function joined(chunks: PlacedChunk[]): unknown[] {
   for (const { chunk } of chunks) {
     if (chunk.type === "tool-input-delta") continue;
     const last = list.at(-1);
-    if (last && last.type === chunk.type && "delta" in chunk) last.delta = `${last.delta}${chunk.delta}`;
-    else list.push({ ...chunk });
+    if (last && last.type === chunk.type && "delta" in chunk) {
+      last.delta = `${last.delta}${chunk.delta}`;
+    } else list.push({ ...chunk });
   }
   return list;
 }
@@ -56,10 +72,19 @@ function toMessage(pieces: Piece[]): Part[] {
   for (const { part, type, text = "", tool_call_id = "" } of pieces) {
     const known = parts[part];
     if (type === "tool") {
-      parts[part] = { type: "tool-t", toolCallId: tool_call_id, state: "input-available", raw: `${known?.raw ?? ""}${text}` };
-    } else parts[part] = type === "step-start" ? { type } : { type, text: `${known?.text ?? ""}${text}`, state: "done" };
+      parts[part] = {
+        type: "tool-t",
+        toolCallId: tool_call_id,
+        state: "input-available",
+        raw: `${known?.raw ?? ""}${text}`,
+      };
+    } else {parts[part] = type === "step-start"
+        ? { type }
+        : { type, text: `${known?.text ?? ""}${text}`, state: "done" };}
   }
-  return parts.map(({ raw, ...part }) => raw === undefined ? part as Part : { ...part, input: JSON.parse(String(raw)) } as Part);
+  return parts.map(({ raw, ...part }) =>
+    raw === undefined ? part as Part : { ...part, input: JSON.parse(String(raw)) } as Part
+  );
 }
 
 Deno.test("a client goes on from any position, however the pieces were joined, as if it had never been away", () => {
@@ -90,10 +115,16 @@ Deno.test("the deltas of a tool's input go on where the client was", () => {
   const live = chunksOf(pieces);
   const second = live.findLastIndex(({ chunk }) => chunk.inputTextDelta === ": 12");
   const rest = chunksOf([{ ...call, text: '{"a": 12}' }], parsePosition(live[second]!.position)!);
-  assert.deepEqual(rest[0]?.chunk, { type: "tool-input-delta", toolCallId: "c", inputTextDelta: "}" });
+  assert.deepEqual(rest[0]?.chunk, {
+    type: "tool-input-delta",
+    toolCallId: "c",
+    inputTextDelta: "}",
+  });
   assert.deepEqual(rest[1]?.chunk.input, { a: 12 });
 });
 
 Deno.test("positions that are none are not taken for one", () => {
-  for (const text of ["", "x", "-1", "1.", "1.2.3", "99999999999999"]) assert.equal(parsePosition(text), undefined);
+  for (const text of ["", "x", "-1", "1.", "1.2.3", "99999999999999"]) {
+    assert.equal(parsePosition(text), undefined);
+  }
 });

@@ -10,7 +10,8 @@ import type { Chunk } from "./chunks.ts";
 
 /** What is said about the errors that the record of an answer can have. */
 const ERRORS: Record<string, string> = {
-  model_misconfigured: "The server cannot reach the model: its operator must check the provider and the key",
+  model_misconfigured:
+    "The server cannot reach the model: its operator must check the provider and the key",
   provider_unavailable: "The model cannot answer at the moment",
   provider_refused: "The model refused the request",
   provider_interrupted: "The model stopped in the middle of the answer",
@@ -35,7 +36,9 @@ export function toFinishReason(reason: string | undefined): string {
 /** The chunks that end the stream of an answer that has ended. */
 export function lastChunks({ state, error, finish_reason, metadata }: Answer): Chunk[] {
   const known = { type: "message-metadata", messageMetadata: { answer: metadata } };
-  if (state === "complete") return [known, { type: "finish", finishReason: finish_reason ?? "other" }];
+  if (state === "complete") {
+    return [known, { type: "finish", finishReason: finish_reason ?? "other" }];
+  }
   if (state === "stopped") {
     return [known, { type: "abort", reason: ERRORS[error ?? ""] ?? "The answer was stopped" }];
   }

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 
 import { signUp, stack, test, until, withDatabase } from "../_testing/testing.ts";
-import { ask, booksOf, Chat, post, readChunks, readEvents, resume, textIn, textOf } from "./answers_testing.ts";
+import {
+  ask,
+  booksOf,
+  Chat,
+  post,
+  readChunks,
+  readEvents,
+  resume,
+  textIn,
+  textOf,
+} from "./answers_testing.ts";
 
 const PATH = "/ephemeral";
 
@@ -20,7 +30,10 @@ async function findEverywhere(text: string): Promise<string[]> {
         and has_table_privilege(c.oid, 'select')`;
     assert.ok(tables.length > 60);
     for (const { name } of tables) {
-      const [row] = await sql.unsafe(`select 1 from ${name} as t where strpos(t::text, $1) > 0 limit 1`, [text]);
+      const [row] = await sql.unsafe(
+        `select 1 from ${name} as t where strpos(t::text, $1) > 0 limit 1`,
+        [text],
+      );
       if (row) found.push(name);
     }
   });
@@ -31,7 +44,11 @@ test("an ephemeral answer streams like any other, is charged by tokens, and leav
   const user = await signUp();
   const secret = newSecret();
   const parts = [{ type: "text", text: `${secret} [words=30]` }];
-  const messages = [{ role: "system", parts: [{ type: "text", text: `Be brief ${secret}` }] }, { id: "m", role: "user", parts }];
+  const messages = [{ role: "system", parts: [{ type: "text", text: `Be brief ${secret}` }] }, {
+    id: "m",
+    role: "user",
+    parts,
+  }];
   const chunks = await readChunks(await post(user, { messages }, { path: PATH }));
   assert.equal(textIn(chunks).split(" ").length, 30);
   const whole = await ask(user, { messages }, {}, PATH);
@@ -40,19 +57,28 @@ test("an ephemeral answer streams like any other, is charged by tokens, and leav
   assert.deepEqual((await user.client.from("messages").select("id")).data, []);
 
   // A provider that fails says so in the log, and nothing of what it was asked.
-  const failed = await ask(user, { messages: [{ role: "user", parts: [{ type: "text", text: `${secret} [refuse]` }] }] }, {}, PATH);
+  const failed = await ask(
+    user,
+    { messages: [{ role: "user", parts: [{ type: "text", text: `${secret} [refuse]` }] }] },
+    {},
+    PATH,
+  );
   assert.deepEqual([failed.status, failed.body.code], [422, "provider_refused"]);
   const malformed = await ask(user, { messages, parameters: { [secret]: 1 } }, {}, PATH);
   assert.equal(malformed.status, 422);
   assert.deepEqual(await findEverywhere(secret), []);
 
   const { answers, charged, open, problems } = await booksOf(user);
-  assert.deepEqual(answers.map(({ state, output_tokens, message_id, conversation_id }) =>
-    [state, output_tokens, message_id, conversation_id]), [
-    ["complete", "30", null, null],
-    ["complete", "30", null, null],
-    ["failed", "0", null, null],
-  ]);
+  assert.deepEqual(
+    answers.map((
+      { state, output_tokens, message_id, conversation_id },
+    ) => [state, output_tokens, message_id, conversation_id]),
+    [
+      ["complete", "30", null, null],
+      ["complete", "30", null, null],
+      ["failed", "0", null, null],
+    ],
+  );
   assert.equal(charged, Number(answers[0]!.credits) * 2);
   assert.deepEqual([open, problems], [0, 0]);
 

@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import postgres from "postgres";
 
 import { processesOf } from "../_testing/checkout.ts";
-import { signUp, soak, stack, test, type TestUser, until, withDatabase } from "../_testing/testing.ts";
+import {
+  signUp,
+  soak,
+  stack,
+  test,
+  type TestUser,
+  until,
+  withDatabase,
+} from "../_testing/testing.ts";
 import { type Books, booksOf, post, readEvents, resume, stop, textIn } from "./answers_testing.ts";
 
 const SEED = Number(Deno.env.get("SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
@@ -63,7 +71,10 @@ async function withDurability(run: () => Promise<void>): Promise<void> {
 }
 
 /** What goes wrong, when the client has received a number of events. */
-const FAULTS: Record<string, (user: TestUser, gone: AbortController, response: Promise<Response>) => Promise<unknown>> = {
+const FAULTS: Record<
+  string,
+  (user: TestUser, gone: AbortController, response: Promise<Response>) => Promise<unknown>
+> = {
   function: killFunctions,
   database: killDatabase,
   client: (_user, gone) => Promise.resolve(gone.abort()),
@@ -90,7 +101,9 @@ function check(books: Books, seen: string, context: string): void {
   const { answers: [answer], charged, open, parts, drafts, held, problems } = books;
   assert.deepEqual([open, parts, drafts, held, problems], [0, 0, 0, 0, 0], context);
   if (!answer) return assert.deepEqual([charged, seen], [0, ""], context);
-  const said = ((answer.content ?? []) as { type: string; text?: string }[]).map(({ text = "" }) => text).join("");
+  const said = ((answer.content ?? []) as { type: string; text?: string }[]).map(({ text = "" }) =>
+    text
+  ).join("");
   const number = (name: string) => Number(answer[name]);
   const expected = (number("input_tokens") - number("cached_input_tokens")) * 1000 +
     number("cached_input_tokens") * 100 + number("output_tokens") * 4000;
@@ -99,7 +112,10 @@ function check(books: Books, seen: string, context: string): void {
   // No text without its price, and no price without its text.
   assert.equal(charged > 0, said !== "", context);
   // What the client has seen is what is there, or the beginning of it: all but what came in the last moment before a kill.
-  assert.ok(said.startsWith(seen) || answer.state === "abandoned" && seen.startsWith(said), `${context}: ${seen} / ${said}`);
+  assert.ok(
+    said.startsWith(seen) || answer.state === "abandoned" && seen.startsWith(said),
+    `${context}: ${seen} / ${said}`,
+  );
   if (answer.state === "complete") {
     assert.equal(answer.usage_source, "provider", context);
     assert.equal(answer.status, "complete", context);
@@ -122,7 +138,10 @@ async function disturbAnswers(): Promise<void> {
     const context = `SEED=${SEED} run ${run}: ${fault} at event ${at} of "${question}"`;
     const user = await signUp();
     const gone = new AbortController();
-    const response = post(user, { id: "chat", message: `${question} [words=${WORDS}] [pace=${random(15)}]` }, { signal: gone.signal });
+    const response = post(user, {
+      id: "chat",
+      message: `${question} [words=${WORDS}] [pace=${random(15)}]`,
+    }, { signal: gone.signal });
     let seen = "";
     let count = 0;
     let disturbance: Promise<unknown> | undefined;
@@ -158,7 +177,9 @@ async function disturbAnswers(): Promise<void> {
     if (answer?.content) {
       const { events, done } = await readEvents(await resume(user, String(answer.id)));
       assert.ok(done, context);
-      const last = (answer.content as { type: string; text: string }[]).filter(({ type }) => type === "text").map(({ text }) => text).join("");
+      const last = (answer.content as { type: string; text: string }[]).filter(({ type }) =>
+        type === "text"
+      ).map(({ text }) => text).join("");
       assert.equal(textIn(events.map(({ chunk }) => chunk)), last, context);
     }
   }

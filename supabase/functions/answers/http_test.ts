@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 
-import { serviceClient, signUp, test, until, withDatabase, withSettings } from "../_testing/testing.ts";
+import {
+  serviceClient,
+  signUp,
+  test,
+  until,
+  withDatabase,
+  withSettings,
+} from "../_testing/testing.ts";
 import {
   ask,
   booksOf,
@@ -53,7 +60,10 @@ test("POST /answers works in a project with its system prompt, and the team pays
   assert.equal(status, 200, JSON.stringify(body));
   assert.deepEqual([body.message.sequence_number, body.message.author_id], [1, member.id]);
   assert.equal(body.answer.input_tokens, 8);
-  const { data: team } = await boss.client.from("team_credits").select("balance").eq("team_id", team_id).single();
+  const { data: team } = await boss.client.from("team_credits").select("balance").eq(
+    "team_id",
+    team_id,
+  ).single();
   assert.equal(team?.balance, 50 - body.answer.credits);
   const refused = await ask(stranger, { message: "Hi", project_id: project!.id });
   assert.deepEqual([refused.status, refused.body.code], [404, "project_not_found"]);
@@ -119,7 +129,12 @@ test("ten devices follow an answer from anywhere in it, and all have the same te
 
   // After the end, too: from the beginning, and from any event.
   const id = first.events[0]!.id.split("/")[0]!;
-  for (const at of [undefined, ...first.events.filter((_, n) => n % 17 === 0).map(({ id }) => id)]) {
+  for (
+    const at of [
+      undefined,
+      ...first.events.filter((_, n) => n % 17 === 0).map(({ id }) => id),
+    ]
+  ) {
     const { events, done } = await readEvents(await resume(user, id, at));
     assert.ok(done);
     const had = first.events.slice(0, first.events.findIndex(({ id }) => id === at) + 1);
@@ -146,9 +161,14 @@ test("an answer goes on when its client has gone", async () => {
 
 test("a request that is repeated, by its key or its message, returns its answer and costs nothing more", async () => {
   const user = await signUp();
-  const body = { id: "chat-1", messages: [{ id: "msg-1", role: "user", parts: [{ type: "text", text: "[words=30]" }] }] };
+  const body = {
+    id: "chat-1",
+    messages: [{ id: "msg-1", role: "user", parts: [{ type: "text", text: "[words=30]" }] }],
+  };
   const [one, two] = await Promise.all([post(user, body), post(user, body)]);
-  const texts = await Promise.all([one, two].map(async (response) => textIn(await readChunks(response))));
+  const texts = await Promise.all(
+    [one, two].map(async (response) => textIn(await readChunks(response))),
+  );
   assert.equal(texts[0], texts[1]);
   const again = await ask(user, body);
   assert.equal(again.headers.get("idempotent-replayed"), "true");
@@ -173,10 +193,16 @@ test("limits are exact however many requests come at the same time", async () =>
     const refused = responses.filter(({ status }) => status === 429);
     assert.equal(refused.length, 9);
     const problem = await refused[0]!.json();
-    assert.deepEqual([problem.code, problem.limit, problem.most], ["too_many_answers", "at_once", 3]);
+    assert.deepEqual([problem.code, problem.limit, problem.most], [
+      "too_many_answers",
+      "at_once",
+      3,
+    ]);
     assert.ok(Number(refused[0]!.headers.get("retry-after")) >= 1);
     await Promise.all(responses.filter(({ status }) => status === 200).map(readChunks));
-    for (let n = 0; n < 3; n++) assert.equal((await ask(user, { message: "[words=1]" })).status, 200);
+    for (let n = 0; n < 3; n++) {
+      assert.equal((await ask(user, { message: "[words=1]" })).status, 200);
+    }
     const seventh = await ask(user, { message: "[words=1]" });
     assert.deepEqual([seventh.status, seventh.body.limit], [429, "per_minute"]);
     const wait = Number(seventh.headers.get("retry-after"));
@@ -212,17 +238,27 @@ test("a provider is asked again before its first word only, then its fallback", 
   const refused = await ask(user, { message: "[refuse]" });
   assert.deepEqual([refused.status, refused.body.code], [422, "provider_refused"]);
   const { answers, held } = await booksOf(user);
-  assert.deepEqual(answers.slice(1).map(({ attempts, credits, error }) => [attempts, credits, error]), [
-    [3, 0, "provider_unavailable"],
-    [1, 0, "provider_refused"],
-  ]);
+  assert.deepEqual(
+    answers.slice(1).map(({ attempts, credits, error }) => [attempts, credits, error]),
+    [
+      [3, 0, "provider_unavailable"],
+      [1, 0, "provider_refused"],
+    ],
+  );
   assert.equal(held, 0);
   // Nothing was said: the question is there, and its answer is not.
-  const { data } = await user.client.from("messages").select("role").eq("conversation_id", answers[1]!.conversation_id as string);
+  const { data } = await user.client.from("messages").select("role").eq(
+    "conversation_id",
+    answers[1]!.conversation_id as string,
+  );
   assert.deepEqual(data, [{ role: "user" }]);
 
   const failed = await ask(user, { message: "[fail] [words=9]" });
-  assert.deepEqual([failed.status, failed.body.answer.state, failed.body.answer.attempts], [200, "failed", 1]);
+  assert.deepEqual([failed.status, failed.body.answer.state, failed.body.answer.attempts], [
+    200,
+    "failed",
+    1,
+  ]);
   assert.equal(failed.body.message.content[1].text, "This answer comes from the");
   assert.ok(failed.body.answer.credits > 0);
   assert.equal(failed.body.answer.usage_source, "counted");
@@ -246,28 +282,42 @@ test("usage that the provider does not report is counted, and the entry says so"
   const user = await signUp();
   const { body } = await ask(user, { message: "Hello [words=20]", model: "played-no-usage" });
   assert.equal(body.answer.usage_source, "counted");
-  assert.ok(body.answer.output_tokens > 10 && body.answer.output_tokens < 60, String(body.answer.output_tokens));
+  assert.ok(
+    body.answer.output_tokens > 10 && body.answer.output_tokens < 60,
+    String(body.answer.output_tokens),
+  );
   assert.match(body.entry.description, /counted by the server/);
   assert.equal(body.entry.amount, -body.answer.credits);
 });
 
 test("prices are those in force when the answer begins, and history is cut to the model's context", async () => {
   const user = await signUp();
-  await withModel({ context_tokens: 300, output_tokens: 50, input_price: 0, cached_input_price: 0 }, async (model) => {
-    let last;
-    for (let n = 0; n < 8; n++) {
-      last = await ask(user, { id: "long", message: `Number ${n} ${"word ".repeat(30)} [words=5]`, model });
-      assert.equal(last.status, 200, JSON.stringify(last.body));
-    }
-    assert.ok(last!.body.answer.input_tokens < 120, String(last!.body.answer.input_tokens));
-    const exceeded = await ask(user, { id: "long", message: "word ".repeat(400), model });
-    assert.deepEqual([exceeded.status, exceeded.body.code], [422, "context_exceeded"]);
-    const service = serviceClient();
-    const { data: old } = await service.from("models").select("*").eq("name", model).single();
-    await service.from("models").insert({ ...old!, valid_from: new Date().toISOString(), output_price: 8000 });
-    const dearer = await ask(user, { id: "long", message: "[words=5]", model });
-    assert.equal(dearer.body.answer.credits, 0.04);
-  });
+  await withModel(
+    { context_tokens: 300, output_tokens: 50, input_price: 0, cached_input_price: 0 },
+    async (model) => {
+      let last;
+      for (let n = 0; n < 8; n++) {
+        last = await ask(user, {
+          id: "long",
+          message: `Number ${n} ${"word ".repeat(30)} [words=5]`,
+          model,
+        });
+        assert.equal(last.status, 200, JSON.stringify(last.body));
+      }
+      assert.ok(last!.body.answer.input_tokens < 120, String(last!.body.answer.input_tokens));
+      const exceeded = await ask(user, { id: "long", message: "word ".repeat(400), model });
+      assert.deepEqual([exceeded.status, exceeded.body.code], [422, "context_exceeded"]);
+      const service = serviceClient();
+      const { data: old } = await service.from("models").select("*").eq("name", model).single();
+      await service.from("models").insert({
+        ...old!,
+        valid_from: new Date().toISOString(),
+        output_price: 8000,
+      });
+      const dearer = await ask(user, { id: "long", message: "[words=5]", model });
+      assert.equal(dearer.body.answer.credits, 0.04);
+    },
+  );
 });
 
 test("requests that make no sense are refused, and change nothing", async () => {
@@ -285,18 +335,34 @@ test("requests that make no sense are refused, and change nothing", async () => 
         [{ message: "x", model: pro }, 403, "model_not_allowed"],
         [{ message: "x", model: plain, parameters }, 422, "model_cannot"],
         [{ message: "x", parameters: { max_output_tokens: 0 } }, 422, "invalid_request"],
-        [{ messages: [{ role: "system", parts: [{ type: "text", text: "x" }] }] }, 422, "invalid_request"],
+        [
+          { messages: [{ role: "system", parts: [{ type: "text", text: "x" }] }] },
+          422,
+          "invalid_request",
+        ],
         [{ messages: [{ role: "user" }] }, 422, "content_missing"],
-        [{ id: "new", messages: [{ id: "m", role: "assistant", parts: [{}] }] }, 404, "conversation_not_found"],
+        [
+          { id: "new", messages: [{ id: "m", role: "assistant", parts: [{}] }] },
+          404,
+          "conversation_not_found",
+        ],
         [{ trigger: "regenerate-message" }, 404, "conversation_not_found"],
       ];
       for (const [body, status, code] of cases) {
         const answer = await ask(user, body);
-        assert.deepEqual([answer.status, answer.body.code], [status, code], JSON.stringify(answer.body));
+        assert.deepEqual(
+          [answer.status, answer.body.code],
+          [status, code],
+          JSON.stringify(answer.body),
+        );
       }
     });
   });
-  const { body } = await ask(user, { id: "chat", message: "[tool] [words=1]", parameters: { tools: [{ name: "t" }] } });
+  const { body } = await ask(user, {
+    id: "chat",
+    message: "[tool] [words=1]",
+    parameters: { tools: [{ name: "t" }] },
+  });
   const message = { id: body.message.id, role: "assistant", parts: body.message.content };
   const missing = await ask(user, { id: "chat", messages: [message] });
   assert.deepEqual([missing.status, missing.body.code], [422, "tool_output_missing"]);

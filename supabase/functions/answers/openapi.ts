@@ -80,9 +80,21 @@ const BEGINNING = {
   403: ["model_not_allowed"],
   404: ["user_not_found", "account_not_found"],
   409: ["too_many_holds"],
-  422: ["unknown_model", "model_cannot", "invalid_output_limit", "context_exceeded", "provider_refused"],
+  422: [
+    "unknown_model",
+    "model_cannot",
+    "invalid_output_limit",
+    "context_exceeded",
+    "provider_refused",
+  ],
   429: ["too_many_answers"],
-  503: ["model_misconfigured", "provider_unavailable", "provider_interrupted", "provider_silent", "server_error"],
+  503: [
+    "model_misconfigured",
+    "provider_unavailable",
+    "provider_interrupted",
+    "provider_silent",
+    "server_error",
+  ],
 };
 
 /** The OpenAPI document of `answers`. */
@@ -114,7 +126,12 @@ export const document: unknown = describeFunction({
       problems: {
         402: BEGINNING[402],
         403: [...BEGINNING[403], "project_read_only", "not_message_author"],
-        404: [...BEGINNING[404], "conversation_not_found", "project_not_found", "message_not_found"],
+        404: [
+          ...BEGINNING[404],
+          "conversation_not_found",
+          "project_not_found",
+          "message_not_found",
+        ],
         409: [
           ...BEGINNING[409],
           "answer_running",

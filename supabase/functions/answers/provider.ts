@@ -133,12 +133,20 @@ export async function* ask(
       }
     }
     if (!ended) {
-      throw new ProviderError("provider_interrupted", "The provider's stream ended too early", true);
+      throw new ProviderError(
+        "provider_interrupted",
+        "The provider's stream ended too early",
+        true,
+      );
     }
   } catch (error) {
     if (error instanceof ProviderError || signal.aborted) throw error;
     if (isIdle) {
-      throw new ProviderError("provider_silent", `The provider sent nothing for ${idleMs} ms`, true);
+      throw new ProviderError(
+        "provider_silent",
+        `The provider sent nothing for ${idleMs} ms`,
+        true,
+      );
     }
     throw new ProviderError("provider_interrupted", "The connection to the provider broke", true);
   } finally {

@@ -124,7 +124,10 @@ function pick(message: Record<string, unknown>): Record<string, unknown> {
 
 /** The messages of an ephemeral answer, with content in place of parts. */
 export function toStored(messages: Record<string, unknown>[]): StoredMessage[] {
-  return messages.map(({ role, parts, content }) => ({ role: String(role), content: parts ?? content }));
+  return messages.map(({ role, parts, content }) => ({
+    role: String(role),
+    content: parts ?? content,
+  }));
 }
 
 /** An upper estimate of the tokens of messages, like that of the database. */

@@ -134,7 +134,11 @@ export class Run {
       if (this.#why !== "gone") ended = await this.#settle(told);
       else await this.#store.close();
     } catch (error) {
-      logLine("error", { message: "An answer could not be settled", answer_id: answer.id, error: String(error) });
+      logLine("error", {
+        message: "An answer could not be settled",
+        answer_id: answer.id,
+        error: String(error),
+      });
     } finally {
       clearTimeout(timer);
       this.#finish(ended);
@@ -168,10 +172,17 @@ export class Run {
     } catch (error) {
       if (this.#abort.signal.aborted) return this.#ended(usage);
       if (error instanceof ProviderError) {
-        logLine("error", { message: error.message, code: error.code, answer_id: this.#options.begun.answer.id });
+        logLine("error", {
+          message: error.message,
+          code: error.code,
+          answer_id: this.#options.begun.answer.id,
+        });
         return { state: "failed", error: error.code, usage };
       }
-      logLine("error", { message: `An answer failed: ${error}`, answer_id: this.#options.begun.answer.id });
+      logLine("error", {
+        message: `An answer failed: ${error}`,
+        answer_id: this.#options.begun.answer.id,
+      });
       return { state: "failed", error: "server_error", usage };
     }
   }

@@ -33,7 +33,9 @@ export const message = z.union([
 
 /** A tool of the client: the model is told about it, and the client runs it. */
 const tool = z.strictObject({
-  name: z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be 1 to 64 letters, digits, _ and -")),
+  name: z.string().check(
+    z.regex(/^[A-Za-z0-9_-]{1,64}$/, "Must be 1 to 64 letters, digits, _ and -"),
+  ),
   description: z.optional(z.string().check(z.maxLength(4_000))),
   parameters: z.optional(z.record(z.string(), json)),
 });
@@ -49,7 +51,9 @@ export const parameters = z.strictObject({
   stop: z.optional(list(z.string().check(z.minLength(1), z.maxLength(200)), 4)),
   reasoning_effort: z.optional(z.string().check(z.maxLength(20))),
   prompt_cache_key: z.optional(z.string().check(z.maxLength(200))),
-  response_format: z.optional(z.looseObject({ type: z.enum(["text", "json_object", "json_schema"]) })),
+  response_format: z.optional(
+    z.looseObject({ type: z.enum(["text", "json_object", "json_schema"]) }),
+  ),
   tools: z.optional(list(tool, MOST_TOOLS)),
   tool_choice: z.optional(z.string().check(z.maxLength(64))),
 });

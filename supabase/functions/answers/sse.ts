@@ -26,7 +26,10 @@ export const DONE: Uint8Array<ArrayBuffer> = encoder.encode("data: [DONE]\n\n");
  * @param answerId Id of the answer.
  * @param placed The chunk, and the position after it.
  */
-export function encodeEvent(answerId: string, { chunk, position }: PlacedChunk): Uint8Array<ArrayBuffer> {
+export function encodeEvent(
+  answerId: string,
+  { chunk, position }: PlacedChunk,
+): Uint8Array<ArrayBuffer> {
   return encoder.encode(`id: ${answerId}/${position}\ndata: ${JSON.stringify(chunk)}\n\n`);
 }
 

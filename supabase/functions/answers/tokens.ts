@@ -22,11 +22,14 @@ export function countTokens(text: string): number {
 /** Counts the tokens of the messages that a model is sent. */
 export function countPrompt(messages: ChatMessage[]): number {
   return messages.reduce((sum, { content, tool_calls }) => {
-    const parts = typeof content === "string" ? [{ type: "text" as const, text: content }] : content ?? [];
+    const parts = typeof content === "string"
+      ? [{ type: "text" as const, text: content }]
+      : content ?? [];
     const inContent = parts.reduce(
       (tokens, part) => tokens + (part.type === "text" ? countTokens(part.text) : PER_FILE),
       0,
     );
-    return sum + PER_MESSAGE + inContent + (tool_calls ? countTokens(JSON.stringify(tool_calls)) : 0);
+    return sum + PER_MESSAGE + inContent +
+      (tool_calls ? countTokens(JSON.stringify(tool_calls)) : 0);
   }, 0);
 }

@@ -16,23 +16,34 @@ import {
   type UIMessageChunk,
   uiMessageChunkSchema,
 } from "ai";
+import postgres from "postgres";
 
 import { fetchChecked } from "../_testing/answers.ts";
 import type { Database } from "../_shared/database.types.ts";
-import {
-  functionsUrl,
-  serviceClient,
-  stack,
-  type TestUser,
-  withDatabase,
-} from "../_testing/testing.ts";
+import { serviceClient, stack, type TestStack, type TestUser } from "../_testing/testing.ts";
 
-/** URL of the function. */
-export const ANSWERS_URL = `${functionsUrl}/answers`;
+let current = stack;
+
+/**
+ * Lets the helpers below use another stack than that of the run.
+ *
+ * @param of The other stack.
+ * @param run The test.
+ */
+export async function onStack(of: TestStack, run: () => Promise<void>): Promise<void> {
+  current = of;
+  try {
+    await run();
+  } finally {
+    current = stack;
+  }
+}
+
+const urlOf = (path: string) => `${current.url}/functions/v1/answers${path}`;
 
 /** The headers of a user, as an app gives them to the transport. */
 export function headersOf(user: TestUser): Record<string, string> {
-  return { authorization: `Bearer ${user.token}`, apikey: stack.publishableKey };
+  return { authorization: `Bearer ${user.token}`, apikey: current.publishableKey };
 }
 
 /** What `useChat` keeps in React's state. */
@@ -62,7 +73,7 @@ export class Chat extends AbstractChat<UIMessage> {
       ...options,
       state: new State(options.messages),
       transport: new DefaultChatTransport({
-        api: `${ANSWERS_URL}${path}`,
+        api: urlOf(path),
         headers: headersOf(user),
         fetch: fetchChecked as typeof fetch,
       }),
@@ -126,7 +137,7 @@ export function post(
     signal?: AbortSignal;
   } = {},
 ): Promise<Response> {
-  return fetchChecked(`${ANSWERS_URL}${path}`, {
+  return fetchChecked(urlOf(path), {
     method: "POST",
     headers: { ...headersOf(user), "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
@@ -151,7 +162,7 @@ export async function ask(
 
 /** Follows an answer. */
 export function resume(user: TestUser, id: string, lastEventId?: string): Promise<Response> {
-  return fetchChecked(`${ANSWERS_URL}/${id}/stream`, {
+  return fetchChecked(urlOf(`/${id}/stream`), {
     headers: {
       ...headersOf(user),
       ...lastEventId !== undefined && { "last-event-id": lastEventId },
@@ -161,7 +172,7 @@ export function resume(user: TestUser, id: string, lastEventId?: string): Promis
 
 /** Stops an answer. */
 export function stop(user: TestUser, id: string): Promise<Response> {
-  return fetchChecked(`${ANSWERS_URL}/${id}/stop`, { method: "POST", headers: headersOf(user) });
+  return fetchChecked(urlOf(`/${id}/stop`), { method: "POST", headers: headersOf(user) });
 }
 
 /** Holds each chunk of a stream against the schema of the AI SDK. */
@@ -228,8 +239,9 @@ export interface Books {
 }
 
 /** Reads what the answers of a user left in the database. */
-export function booksOf(user: TestUser): Promise<Books> {
-  return withDatabase(async (sql) => {
+export async function booksOf(user: TestUser): Promise<Books> {
+  const sql = postgres(current.dbUrl, { max: 1 });
+  try {
     const answers = await sql`
       select a.*, a.credits::float8 as credits, m.content, m.status, m.metadata, -t.amount::float8 as charged
       from answers as a left join messages as m on m.id = a.message_id
@@ -245,5 +257,7 @@ export function booksOf(user: TestUser): Promise<Books> {
         (select count(*)::int from credit_accounts as c cross join lateral credit_reconciliation(c.id)
           where c.user_id = ${user.id}) as problems`;
     return { answers: [...answers], ...sums } as unknown as Books;
-  });
+  } finally {
+    await sql.end();
+  }
 }

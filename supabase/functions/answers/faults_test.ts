@@ -2,17 +2,18 @@ import assert from "node:assert/strict";
 
 import postgres from "postgres";
 
-import { processesOf } from "../_testing/checkout.ts";
+import { processesOf, withCheckout } from "../_testing/checkout.ts";
+import { signUp, soak, test, type TestStack, type TestUser, until } from "../_testing/testing.ts";
 import {
-  signUp,
-  soak,
-  stack,
-  test,
-  type TestUser,
-  until,
-  withDatabase,
-} from "../_testing/testing.ts";
-import { type Books, booksOf, post, readEvents, resume, stop, textIn } from "./answers_testing.ts";
+  type Books,
+  booksOf,
+  onStack,
+  post,
+  readEvents,
+  resume,
+  stop,
+  textIn,
+} from "./answers_testing.ts";
 
 const SEED = Number(Deno.env.get("SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 const RUNS = Math.ceil(12 * soak);
@@ -31,57 +32,33 @@ function randomNumbers(seed: number): (below: number) => number {
 }
 
 /** Kills the process of this stack's functions, as the platform does. The next request starts another one. */
-async function killFunctions(): Promise<void> {
+async function killFunctions({ url }: TestStack): Promise<void> {
   for (const pid of processesOf("functions_host.ts")) {
     const environment = await Deno.readTextFile(`/proc/${pid}/environ`).catch(() => "");
-    if (!environment.split("\0").includes(`SUPABASE_URL=${stack.url}`)) continue;
+    if (!environment.split("\0").includes(`SUPABASE_URL=${url}`)) continue;
     Deno.kill(Number(pid), "SIGKILL");
     await until(() => !processesOf("functions_host.ts").includes(pid));
   }
 }
 
 /** Kills a connection of the API: PostgreSQL then ends all others and recovers. */
-async function killDatabase(): Promise<void> {
-  const sql = postgres(stack.adminDbUrl, { max: 1 });
+async function killDatabase({ adminDbUrl }: TestStack): Promise<void> {
+  const sql = postgres(adminDbUrl, { max: 1 });
   const [row] = await sql`select pid from pg_stat_activity where usename = 'stack_api' limit 1`;
   await sql.end();
   if (row) Deno.kill(row.pid, "SIGKILL");
 }
 
-/**
- * Makes the database keep what it has committed when it is killed, unlike other databases of tests.
- *
- * @param run The test.
- */
-async function withDurability(run: () => Promise<void>): Promise<void> {
-  const set = async (statement: string) => {
-    const sql = postgres(stack.adminDbUrl, { max: 1 });
-    await sql.unsafe(statement);
-    await sql.end();
-    // A connection takes the setting when it begins.
-    await killDatabase();
-    await until(() => signUp().then(() => true, () => false));
-  };
-  await set("alter role stack_api set synchronous_commit = on");
-  try {
-    await run();
-  } finally {
-    await set("alter role stack_api reset synchronous_commit");
-  }
-}
-
 /** What goes wrong, when the client has received a number of events. */
 const FAULTS: Record<
   string,
-  (user: TestUser, gone: AbortController, response: Promise<Response>) => Promise<unknown>
+  (of: TestStack, user: TestUser, gone: AbortController) => Promise<unknown>
 > = {
   function: killFunctions,
   database: killDatabase,
-  client: (_user, gone) => Promise.resolve(gone.abort()),
-  stop: (user) => stop(user, "chat"),
-  twice: async (user) => {
-    await Promise.all([stop(user, "chat"), killFunctions()]).catch(() => {});
-  },
+  client: (_of, _user, gone) => Promise.resolve(gone.abort()),
+  stop: (_of, user) => stop(user, "chat"),
+  twice: (of, user) => Promise.all([stop(user, "chat"), killFunctions(of)]),
   none: () => Promise.resolve(),
 };
 
@@ -89,11 +66,14 @@ const FAULTS: Record<
 const QUESTIONS = ["", "[fail] [fail-after=17]", "[reason]"];
 
 /** Makes an answer look as if nobody had written to it for long, if it still runs; whoever looks then settles it. */
-async function abandon(user: TestUser): Promise<void> {
-  await withDatabase(async (sql) => {
+async function abandon({ dbUrl }: TestStack, user: TestUser): Promise<void> {
+  const sql = postgres(dbUrl, { max: 1 });
+  try {
     await sql`update answer_parts set written_at = written_at - interval '1 day' where user_id = ${user.id}`;
     await sql`update answers set created_at = created_at - interval '1 day' where user_id = ${user.id}`;
-  });
+  } finally {
+    await sql.end();
+  }
 }
 
 /** Compares what an answer left behind with what it must. */
@@ -124,10 +104,15 @@ function check(books: Books, seen: string, context: string): void {
 
 test("whatever is killed and whenever: text, usage, charge and hold of an answer agree", async () => {
   console.log(`SEED=${SEED}`);
-  await withDurability(disturbAnswers);
+  // A stack of its own: that of the run does not keep what it has committed when the database is killed.
+  await withCheckout(async (checkout) => {
+    await checkout.start();
+    const of = await checkout.stack();
+    await onStack(of, () => disturbAnswers(of));
+  });
 });
 
-async function disturbAnswers(): Promise<void> {
+async function disturbAnswers(of: TestStack): Promise<void> {
   const random = randomNumbers(SEED);
   const states = new Map<string, number>();
   for (let run = 0; run < RUNS; run++) {
@@ -136,54 +121,83 @@ async function disturbAnswers(): Promise<void> {
     const question = QUESTIONS[random(QUESTIONS.length)]!;
     const at = random(WORDS + 12);
     const context = `SEED=${SEED} run ${run}: ${fault} at event ${at} of "${question}"`;
-    const user = await signUp();
-    const gone = new AbortController();
-    const response = post(user, {
-      id: "chat",
-      message: `${question} [words=${WORDS}] [pace=${random(15)}]`,
-    }, { signal: gone.signal });
-    let seen = "";
-    let count = 0;
-    let disturbance: Promise<unknown> | undefined;
-    const disturb = () => disturbance ??= FAULTS[fault]!(user, gone, response).catch(() => {});
-    if (at === 0) await disturb();
-    await response.then((received) =>
-      received.status !== 200 ? received.body?.cancel() : readEvents(received, ({ chunk }) => {
+    let user: TestUser | undefined;
+    // The database may still be recovering from the last run.
+    await until(async () => (user = await signUp(of).catch(() => undefined)) !== undefined);
+    if (!user) throw new TypeError("Nobody signed up");
+    const runs = await disturbAnswer(of, user, { fault, question, at, pace: random(15), context });
+    states.set(runs, (states.get(runs) ?? 0) + 1);
+  }
+  console.log(JSON.stringify(Object.fromEntries(states)));
+}
+
+/** A disturbance of an answer. */
+interface Disturbance {
+  fault: string;
+  question: string;
+  at: number;
+  pace: number;
+  context: string;
+}
+
+/** Asks a question, disturbs the answer, and checks what is left. Returns the state of the answer. */
+async function disturbAnswer(
+  of: TestStack,
+  user: TestUser,
+  { fault, question, at, pace, context }: Disturbance,
+): Promise<string> {
+  const gone = new AbortController();
+  const response = post(user, {
+    id: "chat",
+    message: `${question} [words=${WORDS}] [pace=${pace}]`,
+  }, { signal: gone.signal });
+  let seen = "";
+  let count = 0;
+  let disturbance: Promise<unknown> | undefined;
+  const disturb = () => disturbance ??= FAULTS[fault]!(of, user, gone).catch(() => {});
+  if (at === 0) await disturb();
+  let begun = false;
+  try {
+    const received = await response;
+    begun = received.status === 200;
+    if (!begun) await received.body?.cancel();
+    else {
+      await readEvents(received, ({ chunk }) => {
         if (chunk.type === "text-delta" || chunk.type === "reasoning-delta") seen += chunk.delta;
         if (++count >= at) disturb();
         return false;
-      })
-    ).catch(() => {});
-    await disturbance;
-
-    // It ends by itself, or it is settled by who looks next.
-    let state: unknown;
-    await until(async () => {
-      const books = await booksOf(user).catch(() => undefined);
-      if (!books) return false;
-      state = books.answers[0]?.state;
-      if (state !== "running") return true;
-      if (fault === "client" || fault === "none" || fault === "stop") return false;
-      await abandon(user);
-      const looked = await resume(user, "chat").catch(() => undefined);
-      await looked?.body?.cancel();
-      return false;
-    });
-    states.set(String(state), (states.get(String(state)) ?? 0) + 1);
-    check(await booksOf(user), seen, context);
-
-    // All who look later see the same.
-    const { answers: [answer] } = await booksOf(user);
-    if (answer?.content) {
-      const { events, done } = await readEvents(await resume(user, String(answer.id)));
-      assert.ok(done, context);
-      const last = (answer.content as { type: string; text: string }[]).filter(({ type }) =>
-        type === "text"
-      ).map(({ text }) => text).join("");
-      assert.equal(textIn(events.map(({ chunk }) => chunk)), last, context);
+      });
     }
+  } catch { /* the connection broke, which is the point */ }
+  await disturbance;
+
+  // It ends by itself, or it is settled by who looks next.
+  let state: unknown;
+  await until(async () => {
+    const books = await booksOf(user).catch(() => undefined);
+    if (!books) return false;
+    state = books.answers[0]?.state;
+    if (state !== "running") return true;
+    // The function is there, and ends the answer itself.
+    if (begun && !["function", "twice"].includes(fault)) return false;
+    await abandon(of, user);
+    const looked = await resume(user, "chat").catch(() => undefined);
+    await looked?.body?.cancel();
+    return false;
+  });
+  check(await booksOf(user), seen, context);
+
+  // All who look later see the same.
+  const { answers: [answer] } = await booksOf(user);
+  if (answer?.content) {
+    const { events, done } = await readEvents(await resume(user, String(answer.id)));
+    assert.ok(done, context);
+    const last = (answer.content as { type: string; text: string }[]).filter(({ type }) =>
+      type === "text"
+    ).map(({ text }) => text).join("");
+    assert.equal(textIn(events.map(({ chunk }) => chunk)), last, context);
   }
-  console.log(JSON.stringify(Object.fromEntries(states)));
+  return String(state);
 }
 
 test("a stop at the moment when the answer ends leaves one ending, and one price", async () => {

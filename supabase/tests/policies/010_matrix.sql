@@ -217,7 +217,7 @@ where to_regclass('public.code_embeddings') is not null;
 -- Statements ----------------------------------------------------------------------------------------
 
 create function pg_temp.fill(template text) returns text language sql as $$
-  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
     '{boss}', quote_literal(tests.user_id('boss'))),
     '{owner}', quote_literal(tests.user_id('owner'))),
     '{guest}', quote_literal(tests.user_id('guest'))),
@@ -229,6 +229,7 @@ create function pg_temp.fill(template text) returns text language sql as $$
     '{chat}', quote_literal(pg_temp.id('chat'))),
     '{key}', quote_literal(pg_temp.id('key'))),
     '{session}', quote_literal(pg_temp.id('session'))),
+    '{answer}', quote_literal(pg_temp.id('answer'))),
     '{fragment}', quote_literal(pg_temp.id('fragment'))),
     '{new}', quote_literal(gen_random_uuid()))
 $$;

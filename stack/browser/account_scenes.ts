@@ -55,7 +55,7 @@ export const ACCOUNT_SCENES: Record<string, Scene> = {
   async "a session that is about to expire is renewed, and the app goes on"(site) {
     const page = await site.device();
     await site.signUp(page);
-    const before = await accessToken(page);
+    const before = await refreshToken(page);
     await page.evaluate(() => {
       const key = Object.keys(localStorage).find((name) => name.endsWith("-auth-token")) ?? "";
       const session = JSON.parse(localStorage.getItem(key) ?? "{}");
@@ -67,7 +67,7 @@ export const ACCOUNT_SCENES: Record<string, Scene> = {
     );
     await page.reload();
     assert.equal((await renewed).status(), 200);
-    await eventually(async () => await accessToken(page) !== before || undefined);
+    await eventually(async () => await refreshToken(page) !== before || undefined);
     await page.getByLabel("Ask Lantern").fill("Do you still know me? [words=5]");
     await page.keyboard.press("Enter");
     await page.getByText("This answer comes from the").waitFor();
@@ -75,9 +75,10 @@ export const ACCOUNT_SCENES: Record<string, Scene> = {
   },
 };
 
-async function accessToken(page: Page): Promise<string> {
+/** Each can be used once. A new access token is the same as the old one if both are of the same second. */
+async function refreshToken(page: Page): Promise<string> {
   return await page.evaluate(() => {
     const key = Object.keys(localStorage).find((name) => name.endsWith("-auth-token")) ?? "";
-    return JSON.parse(localStorage.getItem(key) ?? "{}").access_token;
+    return JSON.parse(localStorage.getItem(key) ?? "{}").refresh_token;
   });
 }

@@ -193,14 +193,15 @@ begin
       raise exception 'There is no conversation "%"', conversation_id using errcode = 'PT404', detail = 'conversation_not_found',
         hint = 'A new conversation starts with a message of the user';
     end if;
-    v_conversation_id := ((public.start_conversation(begin_answer.user_id, message,
-      conversation_id => begin_answer.conversation_id, actor => 'user')).conversation ->> 'id')::uuid;
+    v_question := jsonb_populate_record(null::public.messages, (public.start_conversation(begin_answer.user_id, message,
+      conversation_id => begin_answer.conversation_id, actor => 'user')).messages -> 0);
+    v_conversation_id := v_question.conversation_id;
   end if;
   if begin_answer.project_id is null then
     perform private.lock_message_parent(begin_answer.user_id, null, v_conversation_id);
     select c.system_prompt into v_system from public.conversations as c where c.id = v_conversation_id;
   end if;
-  if not regenerate and message ->> 'role' = 'user' and message ? 'id' then
+  if v_question.id is null and not regenerate and message ->> 'role' = 'user' and message ? 'id' then
     v_answer := private.earlier_answer(begin_answer.user_id, message, begin_answer.project_id, v_conversation_id);
     if v_answer.id is not null then
       return private.to_replayed_answer(private.settle_answer(v_answer.id));
@@ -221,7 +222,9 @@ begin
     returning m.* into v_draft;
     v_answer.first_part := jsonb_array_length(v_draft.content);
   else
-    v_question := private.take_question(begin_answer.user_id, message, begin_answer.project_id, v_conversation_id, regenerate);
+    if v_question.id is null then
+      v_question := private.take_question(begin_answer.user_id, message, begin_answer.project_id, v_conversation_id, regenerate);
+    end if;
     v_draft := jsonb_populate_record(null::public.messages, (public.save_messages(begin_answer.user_id,
       '[{"role": "assistant", "content": [], "status": "streaming"}]', begin_answer.project_id, v_conversation_id::text))
       .messages -> 0);

@@ -16,23 +16,44 @@ import {
   type UIMessageChunk,
   uiMessageChunkSchema,
 } from "ai";
+import postgres from "postgres";
 
 import { fetchChecked } from "../_testing/answers.ts";
-import { functionsUrl, stack, type TestUser, withDatabase } from "../_testing/testing.ts";
+import type { Database } from "../_shared/database.types.ts";
+import { serviceClient, stack, type TestStack, type TestUser } from "../_testing/testing.ts";
 
-/** URL of the function. */
-export const ANSWERS_URL = `${functionsUrl}/answers`;
+let current = stack;
+
+/**
+ * Lets the helpers below use another stack than that of the run.
+ *
+ * @param of The other stack.
+ * @param run The test.
+ */
+export async function onStack(of: TestStack, run: () => Promise<void>): Promise<void> {
+  current = of;
+  try {
+    await run();
+  } finally {
+    current = stack;
+  }
+}
+
+const urlOf = (path: string) => `${current.url}/functions/v1/answers${path}`;
 
 /** The headers of a user, as an app gives them to the transport. */
 export function headersOf(user: TestUser): Record<string, string> {
-  return { authorization: `Bearer ${user.token}`, apikey: stack.publishableKey };
+  return { authorization: `Bearer ${user.token}`, apikey: current.publishableKey };
 }
 
 /** What `useChat` keeps in React's state. */
 class State implements ChatState<UIMessage> {
   status: ChatState<UIMessage>["status"] = "ready";
   error: Error | undefined;
-  messages: UIMessage[] = [];
+  messages: UIMessage[];
+  constructor(messages: UIMessage[] = []) {
+    this.messages = messages;
+  }
   pushMessage = (message: UIMessage) => {
     this.messages = [...this.messages, message];
   };
@@ -50,9 +71,9 @@ export class Chat extends AbstractChat<UIMessage> {
   constructor(user: TestUser, options: Omit<ChatInit<UIMessage>, "transport"> = {}, path = "") {
     super({
       ...options,
-      state: new State(),
+      state: new State(options.messages),
       transport: new DefaultChatTransport({
-        api: `${ANSWERS_URL}${path}`,
+        api: urlOf(path),
         headers: headersOf(user),
         fetch: fetchChecked as typeof fetch,
       }),
@@ -63,6 +84,35 @@ export class Chat extends AbstractChat<UIMessage> {
 /** The text of a message. */
 export function textOf(message: { parts: UIMessage["parts"] } | undefined): string {
   return message?.parts.map((part) => part.type === "text" ? part.text : "").join("") ?? "";
+}
+
+/** The messages as JSON has them: without members that are undefined. */
+export function plain<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value));
+}
+
+/**
+ * Adds a model for the time of a test.
+ *
+ * @param model Columns that differ from those of the model `played`.
+ * @param run Receives its name.
+ */
+export async function withModel(
+  model: Partial<Database["public"]["Tables"]["models"]["Insert"]>,
+  run: (name: string) => Promise<void>,
+): Promise<void> {
+  const service = serviceClient();
+  const name = `test.${crypto.randomUUID()}`;
+  const { data, error } = await service.from("models").select("*").eq("name", "played").single();
+  if (error) throw error;
+  const { valid_from: _, created_at: __, ...played } = data;
+  const added = await service.from("models").insert({ ...played, rank: 1000, ...model, name });
+  if (added.error) throw added.error;
+  try {
+    await run(name);
+  } finally {
+    await service.from("models").delete().eq("name", name);
+  }
 }
 
 /** An event of a stream. */
@@ -87,7 +137,7 @@ export function post(
     signal?: AbortSignal;
   } = {},
 ): Promise<Response> {
-  return fetchChecked(`${ANSWERS_URL}${path}`, {
+  return fetchChecked(urlOf(path), {
     method: "POST",
     headers: { ...headersOf(user), "content-type": "application/json", ...headers },
     body: JSON.stringify(body),
@@ -112,7 +162,7 @@ export async function ask(
 
 /** Follows an answer. */
 export function resume(user: TestUser, id: string, lastEventId?: string): Promise<Response> {
-  return fetchChecked(`${ANSWERS_URL}/${id}/stream`, {
+  return fetchChecked(urlOf(`/${id}/stream`), {
     headers: {
       ...headersOf(user),
       ...lastEventId !== undefined && { "last-event-id": lastEventId },
@@ -122,7 +172,7 @@ export function resume(user: TestUser, id: string, lastEventId?: string): Promis
 
 /** Stops an answer. */
 export function stop(user: TestUser, id: string): Promise<Response> {
-  return fetchChecked(`${ANSWERS_URL}/${id}/stop`, { method: "POST", headers: headersOf(user) });
+  return fetchChecked(urlOf(`/${id}/stop`), { method: "POST", headers: headersOf(user) });
 }
 
 /** Holds each chunk of a stream against the schema of the AI SDK. */
@@ -189,8 +239,9 @@ export interface Books {
 }
 
 /** Reads what the answers of a user left in the database. */
-export function booksOf(user: TestUser): Promise<Books> {
-  return withDatabase(async (sql) => {
+export async function booksOf(user: TestUser): Promise<Books> {
+  const sql = postgres(current.dbUrl, { max: 1 });
+  try {
     const answers = await sql`
       select a.*, a.credits::float8 as credits, m.content, m.status, m.metadata, -t.amount::float8 as charged
       from answers as a left join messages as m on m.id = a.message_id
@@ -205,6 +256,8 @@ export function booksOf(user: TestUser): Promise<Books> {
           join credit_accounts as c on c.id = t.account_id where c.user_id = ${user.id} and t.kind = 'capture') as charged,
         (select count(*)::int from credit_accounts as c cross join lateral credit_reconciliation(c.id)
           where c.user_id = ${user.id}) as problems`;
-    return { answers, ...sums } as unknown as Books;
-  });
+    return { answers: [...answers], ...sums } as unknown as Books;
+  } finally {
+    await sql.end();
+  }
 }

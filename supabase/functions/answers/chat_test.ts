@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 
-import { generateId, lastAssistantMessageIsCompleteWithToolCalls, type UIMessage } from "ai";
+import { generateId, lastAssistantMessageIsCompleteWithToolCalls } from "ai";
 
-import { signUp, test, until } from "../_testing/testing.ts";
-import { booksOf, Chat, stop, textOf } from "./answers_testing.ts";
+import { serviceClient, signUp, test, until } from "../_testing/testing.ts";
+import { booksOf, Chat, plain, stop, textOf, withModel } from "./answers_testing.ts";
 
 test("useChat streams an answer, and the conversation has what it shows", async () => {
   const user = await signUp();
@@ -23,8 +23,8 @@ test("useChat streams an answer, and the conversation has what it shows", async 
       { id, client_id, role, content, status },
     ) => [client_id ?? id, role, content, status]),
     [
-      [question?.id, "user", question?.parts, "complete"],
-      [answer?.id, "assistant", answer?.parts, "complete"],
+      [question?.id, "user", plain(question?.parts), "complete"],
+      [answer?.id, "assistant", plain(answer?.parts), "complete"],
     ],
   );
   const metadata = answer?.metadata as { answer: { credits: number; usage: { source: string } } };
@@ -96,13 +96,13 @@ test("useChat resumes an answer in the middle, also in the middle of a tool call
   await until(() => textOf(chat.lastMessage).length > 40);
 
   // A reload: the app has the messages of the conversation, and the draft.
-  const reloaded = new Chat(user, { id, messages: chat.messages.slice(0, 1) });
+  const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
   await reloaded.resumeStream();
   await sending;
   assert.equal(reloaded.status, "ready", String(reloaded.error));
-  assert.deepEqual(reloaded.messages, chat.messages);
+  assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
   await reloaded.resumeStream();
-  assert.deepEqual(reloaded.messages, chat.messages);
+  assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
 });
 
 test("useChat stops an answer, keeps its text, and pays for that", async () => {
@@ -117,7 +117,7 @@ test("useChat stops an answer, keeps its text, and pays for that", async () => {
   await sending;
   assert.equal(answer.state, "stopped");
   assert.equal(message.status, "aborted");
-  assert.deepEqual(message.content, chat.lastMessage?.parts);
+  assert.deepEqual(message.content, plain(chat.lastMessage?.parts));
   assert.equal(entry.amount, -answer.credits);
   assert.match(entry.description, /counted by the server/);
   const books = await booksOf(user);
@@ -156,22 +156,49 @@ test("useChat runs a tool, and the answer goes on in the same message", async ()
     ["complete", "stop"],
   ]);
   assert.equal(answers[0]?.message_id, answers[1]?.message_id);
-  assert.deepEqual(answers[1]?.content, withoutNothing(chat.lastMessage));
+  assert.deepEqual(answers[1]?.content, plain(chat.lastMessage?.parts));
   assert.ok(answers.every(({ charged, credits }) => charged === credits && Number(credits) > 0));
 });
 
-/** The parts as JSON has them. */
-function withoutNothing(message: UIMessage | undefined): unknown {
-  return JSON.parse(JSON.stringify(message?.parts));
-}
+test("useChat resumes an answer that goes on after a tool call, with the parts before it", async () => {
+  const user = await signUp();
+  const id = generateId();
+  const parameters = { tools: [{ name: "weather" }] };
+  const chat = new Chat(user, { id });
+  await chat.sendMessage({ text: "How is it? [tool] [words=2] [pace=100]" }, {
+    body: { parameters },
+  });
+  const call = chat.lastMessage?.parts.at(-1) as { toolCallId: string };
+  await chat.addToolOutput({ tool: "weather", toolCallId: call.toolCallId, output: "blue" });
+  const going = chat.sendMessage(undefined, { body: { parameters } });
+  await until(() => textOf(chat.lastMessage).includes("The tool"));
+  const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
+  await reloaded.resumeStream();
+  await going;
+  assert.equal(chat.status, "ready", String(chat.error));
+  assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
+});
 
 test("useChat reports that credits have run out, and goes on when there are some", async () => {
   const user = await signUp();
-  const chat = new Chat(user, { id: generateId() });
-  await chat.sendMessage(
-    { text: "Hello" },
-    { body: { parameters: { max_output_tokens: 2000 }, model: "played-dear" } },
-  );
-  assert.equal(chat.status, "error");
-  assert.match(String(chat.error?.message), /insufficient_credits|unknown_model/);
+  // 2,000 tokens of output cost more than the 100 credits of a new account.
+  await withModel({ output_price: 60_000 }, async (model) => {
+    const chat = new Chat(user, { id: generateId() });
+    await chat.sendMessage({ text: "Hello" }, { body: { model } });
+    assert.equal(chat.status, "error");
+    const problem = JSON.parse(chat.error?.message ?? "");
+    assert.deepEqual([problem.status, problem.code, problem.available], [
+      402,
+      "insufficient_credits",
+      100,
+    ]);
+    const before = await booksOf(user);
+    assert.deepEqual([before.answers, before.held, before.charged], [[], 0, 0]);
+    assert.deepEqual((await user.client.from("messages").select("id")).data, []);
+    await serviceClient().rpc("grant_credits", { user_id: user.id, amount: 100 });
+    await chat.regenerate({ body: { model } });
+    assert.equal(chat.status, "ready", String(chat.error));
+    assert.equal(chat.messages.length, 2);
+    assert.equal((await user.client.from("messages").select("id")).data?.length, 2);
+  });
 });

@@ -109,17 +109,23 @@ export async function* ask(
   question: Question,
   { signal, idleMs }: { signal: AbortSignal; idleMs: number },
 ): AsyncGenerator<ProviderEvent> {
-  const idle = new AbortController();
-  let timer = setTimeout(() => idle.abort(), idleMs);
-  const sign = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => idle.abort(), idleMs);
+  // Not AbortSignal.any: the runtime may collect a signal that only other signals refer to, and then it never comes.
+  const ending = new AbortController();
+  let isIdle = false;
+  const end = () => ending.abort();
+  const endIdle = () => {
+    isIdle = true;
+    end();
   };
+  if (signal.aborted) end();
+  signal.addEventListener("abort", end);
+  let timer = setTimeout(endIdle, idleMs);
   try {
-    const body = await open(endpoint, question, AbortSignal.any([signal, idle.signal]));
+    const body = await open(endpoint, question, ending.signal);
     let ended = false;
-    for await (const { data } of eventsOf(body)) {
-      sign();
+    for await (const { data } of eventsOf(body, ending.signal)) {
+      clearTimeout(timer);
+      timer = setTimeout(endIdle, idleMs);
       if (data === "[DONE]") return;
       for (const event of toEvents(data)) {
         ended ||= event.type === "finish";
@@ -135,7 +141,7 @@ export async function* ask(
     }
   } catch (error) {
     if (error instanceof ProviderError || signal.aborted) throw error;
-    if (idle.signal.aborted) {
+    if (isIdle) {
       throw new ProviderError(
         "provider_silent",
         `The provider sent nothing for ${idleMs} ms`,
@@ -145,6 +151,8 @@ export async function* ask(
     throw new ProviderError("provider_interrupted", "The connection to the provider broke", true);
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener("abort", end);
+    end();
   }
 }
 
@@ -206,8 +214,12 @@ function locate({ provider, base_url, secret_name }: Endpoint): { url: string; k
   );
 }
 
-function eventsOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): ReadableStream<{ data: string }> {
-  return body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+function eventsOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal,
+): ReadableStream<{ data: string }> {
+  return body.pipeThrough(new TextDecoderStream(), { signal })
+    .pipeThrough(new EventSourceParserStream(), { signal });
 }
 
 function toEvents(data: string): ProviderEvent[] {

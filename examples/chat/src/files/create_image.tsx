@@ -2,6 +2,7 @@ import { type FormEvent, useState } from "react";
 
 import { useOutOfCredits } from "../account/credits";
 import { strongroom } from "../backend";
+import { useChanges } from "../changes";
 import { SparkIcon } from "../ui/icons";
 import { Problem } from "../ui/problem";
 import { paint } from "./paint";
@@ -11,6 +12,7 @@ export function CreateImage({ close, keep }: { close: () => void; keep: (image: 
   const [prompt, setPrompt] = useState("");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Error>();
+  const { readBalance } = useChanges();
   const tellOutOfCredits = useOutOfCredits();
 
   const submit = async (event: FormEvent) => {
@@ -20,6 +22,7 @@ export function CreateImage({ close, keep }: { close: () => void; keep: (image: 
     const image = await paint(prompt);
     const { error } = await strongroom.credits.deduct({ sku: "image.generate", quantity: 1 });
     setBusy(false);
+    readBalance();
     if (!error) {
       keep(image);
       return close();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkBrowser } from "./browser_check.ts";
 import { isHelp, taskCommand, unknownArgument } from "./command.ts";
 import { checkCron, type NotRun } from "./cron_check.ts";
 import { checkDomains } from "./domains_check.ts";
@@ -58,6 +59,7 @@ const CHECKS: Record<string, Check> = {
   pglite: checkPglite,
   cron: checkCron,
   domains: checkDomains,
+  browser: checkBrowser,
   "platform-runtime": checkPlatformRuntime,
 };
 

@@ -82,7 +82,8 @@ export const CONVERSATION_SCENES: Record<string, Scene> = {
     await page.getByRole("alert").getByText("The server cannot be reached").waitFor();
     // What was written is in the field again.
     await eventually(async () =>
-      await page.getByLabel("Ask Lantern").inputValue() === "Can you hear me? [words=7]" || undefined
+      await page.getByLabel("Ask Lantern").inputValue() === "Can you hear me? [words=7]" ||
+      undefined
     );
 
     await page.context().setOffline(false);

@@ -1,7 +1,15 @@
 /** What the server says has changed, for all parts of the app: one subscription for the page. */
 
 import type { LiveStatus } from "@strongroom/client";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useState } from "react";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useState,
+} from "react";
 
 import { strongroom } from "./backend";
 import { useUser } from "./session";

@@ -66,7 +66,7 @@ export function Sidebar({ route, close }: { route: Route; close: () => void }) {
         ))}
       </div>
       <BalanceCard />
-      <div className="user">
+      <div className="me">
         <span className="avatar" aria-hidden="true">{user.email?.[0]?.toUpperCase()}</span>
         <span className="email" title={user.email}>{user.email}</span>
         <button className="quiet" onClick={() => supabase.auth.signOut()}>Sign out</button>

@@ -108,7 +108,7 @@ function PrivateChat({ id, vault }: { id: string; vault: Vault }) {
           <LockIcon /> Encrypted on this device
         </p>
         {(chat ? [chat.content, ...chat.segments] : []).map((text, index) => (
-          <article key={index} className="message user">
+          <article key={index} className="message note">
             <p>{text}</p>
           </article>
         ))}

@@ -8,7 +8,13 @@
  * @module
  */
 
-import type { ChatStore, StoredChat, StoredContent, StoredSegment } from "./chats/chat_store.ts";
+import type {
+  ChatStore,
+  StoredChat,
+  StoredContent,
+  StoredSegment,
+  StoreState,
+} from "./chats/chat_store.ts";
 
 /** A test of a store. */
 export interface StoreTest {
@@ -49,8 +55,7 @@ export const storeTests: readonly StoreTest[] = [
     name: "a new store is empty",
     run: async (open) => {
       const store = await open();
-      const nothing = { cursor: null, key_id: null, key_proof: null, password_cost: null };
-      same(await store.state(), nothing, "state()");
+      same(known(await store.state()), {}, "state()");
       same(await store.list(), [], "list()");
       same(await store.get(ID), undefined, "get() of an unknown chat");
       same(await store.content(ID), undefined, "content() of an unknown chat");
@@ -123,9 +128,10 @@ export const storeTests: readonly StoreTest[] = [
       await store.apply({ state: { cursor: "42", password_cost } });
       await store.apply({ state: { key_id: ID, key_proof: "proof" } });
       const whole = { cursor: "42", key_id: ID, key_proof: "proof", password_cost };
-      same(await store.state(), whole, "state()");
+      same(known(await store.state()), whole, "state()");
       await store.apply({ state: { cursor: null } });
-      same(await store.state(), { ...whole, cursor: null }, "state() with a cursor of null");
+      const { cursor: _, ...rest } = whole;
+      same(known(await store.state()), rest, "state() with a cursor of null");
     },
   },
   {
@@ -160,6 +166,11 @@ export const storeTests: readonly StoreTest[] = [
     },
   },
 ];
+
+/** What is not known is null, or left out. */
+function known(state: StoreState): Partial<StoreState> {
+  return Object.fromEntries(Object.entries(state).filter(([, value]) => value !== null));
+}
 
 function byId(chats: StoredChat[]): StoredChat[] {
   return chats.toSorted((a, b) => a.id < b.id ? -1 : 1);

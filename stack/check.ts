@@ -55,6 +55,10 @@ const CHECKS: Record<string, Check> = {
       `Update client/generated/routes.ts with: ${taskCommand("client-types")}`,
     ),
   package: () => run(["task", "--quiet", "package"], "Fix the problems above."),
+  browser: () =>
+    run(["run", "-A", "client/build/browser_check.ts"], "Run deno task package, then try again."),
+  tutorial: () =>
+    run(["run", "-A", "client/build/tutorial.ts"], "Correct docs/tutorial.md, or what it uses."),
   database: () => withScratchDatabase(checkDatabase),
   pglite: checkPglite,
   cron: checkCron,

@@ -63,7 +63,12 @@ export function sender(
       // Auth servers and proxies refuse a POST without a length, so a route without input gets an empty object.
       ...(!facts.takes_query && { body: input ?? {} }),
       ...(signal && { signal }),
-      headers: { ...(key && { "idempotency-key": key }), ...headers },
+      // Some routes can also answer with a stream, or with CSV.
+      headers: {
+        accept: "application/json",
+        ...(key && { "idempotency-key": key }),
+        ...headers,
+      },
     };
     for (let attempted = 1;; attempted++) {
       if (signal?.aborted) return { data: null, error: aborted(facts) };

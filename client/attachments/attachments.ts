@@ -18,10 +18,10 @@ import type { Keyring } from "../chats/keyring.ts";
 import type { AnySupabaseClient } from "../chats/requests.ts";
 import { CryptoError } from "../crypto/mod.ts";
 import { putFile, type UploadProgress } from "../files/storage.ts";
-import { type Attachment, type AttachmentPart, manifestOf, readManifest } from "./manifest.ts";
-import { PartCipher } from "./part_cipher.ts";
+import { type Attachment, type AttachmentChunk, manifestOf, readManifest } from "./manifest.ts";
+import { ChunkCipher } from "./chunk_cipher.ts";
 
-export type { Attachment, AttachmentPart } from "./manifest.ts";
+export type { Attachment, AttachmentChunk } from "./manifest.ts";
 export { StrongroomError } from "../api/strongroom_error.ts";
 
 /** How an attachment is added. */
@@ -37,23 +37,23 @@ export interface AddOptions {
 
 const BUCKET = "chat-images";
 
-/** Bytes of a file in a part. A device encrypts one part at a time, so it needs memory for one, whatever the file's size. */
-const PART_BYTES = 4 * 1024 * 1024;
+/** Bytes of a file in a chunk. A device encrypts one chunk at a time, so it needs memory for one, whatever the file's size. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
 
-/** No manifest is larger, and few other parts are smaller: `list` reads only these. */
+/** No manifest is larger, and few other chunks are smaller: `list` reads only these. */
 const MANIFEST_BYTES = 64 * 1024;
 
-/** The most parts (2 GiB): their ids must fit into a manifest, and into one request to delete them. */
-const MOST_PARTS = 500;
+/** The most chunks (2 GiB): their ids must fit into a manifest, and into one request to delete them. */
+const MOST_CHUNKS = 500;
 
-/** Rows of a page when the parts of a chat are listed. */
+/** Rows of a page when the chunks of a chat are listed. */
 const PAGE = 1000;
 
 /** The attachments of one user's encrypted chats. They are deleted with their chat. */
 export class Attachments {
   readonly #supabase: AnySupabaseClient;
   readonly #user_id: string;
-  readonly #cipher: PartCipher;
+  readonly #cipher: ChunkCipher;
   readonly #calls: ReturnType<typeof calls>;
 
   /**
@@ -64,12 +64,12 @@ export class Attachments {
   constructor(supabase: AnySupabaseClient, user_id: string, keys: Keyring) {
     this.#supabase = supabase;
     this.#user_id = user_id;
-    this.#cipher = new PartCipher(keys, user_id);
+    this.#cipher = new ChunkCipher(keys, user_id);
     this.#calls = calls(supabase);
   }
 
   /**
-   * Encrypts a file in parts, and adds it to a chat that has been saved.
+   * Encrypts a file in chunks, and adds it to a chat that has been saved.
    *
    * @param chat_id of the chat
    * @param file the bytes
@@ -81,22 +81,26 @@ export class Attachments {
   async add(chat_id: string, file: Blob, options: AddOptions = {}): Promise<Attachment> {
     const { name = "name" in file ? String(file.name) : "attachment", type = file.type } = options;
     const { onProgress, signal } = options;
-    const count = Math.max(1, Math.ceil(file.size / PART_BYTES));
-    if (count > MOST_PARTS) {
-      throw new StrongroomError("file_too_large", `An attachment has at most ${MOST_PARTS} parts`, {
-        fields: { limit: MOST_PARTS * PART_BYTES },
-      });
+    const count = Math.max(1, Math.ceil(file.size / CHUNK_BYTES));
+    if (count > MOST_CHUNKS) {
+      throw new StrongroomError(
+        "file_too_large",
+        `An attachment has at most ${MOST_CHUNKS} chunks`,
+        {
+          fields: { limit: MOST_CHUNKS * CHUNK_BYTES },
+        },
+      );
     }
-    const parts: AttachmentPart[] = [];
+    const chunks: AttachmentChunk[] = [];
     try {
       for (let index = 0; index < count; index++) {
-        onProgress?.({ sent: Math.min(index * PART_BYTES, file.size), total: file.size });
-        const blob = file.slice(index * PART_BYTES, (index + 1) * PART_BYTES);
+        onProgress?.({ sent: Math.min(index * CHUNK_BYTES, file.size), total: file.size });
+        const blob = file.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
         const bytes = new Uint8Array(await blob.arrayBuffer());
-        const id = await this.#upload(chat_id, "part", bytes, signal);
-        parts.push({ id, size: bytes.length });
+        const id = await this.#upload(chat_id, "chunk", bytes, signal);
+        chunks.push({ id, size: bytes.length });
       }
-      const about = { name, type, size: file.size, parts };
+      const about = { name, type, size: file.size, chunks };
       const manifest = manifestOf(about);
       if (await this.#cipher.envelopeSize(manifest.length) > MANIFEST_BYTES) {
         throw new StrongroomError("invalid_name", "The name of the attachment is too long");
@@ -105,8 +109,8 @@ export class Attachments {
       onProgress?.({ sent: file.size, total: file.size });
       return { id, ...about };
     } catch (error) {
-      // If this fails too, the parts are deleted with the chat.
-      await this.#delete(chat_id, parts.map(({ id }) => id)).catch(() => {});
+      // If this fails too, the chunks are deleted with the chat.
+      await this.#delete(chat_id, chunks.map(({ id }) => id)).catch(() => {});
       throw error;
     }
   }
@@ -119,7 +123,7 @@ export class Attachments {
    */
   async list(chat_id: string): Promise<Attachment[]> {
     const found: Attachment[] = [];
-    for (const id of await this.#smallParts(chat_id)) {
+    for (const id of await this.#maybeManifests(chat_id)) {
       const read = await this.#cipher.open(chat_id, id, await this.#fetch(chat_id, id));
       if (read.kind === "manifest") found.push({ id, ...readManifest(read.content) });
     }
@@ -135,16 +139,16 @@ export class Attachments {
    * @throws StrongroomError `object_not_found`, `unreachable`; CryptoError `decryption_failed` if anything of it is not what
    * was added; ChatsError `keys_locked`
    */
-  async open(chat_id: string, { type, parts }: Attachment): Promise<Blob> {
+  async open(chat_id: string, { type, chunks }: Attachment): Promise<Blob> {
     const contents: Uint8Array<ArrayBuffer>[] = [];
-    for (const { id, size } of parts) {
+    for (const { id, size } of chunks) {
       const { kind, content } = await this.#cipher.open(
         chat_id,
         id,
         await this.#fetch(chat_id, id),
       );
-      if (kind !== "part" || content.length !== size) {
-        throw new CryptoError("decryption_failed", "Cannot decrypt: a part is not what was added");
+      if (kind !== "chunk" || content.length !== size) {
+        throw new CryptoError("decryption_failed", "Cannot decrypt: a chunk is not what was added");
       }
       contents.push(content);
     }
@@ -158,14 +162,14 @@ export class Attachments {
    * @param attachment from `list` or `add`
    * @throws StrongroomError `unreachable`
    */
-  async remove(chat_id: string, { id, parts }: Attachment): Promise<void> {
+  async remove(chat_id: string, { id, chunks }: Attachment): Promise<void> {
     // With its manifest first, an attachment that is deleted in part is not listed any more.
-    await this.#delete(chat_id, [id, ...parts.map((part) => part.id)]);
+    await this.#delete(chat_id, [id, ...chunks.map((chunk) => chunk.id)]);
   }
 
   async #upload(
     chat_id: string,
-    kind: "part" | "manifest",
+    kind: "chunk" | "manifest",
     content: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<string> {
@@ -190,8 +194,8 @@ export class Attachments {
     }
   }
 
-  /** Returns the ids of the parts that may be manifests, oldest first. */
-  async #smallParts(chat_id: string): Promise<string[]> {
+  /** Returns the ids of the objects that may be manifests, oldest first. */
+  async #maybeManifests(chat_id: string): Promise<string[]> {
     const ids: string[] = [];
     for (let page = PAGE; page === PAGE;) {
       const { data, error, status } = await this.#supabase.from("file_uploads").select("id")
@@ -216,7 +220,7 @@ export class Attachments {
     const { status } = error as { status?: number };
     throw status === undefined
       ? new StrongroomError("unreachable", "Storage cannot be reached", { cause: error })
-      : new StrongroomError("object_not_found", "A part of the attachment is missing", {
+      : new StrongroomError("object_not_found", "A chunk of the attachment is missing", {
         status,
         cause: error,
       });

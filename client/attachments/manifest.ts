@@ -1,15 +1,15 @@
 /**
- * The manifest of an attachment: its name, its type, and its parts in order.
+ * The manifest of an attachment: its name, its type, and its chunks in order.
  *
  * @module
  */
 
 import { CryptoError } from "../crypto/mod.ts";
 
-/** A part of an attachment: an object in Storage, encrypted. */
-export interface AttachmentPart {
+/** A chunk of an attachment: an object in Storage, encrypted. */
+export interface AttachmentChunk {
   readonly id: string;
-  /** Bytes of the file in this part. */
+  /** Bytes of the file in this chunk. */
   readonly size: number;
 }
 
@@ -23,7 +23,7 @@ export interface Attachment {
   /** Bytes. */
   readonly size: number;
   /** In the order of the file. */
-  readonly parts: readonly AttachmentPart[];
+  readonly chunks: readonly AttachmentChunk[];
 }
 
 /** Writes a manifest. */
@@ -34,11 +34,11 @@ export function manifestOf(about: Omit<Attachment, "id">): Uint8Array {
 /** Reads a manifest. */
 export function readManifest(bytes: Uint8Array): Omit<Attachment, "id"> {
   try {
-    const { name, type, size, parts } = JSON.parse(new TextDecoder().decode(bytes));
-    const read = (parts as AttachmentPart[]).map(({ id, size }) => ({ id, size }));
-    const total = read.reduce((sum, part) => sum + part.size, 0);
+    const { name, type, size, chunks } = JSON.parse(new TextDecoder().decode(bytes));
+    const read = (chunks as AttachmentChunk[]).map(({ id, size }) => ({ id, size }));
+    const total = read.reduce((sum, chunk) => sum + chunk.size, 0);
     if (typeof name === "string" && typeof type === "string" && total === size) {
-      return { name, type, size, parts: read };
+      return { name, type, size, chunks: read };
     }
   } catch { /* it is malformed */ }
   throw new CryptoError("malformed_envelope", "This is not the manifest of an attachment");

@@ -40,6 +40,30 @@ async function pack(): Promise<void> {
   await Deno.rename(`${PACKAGE_DIR}/${filename}`, ARCHIVE);
 }
 
+/** Imports each entry point, and derives a key, which loads a chunk on demand. */
+const SMOKE = `
+  for (const entry of ENTRIES) await import(entry);
+  const { signInPassword } = await import(CHATS);
+  if ((await signInPassword("ada@example.com", "correct horse")).length < 20) throw new Error("no password");
+`;
+
+/** Returns what goes wrong when Node.js and Deno import the package. */
+async function checkRuntimes(): Promise<string[]> {
+  const path = (entry: string) => JSON.stringify(`${PACKAGE_DIR}/${entry}.js`);
+  const script = SMOKE.replace("ENTRIES", `[${Object.keys(ENTRIES).map(path)}]`)
+    .replace("CHATS", path("chats"));
+  const commands: [string, string[]][] = [
+    ["node", ["--input-type=module", "--eval", script]],
+    [Deno.execPath(), ["eval", script]],
+  ];
+  const faults: string[] = [];
+  for (const [command, args] of commands) {
+    const { code, stderr } = await new Deno.Command(command, { args, stdin: "null" }).output();
+    if (code !== 0) faults.push(`${command}: ${new TextDecoder().decode(stderr)}`);
+  }
+  return faults;
+}
+
 /** Returns what is wrong with the archive. */
 async function check(): Promise<string[]> {
   const bytes = await Deno.readFile(ARCHIVE);
@@ -76,7 +100,8 @@ async function check(): Promise<string[]> {
   if (!changes.includes(release)) {
     faults.push(`CHANGELOG.md does not mention ${release}`);
   }
-  return [...faults, ...await checkConsumerTypes(), ...await checkSizes()];
+  faults.push(...await checkConsumerTypes(), ...await checkSizes(), ...await checkRuntimes());
+  return faults;
 }
 
 if (Deno.args.length > 0) {

@@ -107,9 +107,9 @@ export async function routeTypes(
   const ast = await openapiTS(document as any, { alphabetize: true });
   const types = astToString(ast)
     .replace(/^export type (paths|webhooks|\$defs|operations)\b.*$/gm, "");
-  return await formatted(
-    `${HEADER}\n${types}\nexport type Routes = components["schemas"]["Routes"];\n`,
-  );
+  const text = `${HEADER}\n${types}\nexport type Routes = components["schemas"]["Routes"];\n`;
+  // Twice, because the formatter changes some types again when it formats its own output.
+  return await formatted(await formatted(text));
 }
 
 const HEADER = `/**

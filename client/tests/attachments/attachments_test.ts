@@ -11,7 +11,7 @@ import { IndexedDbStore } from "../../stores/indexeddb.ts";
 import { rejection } from "../support/assertions.ts";
 import { device, newUser } from "../support/devices.ts";
 
-/** Bytes that differ from part to part. */
+/** Bytes that differ from chunk to chunk. */
 function bytes(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 12)) & 0xff);
 }
@@ -24,13 +24,13 @@ async function newChat() {
   return { user, phone, chat, mine: of(phone), other: of(laptop) };
 }
 
-test("attachments: a file of several parts is added, listed and opened on another device, and nobody else can read it", async () => {
+test("attachments: a file of several chunks is added, listed and opened on another device, and nobody else can read it", async () => {
   const { user, chat, mine, other } = await newChat();
   const content = bytes(9 * 1024 * 1024);
   const file = new File([content], "Grüße.bin", { type: "application/x-test" });
   const progress: number[] = [];
   const added = await mine.add(chat.id, file, { onProgress: ({ sent }) => progress.push(sent) });
-  assert.equal(added.parts.length, 3);
+  assert.equal(added.chunks.length, 3);
   const mib = 1024 * 1024;
   assert.deepEqual(progress, [0, 4 * mib, 8 * mib, 9 * mib]);
   const note = await mine.add(chat.id, new Blob(["a note"]), { name: "note.txt" });
@@ -83,14 +83,14 @@ test("attachments: one that cannot be added or is aborted leaves nothing behind"
   assert.deepEqual(await usage(user), { used: 0, reserved: 0 });
 });
 
-test("attachments: parts that the server exchanges or cuts off are refused", async () => {
+test("attachments: chunks that the server exchanges or cuts off are refused", async () => {
   const { chat, mine } = await newChat();
   const first = await mine.add(chat.id, new Blob(["first"]));
   const second = await mine.add(chat.id, new Blob(["other"]));
-  const { parts: [part] } = first;
-  const swapped = { ...first, parts: [{ ...part!, id: second.id }] };
+  const { chunks: [chunk] } = first;
+  const swapped = { ...first, chunks: [{ ...chunk!, id: second.id }] };
   await rejection(mine.open(chat.id, swapped), CryptoError, "decryption_failed");
-  const longer = { ...first, parts: [{ ...part!, size: part!.size + 1 }] };
+  const longer = { ...first, chunks: [{ ...chunk!, size: chunk!.size + 1 }] };
   await rejection(mine.open(chat.id, longer), CryptoError, "decryption_failed");
 });
 

@@ -1,5 +1,5 @@
 /**
- * Encrypts and decrypts the parts of attachments. Each is an envelope `attachment/ID` of its own, so that parts cannot be
+ * Encrypts and decrypts the chunks of attachments. Each is an envelope `attachment/ID` of its own, so that chunks cannot be
  * exchanged. The first byte of its content says what it is.
  *
  * @module
@@ -8,13 +8,13 @@
 import type { Keyring } from "../chats/keyring.ts";
 import { CryptoError, decrypt, encrypt, padmeLength } from "../crypto/mod.ts";
 
-/** What a part contains: bytes of the file, or the manifest. `other` was written by another client, as a single envelope. */
-export type PartKind = "part" | "manifest" | "other";
+/** What a chunk contains: bytes of the file, or the manifest. `other` was written by another client, as a single envelope. */
+export type ChunkKind = "chunk" | "manifest" | "other";
 
-const KINDS: readonly PartKind[] = ["part", "manifest"];
+const KINDS: readonly ChunkKind[] = ["chunk", "manifest"];
 
-/** Encrypts and decrypts parts. */
-export class PartCipher {
+/** Encrypts and decrypts chunks. */
+export class ChunkCipher {
   readonly #keys: Keyring;
   readonly #user_id: string;
 
@@ -35,11 +35,11 @@ export class PartCipher {
     return empty.length - base64Length(nowhere.length) + base64Length(1 + content_bytes);
   }
 
-  /** Encrypts a part. */
+  /** Encrypts a chunk. */
   async seal(
     chat_id: string,
     id: string,
-    kind: "part" | "manifest",
+    kind: "chunk" | "manifest",
     content: Uint8Array,
   ): Promise<string> {
     const whole = new Uint8Array(1 + content.length);
@@ -48,12 +48,12 @@ export class PartCipher {
     return await this.#encrypt(chat_id, id, whole);
   }
 
-  /** Decrypts a part. */
+  /** Decrypts a chunk. */
   async open(
     chat_id: string,
     id: string,
     envelope: string,
-  ): Promise<{ kind: PartKind; content: Uint8Array<ArrayBuffer> }> {
+  ): Promise<{ kind: ChunkKind; content: Uint8Array<ArrayBuffer> }> {
     const place = { user_id: this.#user_id, chat_id, part: `attachment/${id}` as const };
     let whole: Uint8Array;
     try {

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { checkBrowser } from "./browser_check.ts";
 import { isHelp, taskCommand, unknownArgument } from "./command.ts";
 import { checkCron, type NotRun } from "./cron_check.ts";
 import { checkDomains } from "./domains_check.ts";
+import { checkExample } from "./example_check.ts";
 import { checkImports } from "./import_check.ts";
 import { checkMigrations } from "./migration_check.ts";
 import { platformDeno, supabaseCli } from "./npm_tools.ts";
@@ -55,6 +55,8 @@ const CHECKS: Record<string, Check> = {
       `Update client/generated/routes.ts with: ${taskCommand("client-types")}`,
     ),
   package: () => run(["task", "--quiet", "package"], "Fix the problems above."),
+  // Before the others that need Chromium: it installs it if that is possible.
+  example: checkExample,
   browser: () =>
     run(["run", "-A", "client/build/browser_check.ts"], "Run deno task package, then try again."),
   tutorial: () =>
@@ -63,7 +65,6 @@ const CHECKS: Record<string, Check> = {
   pglite: checkPglite,
   cron: checkCron,
   domains: checkDomains,
-  browser: checkBrowser,
   "platform-runtime": checkPlatformRuntime,
 };
 

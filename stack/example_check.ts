@@ -17,7 +17,7 @@ const CHROMIUM = "/usr/bin/chromium";
  *
  * @returns What is wrong; nothing if all is well; or why it could not run.
  */
-export async function checkBrowser(): Promise<string | NotRun | undefined> {
+export async function checkExample(): Promise<string | NotRun | undefined> {
   const chromium = Deno.env.get("CHROMIUM") || CHROMIUM;
   if (!await exists(chromium)) {
     const problem = await installChromium();

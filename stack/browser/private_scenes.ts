@@ -26,6 +26,7 @@ export const PRIVATE_SCENES: Record<string, Scene> = {
     const tablet = await site.device({ dark: true });
     await site.signIn(tablet, person);
     await tablet.getByRole("link", { name: "Private chats" }).click();
+    await tablet.getByLabel("Passphrase").waitFor();
     await site.picture(tablet, "unlock");
     await unlock(tablet, "not the passphrase");
     await tablet.getByRole("alert").getByText("That is not right").waitFor();

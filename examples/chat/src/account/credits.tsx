@@ -5,6 +5,9 @@ import { useChanges } from "../changes";
 import { go } from "../route";
 import { SparkIcon } from "../ui/icons";
 
+/** What users call what they buy. */
+const NAMES: Record<string, string> = { "image.generate": "An image" };
+
 /** Entries in the list. */
 const SHOWN = 30;
 
@@ -30,6 +33,7 @@ export function BalanceCard() {
 
 interface Entry {
   id: string;
+  sku: string | null;
   amount: number;
   description: string | null;
   created_at: string | null;
@@ -40,7 +44,7 @@ export function Credits() {
   const { available } = useChanges();
   const [entries, setEntries] = useState<Entry[]>();
   useEffect(() => {
-    supabase.from("credit_transactions").select("id, amount, description, created_at")
+    supabase.from("credit_transactions").select("id, amount, sku, description, created_at")
       .order("created_at", { ascending: false }).limit(SHOWN)
       .then(({ data }) => data && setEntries(data as Entry[]));
   }, [available]);
@@ -51,9 +55,9 @@ export function Credits() {
         <strong>{available === undefined ? "…" : number.format(available)}</strong> left to spend
       </p>
       <ul className="entries">
-        {entries?.map(({ id, amount, description, created_at }) => (
+        {entries?.map(({ id, amount, sku, description, created_at }) => (
           <li key={id}>
-            <span>{description ?? (amount > 0 ? "Added" : "Spent")}</span>
+            <span>{description ?? NAMES[sku ?? ""] ?? (amount > 0 ? "Added" : "Spent")}</span>
             <time className="hint">{created_at && date.format(new Date(created_at))}</time>
             <b className={amount > 0 ? "plus" : ""}>
               {amount > 0 ? "+" : ""}

@@ -10,7 +10,13 @@ import { type Chat, type ChatSummary, useVault, type Vault } from "./vault";
 /** Encrypted chats: a list, and the chat that is open. */
 export function PrivateChats({ id }: { id: string | undefined }) {
   const vault = useVault();
-  if (vault.state === "loading") return <section className="page" aria-busy="true" />;
+  if (vault.state === "loading") {
+    return (
+      <section className="center" aria-busy="true">
+        <div className="card skeleton vault" />
+      </section>
+    );
+  }
   if (vault.state === "failed") {
     return (
       <section className="page">

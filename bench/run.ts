@@ -12,6 +12,7 @@ const BENCHMARKS = [
   "credits",
   "credit_growth",
   "messages",
+  "answers",
   "chats",
   "files",
   "cleanup",

@@ -14,6 +14,7 @@ const BENCHMARKS = [
   "credits",
   "credit_growth",
   "messages",
+  "answers",
   "chats",
   "files",
   "cleanup",

@@ -26,6 +26,9 @@ alter table public.model_providers enable row level security;
 revoke all on public.model_providers from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.model_providers to service_role;
 
+create policy "the service edits the providers" on public.model_providers
+  for all to service_role using (true) with check (true);
+
 -- models --------------------------------------------------------------------------------------------
 
 create table public.models (
@@ -51,8 +54,8 @@ create table public.models (
   constraint models_endpoint_model_check check (char_length(endpoint_model) between 1 and 200),
   constraint models_tokens_check check (output_tokens between 1 and context_tokens and context_tokens <= 100000000),
   constraint models_prices_check check (
-    input_price between 0 and 1000000000 and cached_input_price between 0 and 1000000000
-    and output_price between 0 and 1000000000 and reasoning_price between 0 and 1000000000),
+    input_price between 0 and 1000000 and cached_input_price between 0 and 1000000
+    and output_price between 0 and 1000000 and reasoning_price between 0 and 1000000),
   constraint models_capabilities_check check (capabilities <@ array['tools', 'images', 'reasoning', 'structured_output']),
   constraint models_tiers_check check (tiers <@ array['free', 'pro', 'enterprise']),
   constraint models_fallback_check check (fallback <> name),

@@ -106,7 +106,8 @@ begin
   if answer.held > 0 then
     -- Longer than any answer takes, with time to settle it if its function is killed.
     answer.hold_id := (public.hold_credits(answer.user_id, amount => answer.held,
-      expires_in => (private.setting('answers.total_time') + private.setting('answers.silence') + 3600)::integer,
+      expires_in => least(private.setting('credits.longest_hold'),
+        private.setting('answers.total_time') + private.setting('answers.silence') + 3600)::integer,
       description => format('Answer of %s', model.name), team_id => open_answer.team_id)).id;
   end if;
   insert into public.answers as a

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import postgres from "postgres";
 
 import {
   type Checkout,
@@ -13,6 +14,12 @@ const NPX = ["npx", "--yes", `deno@${Deno.version.deno}`, "task"];
 /** What PostgreSQL logs when it was not stopped in order, but killed because it did not stop in time. */
 const KILLED = "received immediate shutdown request";
 
+/** Connects to the database of a checkout, on a connection of its own. */
+async function connect(checkout: Checkout): Promise<postgres.Sql> {
+  const { dbUrl } = await checkout.stack();
+  return postgres(dbUrl, { max: 1, onnotice: () => {} });
+}
+
 async function postgresLog({ dir }: Checkout): Promise<string> {
   return await Deno.readTextFile(`${dir}/postgres/postgres.log`);
 }
@@ -20,7 +27,13 @@ async function postgresLog({ dir }: Checkout): Promise<string> {
 test("a Ctrl-C in the terminal, which reaches all processes, stops them in order", async () => {
   await withCheckout(async (checkout) => {
     const { child, rest } = await checkout.start(undefined, true);
+    // The stack cannot do anything yet: whatever ends now has got the signal itself.
+    child.kill("SIGSTOP");
     Deno.kill(-child.pid, "SIGINT");
+    const sql = await connect(checkout);
+    await sql`select 1`;
+    await sql.end();
+    child.kill("SIGCONT");
     assert.equal((await child.status).code, 0);
     assert.match(rest(), /Stopped\. The data has been kept/);
     assert.doesNotMatch(rest(), /ended unexpectedly/);
@@ -44,19 +57,18 @@ test("a signal to npx alone stops the whole stack", async () => {
 test("connections that are opened while the database stops, and on which nothing is sent, do not keep it from stopping", async () => {
   await withCheckout(async (checkout) => {
     const { child } = await checkout.start();
-    const address = { hostname: "127.0.0.1", port: Number(checkout.environment.STACK_DB_PORT) };
-    const silent: Deno.Conn[] = [];
+    // What it has to write to disk takes it a while.
+    const sql = await connect(checkout);
+    await sql`create table public.much as select repeat('x', 1000) from generate_series(1, 60000)`;
+    await sql.end();
     child.kill("SIGINT");
-    // Until the server does not listen any more. It refuses those that arrive last, and they never read that.
-    while (true) {
-      try {
-        silent.push(await Deno.connect(address));
-      } catch {
-        break;
-      }
-      // The server starts a process for each: more than it may have are no test of this.
-      if (silent.length > 50) silent.shift()?.close();
-    }
+    await until(async () =>
+      (await postgresLog(checkout)).includes("checkpoint starting: shutdown")
+    );
+    const port = Number(checkout.environment.STACK_DB_PORT);
+    const silent = await Promise.all(
+      Array.from({ length: 5 }, () => Deno.connect({ hostname: "127.0.0.1", port })),
+    );
     assert.equal((await child.status).code, 0);
     for (const connection of silent) connection.close();
     assert.ok(!(await postgresLog(checkout)).includes(KILLED));

@@ -12,7 +12,7 @@ import { createClient } from "@supabase/supabase-js";
 import type { Sql } from "postgres";
 
 import { readOptions } from "../stack/options.ts";
-import { freePort } from "../stack/ports.ts";
+import { freePorts } from "../stack/ports.ts";
 import { connect } from "../stack/postgres.ts";
 import { noReport, say } from "../stack/progress.ts";
 import { startStack } from "../stack/stack.ts";
@@ -73,7 +73,7 @@ const quiet = (users: User[]) => {
 const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
 await Deno.chmod(dir, 0o755);
 const stack = await startStack(
-  { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
+  { ...await readOptions(), dir, ...freePorts() },
   { report: noReport, log: () => {}, watch: false, durable: DURABLE, schedule: true },
 );
 const sql = connect(stack.access, "supabase_admin");

@@ -9,7 +9,7 @@
 import type { Sql } from "postgres";
 
 import { readOptions } from "../stack/options.ts";
-import { freePort } from "../stack/ports.ts";
+import { freePorts } from "../stack/ports.ts";
 import { connect } from "../stack/postgres.ts";
 import { noReport, say } from "../stack/progress.ts";
 import { startStack } from "../stack/stack.ts";
@@ -69,7 +69,7 @@ const worker = new Worker(new URL("./neighbour_worker.ts", import.meta.url), { t
 const dir = await Deno.makeTempDir({ prefix: "strongroom-bench-" });
 await Deno.chmod(dir, 0o755);
 const stack = await startStack(
-  { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
+  { ...await readOptions(), dir, ...freePorts() },
   { report: noReport, log: () => {}, watch: false, durable: DURABLE, schedule: false },
 );
 const sql = connect(stack.access, "postgres");

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { isHelp, taskCommand, unknownArgument } from "../stack/command.ts";
+
 const BENCHMARKS = [
   "cold_start",
   "function_cpu",
@@ -12,6 +14,7 @@ const BENCHMARKS = [
   "credits",
   "credit_growth",
   "messages",
+  "answers",
   "chats",
   "files",
   "cleanup",
@@ -25,14 +28,15 @@ const BENCHMARKS = [
 const HELP =
   `Runs all benchmarks, or only the named ones. Each prints ratios to a reference from the same run.
 
-  deno task bench [NAME ...]
+  ${taskCommand("bench")} [NAME ...]
 
 Names: ${BENCHMARKS.join(", ")}
 `;
 
 const names = Deno.args.length > 0 ? Deno.args : BENCHMARKS;
-if (names.some((name) => !BENCHMARKS.includes(name))) {
-  console.log(HELP);
-  Deno.exit(names.includes("--help") ? 0 : 2);
+const unknown = unknownArgument(names, (name) => BENCHMARKS.includes(name));
+if (unknown || names.some(isHelp)) {
+  console.log(unknown ? `${unknown}.\n\n${HELP}` : HELP);
+  Deno.exit(unknown ? 2 : 0);
 }
 for (const name of names) await import(`./${name}.ts`);

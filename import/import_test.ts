@@ -181,7 +181,7 @@ test("import says what to do when it cannot begin", async () => {
         ["--product", "wbot", "--from", stack.adminDbUrl, "--to", "postgresql://x:y@127.0.0.1:1/z"],
         "Check the URL after --to",
       ],
-      [["--nonsense"], "See: deno task import --help"],
+      [["--nonsense"], "task import --help"],
     ] as const
   ) {
     const { code, output } = await runImport([...args]);

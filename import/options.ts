@@ -7,6 +7,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs, parseEnv } from "node:util";
 
+import { taskCommand } from "../stack/command.ts";
 import { StackFailure } from "../stack/failure.ts";
 import { PROJECT_DIR } from "../stack/options.ts";
 import { PRODUCTS } from "./products.ts";
@@ -15,7 +16,7 @@ import type { Product } from "./product.ts";
 /** What to print for `--help`. */
 export const HELP = `Moves a product in: copies its database and its files into this one.
 
-  deno task import --product NAME --from URL|FOLDER [OPTIONS]
+  ${taskCommand("import")} --product NAME --from URL|FOLDER [OPTIONS]
 
 Products: ${Object.keys(PRODUCTS).join(", ")}. docs/moving-in.md describes each.
 
@@ -86,7 +87,7 @@ export function readImportOptions(
   if (!to) {
     fail(
       "There is no database to copy into",
-      "Add --to with its URL, or start the local stack with: deno task start",
+      `Add --to with its URL, or start the local stack with: ${taskCommand("start")}`,
     );
   }
   checkUrl("--to", to);
@@ -126,7 +127,10 @@ function parse(args: string[]) {
       },
     }).values;
   } catch (cause) {
-    return fail((cause as Error).message.split(". ")[0] ?? "", "See: deno task import --help");
+    return fail(
+      (cause as Error).message.split(". ")[0] ?? "",
+      `See: ${taskCommand("import --help")}`,
+    );
   }
 }
 

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { isHelp, taskCommand, unknownArgument } from "./command.ts";
 import { checkCron, type NotRun } from "./cron_check.ts";
 import { checkDomains } from "./domains_check.ts";
+import { checkExample } from "./example_check.ts";
 import { checkImports } from "./import_check.ts";
 import { checkMigrations } from "./migration_check.ts";
 import { platformDeno, supabaseCli } from "./npm_tools.ts";
@@ -18,7 +20,7 @@ import { generateTypes, TYPES_FILE } from "./types.ts";
 
 const HELP = `Checks the project: everything, or only the named checks.
 
-  deno task check [NAME ...]
+  ${taskCommand("check")} [NAME ...]
 
   --all   report a check as failed if this machine cannot run it
 
@@ -28,7 +30,7 @@ const HELP = `Checks the project: everything, or only the named checks.
 type Check = () => Promise<string | NotRun | undefined>;
 
 const CHECKS: Record<string, Check> = {
-  format: () => run(["fmt", "--check", "--quiet"], "Format with: deno task fmt"),
+  format: () => run(["fmt", "--check", "--quiet"], `Format with: ${taskCommand("fmt")}`),
   lint: () => run(["lint", "--quiet"], "Fix the problems above."),
   types: () =>
     run(
@@ -45,14 +47,16 @@ const CHECKS: Record<string, Check> = {
   openapi: () =>
     run(
       ["task", "--quiet", "openapi", "--check"],
-      "Update openapi.json with: deno task openapi",
+      `Update openapi.json with: ${taskCommand("openapi")}`,
     ),
   "client-types": () =>
     run(
       ["task", "--quiet", "client-types", "--check"],
-      "Update client/generated/routes.ts with: deno task client-types",
+      `Update client/generated/routes.ts with: ${taskCommand("client-types")}`,
     ),
   package: () => run(["task", "--quiet", "package"], "Fix the problems above."),
+  // Before the others that need Chromium: it installs it if that is possible.
+  example: checkExample,
   browser: () =>
     run(["run", "-A", "client/build/browser_check.ts"], "Run deno task package, then try again."),
   tutorial: () =>
@@ -79,7 +83,7 @@ async function checkDatabase(
   if (findings) return findings;
 
   if (await generateTypes(access) !== await Deno.readTextFile(TYPES_FILE)) {
-    return "The generated types are out of date. Update them with: deno task types";
+    return `The generated types are out of date. Update them with: ${taskCommand("types")}`;
   }
 }
 
@@ -125,7 +129,9 @@ async function checkPglite(): Promise<string | undefined> {
 async function checkPlatformRuntime(): Promise<string | undefined> {
   return await run(
     ["task", "--quiet", "test", "--deno", "supabase/functions"],
-    "If these tests pass with deno task test, a function uses something that the platform's Deno does not have.",
+    `If these tests pass with ${
+      taskCommand("test")
+    }, a function uses something that the platform's Deno does not have.`,
     { STACK_DENO: await platformDeno() },
   );
 }
@@ -149,9 +155,11 @@ async function run(
 async function main(args: string[]): Promise<number> {
   const all = args.includes("--all");
   const names = args.filter((arg) => arg !== "--all");
-  if (names.some((name) => !(name in CHECKS))) {
-    say(`${HELP}Names: ${Object.keys(CHECKS).join(", ")}`);
-    return names.includes("--help") ? 0 : 2;
+  const unknown = unknownArgument(names, (name) => name in CHECKS);
+  if (unknown || names.some(isHelp)) {
+    const help = `${HELP}Names: ${Object.keys(CHECKS).join(", ")}`;
+    say(unknown ? `${unknown}.\n\n${help}` : help);
+    return unknown ? 2 : 0;
   }
   let failed = 0;
   for (const [name, check] of Object.entries(CHECKS)) {

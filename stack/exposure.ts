@@ -7,6 +7,7 @@
 
 import type { Sql, TransactionSql } from "postgres";
 
+import { taskCommand, unknownArgument } from "./command.ts";
 import { applyMigrations } from "./migrations.ts";
 import { PROJECT_DIR } from "./options.ts";
 import { connect } from "./postgres.ts";
@@ -73,8 +74,10 @@ export async function readExposure(sql: Sql | TransactionSql): Promise<string> {
 
 if (import.meta.main) {
   if (Deno.args.length > 0) {
-    say("deno task exposure writes supabase/exposure.txt from the migrations.");
-    Deno.exit(Deno.args.includes("--help") ? 0 : 2);
+    const unknown = unknownArgument(Deno.args, () => false);
+    const help = `${taskCommand("exposure")} writes supabase/exposure.txt from the migrations.`;
+    say(unknown ? `${unknown}. ${help}` : help);
+    Deno.exit(unknown ? 2 : 0);
   }
   await withScratchDatabase(async (access) => {
     const sql = connect(access, "postgres");

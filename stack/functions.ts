@@ -5,6 +5,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
@@ -90,7 +91,8 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   };
 
   try {
-    await downloadPackages(options);
+    const problem = await loadSources(options);
+    if (problem) options.log(problem);
     await current().port;
   } catch (cause) {
     throw new StackFailure(
@@ -101,7 +103,12 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
       { cause },
     );
   }
-  const watcher = options.watch ? watchSources(options.dir, kill, options.log) : undefined;
+  const reload = async () => {
+    await kill();
+    const problem = await loadSources(options);
+    options.log(problem ?? "Functions reloaded");
+  };
+  const watcher = options.watch ? watchSources(options.dir, reload) : undefined;
 
   return {
     async exists(name) {
@@ -138,19 +145,22 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
 }
 
 /**
- * Makes Deno fetch what the functions import, so that the first request does not have to. A function that cannot
- * be loaded reports that when it is called. The others still work.
+ * Makes Deno parse the functions and fetch what they import, so that the first request does not have to. Functions that can
+ * be loaded work even if others cannot.
+ *
+ * @returns What cannot be parsed or fetched, if anything.
  */
-async function downloadPackages(options: FunctionsOptions): Promise<void> {
+async function loadSources(options: FunctionsOptions): Promise<string | undefined> {
   const entries = [...Deno.readDirSync(options.dir)]
     .filter((entry) => entry.isDirectory && !entry.name.startsWith("_"))
-    .map((entry) => `${options.dir}/${entry.name}/index.ts`);
+    .map((entry) => `${options.dir}/${entry.name}/index.ts`)
+    .filter((entry) => existsSync(entry));
+  if (entries.length === 0) return undefined;
   const { stderr } = await new Deno.Command(options.deno, {
     args: ["cache", ...AS_ON_THE_PLATFORM, ...entries],
     env: { NO_COLOR: "1" },
   }).output();
-  const text = new TextDecoder().decode(stderr).trim();
-  if (text) options.log(text);
+  return new TextDecoder().decode(stderr).trim() || undefined;
 }
 
 function unavailable(message: string): Response {
@@ -175,6 +185,8 @@ function spawnHost(options: FunctionsOptions, environment: Record<string, string
     env: environment,
     clearEnv: true,
     cwd: options.dir,
+    // A Ctrl-C in the terminal must not interrupt requests that the stack still waits for.
+    detached: true,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -239,11 +251,7 @@ export async function readSecrets(dir: string): Promise<Record<string, string>> 
   return { ...LOCAL_WEBHOOK_SECRETS, ...parseEnv(text) as Record<string, string> };
 }
 
-function watchSources(
-  dir: string,
-  restart: () => Promise<void>,
-  log: (line: string) => void,
-): Deno.FsWatcher {
+function watchSources(dir: string, reload: () => Promise<void>): Deno.FsWatcher {
   const watcher = Deno.watchFs(dir);
   (async () => {
     let pending: ReturnType<typeof setTimeout> | undefined;
@@ -252,10 +260,7 @@ function watchSources(
       if (kind === "access" || !source) continue;
       clearTimeout(pending);
       // Waits, because editors write a file in several steps.
-      pending = setTimeout(async () => {
-        await restart();
-        log("Functions reloaded");
-      }, 50);
+      pending = setTimeout(reload, 50);
     }
   })();
   return watcher;

@@ -152,6 +152,17 @@ test("functions reload when their source changes", async () => {
   });
 });
 
+test("a syntax error in a function is shown when the file is saved", async () => {
+  await withFunctions({ hello: `return new Response("before");` }, async ({ dir, ask, log }) => {
+    await writeFunction(dir, "hello", "return new Response(;");
+    await until(() => log.some((line) => line.includes(`${dir}/hello/index.ts:1:`)));
+    assert.ok(!log.includes("Functions reloaded"));
+    await writeFunction(dir, "hello", `return new Response("after");`);
+    await until(() => log.includes("Functions reloaded"));
+    assert.equal(await (await ask("hello")).text(), "after");
+  });
+});
+
 test("the gateway passes on method, path, query, headers and body, and refuses names that are not functions", async () => {
   await withFunctions({
     echo: `return Response.json({ method: request.method, url: new URL(request.url).pathname +

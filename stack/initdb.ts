@@ -4,6 +4,7 @@
  * @module
  */
 
+import { taskCommand } from "./command.ts";
 import { StackFailure } from "./failure.ts";
 import type { PostgresBinaries } from "./postgres_binaries.ts";
 
@@ -25,7 +26,7 @@ export async function initialise(
     if (version.trim() === binaries.version) return;
     throw new StackFailure(
       `The data was created by PostgreSQL ${version.trim()}, but the stack now runs version ${binaries.version}`,
-      "Delete the data with: deno task reset",
+      `Delete the data with: ${taskCommand("reset")}`,
     );
   }
   // Created under another name, so that an interrupted initdb is repeated.

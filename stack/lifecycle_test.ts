@@ -179,12 +179,14 @@ test("a start that fails says in one sentence what is wrong and what to do, and 
       assert.deepEqual(processesOf(root), [], "nothing is left running");
     };
 
-    for (const name of ["STACK_API_PORT", "STACK_DB_PORT"]) {
+    for (const name of ["STACK_API_PORT", "STACK_DB_PORT", "STACK_MAIL_PORT"]) {
       const taken = Deno.listen({ hostname: "127.0.0.1", port: Number(environment[name]) });
       await refused(/^Port \d+ is in use/, new RegExp(name));
       taken.close();
     }
     await refused(/STACK_API_PORT is "x"/, /1 to 65535/, { STACK_API_PORT: "x" });
+    const same = { STACK_MAIL_PORT: environment.STACK_API_PORT ?? "" };
+    await refused(/need three different ports\.$/, /STACK_MAIL_PORT/, same);
     await refused(/^Cannot write to/, /STACK_DIR/, { STACK_DIR: "/dev/null/stack" });
 
     await Deno.writeTextFile(
@@ -196,7 +198,10 @@ test("a start that fails says in one sentence what is wrong and what to do, and 
       /start again/,
     );
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
+    await Deno.writeTextFile(`${migrations}/add_things.sql`, "select 1;");
     const whole = await checkout.start();
+    assert.match(whole.output, /Ignored: supabase\/migrations\/add_things\.sql, because its name/);
+    await Deno.remove(`${migrations}/add_things.sql`);
     await signUp(checkout);
     assert.ok(
       await countPrices(checkout) > 0,
@@ -209,11 +214,11 @@ test("a start that fails says in one sentence what is wrong and what to do, and 
     await whole.child.status;
 
     await Deno.remove(`${migrations}/29990101000000_broken.sql`);
-    await refused(/^The database has migrations .*: 29990101000000/, /deno task reset/);
+    await refused(/^The database has migrations .*: 29990101000000/, /task reset\.?$/);
 
     await Deno.writeTextFile(`${migrations}/29990101000000_broken.sql`, "select 1;");
     await Deno.writeTextFile(`${project}/stack/platform.sql`, "-- changed\n", { append: true });
-    await refused(/^The data was created by another version/, /deno task reset/);
+    await refused(/^The data was created by another version/, /task reset\.?$/);
 
     await Deno.writeTextFile(`${project}/supabase/config.toml`, "[");
     await refused(/^Cannot read supabase\/config\.toml/, /Fix the file/);
@@ -234,14 +239,57 @@ test("a data folder of another PostgreSQL version is refused", async () => {
   });
 });
 
-test("the commands print help for --help and for an unknown command", async () => {
+test("the commands print help for --help and name what they do not know", async () => {
   await withCheckout(async (checkout) => {
     const help = await checkout.command("--help");
     assert.equal(help.code, 0);
     for (const word of ["start", "stop", "reset", "status", "STACK_DIR", "STACK_DENO"]) {
       assert.ok(help.output.includes(word), word);
     }
-    assert.equal((await checkout.command("begin")).code, 2);
+    assert.equal((await checkout.command("start --help")).code, 0);
+    for (
+      const [command, unknown] of [
+        ["begin", "Unknown argument begin."],
+        ["start --port=1", "Unknown option --port=1."],
+        ["stop now", "Unknown argument now."],
+      ] as const
+    ) {
+      const { code, output } = await checkout.command(command);
+      assert.equal(code, 2);
+      assert.ok(output.startsWith(unknown), output);
+    }
     assert.match((await checkout.command("stop")).output, /No stack is running here/);
   });
+});
+
+test("the commands name each other as the user has run them", async () => {
+  await withCheckout(async (checkout) => {
+    const status = async (npm_lifecycle_event: string) =>
+      (await checkout.command("status", { npm_lifecycle_event })).output.trim().split(": ").at(-1);
+    assert.equal(await status("npx"), `npx --yes deno@${Deno.version.deno} task start`);
+    assert.equal(await status(""), "deno task start");
+  });
+});
+
+test("a port that only root may use is named", async () => {
+  const port = Number(
+    await Deno.readTextFile("/proc/sys/net/ipv4/ip_unprivileged_port_start").catch(() => "1024"),
+  ) - 1;
+  // Some machines let everybody use all ports.
+  if (port < 1) return;
+  // Root without the right to use these ports.
+  const by = Deno.uid() === 0 ? ["setpriv", "--bounding-set=-net_bind_service"] : [];
+  const { code, stdout } = await new Deno.Command(by[0] ?? Deno.execPath(), {
+    args: [
+      ...by.slice(1),
+      ...by.slice(0, 1).map(() => Deno.execPath()),
+      "eval",
+      `import { requireFreePorts } from "${import.meta.resolve("./ports.ts")}";
+       try { requireFreePorts({ STACK_API_PORT: ${port} }); } catch (error) {
+         console.log(error.message + ". " + error.cure); }`,
+    ],
+  }).output();
+  const output = new TextDecoder().decode(stdout).trim();
+  assert.equal(code, 0);
+  assert.match(output, new RegExp(`^Only root may use port ${port}\\. .* STACK_API_PORT=\\d{5}$`));
 });

@@ -4,13 +4,14 @@
  * @module
  */
 
-import type { App } from "@supabase/lite";
+import type { App, EmailDriver } from "@supabase/lite";
 
 import { quoteArgumentNames } from "./adapters/argument_names.ts";
 import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
 import { markedJson, markJson } from "./adapters/json_values.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
+import { mendLinks } from "./adapters/mail_links.ts";
 import { callPreRequest, type WithinRequest } from "./adapters/pre_request.ts";
 import { reloadSchemaOnNotify } from "./adapters/schema_reload.ts";
 import { undoRefusedWrites } from "./adapters/storage_refused_writes.ts";
@@ -28,6 +29,10 @@ export interface LiteOptions {
   config: ProjectConfig;
   /** Folder that contains Storage's files. */
   dir: string;
+  /** Where clients reach it. */
+  apiUrl: string;
+  /** Takes the e-mails that Auth sends. */
+  mails: EmailDriver;
   /** Whether to use the adapters. False only in the adapters' own tests. */
   adapted?: boolean;
   /** Is called whenever a connection ends, also when it is closed. */
@@ -65,6 +70,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
 
   // The package's command-line API sets up the file-system storage, relative to the working folder. It
   // takes its configuration from a file, which the project's configuration replaces here.
+  const mailLinks = mendLinks(options.mails, options.apiUrl);
   const api = await createApi({
     root: options.dir,
     withSupabaseClient: false,
@@ -78,6 +84,7 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
       auth: { ...options.config.auth, jwt_secret: options.keys.jwtSecret },
       storage: options.config.storage,
       options: {
+        drivers: { email: adapted ? mailLinks.driver : options.mails },
         server: {
           disableStudio: true,
           admin: false,
@@ -103,7 +110,10 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
   return {
     fetch: async (request) => {
       const marked = adapted ? await markJson(request, listener) : request;
-      return await asRequest(marked, () => adaptedAnswer(marked));
+      return await mailLinks.withinRequest(
+        marked,
+        () => asRequest(marked, () => adaptedAnswer(marked)),
+      );
     },
     async close() {
       // Pending queries end with the server, which stops next.

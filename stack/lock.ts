@@ -4,6 +4,7 @@
  * @module
  */
 
+import { taskCommand } from "./command.ts";
 import { StackFailure } from "./failure.ts";
 
 const PAUSE_MS = 50;
@@ -36,7 +37,7 @@ export async function acquireLock(dir: string): Promise<Lock> {
     file.close();
     throw new StackFailure(
       `A stack is already running here (process ${pid ?? "unknown"})`,
-      "Use it, or stop it with: deno task stop",
+      `Use it, or stop it with: ${taskCommand("stop")}`,
     );
   }
   await file.truncate();

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { taskCommand, unknownArgument } from "./command.ts";
 import { StackFailure } from "./failure.ts";
+import { launcherEnds } from "./launcher.ts";
 import { acquireLock, lockHolder, stopHolder } from "./lock.ts";
 import { readOptions, type StackOptions } from "./options.ts";
 import { removeData } from "./postgres.ts";
@@ -15,15 +17,18 @@ import { type Stack, startStack } from "./stack.ts";
 const HELP =
   `The local stack: PostgreSQL, REST, Auth, Storage, Realtime and the Edge Functions, without Docker.
 
-  deno task start     start the stack and show the log of the functions; Ctrl-C stops it
-  deno task stop      stop the stack that is running in another terminal
-  deno task reset     stop the stack and delete its data: users, rows and files; the keys stay
-  deno task status    show whether the stack is running, and its addresses and keys
+  ${taskCommand("start")}     start the stack and show the log of the functions; Ctrl-C stops it
+  ${taskCommand("stop")}      stop the stack that is running in another terminal
+  ${
+    taskCommand("reset")
+  }     stop the stack and delete its data: users, rows and files; the keys stay
+  ${taskCommand("status")}    show whether the stack is running, and its addresses and keys
 
 Environment
   STACK_DIR        folder for data, keys and logs       (default .stack)
   STACK_API_PORT   port of the API on 127.0.0.1         (default 54321)
   STACK_DB_PORT    port of PostgreSQL on 127.0.0.1      (default 54322)
+  STACK_MAIL_PORT  port of the e-mails on 127.0.0.1     (default 54324)
   STACK_DENO       Deno executable for the functions    (default this one)
   STACK_SCHEDULER  on or off: whether cleanup jobs run on a schedule  (default on)
 `;
@@ -36,6 +41,7 @@ const COMMANDS: Record<string, (options: StackOptions) => Promise<void>> = {
 };
 
 async function start(options: StackOptions): Promise<void> {
+  const orphaned = launcherEnds();
   const stack = await startStack(options, {
     report: printReport,
     log: say,
@@ -46,6 +52,7 @@ async function start(options: StackOptions): Promise<void> {
   // Before it says that it runs: a Ctrl-C at that very moment must find a listener.
   const end = Promise.race([
     nextSignal(),
+    orphaned.then(() => "the program that started it has ended" as const),
     stack.postgres.ended.then(() => "PostgreSQL's end" as const),
     nextFault(),
   ]);
@@ -91,9 +98,10 @@ Strongroom is running. Press Ctrl-C to stop it; the data is kept.
   Database         ${environment.SUPABASE_DB_URL}
   Publishable key  ${environment.SUPABASE_PUBLISHABLE_KEY}
   Secret key       ${environment.SUPABASE_SECRET_KEY}
+  E-mails          ${environment.SUPABASE_MAIL_URL ?? "not shown: local_smtp is off in config.toml"}
 
-${options.dir}/env contains these values. The file services.log in the same folder contains all e-mails, and the errors
-of REST, Auth and Storage. Try:
+${options.dir}/env contains these values. The file services.log in the same folder contains the errors of REST, Auth and
+Storage. Try:
 
   curl ${environment.SUPABASE_URL}/functions/v1/credits/openapi.json
 
@@ -118,7 +126,7 @@ async function reset(options: StackOptions): Promise<void> {
 async function status(options: StackOptions): Promise<void> {
   const pid = await lockHolder(options.dir);
   if (pid === undefined) {
-    say("No stack is running here. Start one with: deno task start");
+    say(`No stack is running here. Start one with: ${taskCommand("start")}`);
     Deno.exit(3);
   }
   say(`Running (process ${pid}). Contents of ${options.dir}/env:\n`);
@@ -126,11 +134,13 @@ async function status(options: StackOptions): Promise<void> {
 }
 
 if (import.meta.main) {
-  const [name = "--help", ...rest] = Deno.args;
-  const command = COMMANDS[name];
-  if (!command || rest.length > 0) {
-    say(HELP);
-    Deno.exit(name === "--help" || name === "-h" || rest.includes("--help") ? 0 : 2);
+  const [name, ...rest] = Deno.args;
+  const command = name === undefined ? undefined : COMMANDS[name];
+  // A command takes no arguments.
+  const unknown = unknownArgument(command ? rest : Deno.args, () => false);
+  if (!command || unknown || rest.length > 0) {
+    say(unknown ? `${unknown}.\n\n${HELP}` : HELP);
+    Deno.exit(unknown ? 2 : 0);
   }
   try {
     await command(await readOptions());

@@ -6,6 +6,8 @@
 
 import type { PostgresError, Sql } from "postgres";
 
+import { taskCommand } from "./command.ts";
+import { lineOfError } from "./error_line.ts";
 import { StackFailure } from "./failure.ts";
 import { PROJECT_DIR } from "./options.ts";
 import type { Report } from "./progress.ts";
@@ -31,12 +33,19 @@ export function listMigrations(): Migration[] {
     .sort((a, b) => a.version < b.version ? -1 : 1);
 }
 
+/** Lists the files among the migrations that are not applied, because of their names. The CLI does not apply them either. */
+export function ignoredMigrations(): string[] {
+  const applied = listMigrations().map(({ file }) => file);
+  return [...Deno.readDirSync(MIGRATIONS_DIR)].map(({ name }) => name)
+    .filter((name) => !applied.includes(name) && !name.startsWith(".")).sort();
+}
+
 /**
  * Applies the migrations that the database does not have yet. Each runs in its own transaction, together with its row
  * in the CLI's history table, so that `supabase db push` finds nothing left to do.
  *
  * @param sql A connection as postgres, the role that the CLI uses.
- * @param report Receives each applied migration.
+ * @param report Receives each migration that is applied, and each file that is not one.
  * @throws {StackFailure} if a migration fails, or one of the history is missing in the folder.
  */
 export async function applyMigrations(sql: Sql, report: Report): Promise<void> {
@@ -49,12 +58,15 @@ export async function applyMigrations(sql: Sql, report: Report): Promise<void> {
   const rows = await sql`select version from supabase_migrations.schema_migrations`;
   const applied = new Set(rows.map((row) => row.version as string));
   const migrations = listMigrations();
+  for (const file of ignoredMigrations()) {
+    report(`  Ignored: supabase/migrations/${file}, because its name is not DIGITS_NAME.sql`);
+  }
 
   const unknown = [...applied].filter((version) => !migrations.some((m) => m.version === version));
   if (unknown.length > 0) {
     throw new StackFailure(
       `The database has migrations that are not in supabase/migrations: ${unknown.join(", ")}`,
-      "Delete the data with: deno task reset",
+      `Delete the data with: ${taskCommand("reset")}`,
     );
   }
   for (const migration of migrations.filter((m) => !applied.has(m.version))) {
@@ -72,7 +84,7 @@ async function applyOne(sql: Sql, migration: Migration): Promise<void> {
         values (${migration.version}, ${migration.name}, ${[text]})`;
     });
   } catch (error) {
-    throw sqlFailure(`supabase/migrations/${migration.file}`, text, error);
+    throw await sqlFailure(sql, `supabase/migrations/${migration.file}`, text, error);
   }
 }
 
@@ -100,16 +112,20 @@ export async function applySeed(sql: Sql, paths: string[]): Promise<void> {
           values (${file}, encode(sha256(convert_to(${text}, 'UTF8')), 'hex'))`;
       });
     } catch (error) {
-      throw sqlFailure(file, text, error);
+      throw await sqlFailure(sql, file, text, error);
     }
   }
 }
 
-function sqlFailure(file: string, text: string, error: unknown): StackFailure {
-  const { message, position } = error as PostgresError;
-  const line = position ? `:${text.slice(0, Number(position)).split("\n").length}` : "";
+async function sqlFailure(
+  sql: Sql,
+  file: string,
+  text: string,
+  error: unknown,
+): Promise<StackFailure> {
+  const line = await lineOfError(sql, text, error as PostgresError);
   return new StackFailure(
-    `${file}${line} failed: ${message}`,
+    `${file}${line ? `:${line}` : ""} failed: ${error instanceof Error ? error.message : error}`,
     "Fix the file, then start again. Nothing of this file was applied.",
     { cause: error },
   );

@@ -17,10 +17,14 @@ export const PROJECT_DIR: string = fileURLToPath(new URL("..", import.meta.url))
 export interface ProjectConfig {
   api: { port: number; schemas: string[]; max_rows: number };
   db: { port: number; seed?: { enabled?: boolean; sql_paths?: string[] } };
+  local_smtp?: { enabled?: boolean; port?: number };
   auth: Record<string, unknown>;
   storage: Record<string, unknown>;
   functions: Record<string, { verify_jwt?: boolean }>;
 }
+
+/** The port of the Supabase CLI. */
+const MAIL_PORT = 54324;
 
 /** One stack: its folder, ports and the Deno that runs its functions. */
 export interface StackOptions {
@@ -30,6 +34,8 @@ export interface StackOptions {
   apiPort: number;
   /** Port of PostgreSQL on 127.0.0.1. */
   dbPort: number;
+  /** Port on 127.0.0.1 on which e-mails can be read. */
+  mailPort: number;
   /** Path of the Deno executable for the functions' process. */
   functionsDeno: string;
   /** Whether `deno task start` runs cleanup jobs on their schedule. */
@@ -40,8 +46,8 @@ export interface StackOptions {
 /**
  * Reads the options of a stack.
  *
- * `STACK_DIR` (default `.stack` in the checkout), `STACK_API_PORT` and `STACK_DB_PORT` (default: the ports in
- * `config.toml`), `STACK_DENO` (default: the Deno that runs this) and `STACK_SCHEDULER` (`off`, or `on` by default)
+ * `STACK_DIR` (default `.stack` in the checkout), `STACK_API_PORT`, `STACK_DB_PORT` and `STACK_MAIL_PORT` (default: the ports
+ * in `config.toml`), `STACK_DENO` (default: the Deno that runs this) and `STACK_SCHEDULER` (`off`, or `on` by default)
  * override the defaults.
  *
  * @throws {StackFailure} if a port is not valid or `config.toml` cannot be read.
@@ -52,14 +58,16 @@ export async function readOptions(): Promise<StackOptions> {
     dir: resolve(Deno.env.get("STACK_DIR") || `${PROJECT_DIR}/.stack`),
     apiPort: portFromEnv("STACK_API_PORT") ?? config.api.port,
     dbPort: portFromEnv("STACK_DB_PORT") ?? config.db.port,
+    mailPort: portFromEnv("STACK_MAIL_PORT") ?? config.local_smtp?.port ?? MAIL_PORT,
     functionsDeno: Deno.env.get("STACK_DENO") || Deno.execPath(),
     schedule: switchFromEnv("STACK_SCHEDULER"),
     config,
   };
-  if (options.apiPort === options.dbPort) {
+  const { apiPort, dbPort, mailPort } = options;
+  if (new Set([apiPort, dbPort, mailPort]).size < 3) {
     throw new StackFailure(
-      `The API and the database cannot both use port ${options.apiPort}`,
-      "Set STACK_API_PORT and STACK_DB_PORT to different ports.",
+      `The API (${apiPort}), the database (${dbPort}) and the e-mails (${mailPort}) need three different ports`,
+      "Set STACK_API_PORT, STACK_DB_PORT and STACK_MAIL_PORT to different ports.",
     );
   }
   return options;

@@ -6,6 +6,7 @@
 
 import type { Sql } from "postgres";
 
+import { taskCommand } from "./command.ts";
 import { UNWRAP_JSON_COLUMNS_SQL } from "./adapters/json_columns.ts";
 import { StackFailure } from "./failure.ts";
 import { getAuthSchemaSql, getStorageSchemaSql } from "./supabase_lite.ts";
@@ -45,7 +46,7 @@ export async function applyPlatformText(sql: Sql, text: string, password: string
   if (row?.sha256 !== digest) {
     throw new StackFailure(
       "The data was created by another version of the local stack",
-      "Delete the data with: deno task reset",
+      `Delete the data with: ${taskCommand("reset")}`,
     );
   }
 }

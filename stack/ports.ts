@@ -10,9 +10,17 @@ import { StackFailure } from "./failure.ts";
  * Makes sure that ports are free.
  *
  * @param ports Ports on 127.0.0.1, by the environment variables that change them.
- * @throws {StackFailure} that names all ports in use.
+ * @throws {StackFailure} that names all ports in use, or one that needs root.
  */
 export function requireFreePorts(ports: Record<string, number>): void {
+  const closed = Object.entries(ports).find(([, port]) => !isPermitted(port));
+  if (closed) {
+    const [name, port] = closed;
+    throw new StackFailure(
+      `Only root may use port ${port}`,
+      `Choose a port above 1023: ${name}=${freePort()}`,
+    );
+  }
   const taken = Object.entries(ports).filter(([, port]) => !isFree(port));
   if (taken.length === 0) return;
   const numbers = taken.map(([, port]) => port).join(" and ");
@@ -54,6 +62,11 @@ export function freePort(): number {
   throw noPorts();
 }
 
+/** Chooses free ports for a stack. */
+export function freePorts(): { apiPort: number; dbPort: number; mailPort: number } {
+  return { apiPort: freePort(), dbPort: freePort(), mailPort: freePort() };
+}
+
 /** Returns the ports that this process has not used, as `FIRST-LAST`, for processes that it starts. */
 export function portsLeft(): string {
   const { first, used } = block ??= claimBlock();
@@ -65,7 +78,7 @@ function claimBlock(): Block {
   for (let n = 0; n < BLOCKS; n++) {
     const first = FIRST_PORT + (start + n) % BLOCKS * BLOCK_SIZE;
     const claim = listen(first);
-    if (claim) return { claim, first, used: 0 };
+    if (typeof claim === "object") return { claim, first, used: 0 };
   }
   throw noPorts();
 }
@@ -77,17 +90,24 @@ function noPorts(): StackFailure {
   );
 }
 
-function isFree(port: number): boolean {
+function isPermitted(port: number): boolean {
   const listener = listen(port);
-  listener?.close();
-  return listener !== undefined;
+  if (typeof listener === "object") listener.close();
+  return listener !== "not permitted";
 }
 
-/** Listens on a port. Returns nothing when the port is taken. */
-function listen(port: number): Deno.Listener | undefined {
+function isFree(port: number): boolean {
+  const listener = listen(port);
+  if (typeof listener !== "object") return false;
+  listener.close();
+  return true;
+}
+
+/** Listens on a port, or says why this process cannot. */
+function listen(port: number): Deno.Listener | "taken" | "not permitted" {
   try {
     return Deno.listen({ hostname: "127.0.0.1", port });
-  } catch {
-    return undefined;
+  } catch (error) {
+    return error instanceof Deno.errors.PermissionDenied ? "not permitted" : "taken";
   }
 }

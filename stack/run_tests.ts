@@ -4,20 +4,24 @@
  * @module
  */
 
+import { isHelp, taskCommand, unknownArgument } from "./command.ts";
 import { StackFailure } from "./failure.ts";
+import { launcherEnds } from "./launcher.ts";
 import { say } from "./progress.ts";
 import { nextSignal } from "./signals.ts";
 import { listTests, select, type Selection } from "./test_files.ts";
 import { type Lane, startLane } from "./test_lane.ts";
 import { type Outcome, sum } from "./test_outcome.ts";
 
+const TEST = taskCommand("test");
+
 const HELP =
   `Runs the tests on temporary stacks with free ports. Stacks that are already running are not affected.
 
-  deno task test             run all tests
-  deno task test TEXT        run the tests whose file or name contains TEXT (pgTAP: only the file)
-  deno task test --sql       run only pgTAP tests;  --deno  run only the others
-  deno task test --lanes=N   run N files at once, each on its own stack  (default: ${defaultLanes()})
+  ${TEST}             run all tests
+  ${TEST} TEXT        run the tests whose file or name contains TEXT (pgTAP: only the file)
+  ${TEST} --sql       run only pgTAP tests;  --deno  run only the others
+  ${TEST} --lanes=N   run N files at once, each on its own stack  (default: ${defaultLanes()})
 
 Environment
   STACK_DENO=PATH  Deno executable that runs the functions  (default: this one)
@@ -32,9 +36,10 @@ async function main(args: string[]): Promise<number> {
   const flags = args.filter((arg) => arg.startsWith("-"));
   const [text = "", ...more] = args.filter((arg) => !arg.startsWith("-"));
   const known = /^(--sql|--deno|--lanes=[1-9]\d?)$/;
-  if (flags.some((flag) => !known.test(flag)) || more.length > 0) {
-    say(HELP);
-    return flags.includes("--help") || flags.includes("-h") ? 0 : 2;
+  const unknown = unknownArgument([...flags, ...more], (flag) => known.test(flag));
+  if (unknown || flags.some(isHelp)) {
+    say(unknown ? `${unknown}.\n\n${HELP}` : HELP);
+    return unknown ? 2 : 0;
   }
   const lanes = Number(flags.find((flag) => flag.startsWith("--lanes="))?.slice(8)) ||
     defaultLanes();
@@ -47,7 +52,8 @@ async function main(args: string[]): Promise<number> {
     return 1;
   }
   const stop = new AbortController();
-  nextSignal().then((signal) => {
+  const orphaned = launcherEnds().then(() => "the program that started it has ended");
+  Promise.race([nextSignal(), orphaned]).then((signal) => {
     say(`\nStopping (${signal})`);
     stop.abort();
   });
@@ -58,7 +64,7 @@ async function main(args: string[]): Promise<number> {
   say(`\nIn ${((performance.now() - start) / 1000).toFixed(0)} s:`);
   const { passed, failed, skipped } = sum(outcomes);
   for (const { path } of outcomes.filter((outcome) => outcome.failed > 0)) {
-    say(`Failed, as shown above. To run it alone: deno task test ${path}`);
+    say(`Failed, as shown above. To run it alone: ${taskCommand(`test ${path}`)}`);
   }
   if (skipped > 0) {
     say(

@@ -9,6 +9,8 @@ import { serveGateway } from "./gateway.ts";
 import { readKeys, type StackKeys } from "./keys.ts";
 import { keepLite } from "./kept_lite.ts";
 import { acquireLock } from "./lock.ts";
+import { Mailbox } from "./mail/mailbox.ts";
+import { serveMails } from "./mail/server.ts";
 import { applyMigrations, applySeed } from "./migrations.ts";
 import type { StackOptions } from "./options.ts";
 import { installPgtap } from "./pgtap.ts";
@@ -22,6 +24,7 @@ import {
   type Postgres,
   waitForPredecessor,
 } from "./postgres.ts";
+import { playedEnvironment, startPlayedModel } from "./played_model/server.ts";
 import { startRealtime } from "./realtime/service.ts";
 import { startScheduler } from "./scheduler.ts";
 import { divertConsole, type Report, step } from "./progress.ts";
@@ -71,7 +74,11 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
     const access = { port: options.dbPort, password: keys.databasePassword };
     const postgres = await step(report, "Starting PostgreSQL", async () => {
       await waitForPredecessor(options.dir);
-      requireFreePorts({ STACK_API_PORT: options.apiPort, STACK_DB_PORT: options.dbPort });
+      requireFreePorts({
+        STACK_API_PORT: options.apiPort,
+        STACK_DB_PORT: options.dbPort,
+        ...(sendsMails(options) && { STACK_MAIL_PORT: options.mailPort }),
+      });
       return await keepPostgres(
         { ...access, dir: options.dir, durable: start.durable },
         start.log,
@@ -84,14 +91,21 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       () => prepare(options, access, postgres.extensionDir, report),
     );
 
+    const apiUrl = `http://127.0.0.1:${options.apiPort}`;
+    const mails = new Mailbox();
     const lite = await step(
       report,
       "Starting REST, Auth and Storage",
-      () => keepLite({ access, keys, config: options.config, dir: options.dir }),
+      () => keepLite({ access, keys, config: options.config, dir: options.dir, apiUrl, mails }),
     );
     running.push(() => lite.close());
+    if (sendsMails(options)) {
+      const mailServer = serveMails(options.mailPort, mails);
+      running.push(() => mailServer.stop());
+    }
 
-    const apiUrl = `http://127.0.0.1:${options.apiPort}`;
+    const playedModel = startPlayedModel();
+    running.push(() => playedModel.stop());
     const functions = await step(report, "Starting the functions", () =>
       startFunctions({
         dir: FUNCTIONS_DIR,
@@ -101,6 +115,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
         deno: options.functionsDeno,
         log: start.log,
         watch: start.watch,
+        environment: playedEnvironment(playedModel),
       }));
     running.push(() => functions.stop());
 
@@ -121,7 +136,7 @@ export async function startStack(options: StackOptions, start: StartOptions): Pr
       running.push(() => scheduler.stop());
     }
 
-    const environment = toEnvironment(apiUrl, access, keys);
+    const environment = toEnvironment(options, apiUrl, access, keys);
     await writeEnvironment(options.dir, environment);
     return {
       apiUrl,
@@ -161,7 +176,13 @@ async function prepare(
   }
 }
 
+/** Whether e-mails can be read in a browser. */
+function sendsMails({ config }: StackOptions): boolean {
+  return config.local_smtp?.enabled ?? true;
+}
+
 function toEnvironment(
+  options: StackOptions,
   apiUrl: string,
   access: DatabaseAccess,
   keys: StackKeys,
@@ -174,6 +195,7 @@ function toEnvironment(
     SUPABASE_DB_URL: databaseUrl(access, "postgres"),
     SUPABASE_ADMIN_DB_URL: databaseUrl(access, "supabase_admin"),
     SUPABASE_JWT_SECRET: keys.jwtSecret,
+    ...(sendsMails(options) && { SUPABASE_MAIL_URL: `http://127.0.0.1:${options.mailPort}` }),
   };
 }
 

@@ -6,6 +6,7 @@
 
 import { existsSync } from "node:fs";
 
+import { isHelp, taskCommand, unknownArgument } from "./command.ts";
 import { type Domain, DOMAINS_FILE, readDomains, withDependents } from "./domains.ts";
 import { StackFailure } from "./failure.ts";
 import { removeCalls, removeUses } from "./line_removal.ts";
@@ -17,7 +18,7 @@ import { listTests, PGTAP_HELPERS } from "./test_files.ts";
 
 const HELP = `Deletes domains from this checkout, together with the domains that need them.
 
-  deno task take-out NAME ...
+  ${taskCommand("take-out")} NAME ...
 
 Names: ${
   readDomains().map(({ name }) => name).join(", ")
@@ -147,19 +148,20 @@ function removeConfiguration(text: string, name: string): string {
 }
 
 async function main(names: string[]): Promise<number> {
-  if (names.length === 0 || names.some((name) => name.startsWith("-"))) {
-    say(HELP);
-    return names.includes("--help") || names.includes("-h") ? 0 : 2;
+  const unknown = unknownArgument(names, (name) => !name.startsWith("-"));
+  if (unknown || names.length === 0 || names.some(isHelp)) {
+    say(unknown ? `${unknown}.\n\n${HELP}` : HELP);
+    return !unknown && names.some(isHelp) ? 0 : 2;
   }
   const domains = withDependents(readDomains(), names);
   say(`Taking out: ${domains.map(({ name }) => name).join(", ")}`);
   await takeOut(domains);
   say(`Now update the generated files, and run the remaining tests:
 
-  deno task types
-  deno task exposure
-  deno task openapi
-  deno task test`);
+  ${taskCommand("types")}
+  ${taskCommand("exposure")}
+  ${taskCommand("openapi")}
+  ${taskCommand("test")}`);
   return 0;
 }
 

@@ -7,7 +7,7 @@
 
 import { StackFailure } from "./failure.ts";
 import { readOptions } from "./options.ts";
-import { freePort, portsLeft } from "./ports.ts";
+import { freePorts, portsLeft } from "./ports.ts";
 import { connect } from "./postgres.ts";
 import { noReport, say } from "./progress.ts";
 import { startStack } from "./stack.ts";
@@ -16,7 +16,7 @@ async function main(dir: string): Promise<void> {
   const log = await Deno.open(`${dir}/functions.log`, { create: true, append: true, mode: 0o600 });
   const encoder = new TextEncoder();
   const stack = await startStack(
-    { ...await readOptions(), dir, apiPort: freePort(), dbPort: freePort() },
+    { ...await readOptions(), dir, ...freePorts() },
     {
       report: noReport,
       log: (line) => log.writeSync(encoder.encode(`${line}\n`)),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { taskCommand, unknownArgument } from "./command.ts";
 import { StackFailure } from "./failure.ts";
 import { applyMigrations } from "./migrations.ts";
 import { supabaseCli } from "./npm_tools.ts";
@@ -32,7 +33,7 @@ export async function generateTypes(access: DatabaseAccess): Promise<string> {
   if (code !== 0) {
     throw new StackFailure(
       `supabase gen types failed: ${output}`,
-      "Find the cause with: deno task check database",
+      `Find the cause with: ${taskCommand("check database")}`,
     );
   }
   return await format(stdout);
@@ -51,8 +52,12 @@ async function format(source: string): Promise<string> {
 
 if (import.meta.main) {
   if (Deno.args.length > 0) {
-    say("deno task types writes supabase/functions/_shared/database.types.ts from the migrations.");
-    Deno.exit(Deno.args.includes("--help") ? 0 : 2);
+    const unknown = unknownArgument(Deno.args, () => false);
+    const help = `${
+      taskCommand("types")
+    } writes supabase/functions/_shared/database.types.ts from the migrations.`;
+    say(unknown ? `${unknown}. ${help}` : help);
+    Deno.exit(unknown ? 2 : 0);
   }
   await withScratchDatabase(async (access) => {
     const sql = connect(access, "postgres");

@@ -52,11 +52,16 @@ export async function bash(
  */
 export async function startStack(command: string, dir: string): Promise<LocalStack> {
   const own = command.replace("npx --yes deno@2.9.6", Deno.execPath());
-  const [api, db] = [freePort(), freePort()];
+  const [api, db, mail] = [freePort(), freePort(), freePort()];
   const child = new Deno.Command("bash", {
     args: ["-c", `exec ${own}`],
     cwd: PROJECT_DIR,
-    env: { STACK_DIR: dir, STACK_API_PORT: `${api}`, STACK_DB_PORT: `${db}` },
+    env: {
+      STACK_DIR: dir,
+      STACK_API_PORT: `${api}`,
+      STACK_DB_PORT: `${db}`,
+      STACK_MAIL_PORT: `${mail}`,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "null",

@@ -34,6 +34,133 @@ export interface components {
     account_Id: string;
     /** Format: date-time */
     account_Time: string;
+    answers_Answer: {
+      attempts: number;
+      cached_input_tokens: number;
+      conversation_id: components["schemas"]["answers_Id"] | null;
+      created_at: components["schemas"]["answers_Time"];
+      credits: number | null;
+      ended_at: components["schemas"]["answers_Time"] | null;
+      ephemeral: boolean;
+      error: string | null;
+      finish_reason: string | null;
+      first_part: number;
+      held: number;
+      hold_id: components["schemas"]["answers_Id"] | null;
+      id: components["schemas"]["answers_Id"];
+      input_tokens: number;
+      message_id: components["schemas"]["answers_Id"] | null;
+      metadata: {
+        credits?: number;
+        error?: string;
+        finish_reason?: string;
+        id: components["schemas"]["answers_Id"];
+        model: string;
+        /** @enum {string} */
+        state: "running" | "complete" | "stopped" | "failed" | "abandoned";
+        usage: components["schemas"]["answers_Usage"];
+      };
+      model: string;
+      output_tokens: number;
+      prices: {
+        [key: string]: number;
+      };
+      project_id: components["schemas"]["answers_Id"] | null;
+      question_id: components["schemas"]["answers_Id"] | null;
+      reasoning_tokens: number;
+      /** @enum {string} */
+      state: "running" | "complete" | "stopped" | "failed" | "abandoned";
+      stop_requested: boolean;
+      usage_source: ("provider" | "counted") | null;
+      user_id: components["schemas"]["answers_Id"];
+    };
+    answers_AnswerParameters: {
+      frequency_penalty?: number;
+      max_output_tokens?: number;
+      presence_penalty?: number;
+      prompt_cache_key?: string;
+      reasoning_effort?: string;
+      response_format?: {
+        /** @enum {string} */
+        type: "text" | "json_object" | "json_schema";
+      } & {
+        [key: string]: unknown;
+      };
+      seed?: number;
+      stop?: string[];
+      temperature?: number;
+      tool_choice?: string;
+      tools?: {
+        description?: string;
+        name: string;
+        parameters?: {
+          [key: string]: unknown;
+        };
+      }[];
+      top_p?: number;
+    };
+    answers_EndedAnswer: {
+      answer: components["schemas"]["answers_Answer"];
+      entry: components["schemas"]["answers_Entry"] | null;
+      message: components["schemas"]["answers_Message"] | null;
+    };
+    answers_Entry: {
+      account_id: components["schemas"]["answers_Id"];
+      actor_id: components["schemas"]["answers_Id"] | null;
+      amount: number;
+      balance_after: number;
+      created_at: components["schemas"]["answers_Time"];
+      description: string | null;
+      entry_no: number;
+      items: components["schemas"]["answers_PricedItem"][] | null;
+      /** @enum {string} */
+      kind: "grant" | "deduct" | "capture" | "refund" | "expire" | "void" | "repay" | "transfer";
+      quantity: number | null;
+      refund_of: number | null;
+      sku: string | null;
+      unit_price: number | null;
+    };
+    /** Format: uuid */
+    answers_Id: string;
+    answers_Message: {
+      author_id: components["schemas"]["answers_Id"] | null;
+      client_id: string | null;
+      content: unknown;
+      conversation_id: components["schemas"]["answers_Id"] | null;
+      created_at: components["schemas"]["answers_Time"];
+      hold_id: components["schemas"]["answers_Id"] | null;
+      id: components["schemas"]["answers_Id"];
+      metadata: {
+        [key: string]: unknown;
+      };
+      object_data: unknown | null;
+      project_id: components["schemas"]["answers_Id"] | null;
+      result_data: unknown | null;
+      /** @enum {string} */
+      role: "user" | "assistant" | "system";
+      sequence_number: number | null;
+      /** @enum {string} */
+      status: "streaming" | "complete" | "aborted";
+      updated_at: components["schemas"]["answers_Time"];
+      user_id: components["schemas"]["answers_Id"] | null;
+    };
+    answers_PricedItem: {
+      amount: number;
+      quantity: number;
+      sku: string;
+      unit: string;
+      unit_price: number;
+    };
+    /** Format: date-time */
+    answers_Time: string;
+    answers_Usage: {
+      cached_input_tokens: number;
+      input_tokens: number;
+      output_tokens: number;
+      reasoning_tokens: number;
+      /** @enum {string} */
+      source?: "provider" | "counted";
+    };
     /** @description The text of `{"v": "2", "key_id", "nonce", "ciphertext", "mac"}`: docs/encryption.md */
     chats_Envelope: string;
     /** Format: uuid */
@@ -722,6 +849,24 @@ export interface components {
           limit?: string | number;
         };
       };
+      /** @description Follow an answer */
+      "GET /answers/{id}/stream": {
+        answer: unknown;
+        /** @enum {string} */
+        code:
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_request"
+          | "invalid_token"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_requests"
+          | "try_again";
+        user: Record<string, never>;
+      };
       /** @description Read a chat */
       "GET /chats/{id}": {
         answer: {
@@ -1137,6 +1282,7 @@ export interface components {
             | "credits:read"
             | "credits:write"
             | "messages:write"
+            | "answers:write"
             | "projects:write"
             | "files:read"
             | "files:write"
@@ -1227,6 +1373,170 @@ export interface components {
           | "too_many_requests"
           | "try_again";
         user: Record<string, never>;
+      };
+      /** @description Ask a model */
+      "POST /answers": {
+        answer: components["schemas"]["answers_EndedAnswer"];
+        /** @enum {string} */
+        code:
+          | "account_not_found"
+          | "answer_deleted"
+          | "answer_running"
+          | "body_incomplete"
+          | "body_too_large"
+          | "content_missing"
+          | "content_too_large"
+          | "context_exceeded"
+          | "conversation_id_used"
+          | "conversation_not_found"
+          | "credentials_missing"
+          | "database_timeout"
+          | "idempotency_key_reused"
+          | "insufficient_credits"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_conversation_id"
+          | "invalid_idempotency_key"
+          | "invalid_json"
+          | "invalid_message"
+          | "invalid_message_id"
+          | "invalid_output_limit"
+          | "invalid_request"
+          | "invalid_role"
+          | "invalid_token"
+          | "invalid_value"
+          | "member_limit_exceeded"
+          | "message_id_used"
+          | "message_missing"
+          | "message_not_found"
+          | "model_cannot"
+          | "model_misconfigured"
+          | "model_not_allowed"
+          | "nested_too_deep"
+          | "not_message_author"
+          | "nothing_to_answer"
+          | "permission_missing"
+          | "project_cloning"
+          | "project_deleted"
+          | "project_not_found"
+          | "project_read_only"
+          | "provider_interrupted"
+          | "provider_refused"
+          | "provider_silent"
+          | "provider_unavailable"
+          | "server_error"
+          | "signing_keys_missing"
+          | "system_message"
+          | "token_expired"
+          | "too_many_answers"
+          | "too_many_bytes"
+          | "too_many_holds"
+          | "too_many_messages"
+          | "too_many_requests"
+          | "too_many_rows"
+          | "tool_output_missing"
+          | "try_again"
+          | "unknown_model"
+          | "user_not_found";
+        user: {
+          conversation_id?: string;
+          id?: string;
+          message?: string | {
+            content?: unknown;
+            id?: string;
+            metadata?: {
+              [key: string]: unknown;
+            };
+            parts?: unknown[];
+            /** @enum {string} */
+            role?: "user" | "assistant";
+          };
+          messageId?: string;
+          messages?: {
+            [key: string]: unknown;
+          }[];
+          model?: string;
+          parameters?: components["schemas"]["answers_AnswerParameters"];
+          project_id?: components["schemas"]["answers_Id"];
+          /** @enum {string} */
+          trigger?: "submit-message" | "regenerate-message";
+        };
+      };
+      /** @description Stop an answer */
+      "POST /answers/{id}/stop": {
+        answer: components["schemas"]["answers_EndedAnswer"];
+        /** @enum {string} */
+        code:
+          | "answer_not_found"
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_request"
+          | "invalid_token"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_requests"
+          | "try_again";
+        user: Record<string, never>;
+      };
+      /** @description Ask a model without storing what is said */
+      "POST /answers/ephemeral": {
+        answer: {
+          answer: components["schemas"]["answers_Answer"];
+          entry: components["schemas"]["answers_Entry"] | null;
+          message: components["schemas"]["answers_Message"] | null;
+          text: string;
+        };
+        /** @enum {string} */
+        code:
+          | "account_not_found"
+          | "body_incomplete"
+          | "body_too_large"
+          | "context_exceeded"
+          | "credentials_missing"
+          | "database_timeout"
+          | "insufficient_credits"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_json"
+          | "invalid_output_limit"
+          | "invalid_request"
+          | "invalid_token"
+          | "invalid_value"
+          | "member_limit_exceeded"
+          | "model_cannot"
+          | "model_misconfigured"
+          | "model_not_allowed"
+          | "nested_too_deep"
+          | "permission_missing"
+          | "provider_interrupted"
+          | "provider_refused"
+          | "provider_silent"
+          | "provider_unavailable"
+          | "server_error"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_answers"
+          | "too_many_holds"
+          | "too_many_requests"
+          | "try_again"
+          | "unknown_model"
+          | "user_not_found";
+        user: {
+          id?: string;
+          messageId?: string;
+          messages: ({
+            /** @enum {string} */
+            role: "system" | "user" | "assistant";
+          } & {
+            [key: string]: unknown;
+          })[];
+          model?: string;
+          parameters?: components["schemas"]["answers_AnswerParameters"];
+          trigger?: string;
+        };
       };
       /** @description Reserve the upload of an attachment */
       "POST /chats/{id}/attachments": {
@@ -2274,6 +2584,7 @@ export interface components {
             | "credits:read"
             | "credits:write"
             | "messages:write"
+            | "answers:write"
             | "projects:write"
             | "files:read"
             | "files:write"

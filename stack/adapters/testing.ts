@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { EmailMessage } from "@supabase/lite";
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 
 import { stack } from "../../supabase/functions/_testing/testing.ts";
@@ -18,6 +19,8 @@ export interface RawLite {
   fetch(request: Request): Promise<Response>;
   /** Creates a supabase-js client that calls it directly. */
   client(key: string): SupabaseClient;
+  /** The e-mails that it has sent. */
+  mails: EmailMessage[];
 }
 
 /**
@@ -30,11 +33,14 @@ export async function withRawLite<T>(
 ): Promise<T> {
   const { config } = await readOptions();
   const keys = await readKeys(stack.dir);
+  const mails: EmailMessage[] = [];
   const lite = await startLite({
     access: { port: Number(new URL(stack.dbUrl).port), password: keys.databasePassword },
     keys,
     config,
     dir: stack.dir,
+    apiUrl: stack.url,
+    mails: { send: (mail) => Promise.resolve(void mails.push(mail)) },
     adapted: false,
   });
   const fetchLite = (input: RequestInfo | URL, init?: RequestInit) =>
@@ -43,6 +49,7 @@ export async function withRawLite<T>(
   // It prints the errors that it returns.
   console.error = () => {};
   const raw: RawLite = {
+    mails,
     fetch: (request) => lite.fetch(request),
     client: (key) =>
       createClient(stack.url, key, {

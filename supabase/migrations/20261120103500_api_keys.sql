@@ -15,6 +15,7 @@ insert into private.api_key_permissions (name, description) values
   ('credits:read', 'Read balances and statements, and quote prices'),
   ('credits:write', 'Charge credits at their prices'),
   ('messages:write', 'Create conversations, and save messages'),
+  ('answers:write', 'Ask models, whose answers are paid with credits'),
   ('projects:write', 'Clone, delete and restore projects'),
   ('files:read', 'Read how much storage is used'),
   ('files:write', 'Upload and delete files');
@@ -44,7 +45,7 @@ comment on table public.api_keys is
 comment on column public.api_keys.key_hash is 'SHA-256 of the key in hexadecimal digits, never the key';
 comment on column public.api_keys.key_prefix is 'The beginning of the key, by which its user recognizes it';
 comment on column public.api_keys.permissions is
-  'An array of names: credits:read, credits:write, messages:write, projects:write, files:read, files:write. Anything else allows nothing';
+  'An array of names: credits:read, credits:write, messages:write, answers:write, projects:write, files:read, files:write. Anything else allows nothing';
 comment on column public.api_keys.last_used_at is 'When the key was last accepted, to the minute';
 
 create index idx_api_keys_user_id on public.api_keys (user_id);

@@ -20,6 +20,7 @@ create table public.conversations (
   user_id uuid not null references public.profiles (id) on delete cascade,
   title text,
   client_id text,
+  system_prompt text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
   -- As for projects: every message sets updated_at.
@@ -28,6 +29,8 @@ comment on table public.conversations is 'Conversations of Wbot';
 comment on column public.conversations.client_id is
   'The id that the app has given the conversation, unless that is a UUID and so its id; unique for each user';
 
+comment on column public.conversations.system_prompt is 'What models are told before the messages of the conversation';
+
 create index idx_conversations_user_id on public.conversations (user_id);
 create unique index conversations_client_id_key on public.conversations (user_id, client_id) where client_id is not null;
 create index idx_conversations_updated_at on public.conversations using brin (updated_at);
@@ -35,9 +38,9 @@ create index idx_conversations_updated_at on public.conversations using brin (up
 alter table public.conversations enable row level security;
 revoke all on public.conversations from public, anon, authenticated, service_role;
 grant select on public.conversations to authenticated;
-grant insert (id, user_id, title, client_id, updated_at)
+grant insert (id, user_id, title, client_id, system_prompt, updated_at)
   on public.conversations to authenticated;
-grant update (title, updated_at)
+grant update (title, system_prompt, updated_at)
   on public.conversations to authenticated;
 grant delete on public.conversations to authenticated;
 grant select, insert, update, delete on public.conversations to service_role;
@@ -64,7 +67,7 @@ insert into private.account_rows (name, place, statement) values
     select ctid from public.conversations where user_id = $1 limit $2))');
 
 select private.limit_table('public.conversations', rows => 100000, bytes => 67108864,
-  changes => 'title');
+  changes => 'title, system_prompt');
 
 -- Not a CHECK: every message updates its conversation.
 -- Definer: clients may not call the helper.

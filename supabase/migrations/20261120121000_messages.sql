@@ -170,7 +170,8 @@ begin
       using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Put a UUID into id';
   end if;
   -- Some user has reached the limit of messages: perhaps the owner of this one.
-  if v_full then
+  -- What an answer has said is saved all the same: its user has paid for it.
+  if v_full and current_setting('strongroom.ending_answer', true) is distinct from 'on' then
     perform private.refuse_full_owner(new, old);
   end if;
   if tg_op = 'UPDATE' or new.project_id is null or current_setting('strongroom.importing', true) = 'on' then

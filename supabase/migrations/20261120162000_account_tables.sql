@@ -60,7 +60,8 @@ select private.add_account_tables('{public.team_invitations}', 't.invitee_id = $
 
 -- Tables in which a user can have very many rows.
 select private.add_account_tables(array['public.messages', 'public.chat_messages', 'public.tasks', 'public.workspace_files',
-  'public.file_uploads', 'public.project_files'], 't.user_id = $1', '{created_at,id}');
+  'public.file_uploads', 'public.project_files', 'public.answers'], 't.user_id = $1', '{created_at,id}');
+select private.add_account_tables('{public.replaced_messages}', 't.user_id = $1', '{replaced_at,id}');
 select private.add_account_tables('{public.chat_message_cache}', 't.user_id = $1', '{created_at,id}', hidden => '{content_vector}');
 select private.add_account_tables('{public.fragment_executions}', 't.user_id = $1', '{started_at,id}');
 select private.add_account_tables('{public.encrypted_chats}', 't.user_id = $1', '{id}');
@@ -87,6 +88,8 @@ select private.add_account_tables('{private.credit_months}',
 select private.add_account_tables('{private.credit_seals}',
   't.account_id = any (private.credit_account_ids($1))', '{account_id,entry_no}',
   left_out => 'Checksums of credit_transactions');
+select private.add_account_tables('{public.answer_parts}', 't.user_id = $1', '{answer_id,number}',
+  left_out => 'What is being written at this moment; messages have it afterwards');
 select private.add_account_tables('{private.table_usage}', 't.owner_id = $1', '{table_name,slot}',
   left_out => 'Counts of the rows in other tables');
 select private.add_account_tables('{private.idempotency_keys}', 't.owner_id = $1', '{actor,key}',

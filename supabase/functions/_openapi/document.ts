@@ -37,12 +37,16 @@ export interface RouteDescription {
   params?: z.ZodMiniObject;
   query?: z.ZodMiniObject;
   body?: z.ZodMiniType;
-  /** The status or statuses of success and the shape of the body; other content types besides JSON. */
+  /**
+   * The status or statuses of success and the shape of the body, if it can be JSON; other content types; what a response
+   * without a body means, which has the status 204.
+   */
   response: {
     status: number | number[];
     description: string;
-    schema: z.ZodMiniType;
+    schema?: z.ZodMiniType;
     alsoAs?: Record<string, z.ZodMiniType>;
+    empty?: string;
   };
   /** The codes that only this route returns, by status. */
   problems: Record<number, string[]>;
@@ -169,7 +173,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
   const success = {
     description: route.response.description,
     content: {
-      "application/json": { schema: route.response.schema },
+      ...(route.response.schema && { "application/json": { schema: route.response.schema } }),
       ...Object.fromEntries(alsoAs),
     },
   };
@@ -197,6 +201,7 @@ function operation(name: string, route: RouteDescription): ZodOpenApiOperationOb
     }),
     responses: {
       ...Object.fromEntries([route.response.status].flat().map((status) => [status, success])),
+      ...(route.response.empty && { 204: { description: route.response.empty } }),
       ...Object.fromEntries(
         Object.entries(problems).filter(([, codes]) => codes.length > 0).map((
           [status, codes],

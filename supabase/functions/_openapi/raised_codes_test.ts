@@ -85,7 +85,7 @@ function documentedBy(name: string): string[] {
     Object.entries(responses).flatMap(([status, response]) => {
       const { $ref } = response as { $ref?: string };
       const { content } = $ref ? components.responses[$ref.split("/").at(-1) ?? ""] : response;
-      const codes = content["application/problem+json"]?.schema.properties.code.enum ?? [];
+      const codes = content?.["application/problem+json"]?.schema.properties.code.enum ?? [];
       return codes.map((code: string) => `${status} ${code}`);
     })
   );
@@ -106,6 +106,19 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
       "conversation_not_found invalid_conversation_id",
     "a hold has an account": "account_not_found",
     "only a file of a chat names one": "chat_not_found",
+  },
+  answers: {
+    "the function chooses what is saved, and never settles":
+      "invalid_title invalid_batch invalid_settlement " +
+      "hold_not_found message_settled invalid_sequence_number invalid_status sequence_number_taken " +
+      "project_purged",
+    "a repeat by a message's id comes before": "conversation_deleted message_deleted",
+    "the database chooses what is held and charged":
+      "invalid_charge unknown_sku invalid_quantity " +
+      "invalid_amount invalid_hold",
+    "a hold that is gone charges nothing": "hold_already_captured hold_released hold_expired " +
+      "capture_exceeds_hold",
+    "the function writes them": "invalid_ending invalid_pieces",
   },
   chats: {
     "only direct writes to the tables":

@@ -18,6 +18,7 @@ export const PERMISSIONS = [
   "credits:read",
   "credits:write",
   "messages:write",
+  "answers:write",
   "projects:write",
   "files:read",
   "files:write",

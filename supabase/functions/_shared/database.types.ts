@@ -3,6 +3,166 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "answer_parts": {
+        Row: {
+          "answer_id": string;
+          "input_tokens": number;
+          "number": number;
+          "output_tokens": number;
+          "pieces": NonNullable<Json>;
+          "user_id": string;
+          "written_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answer_id": string;
+          "input_tokens": number;
+          "number": number;
+          "output_tokens": number;
+          "pieces": NonNullable<Json>;
+          "user_id": string;
+          "written_at"?: string;
+        };
+        Update: {
+          "answer_id"?: string;
+          "input_tokens"?: number;
+          "number"?: number;
+          "output_tokens"?: number;
+          "pieces"?: NonNullable<Json>;
+          "user_id"?: string;
+          "written_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "answer_parts_answer_id_fkey";
+            columns: ["answer_id"];
+            isOneToOne: false;
+            referencedRelation: "answers";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "answers": {
+        Row: {
+          "attempts": number;
+          "cached_input_tokens": number;
+          "conversation_id": string | null;
+          "created_at": string;
+          "credits": number | null;
+          "ended_at": string | null;
+          "ephemeral": boolean;
+          "error": string | null;
+          "finish_reason": string | null;
+          "first_part": number;
+          "held": number;
+          "hold_id": string | null;
+          "id": string;
+          "input_tokens": number;
+          "message_id": string | null;
+          "model": string;
+          "output_tokens": number;
+          "prices": NonNullable<Json>;
+          "project_id": string | null;
+          "question_id": string | null;
+          "reasoning_tokens": number;
+          "state": string;
+          "stop_requested": boolean;
+          "usage_source": string | null;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "cached_input_tokens"?: number;
+          "conversation_id"?: string | null;
+          "created_at"?: string;
+          "credits"?: number | null;
+          "ended_at"?: string | null;
+          "ephemeral"?: boolean;
+          "error"?: string | null;
+          "finish_reason"?: string | null;
+          "first_part"?: number;
+          "held"?: number;
+          "hold_id"?: string | null;
+          "id"?: string;
+          "input_tokens": number;
+          "message_id"?: string | null;
+          "model": string;
+          "output_tokens"?: number;
+          "prices": NonNullable<Json>;
+          "project_id"?: string | null;
+          "question_id"?: string | null;
+          "reasoning_tokens"?: number;
+          "state"?: string;
+          "stop_requested"?: boolean;
+          "usage_source"?: string | null;
+          "user_id": string;
+        };
+        Update: {
+          "attempts"?: number;
+          "cached_input_tokens"?: number;
+          "conversation_id"?: string | null;
+          "created_at"?: string;
+          "credits"?: number | null;
+          "ended_at"?: string | null;
+          "ephemeral"?: boolean;
+          "error"?: string | null;
+          "finish_reason"?: string | null;
+          "first_part"?: number;
+          "held"?: number;
+          "hold_id"?: string | null;
+          "id"?: string;
+          "input_tokens"?: number;
+          "message_id"?: string | null;
+          "model"?: string;
+          "output_tokens"?: number;
+          "prices"?: NonNullable<Json>;
+          "project_id"?: string | null;
+          "question_id"?: string | null;
+          "reasoning_tokens"?: number;
+          "state"?: string;
+          "stop_requested"?: boolean;
+          "usage_source"?: string | null;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "answers_conversation_id_fkey";
+            columns: ["conversation_id"];
+            isOneToOne: false;
+            referencedRelation: "conversations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "answers_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "answers_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "answers_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "profiles";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "answers_user_id_fkey";
+            columns: ["user_id"];
+            isOneToOne: false;
+            referencedRelation: "user_statistics";
+            referencedColumns: ["user_id"];
+          },
+        ];
+      };
       "api_key_events": {
         Row: {
           "created_at": string;
@@ -495,6 +655,7 @@ export type Database = {
           "client_id": string | null;
           "created_at": string;
           "id": string;
+          "system_prompt": string | null;
           "title": string | null;
           "updated_at": string;
           "user_id": string;
@@ -504,6 +665,7 @@ export type Database = {
           "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
+          "system_prompt"?: string | null;
           "title"?: string | null;
           "updated_at"?: string;
           "user_id": string;
@@ -512,6 +674,7 @@ export type Database = {
           "client_id"?: string | null;
           "created_at"?: string;
           "id"?: string;
+          "system_prompt"?: string | null;
           "title"?: string | null;
           "updated_at"?: string;
           "user_id"?: string;
@@ -1303,6 +1466,100 @@ export type Database = {
           },
         ];
       };
+      "model_providers": {
+        Row: {
+          "base_url": string | null;
+          "created_at": string;
+          "name": string;
+          "output_limit_name": string;
+          "secret_name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "base_url"?: string | null;
+          "created_at"?: string;
+          "name": string;
+          "output_limit_name"?: string;
+          "secret_name": string;
+        };
+        Update: {
+          "base_url"?: string | null;
+          "created_at"?: string;
+          "name"?: string;
+          "output_limit_name"?: string;
+          "secret_name"?: string;
+        };
+        Relationships: [];
+      };
+      "models": {
+        Row: {
+          "cached_input_price": number | null;
+          "capabilities": (string)[];
+          "context_tokens": number;
+          "created_at": string;
+          "enabled": boolean;
+          "endpoint_model": string;
+          "fallback": string | null;
+          "input_price": number;
+          "name": string;
+          "output_price": number;
+          "output_tokens": number;
+          "provider": string;
+          "rank": number;
+          "reasoning_price": number | null;
+          "requests_per_minute": number | null;
+          "tiers": (string)[] | null;
+          "valid_from": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "cached_input_price"?: number | null;
+          "capabilities"?: (string)[];
+          "context_tokens": number;
+          "created_at"?: string;
+          "enabled"?: boolean;
+          "endpoint_model": string;
+          "fallback"?: string | null;
+          "input_price": number;
+          "name": string;
+          "output_price": number;
+          "output_tokens": number;
+          "provider": string;
+          "rank"?: number;
+          "reasoning_price"?: number | null;
+          "requests_per_minute"?: number | null;
+          "tiers"?: (string)[] | null;
+          "valid_from"?: string;
+        };
+        Update: {
+          "cached_input_price"?: number | null;
+          "capabilities"?: (string)[];
+          "context_tokens"?: number;
+          "created_at"?: string;
+          "enabled"?: boolean;
+          "endpoint_model"?: string;
+          "fallback"?: string | null;
+          "input_price"?: number;
+          "name"?: string;
+          "output_price"?: number;
+          "output_tokens"?: number;
+          "provider"?: string;
+          "rank"?: number;
+          "reasoning_price"?: number | null;
+          "requests_per_minute"?: number | null;
+          "tiers"?: (string)[] | null;
+          "valid_from"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "models_provider_fkey";
+            columns: ["provider"];
+            isOneToOne: false;
+            referencedRelation: "model_providers";
+            referencedColumns: ["name"];
+          },
+        ];
+      };
       "profiles": {
         Row: {
           "created_at": string;
@@ -1497,6 +1754,86 @@ export type Database = {
             columns: ["team_id"];
             isOneToOne: false;
             referencedRelation: "teams";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "replaced_messages": {
+        Row: {
+          "client_id": string | null;
+          "content": NonNullable<Json>;
+          "conversation_id": string | null;
+          "created_at": string;
+          "id": string;
+          "message_id": string;
+          "metadata": NonNullable<Json>;
+          "object_data": Json | null;
+          "parent_id": string | null;
+          "project_id": string | null;
+          "replaced_at": string;
+          "result_data": Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number": number | null;
+          "status": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "client_id"?: string | null;
+          "content": NonNullable<Json>;
+          "conversation_id"?: string | null;
+          "created_at": string;
+          "id"?: string;
+          "message_id": string;
+          "metadata": NonNullable<Json>;
+          "object_data"?: Json | null;
+          "parent_id"?: string | null;
+          "project_id"?: string | null;
+          "replaced_at"?: string;
+          "result_data"?: Json | null;
+          "role": Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number"?: number | null;
+          "status": string;
+          "user_id": string;
+        };
+        Update: {
+          "client_id"?: string | null;
+          "content"?: NonNullable<Json>;
+          "conversation_id"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "message_id"?: string;
+          "metadata"?: NonNullable<Json>;
+          "object_data"?: Json | null;
+          "parent_id"?: string | null;
+          "project_id"?: string | null;
+          "replaced_at"?: string;
+          "result_data"?: Json | null;
+          "role"?: Database["public"]["Enums"]["message_role_enum"];
+          "sequence_number"?: number | null;
+          "status"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "replaced_messages_conversation_id_fkey";
+            columns: ["conversation_id"];
+            isOneToOne: false;
+            referencedRelation: "conversations";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "replaced_messages_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "project_stats";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "replaced_messages_project_id_fkey";
+            columns: ["project_id"];
+            isOneToOne: false;
+            referencedRelation: "projects";
             referencedColumns: ["id"];
           },
         ];
@@ -3175,6 +3512,22 @@ export type Database = {
           "sha256": string;
         }[];
       };
+      "append_answer_parts": {
+        Args: {
+          "answer_id": string;
+          "input_tokens": number;
+          "number": number;
+          "output_tokens": number;
+          "pieces": Json;
+        };
+        Returns: Database["public"]["CompositeTypes"]["answer_progress"];
+        SetofOptions: {
+          from: "*";
+          to: "answer_progress";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "append_chat_segment": {
         Args: {
           "chat_id": string;
@@ -3190,6 +3543,44 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "saved_chat";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "begin_answer": {
+        Args: {
+          "conversation_id"?: string;
+          "extra_tokens"?: number;
+          "idempotency_key"?: string;
+          "max_output_tokens"?: number;
+          "message"?: Json;
+          "model"?: string;
+          "needs"?: (string)[];
+          "project_id"?: string;
+          "regenerate"?: boolean;
+          "start"?: boolean;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["begun_answer"];
+        SetofOptions: {
+          from: "*";
+          to: "begun_answer";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "begin_ephemeral_answer": {
+        Args: {
+          "input_tokens": number;
+          "max_output_tokens"?: number;
+          "model"?: string;
+          "needs"?: (string)[];
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["begun_answer"];
+        SetofOptions: {
+          from: "*";
+          to: "begun_answer";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -3454,6 +3845,25 @@ export type Database = {
         Args: { "error": string; "export_id": string; "token": string };
         Returns: undefined;
       };
+      "finish_answer": {
+        Args: {
+          "answer_id": string;
+          "attempts"?: number;
+          "error"?: string;
+          "finish_reason"?: string;
+          "number"?: number;
+          "pieces"?: Json;
+          "state": string;
+          "usage": Json;
+        };
+        Returns: Database["public"]["CompositeTypes"]["ended_answer"];
+        SetofOptions: {
+          from: "*";
+          to: "ended_answer";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "finish_draft": {
         Args: {
           "actor"?: string;
@@ -3683,6 +4093,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_quote";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "read_answer": {
+        Args: { "after"?: number; "id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["answer_reading"];
+        SetofOptions: {
+          from: "*";
+          to: "answer_reading";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -4113,6 +4533,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "stop_answer": {
+        Args: { "id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["ended_answer"];
+        SetofOptions: {
+          from: "*";
+          to: "ended_answer";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "storage_objects_removed": {
         Args: { "bucket_id": string; "names": (string)[] };
         Returns: number;
@@ -4295,9 +4725,27 @@ export type Database = {
         "progress": number | null;
         "url_seconds": number | null;
       };
+      "answer_progress": {
+        "state": string | null;
+        "stop_requested": boolean | null;
+      };
+      "answer_reading": {
+        "answer": Json | null;
+        "parts": Json | null;
+        "message": Json | null;
+      };
       "api_key_use": {
         "user_id": string | null;
         "refused": string | null;
+      };
+      "begun_answer": {
+        "answer": Json | null;
+        "message": Json | null;
+        "history": Json | null;
+        "system": string | null;
+        "endpoints": Json | null;
+        "limits": Json | null;
+        "replayed": boolean | null;
       };
       "bucket_terms": {
         "bucket": string | null;
@@ -4466,6 +4914,11 @@ export type Database = {
         "created_at": string | null;
         "unit": string | null;
         "replayed": boolean | null;
+      };
+      "ended_answer": {
+        "answer": Json | null;
+        "message": Json | null;
+        "entry": Json | null;
       };
       "export_portion": {
         "export_id": string | null;

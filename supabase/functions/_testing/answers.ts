@@ -27,7 +27,8 @@ interface OpenApiDocument {
 type Responses = Record<string, DocumentedResponse | { $ref: string }>;
 
 interface DocumentedResponse {
-  content: Record<string, { schema: Record<string, unknown> }>;
+  /** Undefined if the response has no body. */
+  content?: Record<string, { schema: Record<string, unknown> }>;
 }
 
 /** Path where the platform serves functions. A function that is called directly has no prefix. */
@@ -108,9 +109,10 @@ export function findMismatch(answer: FunctionAnswer): string | undefined {
   if (!found) return `${what} its openapi.json lists only ${Object.keys(responses).join(", ")}`;
   const { content } = "$ref" in found ? resolve(document, found.$ref) : found;
   const type = mediaType(contentType);
-  const media = content[type];
+  if (!content && !contentType) return undefined;
+  const media = content?.[type];
   if (!media) {
-    return `${what} as "${type}"; its openapi.json lists ${Object.keys(content).join(", ")}`;
+    return `${what} as "${type}"; its openapi.json lists ${Object.keys(content ?? {}).join(", ")}`;
   }
   if (!type.endsWith("json")) return undefined;
   const validate = validatorOf(media.schema, document);

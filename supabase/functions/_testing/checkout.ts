@@ -17,10 +17,13 @@ export interface Checkout {
   project: string;
   dir: string;
   environment: Record<string, string>;
-  /** Runs a command of the stack until it ends. */
+  /** Runs a command of the stack, with arguments if it has any, until it ends. */
   command(name: string, environment?: Record<string, string>): Promise<Ended>;
-  /** Starts the stack and waits until it runs. */
-  start(): Promise<Started>;
+  /**
+   * Starts the stack and waits until it runs. `by`: the program that is told to start it, with its first arguments. `detached`: as in a
+   * terminal, where a signal reaches all processes of a group.
+   */
+  start(by?: string[], detached?: boolean): Promise<Started>;
   /** The running stack. */
   stack(): Promise<TestStack>;
 }
@@ -32,13 +35,19 @@ export interface Ended {
 
 export interface Started {
   child: Deno.ChildProcess;
+  /** What it printed until it ran. */
   output: string;
+  /** Returns what it has printed since. */
+  rest(): string;
 }
 
 const PROJECT_DIR = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
 
+/** Runs the commands of the stack. */
+const DENO = [Deno.execPath(), "run", "-A", "--quiet", "stack/main.ts"];
+
 /** The parts of the project that the stack needs. */
-const PARTS = ["deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
+const PARTS = [".npmrc", "deno.json", "deno.lock", "import_map.json", "stack", "supabase"];
 
 /**
  * Makes a checkout in a folder whose name has a space. Afterwards, ends everything that runs in it and removes it.
@@ -62,14 +71,16 @@ export async function withCheckout(
     STACK_DIR: dir,
     STACK_API_PORT: String(freePort()),
     STACK_DB_PORT: String(freePort()),
+    STACK_MAIL_PORT: String(freePort()),
     // Scheduled jobs must not run in the middle of a test.
     STACK_SCHEDULER: "off",
   };
-  const spawn = (name: string, more: Record<string, string> = {}) =>
-    new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--quiet", "stack/main.ts", name],
+  const spawn = (name: string, more: Record<string, string> = {}, by = DENO, detached = false) =>
+    new Deno.Command(by[0] ?? "", {
+      args: [...by.slice(1), ...name.split(" ")],
       cwd: project,
       env: { ...environment, ...more },
+      detached,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -86,11 +97,10 @@ export async function withCheckout(
         const decoder = new TextDecoder();
         return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };
       },
-      async start() {
-        const child = spawn("start").spawn();
+      async start(by, detached) {
+        const child = spawn("start", {}, by, detached).spawn();
         children.push(child);
-        child.stderr.cancel();
-        return { child, output: await readUntil(child.stdout, "The log of the functions follows") };
+        return { child, ...await readUntil(child, "The log of the functions follows") };
       },
       async stack() {
         return stackOf(parseEnv(await Deno.readTextFile(`${dir}/env`)), dir);
@@ -198,18 +208,27 @@ async function copy(from: string, to: string): Promise<void> {
   assert.ok(success);
 }
 
-async function readUntil(stream: ReadableStream<Uint8Array>, text: string): Promise<string> {
+async function readUntil(
+  { stdout, stderr }: Deno.ChildProcess,
+  text: string,
+): Promise<Pick<Started, "output" | "rest">> {
   const decoder = new TextDecoder();
-  const reader = stream.getReader();
+  const reader = stdout.getReader();
+  const errors = new Response(stderr).text();
   let output = "";
   while (!output.includes(text)) {
     const { done, value } = await reader.read();
-    if (done) throw new Error(`The stack ended before it was ready:\n${output}`);
+    if (done) throw new Error(`The stack ended before it was ready:\n${output}${await errors}`);
     output += decoder.decode(value, { stream: true });
   }
   // Reads the rest too, so that the pipe does not fill up.
+  let rest = "";
   (async () => {
-    while (!(await reader.read()).done);
+    for await (const chunk of readable(reader)) rest += decoder.decode(chunk, { stream: true });
   })();
-  return output;
+  return { output, rest: () => rest };
+}
+
+async function* readable(reader: ReadableStreamDefaultReader<Uint8Array>) {
+  for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
 }

@@ -25,6 +25,8 @@ export interface TestStack {
   cronKey: string;
   /** URL of the database as `postgres`, the role that runs migrations. */
   dbUrl: string;
+  /** URL of the e-mails that Auth sends. */
+  mailUrl: string;
   /** URL of the database as superuser. */
   adminDbUrl: string;
   /** The secret that session tokens are signed with. */
@@ -56,6 +58,7 @@ export function stackOf(environment: Record<string, string | undefined>, dir: st
     cronKey: variable("SUPABASE_CRON_KEY"),
     dbUrl: variable("SUPABASE_DB_URL"),
     adminDbUrl: variable("SUPABASE_ADMIN_DB_URL"),
+    mailUrl: variable("SUPABASE_MAIL_URL"),
     jwtSecret: variable("SUPABASE_JWT_SECRET"),
     dir,
   };

@@ -17,6 +17,7 @@ const Started = z.object({
     user_id: id,
     client_id: z.nullable(z.string()),
     title: z.string(),
+    system_prompt: z.nullable(z.string()),
     created_at: time,
     updated_at: time,
   }),

@@ -72,6 +72,31 @@ export const RECORD_SCENES: Record<string, Scene> = {
         cross join lateral verify_credit_ledger(a.id) as v order by n`),
     ],
   },
+  abandoned_answers: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await stage.sql.unsafe(`
+        insert into answers (id, user_id, model, prices, input_tokens, hold_id, held)
+        select ${id(label)}, ${id(label, "user")}, 'm',
+          '{"input": 1000, "cached_input": 1000, "output": 1000, "reasoning": 1000}', 9000,
+          (hold_credits(${id(label, "user")}, 5)).id, 5
+        from ${series};
+        insert into answer_parts (answer_id, number, user_id, pieces, input_tokens, output_tokens, written_at)
+        select ${id(label)}, 0, ${id(label, "user")}, '[]', 1000, 2000, ${
+        when("-1 minute", "1 minute")
+      } from ${series};
+        update answers set created_at = now() - interval '1 hour' where id in (select ${
+        id(label)
+      } from ${series})`).simple();
+    },
+    state: async ({ sql }, label) => [
+      ...await sql.unsafe(`
+        select n, a.state, a.credits, a.usage_source, c.balance, c.held,
+          (select count(*)::int from answer_parts as p where p.answer_id = a.id) as parts
+        from ${series} join answers as a on a.id = ${id(label)}
+        join credit_accounts as c on c.user_id = a.user_id order by n`),
+    ],
+  },
   stale_drafts: {
     fill: (stage, label) =>
       fillRaw(

@@ -39,6 +39,19 @@ export const RETENTION_SCENES: Record<string, Scene> = {
     },
     state: (stage, label) => numbers(stage, label, "select key_id from api_key_events"),
   },
+  old_answers: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await fillRaw(
+        stage,
+        `insert into answers (id, user_id, model, prices, input_tokens, state, ended_at)
+        select ${id(label)}, ${id(label, "user")}, 'm', '{}', 1, 'complete', ${
+          when("-91 days", "-89 days")
+        } from ${series}`,
+      );
+    },
+    state: (stage, label) => numbers(stage, label, "select id from answers"),
+  },
   idempotency_keys: {
     fill: (stage, label) =>
       fillRaw(

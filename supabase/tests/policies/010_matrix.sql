@@ -25,6 +25,8 @@ from (values ('boss', 'owner'), ('admin', 'admin'), ('member', 'member'), ('owne
 insert into projects (id, user_id, team_id, title)
 values (pg_temp.id('project'), tests.user_id('owner'), pg_temp.id('team'), 'Project');
 insert into conversations (id, user_id) values (pg_temp.id('conversation'), tests.user_id('owner'));
+insert into model_providers (name, secret_name) values ('tried', 'TRIED_API_KEY');
+insert into answers (id, user_id, model, prices, input_tokens) values (pg_temp.id('answer'), tests.user_id('owner'), 'm', '{}', 1);
 insert into encrypted_chats (id, user_id, encrypted_data)
 values (pg_temp.id('chat'), tests.user_id('owner'), tests.envelope());
 insert into chat_keys (user_id, id, epoch) values (tests.user_id('owner'), pg_temp.id('key'), 1);
@@ -127,6 +129,24 @@ insert into matrix values
     'path', '''/tried''', 'path = ''/x''', 'path = ''/tried'''),
   ('credit_prices',      '1xxx', '1xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1111',
     'sku, unit, price', '''tried'', ''one'', 1', 'price = 2', 'sku = ''tried'''),
+  ('models',             '1xxx', '1xxx', '1xxx', '1xxx', '1xxx', 'xxxx', '1111',
+    'name, provider, endpoint_model, context_tokens, output_tokens, input_price, output_price',
+    '''tried'', ''tried'', ''m'', 9, 9, 1, 1', 'rank = 2', 'name = ''tried'''),
+  ('model_providers',    'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', '1111',
+    'name, secret_name', '''tried_two'', ''TRIED_API_KEY''', 'base_url = null', 'name = ''tried_two'''),
+  ('answers',            '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id, conversation_id, model, prices, input_tokens', '{owner}, {conversation}, ''m'', ''{}'', 1',
+    'stop_requested = true', 'user_id = {owner}'),
+  ('answer_parts',       '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'answer_id, number, user_id, pieces, input_tokens, output_tokens', '{answer}, 1, {owner}, ''[]'', 1, 1',
+    'number = 9', 'user_id = {owner}'),
+  ('replaced_messages',  '1xx1', '0xx0', '1xx0', '1xx0', '1xx0', 'xxxx', '1xx1',
+    'message_id, user_id, project_id, role, content, metadata, status, created_at',
+    '{new}, {owner}, {project}, ''user'', ''"x"'', ''{}'', ''complete'', now()', 'status = ''x''', 'project_id = {project}'),
+  ('replaced_messages',  '1xx1', '0xx0', '0xx0', '0xx0', '0xx0', 'xxxx', '1xx1',
+    'message_id, user_id, conversation_id, role, content, metadata, status, created_at',
+    '{new}, {owner}, {conversation}, ''user'', ''"x"'', ''{}'', ''complete'', now()', 'status = ''x''',
+    'conversation_id = {conversation}'),
   ('webhook_events',     'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', 'xxxx', '1xxx',
     'provider, event_id, type, outcome', '''stripe'', ''evt_tried'', ''t'', ''ignored''', 'attempts = 9',
     'event_id = ''evt_tried'''),
@@ -208,7 +228,7 @@ where to_regclass('public.code_embeddings') is not null;
 -- Statements ----------------------------------------------------------------------------------------
 
 create function pg_temp.fill(template text) returns text language sql as $$
-  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
+  select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(template,
     '{boss}', quote_literal(tests.user_id('boss'))),
     '{owner}', quote_literal(tests.user_id('owner'))),
     '{guest}', quote_literal(tests.user_id('guest'))),
@@ -220,6 +240,7 @@ create function pg_temp.fill(template text) returns text language sql as $$
     '{chat}', quote_literal(pg_temp.id('chat'))),
     '{key}', quote_literal(pg_temp.id('key'))),
     '{session}', quote_literal(pg_temp.id('session'))),
+    '{answer}', quote_literal(pg_temp.id('answer'))),
     '{fragment}', quote_literal(pg_temp.id('fragment'))),
     '{new}', quote_literal(gen_random_uuid()))
 $$;

@@ -1,0 +1,15 @@
+import "@fontsource-variable/inter";
+import "./styles/base.css";
+import "./styles/layout.css";
+import "./styles/parts.css";
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { App } from "./app";
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,117 @@
+/**
+ * Scenes of conversations: an answer that streams, two tabs, no network.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+
+import type { Page } from "playwright-core";
+
+import { balanceIs, eventually, type Scene } from "./site.ts";
+
+/** The scenes, by what they show. */
+export const CONVERSATION_SCENES: Record<string, Scene> = {
+  async "an answer streams, is paid for, and is there after a reload"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    await site.picture(page, "welcome");
+    await ask(page, "Plan a quiet weekend in the mountains");
+    await answers(page).getByText("This answer comes").waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    await balanceIs(page, (credits) => credits < 100 && credits > 99);
+    const text = await answers(page).innerText();
+    assert.match(text, /among its words\. This answer/, "the whole answer");
+    await page.getByRole("link", { name: "Plan a quiet weekend" }).waitFor();
+    await site.picture(page, "conversation");
+
+    await page.reload();
+    await answers(page).waitFor();
+    assert.equal(await answers(page).innerText(), text);
+  },
+
+  async "an answer can be stopped, and what it said stays"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    await ask(page, "Tell me much [words=2000] [pace=20]");
+    await answers(page).getByText("It needs neither").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    await page.reload();
+    await answers(page).getByText("It needs neither").waitFor();
+    await ask(page, "Thank you [words=4]");
+    await answers(page).nth(1).getByText("This answer comes from").waitFor();
+  },
+
+  async "two tabs and another device show the same conversation at once"(site) {
+    const laptop = await site.device();
+    const person = await site.signUp(laptop);
+    await ask(laptop, "Which day is it?");
+    await laptop.getByRole("button", { name: "Send" }).waitFor();
+    const tab = await site.tab(laptop.context());
+    const phone = await site.device({ width: 390, height: 780, dark: true });
+    await fillInOnPhone(phone, person.email, person.password);
+    await phone.getByRole("button", { name: "Menu" }).click();
+    for (const page of [tab, phone]) {
+      await page.getByRole("link", { name: "Which day is it?" }).click();
+      await answers(page).waitFor();
+    }
+
+    await ask(phone, "And tomorrow?");
+    for (const page of [laptop, tab, phone]) {
+      await page.getByText("And tomorrow?").waitFor();
+      await answers(page).nth(1).getByText("It needs").waitFor();
+    }
+    await site.picture(phone, "phone");
+    const balances = await Promise.all(
+      [laptop, tab].map((page) => balanceIs(page, (credits) => credits < 100)),
+    );
+    assert.equal(balances[0], balances[1]);
+  },
+
+  async "without a network nothing is lost, and the app goes on when it is back"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    await ask(page, "Hello [words=4]");
+    await answers(page).waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+
+    await page.context().setOffline(true);
+    await page.getByText("You are offline").waitFor();
+    await ask(page, "Can you hear me? [words=7]");
+    await page.getByRole("alert").getByText("The server cannot be reached").waitFor();
+    // What was written is in the field again.
+    await eventually(async () =>
+      await page.getByLabel("Ask Lantern").inputValue() === "Can you hear me? [words=7]" ||
+      undefined
+    );
+
+    await page.context().setOffline(false);
+    await page.getByText("You are offline").waitFor({ state: "detached" });
+    await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
+    await answers(page).nth(1).getByText("played model").waitFor();
+    assert.equal(await page.getByText("Can you hear me?").count(), 1, "it was sent once");
+    // What others change is heard again, too.
+    const tab = await site.tab(page.context());
+    await tab.getByRole("link", { name: "Hello" }).click();
+    await ask(tab, "From the other tab [words=3]");
+    await page.getByText("From the other tab").waitFor();
+  },
+};
+
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Ask Lantern").fill(text);
+  await page.keyboard.press("Enter");
+}
+
+function answers(page: Page) {
+  return page.locator("[data-role=assistant]");
+}
+
+/** The address of the user is in the menu, which a phone does not show at first. */
+async function fillInOnPhone(page: Page, email: string, password: string): Promise<void> {
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByText("What is on your mind?").waitFor();
+}

@@ -1,0 +1,138 @@
+/**
+ * A model that is played: a server on 127.0.0.1 that speaks the protocol of OpenAI's chat completions, so that answers can
+ * be tried and tested without a key and without a network.
+ *
+ * @module
+ */
+
+import { type PlayedRequest, type Script, textOf, toScript } from "./script.ts";
+
+/** A running model. */
+export interface PlayedModel {
+  /** Its base URL, as providers give it: what comes before `/chat/completions`. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** The key that it accepts, as a provider's. Not secret: only this machine reaches it. */
+export const PLAYED_KEY = "played-model-needs-no-secret";
+
+/** Starts the model on a free port. */
+export function startPlayedModel(): PlayedModel {
+  const ending = new AbortController();
+  const server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    signal: ending.signal,
+    onListen: () => {},
+  }, respond);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}/v1`,
+    async stop() {
+      // Its answers may be endless.
+      ending.abort();
+      await server.finished;
+    },
+  };
+}
+
+/** What a function needs to reach it: the variables of a provider named `played`. */
+export function playedEnvironment({ url }: PlayedModel): Record<string, string> {
+  return { PLAYED_BASE_URL: url, PLAYED_API_KEY: PLAYED_KEY };
+}
+
+async function respond(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  if (request.method !== "POST" || pathname !== "/v1/chat/completions") {
+    return refuse(404, "There is nothing here but POST /v1/chat/completions");
+  }
+  if (request.headers.get("authorization") !== `Bearer ${PLAYED_KEY}`) {
+    return refuse(401, "The key is wrong");
+  }
+  const body: PlayedRequest = await request.json();
+  const script = toScript(body);
+  if (script.status !== undefined) {
+    return refuse(script.status, "The played model refuses to answer");
+  }
+  return new Response(speak(body, script), { headers: { "content-type": "text/event-stream" } });
+}
+
+function refuse(status: number, message: string): Response {
+  return Response.json({ error: { message } }, { status });
+}
+
+function speak(request: PlayedRequest, script: Script): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const events = toEvents(request, script);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { value } = events.next();
+      if (value === undefined) return controller.close();
+      if (value === "stall") return await new Promise(() => {});
+      if (value === "fail") return controller.error(new Error("The played model fails"));
+      await new Promise((resolve) => {
+        timer = setTimeout(resolve, script.paceMs);
+      });
+      const data = typeof value === "string" ? value : JSON.stringify(value);
+      controller.enqueue(encoder.encode(`data: ${data}\n\n`));
+    },
+    cancel: () => clearTimeout(timer),
+  });
+}
+
+function* toEvents(request: PlayedRequest, script: Script): Generator<unknown, undefined> {
+  const chunk = (delta: unknown, finish_reason: string | null = null) => ({
+    object: "chat.completion.chunk",
+    model: request.model,
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+  yield chunk({ role: "assistant", content: "" });
+  for (const thought of script.thoughts) yield chunk({ reasoning_content: thought });
+  let said = 0;
+  for (const word of script.words) {
+    if (said === script.stallAfter) yield "stall";
+    if (said === script.failAfter) yield "fail";
+    yield chunk({ content: word });
+    said++;
+  }
+  if (script.stallAfter === said) yield "stall";
+  if (script.failAfter === said) yield "fail";
+  if (script.tool) yield* toCall(script.tool, chunk);
+  const cut = request.max_tokens !== undefined && said >= request.max_tokens;
+  yield chunk({}, script.tool ? "tool_calls" : cut ? "length" : "stop");
+  if (script.reportsUsage) yield { choices: [], usage: usageOf(request, script) };
+  yield "[DONE]";
+}
+
+/** The input of a call comes in several pieces, as with real models. */
+function* toCall(
+  { name, input }: { name: string; input: string },
+  chunk: (delta: unknown) => unknown,
+): Generator<unknown, undefined> {
+  const call = (text: string, first = {}) =>
+    chunk({
+      tool_calls: [{
+        index: 0,
+        ...first,
+        function: { ...first && "id" in first ? { name } : {}, arguments: text },
+      }],
+    });
+  yield call("", { id: `call_${crypto.randomUUID()}`, type: "function" });
+  for (const text of input.match(/.{1,6}/gsu) ?? []) yield call(text);
+}
+
+/** A token is a word. */
+function usageOf({ messages }: PlayedRequest, { words, thoughts }: Script) {
+  const prompt_tokens = messages.reduce(
+    (sum, { content }) => sum + textOf(content).split(/\s+/).length,
+    0,
+  );
+  return {
+    prompt_tokens,
+    completion_tokens: words.length + thoughts.length,
+    total_tokens: prompt_tokens + words.length + thoughts.length,
+    prompt_tokens_details: { cached_tokens: Math.floor(prompt_tokens / 2) },
+    completion_tokens_details: { reasoning_tokens: thoughts.length },
+  };
+}

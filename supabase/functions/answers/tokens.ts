@@ -1,0 +1,35 @@
+/**
+ * Counts tokens when a provider does not. An estimate: within a few per cent for most languages.
+ *
+ * @module
+ */
+
+import { estimateTokenCount } from "tokenx";
+
+import type { ChatMessage } from "./prompt.ts";
+
+/** Tokens that the protocol adds to each message. */
+const PER_MESSAGE = 4;
+
+/** Tokens of an image, as the database takes it. */
+const PER_FILE = 1_500;
+
+/** Counts the tokens of a text. */
+export function countTokens(text: string): number {
+  return text ? estimateTokenCount(text) : 0;
+}
+
+/** Counts the tokens of the messages that a model is sent. */
+export function countPrompt(messages: ChatMessage[]): number {
+  return messages.reduce((sum, { content, tool_calls }) => {
+    const parts = typeof content === "string"
+      ? [{ type: "text" as const, text: content }]
+      : content ?? [];
+    const inContent = parts.reduce(
+      (tokens, part) => tokens + (part.type === "text" ? countTokens(part.text) : PER_FILE),
+      0,
+    );
+    return sum + PER_MESSAGE + inContent +
+      (tool_calls ? countTokens(JSON.stringify(tool_calls)) : 0);
+  }, 0);
+}

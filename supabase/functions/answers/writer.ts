@@ -1,0 +1,120 @@
+/**
+ * Turns what a provider sends into the pieces of an answer.
+ *
+ * @module
+ */
+
+import type { ProviderEvent } from "./provider.ts";
+import type { Piece } from "./pieces.ts";
+
+/** A call of a tool that is being written. */
+interface Call {
+  id: string;
+  name: string;
+  /** What came before its part could be written: the input of one call is written at a time. */
+  text: string;
+  part: number | undefined;
+}
+
+/** The name of a tool: it becomes a part of the type of a part of a message. */
+const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** Writes the pieces of one step of an answer. */
+export class PieceWriter {
+  readonly #write: (piece: Piece) => void;
+  #part: number;
+  #type: "text" | "reasoning" | "tool" | undefined;
+  #held = "";
+  readonly #calls = new Map<number, Call>();
+  #current: number | undefined;
+
+  /**
+   * @param write Receives each piece.
+   * @param firstPart Number of the first part of the step.
+   */
+  constructor(write: (piece: Piece) => void, firstPart: number) {
+    this.#write = write;
+    this.#part = firstPart;
+    write({ part: firstPart, type: "step-start" });
+  }
+
+  /** Whether a tool was called. */
+  get hasCalls(): boolean {
+    return this.#calls.size > 0;
+  }
+
+  /** Takes what the provider sent. */
+  add(event: Extract<ProviderEvent, { text: string }>): void {
+    if (event.type === "tool") return this.#addCall(event);
+    if (this.#type !== event.type) {
+      this.#next();
+      // What a call still gets after a text would come too late for its part.
+      this.#current = undefined;
+      this.#type = event.type;
+    }
+    this.#text({ part: this.#part, type: event.type }, event.text);
+  }
+
+  /**
+   * Ends the step.
+   *
+   * @param complete Whether the provider has said all. The input of a tool call is incomplete otherwise.
+   */
+  end(complete: boolean): void {
+    this.#flush();
+    for (const [index, call] of this.#calls) {
+      if (complete && call.text === "") call.text = "{}";
+      else if (call.part !== undefined) continue;
+      if (call.part === undefined) this.#openCall(index, call);
+      else if (index === this.#current) this.#write({ ...this.#piece(call), text: call.text });
+    }
+  }
+
+  #addCall({ index, id, name, text }: Extract<ProviderEvent, { type: "tool" }>): void {
+    let call = this.#calls.get(index);
+    if (!call) {
+      // A model may call a tool that it was not given: its name is the model's word.
+      const known = name !== undefined && TOOL_NAME.test(name) ? name : "unknown";
+      call = { id: id ?? crypto.randomUUID(), name: known, text: "", part: undefined };
+      this.#calls.set(index, call);
+      if (this.#type !== "tool") this.#openCall(index, call);
+    }
+    if (index === this.#current) this.#text(this.#piece(call), text);
+    call.text += text;
+  }
+
+  /** Begins the part of a call, with the input that has come so far. */
+  #openCall(index: number, call: Call): void {
+    this.#next();
+    this.#type = "tool";
+    this.#current = index;
+    call.part = this.#part;
+    this.#write({ ...this.#piece(call), text: clean(call.text) });
+  }
+
+  #piece({ id, name, part = 0 }: Call): Piece {
+    return { part, type: "tool", tool_call_id: id, tool_name: name };
+  }
+
+  #next(): void {
+    this.#flush();
+    this.#part++;
+  }
+
+  /** Half a surrogate pair at the end waits for its other half, because the database cannot hold it. */
+  #text(piece: Piece, text: string): void {
+    const whole = this.#held + text;
+    const cut = /[\ud800-\udbff]$/.test(whole) ? whole.length - 1 : whole.length;
+    this.#held = whole.slice(cut);
+    if (cut > 0) this.#write({ ...piece, text: clean(whole.slice(0, cut)) });
+  }
+
+  #flush(): void {
+    this.#held = "";
+  }
+}
+
+/** Replaces what the database cannot hold. */
+function clean(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\ufffd").replaceAll("\\u0000", "\\ufffd");
+}

@@ -1,0 +1,264 @@
+-- Beginning an answer: the question is saved, the most that the answer may cost is held, and a draft is opened for it, in one
+-- transaction.
+
+-- Counting ------------------------------------------------------------------------------------------
+
+-- Returns how many tokens the content of a message is taken for before a provider has counted them: one for each three
+-- bytes of its JSON, 1,500 for each file, and 8 for the message. English has about four bytes to a token, so that this is
+-- rather too many than too few.
+create function private.estimate_tokens(content jsonb)
+returns bigint
+language sql immutable set search_path = ''
+as $$
+  select 8 + case jsonb_typeof(content)
+    when 'array' then coalesce((
+      select sum(case p.value ->> 'type' when 'file' then 1500 else ceil(octet_length(p.value::text) / 3.0) end)
+      from jsonb_array_elements(content) as p), 0)
+    else ceil(octet_length(content::text) / 3.0) end::bigint
+$$;
+revoke all on function private.estimate_tokens(jsonb) from public, anon, authenticated, service_role;
+
+-- Limits and price ----------------------------------------------------------------------------------
+
+-- Refuses another answer of a user who has as many as allowed: at the same time, in the last 60 seconds, or in the last 60
+-- seconds of one model. The caller has locked the profile of the user, so that no other request is counting.
+-- Raises: PT429 too_many_answers {limit, most, retry_after}.
+create function private.limit_answers(user_id uuid, model public.models)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_limit text := 'at_once';
+  v_most bigint := private.setting('answers.at_once');
+  v_free_at timestamptz;
+begin
+  if (select count(*) from public.answers as a
+      where a.user_id = limit_answers.user_id and a.state = 'running') < v_most then
+    v_limit := 'per_minute';
+    v_most := private.setting('answers.per_minute');
+    v_free_at := private.answer_free_at(limit_answers.user_id, null, v_most);
+    if v_free_at is null and model.requests_per_minute is not null then
+      v_limit := 'model';
+      v_most := model.requests_per_minute;
+      v_free_at := private.answer_free_at(limit_answers.user_id, model.name, v_most);
+    end if;
+    if v_free_at is null then
+      return;
+    end if;
+  end if;
+  raise exception '%', case v_limit
+      when 'at_once' then format('The user has %s answers that are being written, and can have no more', v_most)
+      when 'model' then format('The user can begin %s answers of this model in 60 seconds', v_most)
+      else format('The user can begin %s answers in 60 seconds', v_most) end
+    using errcode = 'PT429', hint = case v_limit
+        when 'at_once' then 'Wait until one of them ends, or stop it' else 'Wait for the time in retry_after' end,
+      detail = format('too_many_answers %s', jsonb_build_object('limit', v_limit, 'most', v_most, 'retry_after',
+        greatest(1, ceil(extract(epoch from coalesce(v_free_at - clock_timestamp(), interval '5 seconds'))))));
+end $$;
+
+-- Returns when a user may begin another answer, of one model or of any; null for now.
+create function private.answer_free_at(user_id uuid, model text, most bigint)
+returns timestamptz
+language sql stable set search_path = ''
+as $$
+  select a.created_at + interval '60 seconds' from public.answers as a
+  where a.user_id = answer_free_at.user_id and a.created_at > clock_timestamp() - interval '60 seconds'
+    and (answer_free_at.model is null or a.model = answer_free_at.model)
+  order by a.created_at desc
+  offset most - 1 limit 1
+$$;
+revoke all on function private.limit_answers(uuid, public.models) from public, anon, authenticated, service_role;
+revoke all on function private.answer_free_at(uuid, text, bigint) from public, anon, authenticated, service_role;
+
+-- Returns how many tokens an answer may have: what the request wants, but not more than the model and the setting allow.
+-- Raises: PT422 invalid_output_limit.
+create function private.output_limit(model public.models, wanted integer)
+returns integer
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_most integer := least(model.output_tokens, private.setting('answers.longest'));
+begin
+  if wanted < 1 then
+    raise exception 'max_output_tokens must be at least 1' using errcode = 'PT422', detail = 'invalid_output_limit';
+  end if;
+  return least(v_most, wanted);
+end $$;
+revoke all on function private.output_limit(public.models, integer) from public, anon, authenticated, service_role;
+
+-- Records an answer that is about to run, and holds the most that it may cost: output_tokens at the higher of the prices
+-- of output. The caller has locked the profile. Returns the answer.
+-- Raises: PT402 insufficient_credits, member_limit_exceeded; PT404 account_not_found; PT409 too_many_holds; and what
+-- limit_answers raises.
+create function private.open_answer(answer public.answers, model public.models, output_tokens bigint, team_id uuid)
+returns public.answers
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform private.limit_answers(answer.user_id, model);
+  answer.id := gen_random_uuid();
+  answer.model := model.name;
+  answer.prices := jsonb_build_object('input', model.input_price,
+    'cached_input', coalesce(model.cached_input_price, model.input_price), 'output', model.output_price,
+    'reasoning', coalesce(model.reasoning_price, model.output_price));
+  answer.held := private.price_tokens(answer.prices, answer.input_tokens, 0, open_answer.output_tokens,
+    case when model.reasoning_price > model.output_price then open_answer.output_tokens else 0 end);
+  if answer.held > 0 then
+    -- Longer than any answer takes, with time to settle it if its function is killed.
+    answer.hold_id := (public.hold_credits(answer.user_id, amount => answer.held,
+      expires_in => least(private.setting('credits.longest_hold'),
+        private.setting('answers.total_time') + private.setting('answers.silence') + 3600)::integer,
+      description => format('Answer of %s', model.name), team_id => open_answer.team_id)).id;
+  end if;
+  insert into public.answers as a
+    (id, user_id, conversation_id, project_id, question_id, message_id, first_part, model, prices, ephemeral, hold_id, held,
+      input_tokens, created_at)
+  values (answer.id, answer.user_id, answer.conversation_id, answer.project_id, answer.question_id, answer.message_id,
+    coalesce(answer.first_part, 0), answer.model, answer.prices, coalesce(answer.ephemeral, false), answer.hold_id,
+    answer.held, answer.input_tokens, clock_timestamp())
+  returning a.* into answer;
+  return answer;
+end $$;
+revoke all on function private.open_answer(public.answers, public.models, bigint, uuid)
+  from public, anon, authenticated, service_role;
+
+-- What the function has to keep to.
+create function private.answer_limits(model public.models, output_tokens bigint, present jsonb)
+returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_build_object('output_tokens', output_tokens,
+    'total_time', private.setting('answers.total_time'), 'idle_time', private.setting('answers.idle_time'),
+    -- The rest is for the spaces that PostgreSQL writes between the members of JSON, and for what is added at the end.
+    'bytes', greatest(1024, private.setting('messages.content_size') * 0.6 - coalesce(octet_length(present::text), 0)))
+$$;
+revoke all on function private.answer_limits(public.models, bigint, jsonb) from public, anon, authenticated, service_role;
+
+-- History -------------------------------------------------------------------------------------------
+
+-- Whether a message comes after another of the same conversation or project.
+create function private.comes_after(message public.messages, other public.messages)
+returns boolean
+language sql immutable set search_path = ''
+as $$
+  select case when message.project_id is null then (message.created_at, message.id) > (other.created_at, other.id)
+    else message.sequence_number > other.sequence_number end
+$$;
+revoke all on function private.comes_after(public.messages, public.messages) from public, anon, authenticated, service_role;
+
+-- Returns the newest messages of a conversation or project that fit into a number of tokens, whole and in order, as
+-- [{id, role, content}], and the tokens they are taken for. The question, which is the newest, is always among them. The
+-- first is never an answer, because a model must know what was asked. Drafts, and system messages of a project, are left
+-- out: at most 1,000 messages are read.
+create function private.answer_history(
+  project_id uuid, conversation_id uuid, draft_id uuid, most bigint, out messages jsonb, out tokens bigint
+)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_message record;
+  v_list jsonb[] := array[]::jsonb[];
+  v_tokens bigint;
+begin
+  tokens := 0;
+  for v_message in
+    select m.id, m.role, m.content, m.status from public.messages as m
+    where m.conversation_id = answer_history.conversation_id or m.project_id = answer_history.project_id
+    order by m.sequence_number desc nulls last, m.created_at desc, m.id desc
+    limit 1000
+  loop
+    continue when v_message.status = 'streaming' and v_message.id is distinct from draft_id
+      or v_message.content in ('[]', '""');
+    v_tokens := private.estimate_tokens(v_message.content);
+    exit when v_list <> array[]::jsonb[] and tokens + v_tokens > most;
+    tokens := tokens + v_tokens;
+    v_list := jsonb_build_object('id', v_message.id, 'role', v_message.role, 'content', v_message.content) || v_list;
+  end loop;
+  while v_list[1] ->> 'role' = 'assistant' and cardinality(v_list) > 1 loop
+    tokens := tokens - private.estimate_tokens(v_list[1] -> 'content');
+    v_list := v_list[2:];
+  end loop;
+  messages := to_jsonb(v_list);
+end $$;
+revoke all on function private.answer_history(uuid, uuid, uuid, bigint) from public, anon, authenticated, service_role;
+
+-- Replacing -----------------------------------------------------------------------------------------
+
+-- Moves a message, and all that come after it, out of its conversation or project. With inclusive = false, only those that
+-- come after it.
+-- Raises: PT403 not_message_author; PT409 system_message.
+create function private.replace_from(message public.messages, user_id uuid, inclusive boolean)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_row public.messages;
+  v_parent uuid;
+begin
+  select m.id into v_parent from public.messages as m
+  where (m.conversation_id = message.conversation_id or m.project_id = message.project_id)
+    and private.comes_after(message, m)
+  order by m.sequence_number desc nulls last, m.created_at desc, m.id desc
+  limit 1;
+  if not inclusive then
+    v_parent := message.id;
+  end if;
+  for v_row in
+    select m.* from public.messages as m
+    where (m.conversation_id = message.conversation_id and m.created_at >= message.created_at
+        or m.project_id = message.project_id and m.sequence_number >= message.sequence_number)
+      and (private.comes_after(m, message) or inclusive and m.id = message.id)
+    order by m.sequence_number nulls last, m.created_at, m.id
+    for update
+  loop
+    perform private.refuse_edit(v_row, user_id, 'user');
+    insert into public.replaced_messages
+      (message_id, parent_id, user_id, conversation_id, project_id, role, content, object_data, result_data, metadata,
+        sequence_number, status, client_id, created_at)
+    values (v_row.id, v_parent, v_row.user_id, v_row.conversation_id, v_row.project_id, v_row.role, v_row.content,
+      v_row.object_data, v_row.result_data, v_row.metadata, v_row.sequence_number, v_row.status, v_row.client_id,
+      v_row.created_at);
+    delete from public.messages as m where m.id = v_row.id;
+    v_parent := v_row.id;
+  end loop;
+end $$;
+revoke all on function private.replace_from(public.messages, uuid, boolean) from public, anon, authenticated, service_role;
+
+-- Tools ---------------------------------------------------------------------------------------------
+
+-- Puts what a client's tools have returned into the parts of an answer, and returns the parts. Of posted, only the outputs
+-- of calls count that have none yet.
+-- Raises: PT409 nothing_to_answer, if there is none; PT422 tool_output_missing {tool_call_ids}, if a call still has none.
+create function private.add_tool_outputs(parts jsonb, posted jsonb)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_parts jsonb;
+  v_missing jsonb;
+begin
+  select jsonb_agg(case when o.value is null then p.value
+      else p.value || jsonb_strip_nulls(jsonb_build_object('state', o.value -> 'state', 'errorText', o.value -> 'errorText'))
+        || case when o.value ->> 'state' = 'output-available'
+          then jsonb_build_object('output', coalesce(o.value -> 'output', 'null')) else '{}' end end order by p.ordinality),
+    jsonb_agg(p.value -> 'toolCallId' order by p.ordinality)
+      filter (where o.value is null and p.value ->> 'state' = 'input-available')
+  into v_parts, v_missing
+  from jsonb_array_elements(parts) with ordinality as p
+  left join lateral (
+    select x.value from jsonb_array_elements(case jsonb_typeof(posted) when 'array' then posted else '[]' end) as x
+    where p.value ->> 'state' = 'input-available' and x.value ->> 'toolCallId' = p.value ->> 'toolCallId'
+      and x.value ->> 'state' in ('output-available', 'output-error', 'output-denied')
+    limit 1) as o on true;
+  if v_missing is not null then
+    raise exception 'A tool call has no output yet'
+      using errcode = 'PT422', detail = format('tool_output_missing %s', jsonb_build_object('tool_call_ids', v_missing)),
+        hint = 'Send the message again with the outputs of all its tool calls';
+  end if;
+  if v_parts is not distinct from parts then
+    raise exception 'The answer has no tool call that waits for its output'
+      using errcode = 'PT409', detail = 'nothing_to_answer', hint = 'Send a message of the user, or regenerate the answer';
+  end if;
+  return v_parts;
+end $$;
+revoke all on function private.add_tool_outputs(jsonb, jsonb) from public, anon, authenticated, service_role;

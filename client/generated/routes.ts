@@ -118,6 +118,7 @@ export interface components {
       quantity: number | null;
       refund_of: number | null;
       sku: string | null;
+      unit: string;
       unit_price: number | null;
     };
     /** Format: uuid */
@@ -163,6 +164,12 @@ export interface components {
     };
     /** @description The text of `{"v": "2", "key_id", "nonce", "ciphertext", "mac"}`: docs/encryption.md */
     chats_Envelope: string;
+    /** @description A new head of the account, and the counter of the one that it replaces: docs/verified-history.md */
+    chats_History: {
+      counter: number;
+      expected: number;
+      sealed: string;
+    };
     /** Format: uuid */
     chats_Id: string;
     chats_KeyChange: {
@@ -243,6 +250,7 @@ export interface components {
       quantity: number | null;
       refund_of: number | null;
       sku: string | null;
+      unit: string;
       unit_price: number | null;
     };
     /** Format: uuid */
@@ -332,6 +340,7 @@ export interface components {
       quantity: number | null;
       refund_of: number | null;
       sku: string | null;
+      unit: string;
       unit_price: number | null;
     };
     credits_Grant: {
@@ -353,6 +362,7 @@ export interface components {
       source: string;
       /** @enum {string} */
       status: "pending" | "active" | "expired" | "voided";
+      unit: string;
       void_reason: string | null;
       voided_at: components["schemas"]["credits_Time"] | null;
       voided_by: string | null;
@@ -374,6 +384,7 @@ export interface components {
       resolved_at: components["schemas"]["credits_Time"] | null;
       /** @enum {string} */
       status: "held" | "captured" | "released" | "expired";
+      unit: string;
     };
     /** Format: uuid */
     credits_Id: string;
@@ -391,6 +402,8 @@ export interface components {
     credits_Quantity: number;
     /** Format: date-time */
     credits_Time: string;
+    /** @description A unit of the table credit_units; credits if it is left out */
+    credits_Unit: string;
     files_File: {
       bucket: string;
       chat_id: components["schemas"]["files_Id"] | null;
@@ -444,6 +457,7 @@ export interface components {
       quantity: number | null;
       refund_of: number | null;
       sku: string | null;
+      unit: string;
       unit_price: number | null;
     };
     /** Format: uuid */
@@ -597,16 +611,25 @@ export interface components {
           /** @constant */
           deleted: true;
           id: components["schemas"]["chats_Id"];
+          proven?: boolean;
         };
         /** @enum {string} */
         code:
+          | "body_incomplete"
+          | "body_too_large"
           | "chat_not_found"
           | "credentials_missing"
           | "database_timeout"
+          | "history_conflict"
           | "internal_error"
           | "invalid_api_key"
+          | "invalid_history"
+          | "invalid_json"
           | "invalid_request"
           | "invalid_token"
+          | "invalid_value"
+          | "key_epoch_old"
+          | "nested_too_deep"
           | "permission_missing"
           | "signing_keys_missing"
           | "token_expired"
@@ -615,7 +638,7 @@ export interface components {
           | "user_not_found"
           | "version_conflict";
         user: {
-          expected_version?: string | number;
+          history?: components["schemas"]["chats_History"];
         };
       };
       /** @description Revoke a device */
@@ -877,6 +900,7 @@ export interface components {
           encrypted_data: components["schemas"]["chats_Envelope"] | null;
           encrypted_title: components["schemas"]["chats_Envelope"] | null;
           has_more: boolean;
+          head: string | null;
           id: components["schemas"]["chats_Id"];
           image_paths: string[] | null;
           is_starred: boolean;
@@ -993,13 +1017,14 @@ export interface components {
       /** @description The balance of a user or a team */
       "GET /credits": {
         answer: {
-          account_id: components["schemas"]["credits_Id"];
+          account_id: components["schemas"]["credits_Id"] | null;
           available: number;
           balance: number;
           held: number;
           overdraft_limit: number;
           team_id?: components["schemas"]["credits_Id"];
-          updated_at: components["schemas"]["credits_Time"];
+          unit?: string;
+          updated_at: components["schemas"]["credits_Time"] | null;
           user_id?: components["schemas"]["credits_Id"];
         };
         /** @enum {string} */
@@ -1014,13 +1039,16 @@ export interface components {
           | "permission_missing"
           | "signing_keys_missing"
           | "token_expired"
-          | "try_again";
+          | "try_again"
+          | "unknown_unit";
         service: {
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
         user: {
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
         };
       };
       /** @description The statement of a month */
@@ -1066,6 +1094,7 @@ export interface components {
           opening_balance: number;
           refunded: number;
           transferred: number;
+          unit: string;
           voided: number;
         };
         /** @enum {string} */
@@ -1083,12 +1112,14 @@ export interface components {
           | "signing_keys_missing"
           | "token_expired"
           | "too_many_requests"
-          | "try_again";
+          | "try_again"
+          | "unknown_unit";
         service: {
           after?: string;
           limit?: string | number;
           month: string;
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
         user: {
@@ -1096,6 +1127,7 @@ export interface components {
           limit?: string | number;
           month: string;
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
         };
       };
       /** @description The user's storage usage */
@@ -1186,9 +1218,12 @@ export interface components {
           | "envelope_nonce_invalid"
           | "envelope_too_large"
           | "envelope_version_unknown"
+          | "history_conflict"
           | "idempotency_key_reused"
           | "internal_error"
           | "invalid_api_key"
+          | "invalid_head"
+          | "invalid_history"
           | "invalid_idempotency_key"
           | "invalid_json"
           | "invalid_request"
@@ -1207,6 +1242,8 @@ export interface components {
         user: {
           encrypted_title?: components["schemas"]["chats_Envelope"];
           expected_version: number;
+          head?: string;
+          history?: components["schemas"]["chats_History"];
           is_starred?: boolean;
         };
       };
@@ -1612,9 +1649,12 @@ export interface components {
           | "envelope_nonce_invalid"
           | "envelope_too_large"
           | "envelope_version_unknown"
+          | "history_conflict"
           | "idempotency_key_reused"
           | "internal_error"
           | "invalid_api_key"
+          | "invalid_head"
+          | "invalid_history"
           | "invalid_idempotency_key"
           | "invalid_json"
           | "invalid_request"
@@ -1634,6 +1674,8 @@ export interface components {
         user: {
           encrypted_data: components["schemas"]["chats_Envelope"];
           expected_version: number;
+          head?: string;
+          history?: components["schemas"]["chats_History"];
           number: number;
         };
       };
@@ -1715,6 +1757,7 @@ export interface components {
             client_id: string | null;
             created_at: components["schemas"]["conversations_Time"];
             id: components["schemas"]["conversations_Id"];
+            system_prompt: string | null;
             title: string;
             updated_at: components["schemas"]["conversations_Time"];
             user_id: components["schemas"]["conversations_Id"];
@@ -1821,6 +1864,7 @@ export interface components {
           | "too_many_requests"
           | "too_many_rows"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           /** @description Any JSON except null: for example a string, an object with text or value, or a list of such parts */
@@ -1906,6 +1950,7 @@ export interface components {
           | "too_many_bytes"
           | "too_many_requests"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           /** @description Any JSON except null: for example a string, an object with text or value, or a list of such parts */
@@ -1977,6 +2022,7 @@ export interface components {
           | "too_many_bytes"
           | "too_many_requests"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           /** @description Any JSON except null: for example a string, an object with text or value, or a list of such parts */
@@ -2038,7 +2084,9 @@ export interface components {
           | "token_expired"
           | "too_many_requests"
           | "try_again"
-          | "unknown_sku";
+          | "unit_mismatch"
+          | "unknown_sku"
+          | "unknown_unit";
         service: {
           amount?: components["schemas"]["credits_Amount"];
           description?: string;
@@ -2046,6 +2094,7 @@ export interface components {
           quantity?: components["schemas"]["credits_Amount"];
           sku?: string;
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
         user: {
@@ -2081,7 +2130,8 @@ export interface components {
           | "permission_missing"
           | "token_expired"
           | "too_many_grants"
-          | "try_again";
+          | "try_again"
+          | "unknown_unit";
         service: {
           amount: components["schemas"]["credits_Amount"];
           /** @enum {string} */
@@ -2095,6 +2145,7 @@ export interface components {
           priority?: number;
           source?: string;
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
       };
@@ -2157,13 +2208,16 @@ export interface components {
           | "token_expired"
           | "too_many_holds"
           | "try_again"
-          | "unknown_sku";
+          | "unit_mismatch"
+          | "unknown_sku"
+          | "unknown_unit";
         service: {
           amount?: components["schemas"]["credits_Amount"];
           description?: string;
           expires_in?: number;
           items?: components["schemas"]["credits_ComputedItems"];
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
       };
@@ -2191,6 +2245,7 @@ export interface components {
           quantity: number | null;
           refund_of: number | null;
           sku: string | null;
+          unit: string;
           unit_price: number | null;
         };
         /** @enum {string} */
@@ -2221,6 +2276,7 @@ export interface components {
           | "permission_missing"
           | "token_expired"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           allow_overage?: boolean;
@@ -2264,6 +2320,7 @@ export interface components {
           items: components["schemas"]["credits_PricedItem"][];
           member_available: number | null;
           total: number;
+          unit: string;
         };
         /** @enum {string} */
         code:
@@ -2286,6 +2343,7 @@ export interface components {
           | "token_expired"
           | "too_many_requests"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           items: components["schemas"]["credits_ComputedItems"];
@@ -2342,6 +2400,7 @@ export interface components {
           from_entry_no: number;
           to_account_id: components["schemas"]["credits_Id"];
           to_entry_no: number;
+          unit: string;
         };
         /** @enum {string} */
         code:
@@ -2369,7 +2428,8 @@ export interface components {
           | "token_expired"
           | "too_many_grants"
           | "too_many_requests"
-          | "try_again";
+          | "try_again"
+          | "unknown_unit";
         service: {
           amount: components["schemas"]["credits_Amount"];
           description?: string;
@@ -2377,6 +2437,7 @@ export interface components {
           from_user_id?: components["schemas"]["credits_Id"];
           to_team_id?: components["schemas"]["credits_Id"];
           to_user_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
         };
         user: {
           amount: components["schemas"]["credits_Quantity"];
@@ -2384,6 +2445,7 @@ export interface components {
           from_team_id?: components["schemas"]["credits_Id"];
           to_team_id?: components["schemas"]["credits_Id"];
           to_user_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
         };
       };
       /** @description Sign downloads */
@@ -2691,6 +2753,7 @@ export interface components {
           | "too_many_requests"
           | "too_many_rows"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           /** @description Any JSON except null: for example a string, an object with text or value, or a list of such parts */
@@ -2780,6 +2843,7 @@ export interface components {
           | "too_many_bytes"
           | "too_many_requests"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           /** @description Any JSON except null: for example a string, an object with text or value, or a list of such parts */
@@ -2855,6 +2919,7 @@ export interface components {
           | "too_many_bytes"
           | "too_many_requests"
           | "try_again"
+          | "unit_mismatch"
           | "unknown_sku";
         service: {
           /** @description Any JSON except null: for example a string, an object with text or value, or a list of such parts */
@@ -3241,9 +3306,12 @@ export interface components {
           | "envelope_nonce_invalid"
           | "envelope_too_large"
           | "envelope_version_unknown"
+          | "history_conflict"
           | "idempotency_key_reused"
           | "internal_error"
           | "invalid_api_key"
+          | "invalid_head"
+          | "invalid_history"
           | "invalid_idempotency_key"
           | "invalid_json"
           | "invalid_request"
@@ -3265,8 +3333,42 @@ export interface components {
           encrypted_data: components["schemas"]["chats_Envelope"];
           encrypted_title?: components["schemas"]["chats_Envelope"];
           expected_version: number;
+          head?: string;
+          history?: components["schemas"]["chats_History"];
           is_starred?: boolean;
           restore?: boolean;
+        };
+      };
+      /** @description Replace the head of the account */
+      "PUT /chats/history": {
+        answer: {
+          counter: number;
+        };
+        /** @enum {string} */
+        code:
+          | "body_incomplete"
+          | "body_too_large"
+          | "credentials_missing"
+          | "database_timeout"
+          | "history_conflict"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_history"
+          | "invalid_json"
+          | "invalid_request"
+          | "invalid_token"
+          | "invalid_value"
+          | "key_epoch_old"
+          | "nested_too_deep"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_requests"
+          | "try_again"
+          | "user_not_found";
+        user: {
+          expected_sequence: number;
+          history: components["schemas"]["chats_History"];
         };
       };
       /** @description Replace wraps */
@@ -3392,6 +3494,7 @@ export interface components {
           alert_threshold: number | null;
           available: number;
           overdraft_limit: number;
+          unit: string;
         };
         /** @enum {string} */
         code:
@@ -3415,15 +3518,18 @@ export interface components {
           | "signing_keys_missing"
           | "token_expired"
           | "too_many_requests"
-          | "try_again";
+          | "try_again"
+          | "unknown_unit";
         service: {
           team_id?: components["schemas"]["credits_Id"];
           threshold: components["schemas"]["credits_Amount"] | null;
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
         user: {
           team_id?: components["schemas"]["credits_Id"];
           threshold: components["schemas"]["credits_Amount"] | null;
+          unit?: components["schemas"]["credits_Unit"];
         };
       };
       /** @description Set how far below zero an account may go */
@@ -3433,6 +3539,7 @@ export interface components {
           alert_threshold: number | null;
           available: number;
           overdraft_limit: number;
+          unit: string;
         };
         /** @enum {string} */
         code:
@@ -3454,10 +3561,12 @@ export interface components {
           | "overdraft_in_use"
           | "permission_missing"
           | "token_expired"
-          | "try_again";
+          | "try_again"
+          | "unknown_unit";
         service: {
           overdraft_limit: components["schemas"]["credits_ComputedAmount"];
           team_id?: components["schemas"]["credits_Id"];
+          unit?: components["schemas"]["credits_Unit"];
           user_id?: components["schemas"]["credits_Id"];
         };
       };

@@ -116,7 +116,8 @@ language sql stable set search_path = ''
 as $$
   select row(private.answer_json(answer),
     (select to_jsonb(m) from public.messages as m where m.id = answer.message_id),
-    (select to_jsonb(private.to_credit_entry(t)) - 'replayed' from private.credit_transactions as t
+    (select to_jsonb(private.to_credit_entry(t, a.unit)) - 'replayed'
+      from private.credit_transactions as t join public.credit_accounts as a on a.id = t.account_id
       where t.hold_id = answer.hold_id))::public.ended_answer
 $$;
 revoke all on function private.to_ended_answer(public.answers) from public, anon, authenticated, service_role;

@@ -1715,6 +1715,7 @@ export interface components {
             client_id: string | null;
             created_at: components["schemas"]["conversations_Time"];
             id: components["schemas"]["conversations_Id"];
+            system_prompt: string | null;
             title: string;
             updated_at: components["schemas"]["conversations_Time"];
             user_id: components["schemas"]["conversations_Id"];

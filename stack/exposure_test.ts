@@ -21,7 +21,7 @@ test("a grant on one column or one function shows in the exposure", async () => 
     "grant truncate on public.tasks to service_role",
     "revoke insert (title) on public.projects from authenticated",
     `grant execute on function
-      public.deduct_credits(uuid, text, numeric, numeric, text, text, text, jsonb, uuid) to authenticated`,
+      public.deduct_credits(uuid, text, numeric, numeric, text, text, text, jsonb, uuid, text) to authenticated`,
     "update storage.buckets set public = true where id = 'chat-images'",
   ];
   for (const change of changes) {

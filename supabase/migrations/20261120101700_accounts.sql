@@ -147,9 +147,11 @@ begin
 end $$;
 revoke all on function private.clear_auth_log(uuid, integer) from public, anon, authenticated, service_role;
 
+-- A request of the user that is running has its count, and may wait for the row of the user, which the deletion has. Its count
+-- is deleted after its minute, like all.
 insert into private.account_rows (name, place, statement) values
   ('request_counts', 89, 'delete from private.request_counts as c where ctid = any (array(
-    select ctid from private.request_counts where subject = $1 limit $2))'),
+    select ctid from private.request_counts where subject = $1 limit $2 for update skip locked))'),
   ('auth_log', 90, 'select from generate_series(1, private.clear_auth_log($1, $2))');
 
 -- Clearing --------------------------------------------------------------------------------------------

@@ -5,18 +5,18 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('accounts.keep_actors', 0, 'yes or no', 0, 1,
     'Whether the entries and holds of a team''s credit account keep the id of a member whose account was deleted; 1: yes');
 
--- Teams that users have left: only members act on the account of a team, and no index of the books says who did.
+-- The accounts of teams that users have left: only members act on them, and no index of the books says who did.
 create table private.former_members (
   user_id uuid not null,
-  team_id uuid not null references public.teams (id) on delete cascade,
+  account_id uuid not null references public.credit_accounts (id) on delete cascade,
   after bigint not null default 0,
-  primary key (user_id, team_id)
+  primary key (user_id, account_id)
 );
 comment on table private.former_members is
-  'Users who have left a team. When an account is deleted, it says in which books the id of its user is';
-comment on column private.former_members.after is 'How far the team''s books have been searched: the number of an entry';
+  'Users who have left a team. When a user is deleted, it says in which books the id is';
+comment on column private.former_members.after is 'How far the books have been searched: the number of an entry';
 revoke all on private.former_members from public, anon, authenticated, service_role;
-create index former_members_team_id on private.former_members (team_id);
+create index former_members_account_id on private.former_members (account_id);
 
 -- Definer: it also runs as the Auth server's role, which has no rights here.
 create function private.remember_former_member()
@@ -26,13 +26,15 @@ as $$
 begin
   if tg_table_name = 'users' then
     -- Before the books are searched: what a foreign key deletes runs its triggers after all others.
-    insert into private.former_members (user_id, team_id)
-    select m.user_id, m.team_id from public.team_members as m where m.user_id = old.id
+    insert into private.former_members (user_id, account_id)
+    select m.user_id, a.id from public.team_members as m join public.credit_accounts as a on a.team_id = m.team_id
+    where m.user_id = old.id
     on conflict do nothing;
     return old;
   end if;
-  insert into private.former_members (user_id, team_id)
-  select u.id, t.id from auth.users as u, public.teams as t where u.id = old.user_id and t.id = old.team_id
+  insert into private.former_members (user_id, account_id)
+  select u.id, a.id from auth.users as u, public.teams as t join public.credit_accounts as a on a.team_id = t.id
+  where u.id = old.user_id and t.id = old.team_id
   on conflict do nothing;
   return null;
 end $$;
@@ -45,7 +47,7 @@ create trigger remember_former_member before delete on auth.users
   for each row execute function private.remember_former_member();
 
 -- Removes the id of a user from the next entries of a team's account. Returns how many entries it has looked at.
-create function private.forget_actor_of_entries(former private.former_members, account_id uuid, most integer)
+create function private.forget_actor_of_entries(former private.former_members, most integer)
 returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -56,17 +58,17 @@ begin
   select count(*), max(e.entry_no) into v_looked, v_last
   from (
     select t.entry_no from private.credit_transactions as t
-    where t.account_id = forget_actor_of_entries.account_id and t.entry_no > former.after
+    where t.account_id = former.account_id and t.entry_no > former.after
     order by t.entry_no limit most) as e;
   update private.credit_transactions as t
   set actor_id = null, actor_hash = private.actor_hash(t.actor_id)
-  where t.account_id = forget_actor_of_entries.account_id and t.entry_no > former.after and t.entry_no <= v_last
+  where t.account_id = former.account_id and t.entry_no > former.after and t.entry_no <= v_last
     and t.actor_id = former.user_id;
   update private.former_members as f set after = v_last
-  where f.user_id = former.user_id and f.team_id = former.team_id and v_looked > 0;
+  where f.user_id = former.user_id and f.account_id = former.account_id and v_looked > 0;
   return v_looked;
 end $$;
-revoke all on function private.forget_actor_of_entries(private.former_members, uuid, integer)
+revoke all on function private.forget_actor_of_entries(private.former_members, integer)
   from public, anon, authenticated, service_role;
 
 -- Removes the id of a deleted user from a portion of the books of their teams. Returns how many rows it has changed and
@@ -78,29 +80,32 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_former private.former_members;
-  v_account_id uuid;
   v_until timestamptz;
   v_rows integer;
   v_left integer := portion;
 begin
   for v_former in
-    select f.* from private.former_members as f where f.user_id = forget_actor.user_id order by f.team_id
+    select f.* from private.former_members as f where f.user_id = forget_actor.user_id order by f.account_id
   loop
     v_until := null;
-    -- A capture that has read the id of a hold has the lock of the account.
-    select a.id into v_account_id from public.credit_accounts as a
-    where a.team_id = v_former.team_id and private.setting('accounts.keep_actors') = 0
-    for no key update;
-    if found then
+    if private.setting('accounts.keep_actors') = 0 then
+      -- A capture that has read the id of a hold has the lock of the account. It may wait for the row of the user, which the
+      -- deletion has: so these books wait.
+      perform from public.credit_accounts as a where a.id = v_former.account_id for no key update skip locked;
+      if not found then
+        update private.deleted_accounts as d set due_at = greatest(d.due_at, now()) + interval '1 minute'
+        where d.user_id = forget_actor.user_id;
+        continue;
+      end if;
       select max(h.expires_at) into v_until from private.credit_holds as h
-      where h.account_id = v_account_id and h.actor_id = forget_actor.user_id;
+      where h.account_id = v_former.account_id and h.actor_id = forget_actor.user_id;
       update private.ended_credit_holds as h set actor_id = null
       where h.ctid = any (array(
         select x.ctid from private.ended_credit_holds as x
-        where x.account_id = v_account_id and x.actor_id = forget_actor.user_id limit v_left));
+        where x.account_id = v_former.account_id and x.actor_id = forget_actor.user_id limit v_left));
       get diagnostics v_rows = row_count;
       v_left := v_left - v_rows;
-      v_rows := private.forget_actor_of_entries(v_former, v_account_id, v_left);
+      v_rows := private.forget_actor_of_entries(v_former, v_left);
       v_left := v_left - v_rows;
     end if;
     exit when v_left <= 0;
@@ -110,7 +115,8 @@ begin
       where d.user_id = forget_actor.user_id;
       continue;
     end if;
-    delete from private.former_members as f where f.user_id = forget_actor.user_id and f.team_id = v_former.team_id;
+    delete from private.former_members as f
+    where f.user_id = forget_actor.user_id and f.account_id = v_former.account_id;
   end loop;
   return portion - v_left;
 end $$;

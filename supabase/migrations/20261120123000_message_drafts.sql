@@ -104,7 +104,8 @@ begin
         and m.conversation_id is not distinct from v_conversation_id
       for no key update;
     end if;
-    if v_message.id is null or not private.edits_message(v_message, user_id) then
+    -- A message without an author is that of a deleted user: what is paid for is still saved.
+    if v_message.id is null or v_message.author_id is not null and not private.edits_message(v_message, user_id) then
       return private.settle_without_message(user_id, message_id, settle);
     end if;
   end if;

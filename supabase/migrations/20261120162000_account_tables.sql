@@ -117,7 +117,7 @@ select private.add_account_tables('{private.storage_removals}', 't.name like $1 
   left_out => 'Files that have been deleted');
 select private.add_account_tables('{private.deleted_accounts}', 't.user_id = $1', '{user_id}',
   left_out => 'Has only accounts that no longer exist');
-select private.add_account_tables('{private.former_members}', 't.user_id = $1', '{team_id}',
+select private.add_account_tables('{private.former_members}', 't.user_id = $1', '{account_id}',
   left_out => 'Teams that the user has left');
 select private.add_account_tables('{private.team_deletions}', 't.deleted_by = $1', '{team_id}',
   left_out => 'Belonged to a team');

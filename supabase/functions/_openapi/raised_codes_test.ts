@@ -99,12 +99,12 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
     "messages of projects go through the same SQL":
       "project_deleted project_cloning project_read_only project_not_found project_purged " +
       "not_message_author",
-    "a hold has an account": "account_not_found",
+    "a hold has an account, in a known unit": "account_not_found unknown_unit",
   },
   projects: {
     "messages of conversations go through the same SQL":
       "conversation_not_found invalid_conversation_id",
-    "a hold has an account": "account_not_found",
+    "a hold has an account, in a known unit": "account_not_found unknown_unit",
     "only a file of a chat names one": "chat_not_found",
   },
   answers: {
@@ -114,8 +114,8 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
       "project_purged",
     "a repeat by a message's id comes before": "conversation_deleted message_deleted",
     "the database chooses what is held and charged":
-      "invalid_charge unknown_sku invalid_quantity " +
-      "invalid_amount invalid_hold",
+      "invalid_charge unknown_sku invalid_quantity invalid_amount invalid_hold unknown_unit " +
+      "unit_mismatch",
     "a hold that is gone charges nothing": "hold_already_captured hold_released hold_expired " +
       "capture_exceeds_hold",
     "the function writes them": "invalid_ending invalid_pieces",
@@ -146,7 +146,7 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
   keys: { [`${USING_KEYS}; too_many_keys comes first`]: "too_many_rows too_many_bytes" },
   teams: {
     [USING_KEYS]: "too_many_rows too_many_bytes",
-    "a team has an account": "account_not_found",
+    "a team has an account, in a known unit": "account_not_found unknown_unit",
     "a deletion changes no message and restores no project": "project_purged content_too_large " +
       "invalid_message_id too_many_messages invalid_sequence_number invalid_conversation_id",
   },
@@ -156,7 +156,7 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
     "the inbox records it as the reason of a failure": "stripe_event_unreadable " +
       "stripe_lines_missing stripe_price_unknown stripe_customer_unknown stripe_lines_incomplete " +
       "account_not_found idempotency_key_reused invalid_grant balance_too_large invalid_amount " +
-      "invalid_idempotency_key external_reference_used too_many_grants",
+      "invalid_idempotency_key external_reference_used too_many_grants unknown_unit",
   },
 };
 

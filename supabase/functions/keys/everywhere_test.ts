@@ -69,6 +69,7 @@ async function createKey(
 }
 
 const ALL = [
+  "answers:write",
   "credits:read",
   "credits:write",
   "messages:write",

@@ -43,6 +43,8 @@ interface Hold {
   status: "held" | "captured" | "released" | "expired";
   /** The number of the entry for the answer, or null if it cost nothing; undefined until the hold is settled. */
   entry: number | null | undefined;
+  /** Whether it no longer says for whom it was held. */
+  forgotten?: boolean;
 }
 
 /** An answer and its account, as they should be. */
@@ -111,6 +113,9 @@ export class SettlementModel {
         [this.#user, this.#member] = [false, false];
         if (this.setting.parent !== "team_project") this.happen({ name: "delete_parent" });
         if (this.setting.payer === "user") this.lines = null;
+        for (const hold of this.holds) {
+          hold.forgotten ||= hold.status !== "held";
+        }
         break;
       case "grant":
         if (!this.lines) return "account_not_found";
@@ -126,7 +131,7 @@ export class SettlementModel {
 
   #settle({ hold: index, status, amount, allow_overage }: Event & { name: "settle" }) {
     const hold = this.holds[index];
-    if (!this.lines || !hold) return "hold_not_found";
+    if (!this.lines || !hold || hold.forgotten) return "hold_not_found";
     const writable = this.#writable() || this.setting.parent === "team_project" &&
         this.setting.payer === "team";
     const message = this.#parent === "gone" || !writable ? null : this.message;

@@ -185,6 +185,8 @@ class Answer {
         return await sql`insert into team_members (team_id, user_id, role)
           select ${team}, id, 'member' from auth.users where id = ${user} on conflict do nothing`;
       case "delete_account":
+        // What has expired ends first, so that it is known whose it is no longer.
+        await sql`select private.settle_credit_account(a, clock_timestamp()) from credit_accounts as a where a.id = ${account}`;
         return await sql`delete from auth.users where id = ${user}`;
       case "grant":
         return await sql`select null as amount from grant_credits(${payer}, amount => ${

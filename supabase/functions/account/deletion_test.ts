@@ -106,8 +106,12 @@ async function leaveTraces(user: TestUser): Promise<{ other: TestUser; account_i
     await sql`select deduct_credits(${user.id}, amount => 1, team_id => ${team_id})`;
     const [hold] = await sql`select id from hold_credits(${user.id}, 2, team_id => ${team_id})`;
     await sql`select release_credit_hold(${hold?.id})`;
+    await sql`insert into credit_units (unit) values ('deletions') on conflict do nothing`;
+    await sql`select grant_credits(team_id => ${team_id}, amount => 5, unit => 'deletions')`;
+    await sql`select deduct_credits(${user.id}, amount => 1, team_id => ${team_id}, unit => 'deletions')`;
     await sql`delete from team_members where team_id = ${team_id} and user_id = ${user.id}`;
-    const [account] = await sql`select id from credit_accounts where team_id = ${team_id}`;
+    const [account] =
+      await sql`select id from credit_accounts where team_id = ${team_id} and unit = 'credits'`;
     return account?.id;
   });
   const upload = await serviceClient().storage.from("voice_recordings")

@@ -133,7 +133,7 @@ async function planAll(
   }
   const known = new Set(product.steps.map(({ table }) => table));
   for (const table of await source.tables()) {
-    if (!known.has(table)) note({ table, text: "Unknown table: its rows are not copied" });
+    if (!known.has(table)) note({ table, text: "No such table here: its rows stay behind" });
   }
   return plans;
 }

@@ -78,7 +78,7 @@ as $$
 begin
   if not private.is_client_id(new.client_id) then
     raise exception 'A client_id must be 1 to 64 letters, digits, _ and -, and not a UUID'
-      using errcode = 'PT422', detail = 'invalid_conversation_id', hint = 'Put a UUID into id';
+      using errcode = 'PT422', detail = 'invalid_conversation_id', hint = 'Send a UUID as id instead';
   end if;
   return new;
 end $$;

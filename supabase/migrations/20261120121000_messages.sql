@@ -167,7 +167,7 @@ begin
   end if;
   if new.client_id is not null and not private.is_client_id(new.client_id) then
     raise exception 'A client_id must be 1 to 64 letters, digits, _ and -, and not a UUID'
-      using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Put a UUID into id';
+      using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Send a UUID as id instead';
   end if;
   -- Some user has reached the limit of messages: perhaps the owner of this one.
   -- What an answer has said is saved all the same: its user has paid for it.

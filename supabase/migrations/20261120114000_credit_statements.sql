@@ -38,7 +38,7 @@ declare
   v_entry_no bigint;
 begin
   if at is null or not isfinite(at) then
-    raise exception 'at must be a finite time' using errcode = 'PT422', detail = 'invalid_time';
+    raise exception 'The argument at must be a finite time' using errcode = 'PT422', detail = 'invalid_time';
   end if;
   select a.* into v_account from public.credit_accounts as a
   where a.id = credit_balance_at.account_id

@@ -27,7 +27,7 @@ create table public.conversations (
 ) with (fillfactor = 85);
 comment on table public.conversations is 'Conversations of Wbot';
 comment on column public.conversations.client_id is
-  'The id that the app has given the conversation, unless that is a UUID and so its id; unique for each user';
+  'The id that the app gave the conversation, if it is not a UUID (a UUID becomes the id); unique for each user';
 
 comment on column public.conversations.system_prompt is 'What models are told before the messages of the conversation';
 

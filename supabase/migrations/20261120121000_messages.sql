@@ -37,7 +37,7 @@ comment on column public.messages.status is
 comment on column public.messages.author_id is
   'The user who wrote the message, or for whom a service saved it; null when a service wrote it directly, and in a clone';
 comment on column public.messages.client_id is
-  'The id that the app has given the message, unless that is a UUID and so its id; unique in the project or conversation';
+  'The id that the app gave the message, if it is not a UUID (a UUID becomes the id); unique in the project or conversation';
 comment on column public.messages.hold_id is
   'The credit hold that has paid for the message, or was released because nothing was to pay';
 

@@ -185,7 +185,7 @@ create table private.chat_tombstones (
   constraint chat_tombstones_user_sync_key unique (user_id, sync_sequence)
 );
 comment on table private.chat_tombstones is 'Deleted chats, kept for chats.tombstone_retention';
-comment on column private.chat_tombstones.version is 'The version that was deleted: if the chat is restored, it goes on from there';
+comment on column private.chat_tombstones.version is 'The version that was deleted: a restored chat continues from there';
 revoke all on private.chat_tombstones from public, anon, authenticated, service_role;
 create index chat_tombstones_deleted_at on private.chat_tombstones (deleted_at);
 insert into private.account_rows (name, place, statement) values

@@ -37,7 +37,7 @@ const RESOLVED = ["hold_already_captured", "hold_released", "hold_expired"];
 export const document: unknown = describeFunction({
   name: "credits",
   summary:
-    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are credits, or another unit of the account, with up to four decimals.",
+    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are in credits, or in the other unit of the account, with up to four decimals.",
   routes: [
     {
       method: "get",

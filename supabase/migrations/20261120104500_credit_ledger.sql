@@ -37,7 +37,7 @@ create table private.credit_grants (
 comment on table private.credit_grants is
   'Credits that were bought or given away. Only functions write it; public.credit_grants shows it';
 comment on column private.credit_grants.remaining is
-  'Credits that have neither been spent nor ended; includes held. Of the head, the account''s row has it';
+  'Credits that have neither been spent nor ended; includes held. For the head, it is in the account''s row';
 comment on column private.credit_grants.held is
   'The part of remaining that holds have set aside: it can be captured even after the grant has ended';
 comment on column private.credit_grants.lapsed is 'Credits that ended unused, because the grant expired or was voided';

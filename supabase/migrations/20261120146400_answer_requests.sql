@@ -182,7 +182,7 @@ begin
   v_model := private.find_model(model, private.model_tier(user_id, v_team_id));
   if not (needs <@ v_model.capabilities) then
     raise exception 'The model "%" cannot do what the request asks for', v_model.name
-      using errcode = 'PT422', hint = 'Use a model with the capabilities in missing',
+      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
         detail = format('model_cannot %s', jsonb_build_object('missing', array(
           select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
   end if;
@@ -291,7 +291,7 @@ begin
   v_model := private.find_model(model, private.model_tier(user_id, null));
   if not (needs <@ v_model.capabilities) then
     raise exception 'The model "%" cannot do what the request asks for', v_model.name
-      using errcode = 'PT422', hint = 'Use a model with the capabilities in missing',
+      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
         detail = format('model_cannot %s', jsonb_build_object('missing', array(
           select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
   end if;

@@ -250,7 +250,7 @@ begin
   return old;
 end $$;
 comment on function private.prepare_deletion() is
-  'Trigger function: keeps the ledgers of a user who is deleted, and deletes what only the user''s sessions lead to';
+  'Trigger function: keeps the ledgers of a user who is deleted, and deletes what can be found only through the sessions of the user';
 revoke all on function private.prepare_deletion() from public, anon, authenticated, service_role;
 
 create trigger prepare_deletion before delete on auth.users

@@ -10,7 +10,7 @@ create type public.begun_answer as (
   replayed boolean
 );
 comment on type public.begun_answer is
-  'An answer and its draft, what the model is to be told, where the model is, and what the function has to keep to. replayed: an earlier request began it, and only answer and message are there';
+  'An answer and its draft, what to tell the model, where the model is, and the limits that the function must keep. replayed: an earlier request began it, and only answer and message are there';
 
 -- Beginning -----------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ comment on column public.messages.author_id is
 comment on column public.messages.client_id is
   'The id that the app gave the message, if it is not a UUID (a UUID becomes the id); unique in the project or conversation';
 comment on column public.messages.hold_id is
-  'The credit hold that has paid for the message, or was released because nothing was to pay';
+  'The credit hold that has paid for the message, or was released because there was nothing to pay';
 
 comment on column public.messages.user_id is
   'The owner of the conversation or project, whoever wrote the message; a trigger sets it';

@@ -34,7 +34,7 @@ export async function importProduct(options: ImportOptions): Promise<Report> {
   const isDatabase = isDatabaseUrl(options.from);
   const source = isDatabase ? await openDatabase(options.from) : openFolder(options.from);
   const sql = connectTarget(options.to);
-  await assertReachable(sql, "Cannot write the database", "--to");
+  await assertReachable(sql, "Cannot write to the database", "--to");
   const notes: Note[] = [];
   const problems = new Problems();
   try {

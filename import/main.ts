@@ -34,7 +34,7 @@ export async function importProduct(options: ImportOptions): Promise<Report> {
   const isDatabase = isDatabaseUrl(options.from);
   const source = isDatabase ? await openDatabase(options.from) : openFolder(options.from);
   const sql = connectTarget(options.to);
-  await assertReachable(sql, "Cannot write the database", "--to");
+  await assertReachable(sql, "Cannot write to the database", "--to");
   const notes: Note[] = [];
   const problems = new Problems();
   try {
@@ -133,7 +133,7 @@ async function planAll(
   }
   const known = new Set(product.steps.map(({ table }) => table));
   for (const table of await source.tables()) {
-    if (!known.has(table)) note({ table, text: "Unknown table: its rows are not copied" });
+    if (!known.has(table)) note({ table, text: "No such table here: its rows stay behind" });
   }
   return plans;
 }

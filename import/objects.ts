@@ -86,7 +86,7 @@ export async function checkObjects(run: Import, plan: Plan, problems: Problems):
               and s.name !~ '(^|/)\\.{0,2}(/|$)' and s.name !~ '\\\\') then 'name: not a path in a bucket'
             when b.id is null then 'bucket_id: there is no such bucket'
             when (s.metadata::jsonb ->> 'size')::bigint > b.file_size_limit then 'size: larger than its bucket allows'
-            else 'mimetype: its bucket does not take this type' end as problem
+            else 'mimetype: its bucket does not accept this type' end as problem
         from pg_temp.staged as s left join storage.buckets as b on b.id = s.bucket_id
         where b.id is null or s.bucket_id !~ '^[^/\\\\]+$' or s.name ~ '(^|/)\\.{0,2}(/|$)' or s.name ~ '\\\\'
           or (s.metadata::jsonb ->> 'size')::bigint > b.file_size_limit

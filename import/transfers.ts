@@ -41,7 +41,9 @@ export function copyObject(
 ): Promise<Content | NotCopied> {
   return persistently(`copy ${object.bucket}/${object.name}`, async () => {
     const stream = await read(object);
-    if (!stream) return { problem: "object: has no bytes", message: "The bytes do not exist" };
+    if (!stream) {
+      return { problem: "object: has no bytes", message: "Storage has no bytes for this object" };
+    }
     const { meter, content } = metered();
     // What is refused before its end is not read any further.
     const ended = new AbortController();

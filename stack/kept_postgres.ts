@@ -25,7 +25,7 @@ export async function keepPostgres(
       await current.ended;
       if (stopping) return;
       say(
-        `PostgreSQL ended unexpectedly, and is started again. Its log: ${current.dir}/postgres.log`,
+        `PostgreSQL ended unexpectedly, and is being started again. Its log: ${current.dir}/postgres.log`,
       );
       // Its guard would stop the next server.
       await current.stop();
@@ -37,7 +37,7 @@ export async function keepPostgres(
         );
         return;
       }
-      say("PostgreSQL runs again");
+      say("PostgreSQL is running again");
       if (stopping) return await current.stop();
     }
   };

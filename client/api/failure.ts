@@ -65,7 +65,7 @@ export async function readFailure(
   }
   const code = uncertain ? "unreachable" : "unexpected_answer";
   const fields = typeof body === "object" ? { ...body } : {};
-  const message = `The answer with status ${status} does not come from Strongroom`;
+  const message = `The response with status ${status} does not come from Strongroom`;
   return {
     error: new StrongroomError(code, message, {
       status,

@@ -85,7 +85,7 @@ export class Attachments {
     if (count > MOST_CHUNKS) {
       throw new StrongroomError(
         "file_too_large",
-        `An attachment has at most ${MOST_CHUNKS} chunks`,
+        `An attachment can have at most ${MOST_CHUNKS * CHUNK_BYTES} bytes`,
         {
           fields: { limit: MOST_CHUNKS * CHUNK_BYTES },
         },

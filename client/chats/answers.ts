@@ -30,8 +30,8 @@ export function readState(members: Members): ChatState {
     updated_at: members.time("updated_at"),
   };
   const { version, data_version, next_segment } = state;
-  must(data_version <= version, "content newer than its chat");
-  must(next_segment < version, "more segments than versions");
+  must(data_version <= version, "the content is newer than the chat");
+  must(next_segment < version, "the chat has more segments than versions");
   return state;
 }
 
@@ -77,7 +77,10 @@ export function readAccountHead(members: Members): AccountHeadAnswer {
 
 /** Reads the answer to a new head of an account. */
 export function readHistoryChange(value: unknown, counter: number): void {
-  must(new Members(value).count("counter", 1) === counter, "another counter than the change makes");
+  must(
+    new Members(value).count("counter", 1) === counter,
+    "the counter is not that of the new head",
+  );
 }
 
 /** What a change must have made of a chat, as far as it is known. */
@@ -87,7 +90,7 @@ export type Expected = Partial<ChatState> & Pick<ChatState, "id">;
 export function readChanged(value: unknown, expected: Expected): ChatState {
   const state = readState(new Members(value));
   for (const [name, is] of Object.entries(expected)) {
-    must(state[name as keyof ChatState] === is, `another "${name}" than the change makes`);
+    must(state[name as keyof ChatState] === is, `"${name}" is not what the change makes of it`);
   }
   return state;
 }
@@ -95,7 +98,7 @@ export function readChanged(value: unknown, expected: Expected): ChatState {
 /** Reads the answer to a deletion. Returns whether the head of the account was replaced with it. */
 export function readDeletion(value: unknown, id: string): boolean {
   const members = new Members(value);
-  must(members.uuid("id") === id, "another chat than was deleted");
+  must(members.uuid("id") === id, "it names a chat other than the deleted one");
   must(members.flag("deleted"), "the chat was not deleted");
   return !members.lacks("proven") && members.flag("proven");
 }
@@ -126,14 +129,17 @@ export interface Known {
 export function readChatPage(value: unknown, id: string, known: Known): ChatPage {
   const members = new Members(value);
   const chat = readStoredChat(members);
-  must(chat.id === id, "another chat than was asked for");
+  must(chat.id === id, "it names a chat other than the requested one");
   if (known.chat) mustFollow(chat, known.chat);
   const { version, data_version, next_segment } = chat;
   const encrypted_data = members.lacks("encrypted_data")
     ? null
     : members.envelope("encrypted_data");
   const kept = data_version === known.content?.data_version ? known.content : undefined;
-  must((encrypted_data === null) === (kept !== undefined), "its content is known, or is missing");
+  must(
+    (encrypted_data === null) === (kept !== undefined),
+    "the content is missing, or was sent although the device has it",
+  );
   const segments = members.list("segments").map((segment) => ({
     number: segment.count("number"),
     encrypted_data: segment.envelope("encrypted_data"),
@@ -143,10 +149,13 @@ export function readChatPage(value: unknown, id: string, known: Known): ChatPage
   segments.forEach(({ number }, index) => {
     if (number !== from + index) throw segmentsMissing(id);
   });
-  must(from + segments.length <= next_segment, "segments that the chat does not have");
+  must(from + segments.length <= next_segment, "it has segments that the chat does not have");
   if (!kept) {
-    must(from < data_version, "more segments than versions before the content");
-    must(next_segment - from <= version - data_version, "more segments than versions after it");
+    must(from < data_version, "the chat had more segments than versions before its content");
+    must(
+      next_segment - from <= version - data_version,
+      "the chat has more segments than versions since its content",
+    );
   }
   return { chat, encrypted_data, segments, has_more: members.flag("has_more") };
 }
@@ -192,10 +201,16 @@ export function readSyncPage(value: unknown, cursor: string | null, limit: numbe
         : readStoredChat(change)
     ),
   };
-  must(/^\d{1,18}(-\d{1,18})?$/.test(page.cursor), "a cursor that is none");
-  must(page.cursor.length <= 37 && position(page.cursor) >= position(cursor), "an earlier cursor");
-  if (page.has_more) must(position(page.cursor) > position(cursor), "a sync without an end");
-  must(new Set(page.changes.map(({ id }) => id)).size === page.changes.length, "a chat twice");
+  must(/^\d{1,18}(-\d{1,18})?$/.test(page.cursor), "the cursor is malformed");
+  must(
+    page.cursor.length <= 37 && position(page.cursor) >= position(cursor),
+    "the cursor is earlier than the one that was sent",
+  );
+  if (page.has_more) must(position(page.cursor) > position(cursor), "the sync does not advance");
+  must(
+    new Set(page.changes.map(({ id }) => id)).size === page.changes.length,
+    "a chat is listed twice",
+  );
   return page;
 }
 
@@ -210,7 +225,10 @@ export function readIds(
   { after, limit }: { after: string; limit: number },
 ): string[] {
   const ids = readList(value, limit).map((row) => row.uuid(name));
-  must(ids.every((id, index) => id >= (ids[index - 1] ?? id) && id > after), "ids out of order");
+  must(
+    ids.every((id, index) => id >= (ids[index - 1] ?? id) && id > after),
+    "the ids are out of order",
+  );
   return ids;
 }
 

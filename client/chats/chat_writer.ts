@@ -219,7 +219,9 @@ export class ChatWriter {
       if (!(error instanceof ChatsError) || error.code !== "version_conflict") throw error;
       const { version } = error.fields;
       if (!Number.isSafeInteger(version) || version === chat.version) {
-        throw falseAnswer("a conflict with the version that the change is based on");
+        throw falseAnswer(
+          "it reports a conflict with the very version that the change is based on",
+        );
       }
       throw new ChatConflict(chat.id, await open(chat.id).catch(() => undefined), error);
     }

@@ -73,7 +73,7 @@ export class ChatConflict extends ChatsError {
 export function keysRolledBack(): ChatsError {
   return new ChatsError(
     "keys_rolled_back",
-    "The server offers older keys than this device has seen: do not write anything",
+    "The server offers older keys than this device has seen: save nothing, and warn the user",
   );
 }
 
@@ -86,7 +86,7 @@ export function keysLocked(): ChatsError {
 export function chatRolledBack(id: string): ChatsError {
   return new ChatsError(
     "chat_rolled_back",
-    `The server has an older version of chat "${id}" than this device, or another history`,
+    `The server has an older version of chat "${id}" than this device, or a different history of it`,
   );
 }
 
@@ -126,7 +126,7 @@ export const historyErrors = {
   forked: () =>
     new ChatsError(
       "history_forked",
-      "The server shows this account in two versions that do not know of each other",
+      "The server shows different versions of this account to different devices",
     ),
   /** `missing`: ids of the stored chats that were not listed. */
   false: (missing: readonly string[] = []) =>
@@ -138,6 +138,6 @@ export const historyErrors = {
   unproven: () =>
     new ChatsError(
       "history_unproven",
-      "Nothing proves that the chats of this account are complete: sync, and ask the user",
+      "Nothing proves that the chats of this account are complete: sync on a device that was used before, or ask the user",
     ),
 };

@@ -140,7 +140,9 @@ export class History {
     if (answer.lacks("history")) throw historyErrors.missing();
     const opened = await this.#open(readAccountHead(answer.object("history")));
     const sent = body?.history as NewHistory | undefined;
-    if (opened.counter === sent?.expected) throw falseAnswer("a conflict with the known history");
+    if (opened.counter === sent?.expected) {
+      throw falseAnswer("it reports a conflict with the history that the change is based on");
+    }
     if (seen) this.#mustFollow(opened, await this.#open(seen));
     // Somebody with the old key could have made it.
     else if (opened.key_id !== this.#keys.current.key_id) throw historyErrors.unproven();

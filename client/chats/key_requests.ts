@@ -107,8 +107,11 @@ function readKeyChange(
   const members = new Members(answer);
   const made = { version: members.count("version", 1), key_id: members.uuid("key_id") };
   if (body) {
-    must(made.version === body.expected_version + 1, "another version than the change makes");
-    must(made.key_id === body.key_id, "another key than was changed");
+    must(
+      made.version === body.expected_version + 1,
+      "the version is not the one that the change makes",
+    );
+    must(made.key_id === body.key_id, "it names a key other than the changed one");
   }
   return made;
 }

@@ -13,12 +13,12 @@ const MAX_ENVELOPE = 16 * 1024 * 1024;
 
 /** Makes the error for an answer that is not what Strongroom answers. */
 function unexpected(what: string): ChatsError {
-  return new ChatsError("unexpected_answer", `Unexpected answer: ${what}`, { status: 200 });
+  return new ChatsError("unexpected_answer", `Unexpected response: ${what}`, { status: 200 });
 }
 
 /** Makes the error for an answer that contradicts what was asked for, what the client knows, or itself. */
 export function falseAnswer(what: string): ChatsError {
-  return new ChatsError("false_answer", `The server's answer cannot be true: ${what}`);
+  return new ChatsError("false_answer", `The server's response cannot be true: ${what}`);
 }
 
 /** Requires something of an answer. */

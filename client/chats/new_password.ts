@@ -45,7 +45,10 @@ export function checkNewPassword(password: string): void {
     COMMON.has(word) || COMMON.has(stem(word))
   );
   if (guessed || new Set(characters).size < MIN_DIFFERENT || isSequence(characters)) {
-    throw new ChatsError("password_too_common", "The password is one that attackers try first");
+    throw new ChatsError(
+      "password_too_common",
+      "The password is among the first that attackers try: choose another one",
+    );
   }
 }
 

@@ -147,11 +147,15 @@ export class Requests {
       const { error, again, after_ms = 0 } = answer;
       if (!again) throw error;
       if (attempted >= attempts) {
-        throw new ChatsError("unreachable", "The server did not say whether it did this", {
-          status: error.status,
-          fields: error.fields,
-          cause: error,
-        });
+        throw new ChatsError(
+          "unreachable",
+          "The server did not say whether it carried out the request",
+          {
+            status: error.status,
+            fields: error.fields,
+            cause: error,
+          },
+        );
       }
       // At random, so that devices do not all come back at once.
       const pause = pause_ms * 2 ** (attempted - 1) * (0.5 + Math.random());
@@ -186,10 +190,14 @@ async function readFunctionError(error: { name?: string; context?: unknown }): P
   const { status } = context;
   const after_ms = 1000 * Number(context.headers.get("retry-after") ?? 0) || 0;
   if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
-    const unknown = new ChatsError("unexpected_answer", `Unexpected answer with status ${status}`, {
-      status,
-      cause: error,
-    });
+    const unknown = new ChatsError(
+      "unexpected_answer",
+      `Unexpected response with status ${status}`,
+      {
+        status,
+        cause: error,
+      },
+    );
     return { error: unknown, again: REPEATABLE.includes(status), after_ms };
   }
   const { type: _type, title: _title, status: _status, detail, code, ...fields } = problem;

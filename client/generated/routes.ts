@@ -297,7 +297,7 @@ export interface components {
        * @enum {string}
        */
       role: "user" | "assistant" | "system";
-      /** @description Position in the project or conversation, from 0. Default: the next one */
+      /** @description Position in the project, from 0. Default: the next one. A message in a conversation has none */
       sequence_number?: number;
       /**
        * @description complete (the default), or streaming for a draft
@@ -504,7 +504,7 @@ export interface components {
        * @enum {string}
        */
       role: "user" | "assistant" | "system";
-      /** @description Position in the project or conversation, from 0. Default: the next one */
+      /** @description Position in the project, from 0. Default: the next one. A message in a conversation has none */
       sequence_number?: number;
       /**
        * @description complete (the default), or streaming for a draft
@@ -1886,7 +1886,7 @@ export interface components {
            * @enum {string}
            */
           role: "user" | "assistant" | "system";
-          /** @description Position in the project or conversation, from 0. Default: the next one */
+          /** @description Position in the project, from 0. Default: the next one. A message in a conversation has none */
           sequence_number?: number;
           settle?: {
             allow_overage?: boolean;
@@ -2775,7 +2775,7 @@ export interface components {
            * @enum {string}
            */
           role: "user" | "assistant" | "system";
-          /** @description Position in the project or conversation, from 0. Default: the next one */
+          /** @description Position in the project, from 0. Default: the next one. A message in a conversation has none */
           sequence_number?: number;
           settle?: {
             allow_overage?: boolean;

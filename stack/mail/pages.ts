@@ -60,7 +60,7 @@ function page(title: string, body: Html): Html {
 export function listPage(mails: Mail[], query: string): Html {
   const empty = query
     ? html`<p class="empty">No e-mail contains “${query}”.</p>`
-    : html`<p class="empty">No e-mails yet. What Auth sends appears here, and leaves this machine never.</p>`;
+    : html`<p class="empty">No e-mails yet. What Auth sends appears here, and never leaves this machine.</p>`;
   return page(
     "E-mails",
     html`<header>

@@ -44,7 +44,7 @@ export function playedEnvironment({ url }: PlayedModel): Record<string, string> 
 async function respond(request: Request): Promise<Response> {
   const { pathname } = new URL(request.url);
   if (request.method !== "POST" || pathname !== "/v1/chat/completions") {
-    return refuse(404, "There is nothing here but POST /v1/chat/completions");
+    return refuse(404, "The only route here is POST /v1/chat/completions");
   }
   if (request.headers.get("authorization") !== `Bearer ${PLAYED_KEY}`) {
     return refuse(401, "The key is wrong");

@@ -22,7 +22,7 @@ export async function receiveBroadcast(
   hub: Hub,
   keys: StackKeys,
 ): Promise<Response> {
-  if (request.method !== "POST") return refuse(405, "Send a POST");
+  if (request.method !== "POST") return refuse(405, "Send a POST request");
   const claims = await claimsOf(request.headers, keys);
   if (!claims) return refuse(401, "Unauthorized");
   const messages = await readMessages(request).catch(() => undefined);

@@ -39,7 +39,9 @@ export function startRealtime(access: DatabaseAccess, keys: StackKeys): Realtime
     if (!claims) return Response.json({ message: "Invalid API key" }, { status: 401 });
     if (closing) return Response.json({ message: "Realtime is stopping" }, { status: 503 });
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
-      return Response.json({ message: "This is a WebSocket" }, { status: 426 });
+      return Response.json({ message: "This route accepts only WebSocket connections" }, {
+        status: 426,
+      });
     }
     // Before the upgrade, which takes the request away.
     const headers = Object.fromEntries(request.headers);

@@ -60,7 +60,9 @@ export function serveSocket(
     try {
       const response = await channel.join();
       if (channels.get(topic) !== channel) {
-        return reply(message, "error", { reason: "The channel was closed while it was joined" });
+        return reply(message, "error", {
+          reason: "The channel was closed while the client was joining it",
+        });
       }
       reply(message, "ok", response);
       channel.start();

@@ -38,7 +38,7 @@ begin
   return null;
 end $$;
 comment on function private.require_account() is
-  'Trigger function: refuses the row of a user who does not exist. Not a foreign key, whose rows would have to go with the account';
+  'Trigger function: refuses the row of a user who does not exist. Not a foreign key, which would delete the rows together with the account';
 revoke all on function private.require_account() from public, anon, authenticated, service_role;
 
 create table private.account_rows (
@@ -48,10 +48,10 @@ create table private.account_rows (
   constraint account_rows_place_check check (place between 1 and 99)
 );
 comment on table private.account_rows is
-  'What is deleted in portions after an account was deleted. Each domain adds the rows of its tables';
-comment on column private.account_rows.place is 'The lowest first: what refers to other rows goes before them';
+  'What to delete in portions after an account was deleted. Each domain adds rows for its tables';
+comment on column private.account_rows.place is 'The lowest first: rows that refer to others are deleted before these';
 comment on column private.account_rows.statement is
-  'Deletes at most $2 rows of the user $1, or does another portion of the work; as many rows as it affects are done';
+  'Deletes at most $2 rows of the user $1, or does another portion of the work; the rows that it affects count as done';
 revoke all on private.account_rows from public, anon, authenticated, service_role;
 
 create table private.deleted_accounts (
@@ -61,7 +61,7 @@ create table private.deleted_accounts (
   due_at timestamptz not null default now(),
   log_after uuid not null default '00000000-0000-0000-0000-000000000000'
 );
-comment on table private.deleted_accounts is 'Deleted accounts of which something is left, which nobody can see';
+comment on table private.deleted_accounts is 'Deleted accounts whose rows are not all deleted yet; nobody can see these rows';
 comment on column private.deleted_accounts.email is 'What else names the user, in lower case';
 comment on column private.deleted_accounts.due_at is 'When more of it can be cleared: later while something of it runs';
 comment on column private.deleted_accounts.log_after is 'How far Auth''s log has been searched: the id of an entry';

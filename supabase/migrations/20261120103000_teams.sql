@@ -39,7 +39,7 @@ comment on column public.teams.cancel_at is 'When the subscription will end, if 
 comment on column public.teams.trial_end is 'When the trial ends or ended; null without a trial';
 comment on column public.teams.pause_collection is
   'While the collection of payments is paused, what happens to invoices: keep_as_draft, mark_uncollectible or void';
-comment on column public.teams.pause_resumes_at is 'When the collection of payments resumes; null if nobody has said when';
+comment on column public.teams.pause_resumes_at is 'When the collection of payments resumes; null if no time was set';
 
 alter table public.teams enable row level security;
 revoke all on public.teams from public, anon, authenticated, service_role;

@@ -248,7 +248,7 @@ declare
 begin
   if num_nonnulls(invite_to_team.invitee_id, v_email) <> 1 or v_email !~ '^[^@\s]+@[^@\s]+$'
     or char_length(v_email) > 254 or (invite_to_team.role in ('owner', 'admin', 'member')) is not true then
-    raise exception 'An invitation needs a role, which is owner, admin or member, and either invitee_id or email'
+    raise exception 'An invitation needs a role (owner, admin or member), and either invitee_id or email'
       using errcode = 'PT422', detail = 'invalid_invitation';
   end if;
   v_member := private.lock_team(user_id, team_id);

@@ -190,7 +190,7 @@ begin
       and jsonb_typeof(create_api_key.permissions) = 'array'
       and jsonb_array_length(create_api_key.permissions) between 1 and 100) is not true
     or create_api_key.expires_at <= now() then
-    raise exception 'A key needs a name of 1 to 200 characters and at least one permission, and must not have expired'
+    raise exception 'A key needs a name of 1 to 200 characters and at least one permission, and expires_at must be in the future'
       using errcode = 'PT422', detail = 'invalid_key';
   end if;
   select p.value #>> '{}' into v_unknown

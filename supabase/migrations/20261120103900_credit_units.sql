@@ -45,6 +45,6 @@ as $$
 begin
   raise exception 'Cannot mix % and % in one request', unit, other
     using errcode = 'PT422', detail = format('unit_mismatch %s', jsonb_build_object('unit', unit, 'other', other)),
-      hint = 'Make one request for each unit, and name the unit that the prices are in, or none';
+      hint = 'Make one request for each unit; if you name a unit, it must be that of the prices';
 end $$;
 revoke all on function private.refuse_unit(text, text) from public, anon, authenticated, service_role;

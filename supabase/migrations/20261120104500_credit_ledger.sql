@@ -37,7 +37,7 @@ create table private.credit_grants (
 comment on table private.credit_grants is
   'Credits that were bought or given away. Only functions write it; public.credit_grants shows it';
 comment on column private.credit_grants.remaining is
-  'Credits that have neither been spent nor ended; includes held. Of the head, the account''s row has it';
+  'Credits that have neither been spent nor ended; includes held. For the head, it is in the account''s row';
 comment on column private.credit_grants.held is
   'The part of remaining that holds have set aside: it can be captured even after the grant has ended';
 comment on column private.credit_grants.lapsed is 'Credits that ended unused, because the grant expired or was voided';
@@ -191,7 +191,7 @@ comment on column private.credit_transactions.hold is
   'What that hold was: {amount, allocations, items, description, expires_at, created_at, request_hash}, and the message_id of the message that it paid for';
 comment on column private.credit_transactions.counterpart is 'The other entry of a transfer: {account_id, entry_no}';
 comment on column private.credit_transactions.requested_amount is
-  'What the service asked for, without a sign, where amount is not that';
+  'What the service asked for, without a sign, if amount differs from it';
 comment on column private.credit_transactions.actor_hash is
   'SHA-256 of actor_id, which was removed when the account of that user was deleted: the seal has the hash';
 

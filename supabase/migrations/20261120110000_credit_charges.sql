@@ -145,7 +145,7 @@ begin
   end if;
   v_available := greatest(0, v_limit.credit_limit
     - case when v_limit.period_start < private.credit_period_start(v_limit.period, at) then 0 else v_limit.spent end);
-  raise exception 'The member may spend % more % this %, not %', trim_scale(v_available), account.unit, v_limit.period,
+  raise exception 'The member can spend % more % this %, not %', trim_scale(v_available), account.unit, v_limit.period,
     trim_scale(amount)
     using errcode = 'PT402', hint = 'An owner or admin of the team can raise the limit',
       detail = format('member_limit_exceeded %s', jsonb_build_object('available', v_available, 'required', amount));

@@ -322,7 +322,7 @@ create view public.team_member_balances with (security_invoker = true) as
       end as spent
   ) as s;
 comment on view public.team_member_balances is
-  'What each member has spent from the accounts of their team in the present period, and may still spend, in every unit in which they have spent or have a limit: available, null without a limit';
+  'What each member has spent from the accounts of their team in the present period, in every unit in which they have spent or have a limit; available is what they may still spend, null without a limit';
 revoke all on public.team_member_balances from public, anon, authenticated, service_role;
 grant select on public.team_member_balances to authenticated, service_role;
 
@@ -331,7 +331,7 @@ create view public.team_member_credits with (security_invoker = true) as
   from public.team_member_balances as m
   where m.unit = 'credits';
 comment on view public.team_member_credits is
-  'What each member has spent from the account of their team in the present period, and may still spend: available, null without a limit';
+  'What each member has spent from the account of their team in the present period; available is what they may still spend, null without a limit';
 revoke all on public.team_member_credits from public, anon, authenticated, service_role;
 grant select on public.team_member_credits to authenticated, service_role;
 

@@ -168,7 +168,7 @@ begin
     or coalesce(from_user_id, from_team_id) = coalesce(to_user_id, to_team_id) then
     raise exception 'The request for a transfer is invalid'
       using errcode = 'PT422', detail = 'invalid_transfer',
-        hint = 'Name one user or team that it comes from, and another one that it goes to; a description must be 1 to 500 characters long; actor must be service, '
+        hint = 'Name the user or team that the credits come from, and another one that they go to; a description must be 1 to 500 characters long; actor must be service, '
           'or user together with a user_id';
   end if;
   transfer_credits.amount := private.round_credit_amount(transfer_credits.amount);

@@ -38,14 +38,14 @@ declare
   v_entry_no bigint;
 begin
   if at is null or not isfinite(at) then
-    raise exception 'The argument at needs a finite time' using errcode = 'PT422', detail = 'invalid_time';
+    raise exception 'The argument at must be a finite time' using errcode = 'PT422', detail = 'invalid_time';
   end if;
   select a.* into v_account from public.credit_accounts as a
   where a.id = credit_balance_at.account_id
     and (private.is_service() or a.user_id = (select auth.uid())
       or a.team_id = any (array(select private.my_team_ids())));
   if not found then
-    raise exception 'There is no such account' using errcode = 'PT404', detail = 'account_not_found';
+    raise exception 'There is no credit account with this id' using errcode = 'PT404', detail = 'account_not_found';
   end if;
   v_entry_no := private.last_entry_no(v_account, at);
   if v_entry_no = v_account.version then

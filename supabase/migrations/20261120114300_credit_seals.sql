@@ -10,7 +10,7 @@ create table private.credit_seals (
   primary key (account_id, entry_no)
 );
 comment on table private.credit_seals is
-  'The seal of each entry that the job credit_seals has come to. Written once; private.delete_credit_history deletes them with the account';
+  'The seal of each entry that the job credit_seals has reached. Written once; private.delete_credit_history deletes them with the account';
 
 alter table private.credit_seals enable row level security;
 revoke all on private.credit_seals from public, anon, authenticated, service_role;
@@ -125,7 +125,7 @@ create type public.credit_ledger_check as (
   next_after bigint
 );
 comment on type public.credit_ledger_check is
-  'What was found: entry_no and problem of the first entry that is not what was sealed, both null if there is none; sealed_to and seal are the head; next_after is for the next call, null when all was looked at';
+  'What was found: entry_no and problem of the first entry that is not what was sealed, both null if there is none; sealed_to and seal are the head; next_after is for the next call, null when everything was checked';
 
 -- Verifies the sealed entries of an account, page_size (1 to 100000) of them after number after, against their seals. problem
 -- is changed, inserted or removed; an entry behind a changed one is not judged. With the head that was kept elsewhere

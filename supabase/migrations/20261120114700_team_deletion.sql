@@ -139,9 +139,9 @@ begin
     end if;
   end loop;
   if v_holds > 0 then
-    raise exception 'The team has open holds: answers that it pays for are still running'
+    raise exception 'The team has open holds: work that it pays for has not ended'
       using errcode = 'PT409', detail = format('team_has_holds {"open_holds": %s}', v_holds),
-        hint = 'Try again when they have ended';
+        hint = 'Wait until they have been captured or released, or have expired';
   end if;
   v_result.team := to_jsonb(v_team);
   v_result.projects := private.release_team_projects(v_team.id, delete_projects is true);

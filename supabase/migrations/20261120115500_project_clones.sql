@@ -30,7 +30,7 @@ comment on column private.project_clones.code is 'Why it failed: the code of an 
 comment on column private.project_clones.stage is 'What is being copied: messages, then records of files, then records of uploads';
 comment on column private.project_clones.last_number is 'The number of the newest message when the cloning began: later ones are not copied';
 comment on column private.project_clones.worked_at is 'When a portion was last copied or removed: the clone that has waited longest is next';
-comment on column private.project_clones.finished_at is 'When it was complete, or all that a failed one had copied was removed';
+comment on column private.project_clones.finished_at is 'When it was complete, or when everything that a failed clone had copied was removed';
 revoke all on private.project_clones from public, anon, authenticated, service_role;
 
 create index project_clones_user_started on private.project_clones (user_id, started_at);
@@ -338,7 +338,7 @@ begin
       and (c.status <> 'complete' or exists (
         select 1 from public.projects as p where p.id = c.id and p.user_id = c.user_id));
     if not found then
-      raise exception 'The clone of this request has been deleted'
+      raise exception 'The clone that this idempotency key began has been deleted'
         using errcode = 'PT410', detail = 'clone_deleted', hint = 'Clone the project again, with a new idempotency key';
     end if;
     return private.to_project_clone(v_clone, true);

@@ -27,7 +27,7 @@ create table public.conversations (
 ) with (fillfactor = 85);
 comment on table public.conversations is 'Conversations of Wbot';
 comment on column public.conversations.client_id is
-  'The id that the app has given the conversation, unless that is a UUID and so its id; unique for each user';
+  'The id that the app gave the conversation, if it is not a UUID (a UUID becomes the id); unique for each user';
 
 comment on column public.conversations.system_prompt is 'What models are told before the messages of the conversation';
 
@@ -78,7 +78,7 @@ as $$
 begin
   if not private.is_client_id(new.client_id) then
     raise exception 'A client_id must be 1 to 64 letters, digits, _ and -, and not a UUID'
-      using errcode = 'PT422', detail = 'invalid_conversation_id', hint = 'Put a UUID into id';
+      using errcode = 'PT422', detail = 'invalid_conversation_id', hint = 'Send a UUID as id instead';
   end if;
   return new;
 end $$;

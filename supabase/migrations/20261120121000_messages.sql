@@ -37,9 +37,9 @@ comment on column public.messages.status is
 comment on column public.messages.author_id is
   'The user who wrote the message, or for whom a service saved it; null when a service wrote it directly, and in a clone';
 comment on column public.messages.client_id is
-  'The id that the app has given the message, unless that is a UUID and so its id; unique in the project or conversation';
+  'The id that the app gave the message, if it is not a UUID (a UUID becomes the id); unique in the project or conversation';
 comment on column public.messages.hold_id is
-  'The credit hold that has paid for the message, or was released because nothing was to pay';
+  'The credit hold that has paid for the message, or was released because there was nothing to pay';
 
 comment on column public.messages.user_id is
   'The owner of the conversation or project, whoever wrote the message; a trigger sets it';
@@ -167,7 +167,7 @@ begin
   end if;
   if new.client_id is not null and not private.is_client_id(new.client_id) then
     raise exception 'A client_id must be 1 to 64 letters, digits, _ and -, and not a UUID'
-      using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Put a UUID into id';
+      using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Send a UUID as id instead';
   end if;
   -- Some user has reached the limit of messages: perhaps the owner of this one.
   -- What an answer has said is saved all the same: its user has paid for it.

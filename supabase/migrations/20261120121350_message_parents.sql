@@ -14,7 +14,7 @@ begin
   return new;
 end $$;
 comment on function private.take_message_owner() is
-  'Trigger function: copies the owner of the conversation or project into the message. Who may write it, the policy decides';
+  'Trigger function: copies the owner of the conversation or project into the message. The policy decides who may write it';
 revoke all on function private.take_message_owner() from public, anon, authenticated, service_role;
 
 -- Not for save_messages, which knows the owner.

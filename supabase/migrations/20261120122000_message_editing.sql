@@ -30,7 +30,7 @@ begin
   if not private.edits_message(message, user_id) then
     raise exception 'Only the author of message "%" and the owner of the project can change it', message.id
       using errcode = 'PT403', detail = trim(format('not_message_author %s', nullif(details, '{}'))),
-        hint = 'The owner of the project can let all members of its team change messages: message_editing = members';
+        hint = 'To let all members of the team change messages, the owner of the project sets message_editing to members';
   end if;
 end $$;
 revoke all on function private.refuse_edit(public.messages, uuid, text, jsonb)
@@ -106,11 +106,11 @@ begin
   v_new := private.read_message(message
     || jsonb_build_object('role', coalesce(nullif(message -> 'role', 'null'), to_jsonb(v_there.role))), null, actor);
   if v_new.role <> v_there.role then
-    raise exception 'The role of message "%" is %, and cannot be replaced', message_id, v_there.role
+    raise exception 'The role of message "%" is %, and cannot change', message_id, v_there.role
       using errcode = 'PT422', detail = 'invalid_role', hint = 'Leave role out';
   end if;
   if v_new.id <> v_there.id or v_new.client_id is distinct from v_there.client_id and v_new.client_id is not null then
-    raise exception 'The message in the request has another id than message "%"', message_id
+    raise exception 'The id in the request is not that of message "%"', message_id
       using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Leave id out';
   end if;
   if (v_there.content, v_there.object_data, v_there.result_data, v_there.metadata)
@@ -122,7 +122,7 @@ begin
     raise exception 'Message "%" has changed since the version that the request names', message_id
       using errcode = 'PT412',
         detail = format('message_changed %s', jsonb_build_object('updated_at', v_updated_at)),
-        hint = 'Read the message again, and apply the change to what it is now';
+        hint = 'Read the message again, and apply your change to its current version';
   end if;
   update public.messages as m
   set content = v_new.content, object_data = v_new.object_data, result_data = v_new.result_data,

@@ -43,7 +43,7 @@ create type public.started_conversation as (
   messages jsonb,
   replayed boolean
 );
-comment on type public.started_conversation is 'A conversation, and a list of its first message';
+comment on type public.started_conversation is 'A conversation, and its first message in a list';
 
 -- Starts a conversation for a user with its first message {id, role, content, metadata ...}, in one transaction. title
 -- has 1 to 200 characters; null takes the first line of the message. The caller may choose the ids of both, UUIDs or

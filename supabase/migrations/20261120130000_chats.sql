@@ -30,7 +30,7 @@ comment on column private.chat_owners.history is
   'The head of the account, sealed by the client that made the last change: what the heads of all chats are';
 comment on column private.chat_owners.history_counter is 'How often the head of the account was replaced; 0 when there is none';
 comment on column private.chat_owners.unproven_deletions is
-  'How many chats with a head were deleted since by clients that write no heads';
+  'How many chats with a head were deleted by clients that write no heads, and still count in the head of the account';
 revoke all on private.chat_owners from public, anon, authenticated, service_role;
 
 -- Locks and returns what a user's chats have in common. This lock comes before that of any chat: in the other order,
@@ -185,7 +185,7 @@ create table private.chat_tombstones (
   constraint chat_tombstones_user_sync_key unique (user_id, sync_sequence)
 );
 comment on table private.chat_tombstones is 'Deleted chats, kept for chats.tombstone_retention';
-comment on column private.chat_tombstones.version is 'The version that was deleted: if the chat is restored, it goes on from there';
+comment on column private.chat_tombstones.version is 'The version that was deleted: a restored chat continues from there';
 revoke all on private.chat_tombstones from public, anon, authenticated, service_role;
 create index chat_tombstones_deleted_at on private.chat_tombstones (deleted_at);
 insert into private.account_rows (name, place, statement) values
@@ -341,7 +341,7 @@ begin
     end if;
     if exists (select 1 from private.chat_tombstones as t where t.user_id = new.user_id and t.chat_id = new.id) then
       raise exception 'Chat "%" was deleted', new.id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'To bring it back, save it with PUT /chats/:id and restore';
+        hint = 'To bring it back, send PUT /chats/:id with restore: true';
     end if;
   end if;
   if tg_op = 'INSERT' or new.encrypted_data is distinct from old.encrypted_data then

@@ -178,7 +178,7 @@ begin
     end if;
   end loop;
   if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1) then
-    raise exception 'wraps must contain at most one wrap of each kind, and of the kind device one for each device'
+    raise exception 'wraps must contain at most one wrap of each kind; of the kind device, at most one for each device'
       using errcode = 'PT422', detail = 'invalid_wraps';
   end if;
   if exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then

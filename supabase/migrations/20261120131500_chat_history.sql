@@ -23,7 +23,7 @@ declare
   v_json jsonb;
 begin
   if (head is null) <> (history is null) then
-    raise exception 'head and history must come together' using errcode = 'PT422', detail = 'invalid_head';
+    raise exception 'head and history must be sent together' using errcode = 'PT422', detail = 'invalid_head';
   elsif head is null then
     return;
   elsif version is null then
@@ -71,17 +71,17 @@ begin
     or octet_length(private.decode_base64(v_json ->> 'mac')) is distinct from 16
     or private.decode_base64(v_json ->> 'ciphertext') is null
     or (v_counter > v_expected) is not true then
-    raise exception 'history must be {expected, counter, sealed}, with a counter above expected'
-      using errcode = 'PT422', detail = 'invalid_history', hint = 'Make it as docs/verified-history.md describes';
+    raise exception 'history must be {expected, counter, sealed}, with a counter greater than expected'
+      using errcode = 'PT422', detail = 'invalid_history', hint = 'Make the head of the account as docs/verified-history.md describes';
   end if;
   select o.* into v_owner from private.chat_owners as o where o.user_id = put_chat_history.user_id;
   if v_expected <> v_owner.history_counter then
     raise exception 'Another request has changed the history: it is at counter %', v_owner.history_counter
       using errcode = 'PT409',
       detail = 'history_conflict ' || jsonb_build_object('history', private.chat_history(v_owner))::text,
-      hint = 'Make the head of the account anew, from the one in "history", and repeat the change';
+      hint = 'Make a new head of the account from the one in history, and repeat the change';
   elsif private.json_uuid(v_json -> 'key_id') is distinct from v_owner.key_id then
-    raise exception 'The head of the account was sealed with an old key'
+    raise exception 'The new head of the account was sealed with an old key'
       using errcode = 'PT409', detail = 'key_epoch_old ' || jsonb_build_object('key_id', v_owner.key_id)::text,
       hint = 'Read the keys again, and seal it with the current key';
   end if;
@@ -110,15 +110,15 @@ declare
   v_result public.chat_history_change;
 begin
   if history is null or expected_sequence is null then
-    raise exception 'history and expected_sequence must be given' using errcode = 'PT422', detail = 'invalid_history';
+    raise exception 'history and expected_sequence are required' using errcode = 'PT422', detail = 'invalid_history';
   end if;
   v_result.replayed := v_owner.history is not distinct from history ->> 'sealed';
   if not v_result.replayed then
     if expected_sequence <> v_owner.sync_sequence then
-      raise exception 'Other chats have changed since change %', expected_sequence
+      raise exception 'Chats have changed since the change with the number %', expected_sequence
         using errcode = 'PT409',
         detail = 'history_conflict ' || jsonb_build_object('history', private.chat_history(v_owner))::text,
-        hint = 'Sync, and make the head of the account anew';
+        hint = 'Sync, and make a new head of the account';
     end if;
     perform private.put_chat_history(user_id, history, v_owner.unproven_deletions);
   end if;

@@ -47,7 +47,7 @@ begin
     if exists (select 1 from private.chat_tombstones as t
       where t.user_id = lock_chat.user_id and t.chat_id = lock_chat.chat_id) then
       raise exception 'Chat "%" was deleted', chat_id using errcode = 'PT410', detail = 'chat_deleted',
-        hint = 'To bring it back, save it with PUT /chats/:id and restore';
+        hint = 'To bring it back, send PUT /chats/:id with restore: true';
     end if;
     raise exception 'There is no chat "%"', chat_id using errcode = 'PT404', detail = 'chat_not_found';
   end if;

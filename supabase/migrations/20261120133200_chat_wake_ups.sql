@@ -10,7 +10,7 @@ begin
   perform private.wake('user:' || new.user_id, 'chats', jsonb_build_object('sequence', new.sync_sequence));
   return null;
 end $$;
-comment on function private.wake_chats() is 'Trigger function: tells the topic of the user how far its chats have come';
+comment on function private.wake_chats() is 'Trigger function: tells the topic of the user that chats have changed, and the number of the last change';
 revoke all on function private.wake_chats() from public, anon, authenticated, service_role;
 
 create trigger wake_chats after update on private.chat_owners

@@ -68,7 +68,7 @@ create table private.content_type_endings (
   constraint content_type_endings_ending_check check (ending ~ '^[a-z0-9]{1,10}$')
 );
 comment on table private.content_type_endings is
-  'The content types of endings of names, for files whose sender does not know the type';
+  'The content type for each ending of a file name, for files whose sender does not know the type';
 revoke all on private.content_type_endings from public, anon, authenticated, service_role;
 
 insert into private.content_type_endings (ending, content_type) values

@@ -25,7 +25,7 @@ create table private.bucket_rules (
   constraint bucket_rules_download_seconds_check check (download_seconds between 3600 and 604800)
 );
 comment on table private.bucket_rules is
-  'The buckets. A row makes its bucket in Storage, and the policies and functions apply to it. Buckets that only Storage has are not ours: users have no rights in them';
+  'The buckets. A row creates its bucket in Storage, and the policies and functions apply to it. In a bucket without a row, users have no rights';
 comment on column private.bucket_rules.path is
   'Where the server puts a file, made of {user_id}, {chat_id}, {id} and {extension}. Without {id}, each user has one file there, and a new one replaces it';
 comment on column private.bucket_rules.max_file_size is

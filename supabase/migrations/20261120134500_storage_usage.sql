@@ -202,7 +202,7 @@ create type public.storage_usage as (
   allowed bigint
 );
 comment on type public.storage_usage is
-  'Bytes that a user has stored and has reserved in a bucket, and may store there: null in a bucket without a quota';
+  'Bytes that a user has stored and reserved in a bucket. allowed, the most that the user may store there, is null in a bucket without a quota';
 
 -- What a user has stored, has reserved and may store: first in all buckets together, with bucket null, then in each.
 -- Definer: no role may read the rules. For the service only, which answers for user_id.

@@ -106,7 +106,7 @@ begin
     raise exception 'Upload "%" is not complete, so its record cannot be changed', old.id
       using errcode = '42501', hint = 'Complete the upload first, or delete the record and reserve another upload';
   end if;
-  raise exception 'The server has checked file "%", so where it is, its size and its type cannot be changed', old.id
+  raise exception 'The server has checked file "%", so its path, bucket, size and type cannot be changed', old.id
     using errcode = '42501', hint = 'Reserve another upload, or delete the record and insert one of your own';
 end $$;
 comment on function private.keep_upload() is

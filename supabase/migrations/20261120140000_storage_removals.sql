@@ -31,7 +31,7 @@ create index storage_removals_name on private.storage_removals (name text_patter
 
 create type private.removal_cause as enum ('asked', 'released', 'orphaned');
 comment on type private.removal_cause is
-  'Why an object may have to go: its owner asked for it; a row that referred to it went; or the cleanup found it without a row';
+  'Why an object may have to be removed: its owner asked for it; a row that referred to it was deleted; or the cleanup found it without a row';
 
 -- Whether a row of project_files refers to an object.
 create function private.keeps_project_file(owner_id uuid, name text, cause private.removal_cause)

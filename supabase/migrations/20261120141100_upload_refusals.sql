@@ -13,7 +13,7 @@ declare
   v_upload public.file_uploads := private.lock_upload(user_id, upload_id);
 begin
   if (jsonb_typeof(refusal) = 'object' and refusal ? 'rule' and pg_column_size(refusal) <= 4096) is not true then
-    raise exception 'refusal must be a JSON object with a rule, of at most 4 KiB'
+    raise exception 'refusal must be a JSON object of at most 4 KiB with a member rule'
       using errcode = 'PT422', detail = 'invalid_refusal';
   end if;
   if v_upload.status = 'complete' then

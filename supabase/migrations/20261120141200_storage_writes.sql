@@ -111,7 +111,7 @@ begin
     if private.is_replacement(user_id, object) then
       return;
     end if;
-    raise exception 'A file that was checked is at "%", so nothing else can be written there', object.name
+    raise exception 'The file at "%" was checked, so nothing else can be written there', object.name
       using errcode = '42501', hint = 'Reserve another upload, or delete the file with its record first';
   end if;
   if not private.is_of_client(user_id, object) then
@@ -269,7 +269,7 @@ exception
     return false;
 end $$;
 comment on function private.watch_objects() is
-  'Puts the triggers on storage.objects and counts all objects. Run it again on a platform that allows them only now';
+  'Puts the triggers on storage.objects and counts all objects. Run it again once the platform allows them';
 revoke all on function private.watch_objects() from public, anon, authenticated, service_role;
 
 select private.watch_objects();

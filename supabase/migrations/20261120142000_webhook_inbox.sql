@@ -99,7 +99,7 @@ create table public.webhook_refusals (
 comment on table public.webhook_refusals is
   'How many deliveries were refused per day (UTC): nothing else of them is kept. Written by functions only.';
 comment on column public.webhook_refusals.provider is 'As in webhook_events; standard without a source is one that is not configured';
-comment on column public.webhook_refusals.reason is 'The code of the answer';
+comment on column public.webhook_refusals.reason is 'The code of the response';
 
 alter table public.webhook_refusals enable row level security;
 revoke all on public.webhook_refusals from public, anon, authenticated, service_role;

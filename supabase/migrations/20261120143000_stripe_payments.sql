@@ -247,7 +247,7 @@ create type private.stripe_owner as (
   ignored text
 );
 comment on type private.stripe_owner is
-  'Either a user or a team, and what names them: metadata, reference or customer. Or neither, and why the event is ignored';
+  'Either a user or a team, and what names them: metadata, reference or customer. If neither is known, why the event is ignored';
 
 -- Returns whether a name in an event can be the id of a user or team.
 create function private.is_uuid(name text)

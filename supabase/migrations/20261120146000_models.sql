@@ -76,7 +76,7 @@ comment on column public.models.capabilities is 'tools, images, reasoning, struc
 comment on column public.models.tiers is 'The tiers that may use it; null: everybody';
 comment on column public.models.fallback is 'The model that answers in its place when the provider cannot; at the price of this one';
 comment on column public.models.requests_per_minute is 'The most answers a minute that one user may begin; null: no limit of its own';
-comment on column public.models.rank is 'A request that names no model takes the lowest that the user may use';
+comment on column public.models.rank is 'A request that names no model gets the model with the lowest rank that the user may use';
 
 create index models_provider on public.models (provider);
 
@@ -135,7 +135,7 @@ begin
       using errcode = 'PT422', detail = 'unknown_model', hint = 'Use the name of an enabled model in the table models';
   end if;
   if v_model.tiers is not null and tier <> all (v_model.tiers) then
-    raise exception 'The model "%" is for other tiers', v_model.name
+    raise exception 'The model "%" is not available in your tier', v_model.name
       using errcode = 'PT403', detail = format('model_not_allowed %s', jsonb_build_object('tiers', v_model.tiers)),
         hint = 'Use another model, or upgrade the team';
   end if;

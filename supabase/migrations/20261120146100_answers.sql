@@ -88,10 +88,10 @@ create table public.answer_parts (
   primary key (answer_id, number)
 );
 comment on table public.answer_parts is
-  'What running answers have said so far. Deleted when the answer ends, because its message then has all of it';
+  'The text of running answers so far. Deleted when the answer ends, because its message then has all of it';
 comment on column public.answer_parts.number is 'Position in the answer, from 0';
 comment on column public.answer_parts.pieces is
-  'A list of {part, type, text ...}: text that goes on part number part of the message. Empty: a sign of life';
+  'A list of {part, type, text ...}: text that continues part number part of the message. Empty: a sign of life';
 comment on column public.answer_parts.output_tokens is 'How many tokens the server has counted up to here';
 
 alter table public.answer_parts enable row level security;

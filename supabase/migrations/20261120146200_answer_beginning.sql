@@ -47,7 +47,7 @@ begin
     end if;
   end if;
   raise exception '%', case v_limit
-      when 'at_once' then format('The user has %s answers that are being written, and can have no more', v_most)
+      when 'at_once' then format('The user has %s running answers, and can have no more', v_most)
       when 'model' then format('The user can begin %s answers of this model in 60 seconds', v_most)
       else format('The user can begin %s answers in 60 seconds', v_most) end
     using errcode = 'PT429', hint = case v_limit
@@ -257,7 +257,7 @@ begin
   end if;
   if v_parts is not distinct from parts then
     raise exception 'The answer has no tool call that waits for its output'
-      using errcode = 'PT409', detail = 'nothing_to_answer', hint = 'Send a message of the user, or regenerate the answer';
+      using errcode = 'PT409', detail = 'nothing_to_answer', hint = 'Send a user message, or regenerate the answer';
   end if;
   return v_parts;
 end $$;

@@ -10,7 +10,7 @@ create type public.begun_answer as (
   replayed boolean
 );
 comment on type public.begun_answer is
-  'An answer and its draft, what the model is to be told, where the model is, and what the function has to keep to. replayed: an earlier request began it, and only answer and message are there';
+  'An answer and its draft, what to tell the model, where the model is, and the limits that the function must keep. replayed: an earlier request began it, and only answer and message are there';
 
 -- Beginning -----------------------------------------------------------------------------------------
 
@@ -57,15 +57,15 @@ begin
   if message is null then
     if not regenerate then
       raise exception 'The request has no message' using errcode = 'PT422', detail = 'message_missing',
-        hint = 'Send a message of the user, or trigger = regenerate-message';
+        hint = 'Send a user message, or set trigger to regenerate-message';
     end if;
     select m.* into v_question from public.messages as m
     where (m.conversation_id = take_question.conversation_id or m.project_id = take_question.project_id) and m.role = 'user'
     order by m.sequence_number desc nulls last, m.created_at desc, m.id desc
     limit 1;
     if not found then
-      raise exception 'There is no message of the user to answer' using errcode = 'PT409', detail = 'nothing_to_answer',
-        hint = 'Send a message of the user';
+      raise exception 'There is no user message to answer' using errcode = 'PT409', detail = 'nothing_to_answer',
+        hint = 'Send a user message';
     end if;
   else
     select m.* into v_question from public.messages as m
@@ -163,7 +163,7 @@ begin
     select a.* into v_answer from public.answers as a
     where a.id = (v_first ->> 0)::uuid and a.user_id = begin_answer.user_id;
     if not found then
-      raise exception 'The answer that this request began is no longer there'
+      raise exception 'The answer that this idempotency key began has been deleted'
         using errcode = 'PT410', detail = 'answer_deleted', hint = 'Use a new idempotency key to begin another';
     end if;
     return private.to_replayed_answer(v_answer);
@@ -182,7 +182,7 @@ begin
   v_model := private.find_model(model, private.model_tier(user_id, v_team_id));
   if not (needs <@ v_model.capabilities) then
     raise exception 'The model "%" cannot do what the request asks for', v_model.name
-      using errcode = 'PT422', hint = 'Use a model that has these capabilities',
+      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
         detail = format('model_cannot %s', jsonb_build_object('missing', array(
           select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
   end if;
@@ -191,7 +191,7 @@ begin
   if begin_answer.project_id is null and v_conversation_id is null then
     if message is null or message ->> 'role' is distinct from 'user' then
       raise exception 'There is no conversation "%"', conversation_id using errcode = 'PT404', detail = 'conversation_not_found',
-        hint = 'A new conversation starts with a message of the user';
+        hint = 'To start a new conversation, send a user message';
     end if;
     v_question := jsonb_populate_record(null::public.messages, (public.start_conversation(begin_answer.user_id, message,
       conversation_id => begin_answer.conversation_id, actor => 'user')).messages -> 0);
@@ -212,8 +212,8 @@ begin
   if message ->> 'role' = 'assistant' then
     v_draft := private.lock_message(begin_answer.user_id, message ->> 'id', begin_answer.project_id, v_conversation_id, 'user');
     if v_draft.role <> 'assistant' or jsonb_typeof(v_draft.content) <> 'array' then
-      raise exception 'Message "%" is not an answer that could go on', message ->> 'id'
-        using errcode = 'PT409', detail = 'nothing_to_answer', hint = 'Send a message of the user';
+      raise exception 'Message "%" is not an answer that can be continued', message ->> 'id'
+        using errcode = 'PT409', detail = 'nothing_to_answer', hint = 'Send a user message';
     end if;
     perform private.replace_from(v_draft, begin_answer.user_id, false);
     update public.messages as m
@@ -291,7 +291,7 @@ begin
   v_model := private.find_model(model, private.model_tier(user_id, null));
   if not (needs <@ v_model.capabilities) then
     raise exception 'The model "%" cannot do what the request asks for', v_model.name
-      using errcode = 'PT422', hint = 'Use a model that has these capabilities',
+      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
         detail = format('model_cannot %s', jsonb_build_object('missing', array(
           select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
   end if;

@@ -119,7 +119,7 @@ create table private.cleanup_runs (
 );
 comment on table private.cleanup_runs is 'The runs of the cleanup jobs. Read them with cleanup_runs(); the job run_history deletes old ones';
 comment on column private.cleanup_runs.outcome is
-  'running; done: nothing more was due; more: its time was over first; failed; interrupted: it never reported its end';
+  'running; done: nothing more was due; more: its time ran out first; failed; interrupted: it never reported its end';
 comment on column private.cleanup_runs.report is 'The first 20 things that a person has to look at, such as books that do not agree';
 
 create index cleanup_runs_job on private.cleanup_runs (job, id);

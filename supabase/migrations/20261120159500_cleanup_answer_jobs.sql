@@ -1,7 +1,7 @@
 -- The cleanup jobs of answers, like those of cleanup_jobs.
 
 insert into private.cleanup_jobs (name, schedule, batch_size, description) values
-  ('abandoned_answers', '* * * * *', 200, 'Settles answers whose function was killed, for what is stored of them'),
+  ('abandoned_answers', '* * * * *', 200, 'Ends answers whose function was killed, and charges for what is stored of them'),
   ('old_answers', '52 3 * * *', 5000, 'Deletes the records of old answers');
 
 -- abandoned_answers ---------------------------------------------------------------------------------

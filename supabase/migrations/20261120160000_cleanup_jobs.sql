@@ -6,7 +6,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
   ('credit_seals', '11 * * * *', 5000, 'Seals the entries that were posted since its last run'),
-  ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later is a new one'),
+  ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later counts as a new one'),
   ('team_invitations', '37 3 * * *', 5000, 'Deletes invitations to teams that were answered or have expired'),
   ('deleted_accounts', '* * * * *', 5000, 'Deletes the rows that deleted accounts left, and queues their objects'),
   ('deleted_projects', '3-59/10 * * * *', 5000, 'Permanently deletes projects that were deleted long enough ago, and queues their objects'),
@@ -18,7 +18,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('expired_sessions', '18 * * * *', 5000, 'Deletes sessions of Auth that have ended and refresh tokens that were revoked'),
   ('finished_tasks', '33 3 * * *', 5000, 'Deletes tasks that were completed or failed'),
   ('request_counts', '*/5 * * * *', 10000, 'Deletes counts of requests of past minutes'),
-  ('visitor_rows', '48 3 * * *', 5000, 'Deletes old visits, and addresses of the waitlist that are old or there twice'),
+  ('visitor_rows', '48 3 * * *', 5000, 'Deletes old visits, and addresses of the waitlist that are old or repeated'),
   ('run_history', '23 4 * * *', 5000, 'Deletes old runs of the cleanup'),
   ('cron_history', '28 4 * * *', 5000, 'Deletes old entries of cron.job_run_details, which pg_cron does not prune');
 

@@ -207,7 +207,7 @@ begin
     where e.user_id = start_account_export.user_id and e.created_at > now() - interval '1 day'
     order by e.created_at desc limit v_limit);
   if cardinality(v_recent) >= v_limit then
-    raise exception 'You can start % exports in 24 hours', v_limit
+    raise exception 'You can start at most % exports in 24 hours', v_limit
       using errcode = 'PT429', detail = 'too_many_exports ' || jsonb_build_object('limit', v_limit, 'retry_after',
         ceil(extract(epoch from v_recent[v_limit] + interval '1 day' - now())))::text,
         hint = 'Download the existing archive, or try again after retry_after seconds';

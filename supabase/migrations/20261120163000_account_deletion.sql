@@ -159,10 +159,10 @@ begin
   if not found then
     select true into v_begun from private.account_deletions as d where d.user_id = cancel_account_deletion.user_id;
     if v_begun then
-      raise exception 'The account is being deleted already' using errcode = 'PT409', detail = 'deletion_begun',
-        hint = 'It can no longer be cancelled';
+      raise exception 'The account is already being deleted' using errcode = 'PT409', detail = 'deletion_begun',
+        hint = 'The deletion can no longer be cancelled';
     end if;
-    raise exception 'No deletion of this account is requested' using errcode = 'PT404', detail = 'deletion_not_found';
+    raise exception 'The deletion of this account has not been requested' using errcode = 'PT404', detail = 'deletion_not_found';
   end if;
   return public.get_account_deletion(user_id);
 end $$;
@@ -250,7 +250,7 @@ begin
   return old;
 end $$;
 comment on function private.prepare_deletion() is
-  'Trigger function: keeps the ledgers of a user who is deleted, and deletes what only the user''s sessions lead to';
+  'Trigger function: keeps the ledgers of a user who is deleted, and deletes what can be found only through the sessions of the user';
 revoke all on function private.prepare_deletion() from public, anon, authenticated, service_role;
 
 create trigger prepare_deletion before delete on auth.users

@@ -17,7 +17,7 @@ create table private.imports (
   constraint imports_rows_check check (rows >= 0)
 );
 comment on table private.imports is
-  'How far each table of a product has been imported. The step check is done when everything fits';
+  'How far each table of a product has been imported. The row of the step check is done when everything fits';
 comment on column private.imports.source is 'What is imported: without the password, if it is a database';
 comment on column private.imports.position is
   'The key of the last row that was read from a database, or its number in a file';

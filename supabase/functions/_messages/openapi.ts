@@ -67,7 +67,8 @@ const DESCRIPTIONS: Record<keyof typeof schema.message, string> = {
   object_data: "Any JSON",
   result_data: "Any JSON",
   metadata: "An object",
-  sequence_number: "Position in the project or conversation, from 0. Default: the next one",
+  sequence_number:
+    "Position in the project, from 0. Default: the next one. A message in a conversation has none",
   status: "complete (the default), or streaming for a draft",
 };
 for (const [name, description] of Object.entries(DESCRIPTIONS)) {

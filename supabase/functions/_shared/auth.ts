@@ -113,7 +113,8 @@ function toProblem(error: Refusal, auth: AuthConfig): Problem {
   if (error.code === "NO_KEYS_CONFIGURED") {
     const names = keyNames(auth).join(", ");
     return new Problem(503, "secret_key_missing", `The project has no secret key named ${names}`, {
-      hint: "The operator of the project must create this key, or let another one do its work",
+      hint:
+        "The operator of the project must create this key, or configure the function to use another key",
       cause: error,
     });
   }

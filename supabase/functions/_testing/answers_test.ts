@@ -17,7 +17,7 @@ const PROBLEM = {
   type: "about:blank",
   title: "Not Found",
   status: 404,
-  detail: "There is no such account",
+  detail: "There is no credit account with this id",
   code: "account_not_found",
   request_id: "3b241101-e2bb-4255-8caf-4136c566a964",
 };

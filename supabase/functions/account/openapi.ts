@@ -51,7 +51,7 @@ z.globalRegistry.add(Deletion, { id: "AccountDeletion" });
 /** The OpenAPI document of `account`. */
 export const document: unknown = describeFunction({
   name: "account",
-  summary: "Exports all that is the signed-in user's, and deletes the account.",
+  summary: "Exports all data of the signed-in user, and deletes the account.",
   routes: [
     {
       method: "post",
@@ -85,8 +85,7 @@ export const document: unknown = describeFunction({
       method: "delete",
       path: "/export",
       summary: "Cancel or remove the newest export",
-      description:
-        "An archive is no longer listed from now on; its objects are removed in the background.",
+      description: "The archive is no longer listed. Its objects are removed in the background.",
       auth: ["user"],
       response: { status: 200, description: "The export as it is now", schema: Started },
       problems: { 404: ["export_not_found"] },
@@ -95,7 +94,8 @@ export const document: unknown = describeFunction({
       method: "get",
       path: "",
       summary: "Get the state of the account",
-      description: "Whether its deletion is requested, and when it is removed.",
+      description:
+        "Says whether the deletion of the account is requested, and when the account is removed.",
       auth: ["user"],
       response: { status: 200, description: "The state", schema: Deletion },
       problems: { 404: ["user_not_found"] },
@@ -119,7 +119,7 @@ export const document: unknown = describeFunction({
       method: "post",
       path: "/restore",
       summary: "Cancel the deletion of the account",
-      description: "Until the cleanup has begun with the deletion.",
+      description: "This is possible until the cleanup begins to delete the account.",
       auth: ["user"],
       response: { status: 200, description: "The state", schema: Deletion },
       problems: { 404: ["deletion_not_found"], 409: ["deletion_begun"] },

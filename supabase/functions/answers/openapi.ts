@@ -182,8 +182,8 @@ export const document: unknown = describeFunction({
       path: "/{id}/stream",
       summary: "Follow an answer",
       description:
-        "`id` is that of the answer, or that of its conversation or project, also one that the app gave. Replays the " +
-        "answer from its beginning, or what follows the event in `Last-Event-ID`, then goes on with what comes.",
+        "`id` is that of the answer, or that of its conversation (or its `client_id`) or project. Replays the " +
+        "answer from its beginning, or what follows the event in `Last-Event-ID`, then continues while the answer is written.",
       auth: ["user"],
       permission: "answers:write",
       params: schema.Path,
@@ -200,8 +200,8 @@ export const document: unknown = describeFunction({
       path: "/{id}/stop",
       summary: "Stop an answer",
       description:
-        "Ends an answer, keeps what it has said, and charges for that. `id` is as for the stream. An answer that has ended " +
-        "stays as it is. Responds when the answer has ended, or after five seconds while it still runs.",
+        "Ends an answer, keeps its text, and charges for it. `id` is as for the stream. An answer that has ended " +
+        "stays as it is. Responds when the answer has ended, or after five seconds if it is still running.",
       auth: ["user"],
       permission: "answers:write",
       params: schema.Path,

@@ -37,7 +37,7 @@ export interface BeginArguments {
 export function toArguments(request: Request): BeginArguments {
   const { id, conversation_id, project_id, model, parameters = {} } = request;
   const places = [id, conversation_id, project_id].filter((place) => place !== undefined);
-  if (places.length > 1) throw invalid("", "Give one of id, conversation_id and project_id");
+  if (places.length > 1) throw invalid("", "Give only one of id, conversation_id and project_id");
   if (request.message !== undefined && request.messages !== undefined) {
     throw invalid("messages", "Give either message or messages");
   }
@@ -103,7 +103,7 @@ function toMessage(given: unknown): Record<string, unknown> | undefined {
   if (typeof given === "string") return { role: "user", content: [{ type: "text", text: given }] };
   const checked = z.safeParse(schema.message, pick(given as Record<string, unknown>));
   if (!checked.success || typeof checked.data === "string") {
-    throw invalid("messages", "The last message is not a message of the AI SDK");
+    throw invalid("messages", "The last message does not have the form of a message of the AI SDK");
   }
   const { id, role = "user", parts, content, metadata } = checked.data;
   const text = typeof content === "string" ? [{ type: "text", text: content }] : content;

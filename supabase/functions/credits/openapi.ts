@@ -37,7 +37,7 @@ const RESOLVED = ["hold_already_captured", "hold_released", "hold_expired"];
 export const document: unknown = describeFunction({
   name: "credits",
   summary:
-    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are credits, or another unit of the account, with up to four decimals.",
+    "Credits of users and teams: balance, charges, holds, refunds, grants. Amounts are in credits, or in the other unit of the account, with up to four decimals.",
   routes: [
     {
       method: "get",
@@ -46,7 +46,7 @@ export const document: unknown = describeFunction({
       description:
         "A signed-in user reads their own balance, or that of one of their teams; a service names the user or team. " +
         "`available` is what can be spent now: the balance, less what is held, plus the overdraft limit. With `unit`, " +
-        "it is the account in that unit: all is 0, and `account_id` null, if the owner has never had anything in it.",
+        "it is the account in that unit; if the owner has never had anything in that unit, all amounts are 0 and `account_id` is null.",
       auth: ["user", "secret"],
       permission: "credits:read",
       query: z.object({
@@ -214,7 +214,8 @@ export const document: unknown = describeFunction({
       body: z.union([schema.UserTransfer, schema.ServiceTransfer]),
       response: {
         status: 200,
-        description: "The numbers of the two entries, and the balance of the account they left",
+        description:
+          "The numbers of the two entries, and the balance of the account that the credits left",
         schema: Transfer,
       },
       problems: {

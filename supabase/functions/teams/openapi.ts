@@ -91,7 +91,7 @@ export const document: unknown = describeFunction({
       path: "/{id}/invitations",
       summary: "Invite a user or an address",
       description:
-        "Only owners and admins of the team may, and only owners may invite an owner. A pending invitation of the same " +
+        "Only owners and admins of the team can invite, and only owners can invite an owner. A pending invitation of the same " +
         "user or address is replaced. The response does not say whether the address has an account.",
       auth: ["user", "secret"],
       idempotent: true,
@@ -124,7 +124,7 @@ export const document: unknown = describeFunction({
       ...answering,
       path: "/invitations/{id}/decline",
       summary: "Decline an invitation",
-      description: "Only the invited user may.",
+      description: "Only the invited user can decline it.",
       response: { status: 200, description: "The invitation", schema: Invitation },
       problems: { 404: ["invitation_not_found"], 409: ["invitation_answered"] },
     },
@@ -132,7 +132,8 @@ export const document: unknown = describeFunction({
       method: "delete",
       path: "/invitations/{id}",
       summary: "Revoke an invitation",
-      description: "Owners and admins of the team may; an invitation as owner, only owners.",
+      description:
+        "Owners and admins of the team can revoke invitations; only owners can revoke one that makes an owner.",
       auth: ["user", "secret"],
       params: schema.InvitationPath,
       query: z.partial(schema.ServiceNothing),
@@ -148,7 +149,8 @@ export const document: unknown = describeFunction({
       method: "post",
       path: "/{id}/leave",
       summary: "Leave a team",
-      description: "The last owner cannot leave: another member must accept to be an owner first.",
+      description:
+        "The last owner cannot leave: another member must first accept an invitation as owner.",
       auth: ["user", "secret"],
       params: schema.TeamPath,
       body: nothing,
@@ -160,7 +162,7 @@ export const document: unknown = describeFunction({
       path: "/{id}",
       summary: "Delete a team",
       description:
-        "Only owners may, once its subscription has ended and no hold is open. Its credits lapse. Its projects stay with " +
+        "Only owners can delete the team, once its subscription has ended and no hold is open. Its credits lapse. Its projects stay with " +
         "the users who created them; with `delete_projects=true` they are deleted, and these users can restore them.",
       auth: ["user", "secret"],
       idempotent: true,

@@ -97,7 +97,7 @@ export const document: unknown = describeFunction({
       path: "/replay",
       summary: "Replay events",
       description:
-        "Applies one event again, or events of a range of the time of receipt, in batches: send `next_after` as `after` to " +
+        "Applies one event again, or the events that were received in a range of time, in batches: send `next_after` as `after` to " +
         "continue. An effect that already succeeded is not applied a second time.",
       auth: ["secret"],
       body: schema.Replay,

@@ -127,7 +127,7 @@ create function private.answer_limits(model public.models, output_tokens bigint,
 returns jsonb
 language sql stable set search_path = ''
 as $$
-  select jsonb_build_object('output_tokens', output_tokens,
+  select jsonb_build_object('context_tokens', model.context_tokens, 'output_tokens', output_tokens,
     'total_time', private.setting('answers.total_time'), 'idle_time', private.setting('answers.idle_time'),
     -- The rest is for the spaces that PostgreSQL writes between the members of JSON, and for what is added at the end.
     'bytes', greatest(1024, private.setting('messages.content_size') * 0.6 - coalesce(octet_length(present::text), 0)))

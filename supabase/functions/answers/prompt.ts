@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Part, toParts } from "./pieces.ts";
+import { asText, type Part, toParts } from "./pieces.ts";
 
 /** A message for a model. */
 export interface ChatMessage {
@@ -61,18 +61,18 @@ export function neededFor(messages: StoredMessage[]): string[] {
 }
 
 function toText(parts: Part[]): string {
-  return parts.filter(({ type }) => type === "text").map(({ text }) => String(text)).join("\n");
+  return parts.filter(({ type }) => type === "text").map(({ text }) => asText(text)).join("\n");
 }
 
 function toContent(parts: Part[]): string | ContentPart[] {
   const images = parts.filter(({ type, mediaType, url }) =>
-    type === "file" && String(mediaType).startsWith("image/") && typeof url === "string"
+    type === "file" && asText(mediaType).startsWith("image/") && typeof url === "string"
   );
   const text = toText(parts);
   if (images.length === 0) return text;
   return [
     ...text ? [{ type: "text" as const, text }] : [],
-    ...images.map(({ url }) => ({ type: "image_url" as const, image_url: { url: String(url) } })),
+    ...images.map(({ url }) => ({ type: "image_url" as const, image_url: { url: asText(url) } })),
   ];
 }
 
@@ -95,7 +95,7 @@ function toSteps(parts: Part[]): ChatMessage[] {
       },
       ...calls.map((call): ChatMessage => ({
         role: "tool",
-        tool_call_id: String(call.toolCallId),
+        tool_call_id: asText(call.toolCallId),
         content: toOutput(call),
       })),
     ];
@@ -104,7 +104,7 @@ function toSteps(parts: Part[]): ChatMessage[] {
 
 function toCall({ type, toolCallId, input }: Part): ToolCall {
   return {
-    id: String(toolCallId),
+    id: asText(toolCallId),
     type: "function",
     function: { name: type.slice("tool-".length), arguments: JSON.stringify(input) },
   };
@@ -114,5 +114,5 @@ function toOutput({ state, output, errorText }: Part): string {
   if (state === "output-available") {
     return typeof output === "string" ? output : JSON.stringify(output ?? null);
   }
-  return state === "output-error" ? String(errorText ?? "The tool failed") : NOT_RUN;
+  return state === "output-error" ? asText(errorText) || "The tool failed" : NOT_RUN;
 }

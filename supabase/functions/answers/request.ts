@@ -10,7 +10,7 @@ import type { Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { type ChatMessage, neededFor, type StoredMessage } from "./prompt.ts";
 import * as schema from "./schema.ts";
-import { countTokens } from "./tokens.ts";
+import { countExtra } from "./tokens.ts";
 
 type Request = z.infer<typeof schema.Request>;
 type Parameters = z.infer<typeof schema.parameters>;
@@ -64,11 +64,6 @@ export function needsOf(parameters: Parameters, messages: StoredMessage[]): stri
     ...tools?.length ? ["tools"] : [],
     ...response_format && response_format.type !== "text" ? ["structured_output"] : [],
   ];
-}
-
-/** Tokens of what is sent besides the messages. */
-export function countExtra({ tools, response_format }: Parameters): number {
-  return countTokens(JSON.stringify([tools, response_format].filter(Boolean)));
 }
 
 /**

@@ -38,7 +38,7 @@ async function withProvider(script: Script, run: (model: string) => Promise<void
   });
   if (added.error) throw added.error;
   try {
-    await withModel({ provider }, run);
+    await withModel({ provider, capabilities: ["images", "tools"] }, run);
   } finally {
     await service.from("model_providers").delete().eq("name", provider);
     await server.shutdown();
@@ -120,7 +120,6 @@ test("members that are objects where texts are expected do no harm", async () =>
   const parts = [
     { type: "text", text: "Hello [words=2]" },
     { type: "file", mediaType: odd, url: "data:," },
-    { type: "file", mediaType: "image/png", url: odd },
     { type: "text", text: odd },
     { type: "reasoning", text: odd },
     { type: "tool-x", toolCallId: odd, state: odd, errorText: odd },
@@ -161,6 +160,70 @@ test("members that are objects where texts are expected do no harm", async () =>
   assert.equal(ephemeral.status, 200, JSON.stringify(ephemeral.body));
   const { open, drafts } = await booksOf(user);
   assert.deepEqual([open, drafts], [0, 0]);
+});
+
+test("a model is given images by data URLs, https and Storage only: it must not look into its network", async () => {
+  const user = await signUp();
+  const given: unknown[] = [];
+  const script: Script = ({ messages }) => {
+    given.push(messages.at(-1));
+    return [say("Seen"), FINISH, "[DONE]"];
+  };
+  const storage = `${stack.url}/storage/v1/object/sign/uploads/a.png?token=t`;
+  const good = ["data:image/png;base64,AAAA", "https://example.com/a.png", storage];
+  const bad = [
+    "http://127.0.0.1:1/",
+    "http://169.254.169.254/latest/meta-data",
+    "file:///etc/passwd",
+    "../other/a.png",
+    "javascript:1",
+    "data:text/html,x",
+    `${stack.url}@example.com/a.png`,
+    `${stack.url}.example.com/a.png`,
+  ];
+  const message = (url: string) => ({
+    role: "user",
+    parts: [{ type: "text", text: "Look" }, { type: "file", mediaType: "image/png", url }],
+  });
+  await withProvider(script, async (model) => {
+    for (const url of good) {
+      const { status, body } = await ask(user, { message: message(url), model });
+      assert.equal(status, 200, JSON.stringify(body));
+      assert.ok(JSON.stringify(given.at(-1)).includes(JSON.stringify(url)), url);
+    }
+    given.length = 0;
+    for (const url of bad) {
+      for (
+        const [body, path] of [[{ message: message(url) }, ""], [
+          { messages: [message(url)] },
+          "/ephemeral",
+        ]] as const
+      ) {
+        const refused = await ask(user, { ...body, model }, {}, path);
+        assert.deepEqual([refused.status, refused.body.code], [422, "invalid_request"], url);
+      }
+    }
+    assert.deepEqual(given, []);
+    // What was saved in another way is left out.
+    const { data } = await user.client.from("conversations").insert({
+      user_id: user.id,
+      title: "x",
+    })
+      .select("id").single();
+    const saved = await user.client.from("messages").insert({
+      conversation_id: data!.id,
+      role: "user",
+      content: message("http://127.0.0.1:1/").parts,
+    });
+    assert.equal(saved.error, null);
+    const { status } = await ask(user, {
+      conversation_id: data!.id,
+      trigger: "regenerate-message",
+      model,
+    });
+    assert.equal(status, 200);
+    assert.deepEqual(given, [{ role: "user", content: "Look" }]);
+  });
 });
 
 test("requests that nobody sends by mistake get a clear error", async () => {

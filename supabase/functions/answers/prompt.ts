@@ -60,14 +60,27 @@ export function neededFor(messages: StoredMessage[]): string[] {
   return hasFile ? ["images"] : [];
 }
 
+/** Whether a part is an image that the model may be given. */
+export function isImage({ type, mediaType, url }: Part): boolean {
+  return type === "file" && asText(mediaType).startsWith("image/") && mayFetch(asText(url));
+}
+
+/** Whether the provider may be told to fetch a URL. It may be in a network of its own, where others would be dangerous. */
+function mayFetch(url: string): boolean {
+  if (/^data:image\//i.test(url)) return true;
+  if (!URL.canParse(url)) return false;
+  const { protocol, href } = new URL(url);
+  // Signed URLs of Storage, which has no https on a local stack. href has neither `..` nor a user.
+  const storage = `${Deno.env.get("SUPABASE_URL")}/storage/v1/object/`;
+  return protocol === "https:" || href.startsWith(storage);
+}
+
 function toText(parts: Part[]): string {
   return parts.filter(({ type }) => type === "text").map(({ text }) => asText(text)).join("\n");
 }
 
 function toContent(parts: Part[]): string | ContentPart[] {
-  const images = parts.filter(({ type, mediaType, url }) =>
-    type === "file" && asText(mediaType).startsWith("image/") && typeof url === "string"
-  );
+  const images = parts.filter(isImage);
   const text = toText(parts);
   if (images.length === 0) return text;
   return [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { serviceClient, signUp, stack, test, type TestUser, until } from "../_testing/testing.ts";
-import { ask, booksOf, post, readEvents, stop, textIn, withModel } from "./answers_testing.ts";
+import { ask, booksOf, post, readEvents, stop, withModel } from "./answers_testing.ts";
 
 /** What a provider sends: the events of its stream, or a whole response. */
 type Script = (request: { messages: unknown[] }) => unknown[] | Response;

@@ -147,6 +147,7 @@ declare
   v_full boolean;
   v_entered boolean;
   v_follows boolean;
+  v_ending boolean;
   v_size integer := greatest(octet_length(new.content::text), octet_length(new.object_data::text),
     octet_length(new.result_data::text), octet_length(new.metadata::text));
 begin
@@ -159,7 +160,9 @@ begin
       where m.project_id = new.project_id and m.sequence_number = new.sequence_number - 1)
   into strict v_largest, v_most, v_full, v_entered, v_follows
   from private.settings as s where s.name = 'messages.content_size';
-  if v_size > v_largest and not (tg_op = 'INSERT' and private.is_cloning(new.project_id)) then
+  -- What an answer has said is saved in any case, because its user pays for it: they may have filled its message meanwhile.
+  v_ending := current_setting('strongroom.ending_answer', true) is not distinct from 'on';
+  if v_size > v_largest and not v_ending and not (tg_op = 'INSERT' and private.is_cloning(new.project_id)) then
     raise exception 'The largest field of the message is % bytes long: at most % bytes are allowed', v_size, v_largest
       using errcode = 'PT413',
         detail = format('content_too_large %s', jsonb_build_object('largest', v_largest, 'size', v_size)),
@@ -170,8 +173,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_message_id', hint = 'Send a UUID as id instead';
   end if;
   -- Some user has reached the limit of messages: perhaps the owner of this one.
-  -- What an answer has said is saved all the same: its user has paid for it.
-  if v_full and current_setting('strongroom.ending_answer', true) is distinct from 'on' then
+  if v_full and not v_ending then
     perform private.refuse_full_owner(new, old);
   end if;
   if tg_op = 'UPDATE' or new.project_id is null or current_setting('strongroom.importing', true) = 'on' then

@@ -60,6 +60,7 @@ create index answers_user_id on public.answers (user_id, created_at);
 create index answers_conversation_id on public.answers (conversation_id, created_at);
 create index answers_project_id on public.answers (project_id, created_at);
 create index answers_running on public.answers (created_at) where state = 'running';
+create index answers_running_user_id on public.answers (user_id) where state = 'running';
 create index answers_ended_at on public.answers (ended_at);
 
 alter table public.answers enable row level security;

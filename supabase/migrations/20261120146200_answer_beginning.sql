@@ -59,14 +59,19 @@ end $$;
 -- Returns when a user may begin another answer, of one model or of any; null for now.
 create function private.answer_free_at(user_id uuid, model text, most bigint)
 returns timestamptz
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select a.created_at + interval '60 seconds' from public.answers as a
-  where a.user_id = answer_free_at.user_id and a.created_at > clock_timestamp() - interval '60 seconds'
-    and (answer_free_at.model is null or a.model = answer_free_at.model)
-  order by a.created_at desc
-  offset most - 1 limit 1
-$$;
+declare
+  -- A value, which an index finds; with a function that moves with the clock, all answers of the user would be read.
+  v_since timestamptz := clock_timestamp() - interval '60 seconds';
+begin
+  return (
+    select a.created_at + interval '60 seconds' from public.answers as a
+    where a.user_id = answer_free_at.user_id and a.created_at > v_since
+      and (answer_free_at.model is null or a.model = answer_free_at.model)
+    order by a.created_at desc
+    offset most - 1 limit 1);
+end $$;
 revoke all on function private.limit_answers(uuid, public.models) from public, anon, authenticated, service_role;
 revoke all on function private.answer_free_at(uuid, text, bigint) from public, anon, authenticated, service_role;
 
@@ -127,7 +132,7 @@ create function private.answer_limits(model public.models, output_tokens bigint,
 returns jsonb
 language sql stable set search_path = ''
 as $$
-  select jsonb_build_object('output_tokens', output_tokens,
+  select jsonb_build_object('context_tokens', model.context_tokens, 'output_tokens', output_tokens,
     'total_time', private.setting('answers.total_time'), 'idle_time', private.setting('answers.idle_time'),
     -- The rest is for the spaces that PostgreSQL writes between the members of JSON, and for what is added at the end.
     'bytes', greatest(1024, private.setting('messages.content_size') * 0.6 - coalesce(octet_length(present::text), 0)))
@@ -156,17 +161,25 @@ create function private.answer_history(
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_message record;
+  -- A cursor reads no more of a long conversation than fits.
+  v_cursor refcursor;
+  v_message public.messages;
   v_list jsonb[] := array[]::jsonb[];
   v_tokens bigint;
 begin
   tokens := 0;
-  for v_message in
-    select m.id, m.role, m.content, m.status from public.messages as m
-    where m.conversation_id = answer_history.conversation_id or m.project_id = answer_history.project_id
-    order by m.sequence_number desc nulls last, m.created_at desc, m.id desc
-    limit 1000
-  loop
+  if project_id is null then
+    open v_cursor for
+      select m.* from public.messages as m where m.conversation_id = answer_history.conversation_id
+      order by m.created_at desc, m.id desc;
+  else
+    open v_cursor for
+      select m.* from public.messages as m where m.project_id = answer_history.project_id
+      order by m.sequence_number desc;
+  end if;
+  for v_round in 1..1000 loop
+    fetch v_cursor into v_message;
+    exit when not found;
     continue when v_message.status = 'streaming' and v_message.id is distinct from draft_id
       or v_message.content in ('[]', '""');
     v_tokens := private.estimate_tokens(v_message.content);
@@ -174,6 +187,7 @@ begin
     tokens := tokens + v_tokens;
     v_list := jsonb_build_object('id', v_message.id, 'role', v_message.role, 'content', v_message.content) || v_list;
   end loop;
+  close v_cursor;
   while v_list[1] ->> 'role' = 'assistant' and cardinality(v_list) > 1 loop
     tokens := tokens - private.estimate_tokens(v_list[1] -> 'content');
     v_list := v_list[2:];
@@ -195,13 +209,19 @@ declare
   v_row public.messages;
   v_parent uuid;
 begin
-  select m.id into v_parent from public.messages as m
-  where (m.conversation_id = message.conversation_id or m.project_id = message.project_id)
-    and private.comes_after(message, m)
-  order by m.sequence_number desc nulls last, m.created_at desc, m.id desc
-  limit 1;
   if not inclusive then
     v_parent := message.id;
+  elsif message.project_id is null then
+    select m.id into v_parent from public.messages as m
+    where m.conversation_id = message.conversation_id and m.created_at <= message.created_at
+      and (m.created_at, m.id) < (message.created_at, message.id)
+    order by m.created_at desc, m.id desc
+    limit 1;
+  else
+    select m.id into v_parent from public.messages as m
+    where m.project_id = message.project_id and m.sequence_number < message.sequence_number
+    order by m.sequence_number desc
+    limit 1;
   end if;
   for v_row in
     select m.* from public.messages as m

@@ -11,14 +11,18 @@ comment on type public.ended_answer is
 
 -- Joining -------------------------------------------------------------------------------------------
 
--- Returns the JSON that a text is; null if it is none.
+-- Returns the JSON that a text is; null if it is none, or none that can be stored. A model may write anything: 1e999999 is
+-- no number of PostgreSQL, and 1e100000 is one of 100,000 digits.
 create function private.parse_json(value text)
 returns jsonb
 language plpgsql immutable set search_path = ''
 as $$
+declare
+  v_json jsonb;
 begin
-  return value::jsonb;
-exception when invalid_text_representation or untranslatable_character or statement_too_complex then
+  v_json := value::jsonb;
+  return case when octet_length(v_json::text) <= 2 * octet_length(value) + 1000 then v_json end;
+exception when data_exception or program_limit_exceeded or statement_too_complex then
   return null;
 end $$;
 revoke all on function private.parse_json(text) from public, anon, authenticated, service_role;
@@ -152,8 +156,9 @@ declare
   v_said boolean := answer.output_tokens > 0 or exists (
     select from jsonb_array_elements(v_parts) as p where p.value ->> 'type' <> 'step-start');
   v_message public.messages;
-  v_cost numeric := private.price_tokens(answer.prices, answer.input_tokens, answer.cached_input_tokens, answer.output_tokens,
-    answer.reasoning_tokens);
+  -- An entry has at most 1,000,000,000 credits.
+  v_cost numeric := least(1000000000, private.price_tokens(answer.prices, answer.input_tokens, answer.cached_input_tokens,
+    answer.output_tokens, answer.reasoning_tokens));
 begin
   if not v_said and answer.state <> 'complete' then
     v_cost := 0;
@@ -169,7 +174,8 @@ begin
     if v_parts = '[]' and answer.first_part = 0 and answer.state <> 'complete' then
       delete from public.messages as m where m.id = v_message.id;
     else
-      -- The owner may have reached the limit of messages since the answer began: it must still be saved.
+      -- The owner may have reached the limit of messages since the answer began, or have filled this one: it must still be
+      -- saved, because an answer that cannot end is not paid for.
       perform set_config('strongroom.ending_answer', 'on', true);
       update public.messages as m
       set content = case when answer.first_part = 0 then v_parts

@@ -59,11 +59,18 @@ begin
       raise exception 'The request has no message' using errcode = 'PT422', detail = 'message_missing',
         hint = 'Send a user message, or set trigger to regenerate-message';
     end if;
-    select m.* into v_question from public.messages as m
-    where (m.conversation_id = take_question.conversation_id or m.project_id = take_question.project_id) and m.role = 'user'
-    order by m.sequence_number desc nulls last, m.created_at desc, m.id desc
-    limit 1;
-    if not found then
+    if project_id is null then
+      select m.* into v_question from public.messages as m
+      where m.conversation_id = take_question.conversation_id and m.role = 'user'
+      order by m.created_at desc, m.id desc
+      limit 1;
+    else
+      select m.* into v_question from public.messages as m
+      where m.project_id = take_question.project_id and m.role = 'user'
+      order by m.sequence_number desc
+      limit 1;
+    end if;
+    if v_question.id is null then
       raise exception 'There is no user message to answer' using errcode = 'PT409', detail = 'nothing_to_answer',
         hint = 'Send a user message';
     end if;

@@ -11,24 +11,39 @@ create view private.abandoned_answers as
   where a.state = 'running' and a.created_at <= now() - private.retention('answers.silence') and private.is_abandoned(a);
 revoke all on private.abandoned_answers from public, anon, authenticated, service_role;
 
--- An answer that somebody is just settling is left to them.
+-- An answer that cannot be settled keeps no other waiting: it is reported, and tried again the next time.
 create function private.cleanup_abandoned_answers(job private.cleanup_jobs, dry_run boolean)
 returns private.cleanup_result
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_result private.cleanup_result := row(0, 0, false, null, null);
+  v_failed uuid[] := array(select jsonb_array_elements_text(job.next_after -> 'failed')::uuid);
   v_id uuid;
 begin
   if dry_run then
     select count(*) into v_result.rows from private.abandoned_answers;
     return v_result;
   end if;
-  for v_id in select a.id from private.abandoned_answers as a order by a.created_at limit job.batch_size loop
-    perform private.settle_answer(v_id);
+  for v_id in
+    select a.id from private.abandoned_answers as a
+    where a.id <> all (v_failed)
+    order by a.created_at
+    limit job.batch_size
+  loop
+    begin
+      perform private.settle_answer(v_id);
+    exception when others then
+      v_failed := v_failed || v_id;
+      v_result.report := coalesce(v_result.report, '[]')
+        || jsonb_build_object('answer_id', v_id, 'error', sqlerrm, 'code', sqlstate);
+    end;
     v_result.rows := v_result.rows + 1;
   end loop;
   v_result.more := v_result.rows = job.batch_size;
+  if v_result.more and v_failed <> array[]::uuid[] then
+    v_result.next_after := jsonb_build_object('failed', to_jsonb(v_failed));
+  end if;
   return v_result;
 end $$;
 revoke all on function private.cleanup_abandoned_answers(private.cleanup_jobs, boolean)

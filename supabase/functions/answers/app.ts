@@ -16,17 +16,11 @@ import type { Answer, Begun, Ended, Reading } from "./begun.ts";
 import { toProblem } from "./endings.ts";
 import { awaitEnd, follow, readAnswer } from "./follow.ts";
 import { toChatMessages } from "./prompt.ts";
-import {
-  countExtra,
-  estimatePrompt,
-  needsOf,
-  toArguments,
-  toProvider,
-  toStored,
-} from "./request.ts";
+import { estimatePrompt, needsOf, toArguments, toProvider, toStored } from "./request.ts";
 import { Run, stopHere } from "./run.ts";
 import * as schema from "./schema.ts";
 import { parseEventId, STREAM_HEADERS } from "./sse.ts";
+import { countExtra } from "./tokens.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 

@@ -34,7 +34,13 @@ export interface Begun {
   history: StoredMessage[] | null;
   system: string | null;
   endpoints: Endpoint[];
-  limits: { output_tokens: number; total_time: number; idle_time: number; bytes: number };
+  limits: {
+    context_tokens: number;
+    output_tokens: number;
+    total_time: number;
+    idle_time: number;
+    bytes: number;
+  };
   replayed: boolean;
 }
 

@@ -50,7 +50,8 @@ export async function awaitEnd(
 ): Promise<Pick<Ended, "answer" | "message"> | undefined> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
-    const { answer, message } = await readAnswer(user_id, id);
+    // Its text is not needed until the end.
+    const { answer, message } = await readAnswer(user_id, id, 2 ** 31 - 1);
     if (!answer) return undefined;
     if (answer.state !== "running" || performance.now() > deadline) return { answer, message };
     await wait(INTERVAL_MS, new AbortController().signal);

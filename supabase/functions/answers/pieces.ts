@@ -54,26 +54,31 @@ export function toPieces(content: unknown): Piece[] {
   return toParts(content).map((data, part): Piece => {
     if (data.type === "step-start") return { part, type: "step-start" };
     if (data.type === "text" || data.type === "reasoning") {
-      return { part, type: data.type, text: String(data.text ?? "") };
+      return { part, type: data.type, text: asText(data.text) };
     }
     if (!data.type.startsWith("tool-")) return { part, type: "data", data };
     const { state = "", output, errorText, input, rawInput } = data as Record<string, Json>;
-    const hasOutput = String(state).startsWith("output-") && input !== undefined;
+    const hasOutput = asText(state).startsWith("output-") && input !== undefined;
     return {
       part,
       type: "tool",
-      tool_call_id: String(data.toolCallId),
+      tool_call_id: asText(data.toolCallId),
       tool_name: data.type.slice("tool-".length),
-      text: input === undefined ? String(rawInput ?? "") : JSON.stringify(input),
+      text: input === undefined ? asText(rawInput) : JSON.stringify(input),
       ...hasOutput && {
         output: {
-          state: String(state),
+          state: asText(state),
           ...output !== undefined && { output },
-          ...errorText !== undefined && { errorText: String(errorText) },
+          ...errorText !== undefined && { errorText: asText(errorText) },
         },
       },
     };
   });
+}
+
+/** A text that users have saved; anything else is none. (An object may have a member `toString` that is no function.) */
+export function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 /**

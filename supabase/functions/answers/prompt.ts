@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Part, toParts } from "./pieces.ts";
+import { asText, type Part, toParts } from "./pieces.ts";
 
 /** A message for a model. */
 export interface ChatMessage {
@@ -60,19 +60,32 @@ export function neededFor(messages: StoredMessage[]): string[] {
   return hasFile ? ["images"] : [];
 }
 
+/** Whether a part is an image that the model may be given. */
+export function isImage({ type, mediaType, url }: Part): boolean {
+  return type === "file" && asText(mediaType).startsWith("image/") && mayFetch(asText(url));
+}
+
+/** Whether the provider may be told to fetch a URL. It may be in a network of its own, where others would be dangerous. */
+function mayFetch(url: string): boolean {
+  if (/^data:image\//i.test(url)) return true;
+  if (!URL.canParse(url)) return false;
+  const { protocol, href } = new URL(url);
+  // Signed URLs of Storage, which has no https on a local stack. href has neither `..` nor a user.
+  const storage = `${Deno.env.get("SUPABASE_URL")}/storage/v1/object/`;
+  return protocol === "https:" || href.startsWith(storage);
+}
+
 function toText(parts: Part[]): string {
-  return parts.filter(({ type }) => type === "text").map(({ text }) => String(text)).join("\n");
+  return parts.filter(({ type }) => type === "text").map(({ text }) => asText(text)).join("\n");
 }
 
 function toContent(parts: Part[]): string | ContentPart[] {
-  const images = parts.filter(({ type, mediaType, url }) =>
-    type === "file" && String(mediaType).startsWith("image/") && typeof url === "string"
-  );
+  const images = parts.filter(isImage);
   const text = toText(parts);
   if (images.length === 0) return text;
   return [
     ...text ? [{ type: "text" as const, text }] : [],
-    ...images.map(({ url }) => ({ type: "image_url" as const, image_url: { url: String(url) } })),
+    ...images.map(({ url }) => ({ type: "image_url" as const, image_url: { url: asText(url) } })),
   ];
 }
 
@@ -95,7 +108,7 @@ function toSteps(parts: Part[]): ChatMessage[] {
       },
       ...calls.map((call): ChatMessage => ({
         role: "tool",
-        tool_call_id: String(call.toolCallId),
+        tool_call_id: asText(call.toolCallId),
         content: toOutput(call),
       })),
     ];
@@ -104,7 +117,7 @@ function toSteps(parts: Part[]): ChatMessage[] {
 
 function toCall({ type, toolCallId, input }: Part): ToolCall {
   return {
-    id: String(toolCallId),
+    id: asText(toolCallId),
     type: "function",
     function: { name: type.slice("tool-".length), arguments: JSON.stringify(input) },
   };
@@ -114,5 +127,5 @@ function toOutput({ state, output, errorText }: Part): string {
   if (state === "output-available") {
     return typeof output === "string" ? output : JSON.stringify(output ?? null);
   }
-  return state === "output-error" ? String(errorText ?? "The tool failed") : NOT_RUN;
+  return state === "output-error" ? asText(errorText) || "The tool failed" : NOT_RUN;
 }

@@ -70,7 +70,7 @@ export class ProviderError extends Error {
 }
 
 const text = z.optional(z.nullable(z.string()));
-const count = z.optional(z.nullable(z.number()));
+const count = z.int().check(z.minimum(0));
 
 /** The members that are read; providers send others, too. */
 const Completion = z.looseObject({
@@ -88,12 +88,15 @@ const Completion = z.looseObject({
       })))),
     }))),
   })))),
-  usage: z.optional(z.nullable(z.looseObject({
-    prompt_tokens: count,
-    completion_tokens: count,
-    prompt_tokens_details: z.optional(z.nullable(z.looseObject({ cached_tokens: count }))),
-    completion_tokens_details: z.optional(z.nullable(z.looseObject({ reasoning_tokens: count }))),
-  }))),
+  usage: z.optional(z.unknown()),
+});
+
+/** Usage that is anything else is as good as none. */
+const CompletionUsage = z.looseObject({
+  prompt_tokens: count,
+  completion_tokens: count,
+  prompt_tokens_details: z.nullish(z.looseObject({ cached_tokens: z.nullish(count) })),
+  completion_tokens_details: z.nullish(z.looseObject({ reasoning_tokens: z.nullish(count) })),
 });
 
 /**
@@ -248,8 +251,8 @@ function toEvents(data: string): ProviderEvent[] {
     });
   }
   if (finish_reason) events.push({ type: "finish", reason: finish_reason });
-  const { usage } = completion;
-  if (typeof usage?.completion_tokens === "number" && typeof usage.prompt_tokens === "number") {
+  const { data: usage } = z.safeParse(CompletionUsage, completion.usage);
+  if (usage) {
     events.push({
       type: "usage",
       usage: {

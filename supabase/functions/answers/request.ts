@@ -8,9 +8,10 @@ import * as z from "zod/mini";
 
 import type { Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
-import { type ChatMessage, neededFor, type StoredMessage } from "./prompt.ts";
+import { type Part, toParts } from "./pieces.ts";
+import { type ChatMessage, isImage, neededFor, type StoredMessage } from "./prompt.ts";
 import * as schema from "./schema.ts";
-import { countTokens } from "./tokens.ts";
+import { countExtra } from "./tokens.ts";
 
 type Request = z.infer<typeof schema.Request>;
 type Parameters = z.infer<typeof schema.parameters>;
@@ -43,6 +44,7 @@ export function toArguments(request: Request): BeginArguments {
   }
   const regenerate = request.trigger === "regenerate-message";
   const message = toMessage(request.message ?? request.messages?.at(-1));
+  if (message) checkImages([message as unknown as StoredMessage]);
   return {
     message: message as Json | undefined,
     model,
@@ -64,11 +66,6 @@ export function needsOf(parameters: Parameters, messages: StoredMessage[]): stri
     ...tools?.length ? ["tools"] : [],
     ...response_format && response_format.type !== "text" ? ["structured_output"] : [],
   ];
-}
-
-/** Tokens of what is sent besides the messages. */
-export function countExtra({ tools, response_format }: Parameters): number {
-  return countTokens(JSON.stringify([tools, response_format].filter(Boolean)));
 }
 
 /**
@@ -122,12 +119,33 @@ function pick(message: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-/** The messages of an ephemeral answer, with content in place of parts. */
+/**
+ * The messages of an ephemeral answer, with content in place of parts.
+ *
+ * @param messages The messages.
+ * @throws {Problem} 422 `invalid_request` if one has an image that no model is given.
+ */
 export function toStored(messages: Record<string, unknown>[]): StoredMessage[] {
-  return messages.map(({ role, parts, content }) => ({
+  const stored = messages.map(({ role, parts, content }) => ({
     role: String(role),
     content: parts ?? content,
   }));
+  checkImages(stored);
+  return stored;
+}
+
+/** Refuses images that {@link isImage} would leave out, because nobody would see why the model does not know them. */
+function checkImages(messages: StoredMessage[]): void {
+  const claimsImage = ({ type, mediaType }: Part) =>
+    type === "file" && typeof mediaType === "string" && mediaType.startsWith("image/");
+  const refused = messages.some(({ role, content }) =>
+    role === "user" && toParts(content).some((part) => claimsImage(part) && !isImage(part))
+  );
+  if (!refused) return;
+  throw invalid(
+    "message",
+    "The url of an image must be a data URL of an image, an https URL, or a signed URL of Storage",
+  );
 }
 
 /** An upper estimate of the tokens of messages, like that of the database. */

@@ -20,7 +20,7 @@ import { type ChatMessage, toChatMessages } from "./prompt.ts";
 import { ProviderError, type ProviderEvent, type Usage } from "./provider.ts";
 import { DONE, encodeEvent } from "./sse.ts";
 import { PieceStore } from "./store.ts";
-import { countPrompt, countTokens } from "./tokens.ts";
+import { countExtra, countPrompt, countTokens } from "./tokens.ts";
 import { PieceWriter } from "./writer.ts";
 
 /** Attempts to store the end of an answer, with a pause that grows to {@link LONGEST_PAUSE_MS}. */
@@ -122,12 +122,12 @@ export class Run {
     await Promise.resolve();
     const { answer, message, limits } = this.#options.begun;
     const timer = setTimeout(() => this.end("time"), limits.total_time * 1000);
-    this.#chunker.start(nameOf(message));
-    // The parts of earlier steps count, but the client has them.
-    for (const piece of toPieces(message?.content)) this.#chunker.add(piece);
-    const writer = new PieceWriter((piece) => this.#write(piece), answer.first_part);
     let ended: Ended | undefined;
     try {
+      this.#chunker.start(nameOf(message));
+      // The parts of earlier steps count, but the client has them.
+      for (const piece of toPieces(message?.content)) this.#chunker.add(piece);
+      const writer = new PieceWriter((piece) => this.#write(piece), answer.first_part);
       const told = await this.#ask(writer);
       clearTimeout(timer);
       writer.end(told.state === "complete");
@@ -167,10 +167,12 @@ export class Run {
         else this.#take(event, writer);
         if (this.#bytes > limits.bytes) return { state: "complete", reason: "length" };
       }
-      if (this.#abort.signal.aborted) return this.#ended(usage);
+      if (this.#abort.signal.aborted) return this.#ended(reason, usage);
       return { state: "complete", reason, usage };
     } catch (error) {
-      if (this.#abort.signal.aborted) return this.#ended(usage);
+      if (this.#abort.signal.aborted) return this.#ended(reason, usage);
+      // What was reported before the end is not all.
+      if (reason === undefined) usage = undefined;
       if (error instanceof ProviderError) {
         logLine("error", {
           message: error.message,
@@ -187,11 +189,18 @@ export class Run {
     }
   }
 
-  #ended(usage: Usage | undefined): Told {
-    return { state: "stopped", usage, ...this.#why === "time" && { error: "time_limit" } };
+  #ended(reason: string | undefined, usage: Usage | undefined): Told {
+    return {
+      state: "stopped",
+      usage: reason === undefined ? undefined : usage,
+      ...this.#why === "time" && { error: "time_limit" },
+    };
   }
 
-  #take(event: Extract<ProviderEvent, { text: string }>, writer: PieceWriter): void {
+  #take(said: Extract<ProviderEvent, { text: string }>, writer: PieceWriter): void {
+    // A provider may send all at once: what no message can hold is cut off.
+    const room = this.#options.begun.limits.bytes - this.#bytes + 1;
+    const event = { ...said, text: said.text.slice(0, room) };
     writer.add(event);
     this.#uncounted += event.text;
     if (event.type === "text" && this.#options.begun.answer.ephemeral) this.#said += event.text;
@@ -207,7 +216,7 @@ export class Run {
   }
 
   #count(): { input: number; output: number } {
-    this.#counted.input ||= countPrompt(this.#messages);
+    this.#counted.input ||= countPrompt(this.#messages) + countExtra(this.#options.parameters);
     this.#counted.output += countTokens(this.#uncounted);
     this.#uncounted = "";
     return this.#counted;
@@ -218,7 +227,7 @@ export class Run {
     const { answer } = this.#options.begun;
     const { pieces, number } = await this.#store.close();
     const { input, output } = this.#count();
-    const used: Usage = usage ?? {
+    const used: Usage = usage && this.#isPlausible(usage, output) ? usage : {
       input_tokens: input,
       cached_input_tokens: 0,
       output_tokens: output,
@@ -243,6 +252,14 @@ export class Run {
         await wait(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** attempt), new AbortController().signal);
       }
     }
+  }
+
+  /** Whether a provider can have counted so: what it reports is what the user pays. */
+  #isPlausible({ input_tokens, output_tokens }: Usage, counted: number): boolean {
+    const { context_tokens } = this.#options.begun.limits;
+    // Twice, because the fallback may have another tokenizer and a larger context.
+    return (output_tokens > 0 || counted === 0) &&
+      input_tokens + output_tokens <= 2 * context_tokens;
   }
 
   #finish(ended: Ended | undefined): void {

@@ -19,6 +19,14 @@ export function countTokens(text: string): number {
   return text ? estimateTokenCount(text) : 0;
 }
 
+/** Counts the tokens of what a model is sent besides the messages. */
+export function countExtra(
+  { tools, response_format }: { tools?: unknown; response_format?: unknown },
+): number {
+  const extra = [tools, response_format].filter(Boolean);
+  return extra.length === 0 ? 0 : countTokens(JSON.stringify(extra));
+}
+
 /** Counts the tokens of the messages that a model is sent. */
 export function countPrompt(messages: ChatMessage[]): number {
   return messages.reduce((sum, { content, tool_calls }) => {

@@ -75,7 +75,7 @@ export class PieceWriter {
     if (!call) {
       // A model may call a tool that it was not given: its name is the model's word.
       const known = name !== undefined && TOOL_NAME.test(name) ? name : "unknown";
-      call = { id: id ?? crypto.randomUUID(), name: known, text: "", part: undefined };
+      call = { id: clean(id ?? crypto.randomUUID()), name: known, text: "", part: undefined };
       this.#calls.set(index, call);
       if (this.#type !== "tool") this.#openCall(index, call);
     }

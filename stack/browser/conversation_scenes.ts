@@ -175,6 +175,12 @@ export const CONVERSATION_SCENES: Record<string, Scene> = {
 
     await page.context().setOffline(false);
     await page.getByText("You are offline").waitFor({ state: "detached" });
+    // What was not sent is still said after something else has changed, and the app has read the messages again.
+    const read = page.waitForResponse((response) => response.url().includes("/rest/v1/messages"));
+    const { user_id } = await session(page);
+    const message = { role: "user", content: "Elsewhere" };
+    await site.callAsService("conversations", { user_id, message });
+    await (await read).finished();
     await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
     await answers(page).nth(1).getByText("played model").waitFor();
     assert.equal(await page.getByText("Can you hear me?").count(), 1, "it was sent once");

@@ -64,6 +64,8 @@ export function useAnswers(id: string): Answers {
   const [loaded, setLoaded] = useState(false);
   const [problem, setProblem] = useState<AnswerProblem>();
   const refused = useRef(false);
+  /** Whether a question could not be sent: that is said until it is sent, also when the connection is back. */
+  const unsent = useRef(false);
   /** Whether this page asked: other pages that follow the answer do not run its tools. */
   const asked = useRef(false);
   const chat = useChat<ChatMessage>({
@@ -90,7 +92,7 @@ export function useAnswers(id: string): Answers {
     if (!isIdle.current) return;
     setLoaded(true);
     if (read instanceof Error) return setProblem(read);
-    setProblem(undefined);
+    if (!unsent.current) setProblem(undefined);
     setMessages(read.messages);
     if (!read.isRunning) return;
     asked.current = false;
@@ -106,6 +108,7 @@ export function useAnswers(id: string): Answers {
 
   const begin = () => {
     refused.current = false;
+    unsent.current = false;
     asked.current = true;
     setProblem(undefined);
     chat.clearError();
@@ -124,10 +127,12 @@ export function useAnswers(id: string): Answers {
       begin();
       await sendMessage({ text });
       if (!refused.current) return true;
+      unsent.current = true;
       const restored = await restore();
       if (!restored) setMessages((all) => all.slice(0, -1));
       // The question may have been saved although its answer failed.
-      return restored?.some((message) => textOf(message) === text) ?? false;
+      unsent.current = !restored?.some((message) => textOf(message) === text);
+      return !unsent.current;
     },
     async askAgain() {
       begin();

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { pauseOf } from "../chats/pause.ts";
+import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import type { Call, Caller, CallOptions, Methods, Result, RouteName, RouteTable } from "./call.ts";
 import { factsOf, type RouteFacts } from "./routes.ts";
 import { type Failure, readFailure } from "./failure.ts";
 import { StrongroomError } from "./strongroom_error.ts";
-import type { AnySupabaseClient } from "./supabase_client.ts";
-import { pause, pauseOf, randomUuid } from "./support.ts";
+import { pause, randomUuid } from "./support.ts";
 
 /** How calls are repeated. */
 export interface CallerOptions {

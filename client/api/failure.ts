@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readRefusal } from "./problem.ts";
+import { readRefusal } from "../chats/problem.ts";
 import { StrongroomError } from "./strongroom_error.ts";
 
 /** Why a request failed. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { readRefusal } from "../api/problem.ts";
-import type { AnySupabaseClient } from "../api/supabase_client.ts";
-import { pauseOf } from "../api/support.ts";
 import { ChatsError } from "./chats_error.ts";
+import { pauseOf } from "./pause.ts";
+import { readRefusal } from "./problem.ts";
+import type { AnySupabaseClient } from "./supabase_client.ts";
 
 /** How often and how long a request is tried. */
 export interface RequestOptions {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AnySupabaseClient } from "../api/supabase_client.ts";
+import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import { type Listener, type Topic, topicsOf } from "./topic.ts";
 
 /**

@@ -16,7 +16,7 @@
 import { type CallerOptions, methodsOf, sender } from "./api/caller.ts";
 import type { Methods } from "./api/call.ts";
 import { USER_ROUTES } from "./api/routes.ts";
-import type { AnySupabaseClient } from "./chats/requests.ts";
+import type { AnySupabaseClient } from "./chats/supabase_client.ts";
 import { type Files, filesOf } from "./files/files.ts";
 import { type Live, live, type LiveOptions } from "./live/live.ts";
 
@@ -34,13 +34,14 @@ export type {
 } from "./api/call.ts";
 export type { USER_ROUTES } from "./api/routes.ts";
 export { type ClientCode, StrongroomError } from "./api/strongroom_error.ts";
-export type { AnySupabaseClient } from "./chats/requests.ts";
+export type { AnySupabaseClient } from "./chats/supabase_client.ts";
 export type { DownloadCode, DownloadUrl, Files, UploadedFile, UrlOptions } from "./files/files.ts";
 export type { StorageCode, UploadProgress } from "./files/storage.ts";
 export type { UploadCode, UploadOptions } from "./files/upload.ts";
 export type { Routes } from "./generated/routes.ts";
 export type {
   About,
+  AlertsPayload,
   ChatsPayload,
   CreditsPayload,
   FilesPayload,
@@ -49,6 +50,7 @@ export type {
   LiveStatus,
   MessagesPayload,
   Operation,
+  UnitsPayload,
   WakeUp,
 } from "./live/live.ts";
 

@@ -31,7 +31,8 @@ export { ChatConflict, ChatsError, type ChatsErrorOptions } from "./chats/chats_
 export { Keyring } from "./chats/keyring.ts";
 export { MemoryStore } from "./chats/memory_store.ts";
 export type { Reencryption } from "./chats/reencrypt.ts";
-export type { AnySupabaseClient, RequestOptions, Requests } from "./chats/requests.ts";
+export type { AnySupabaseClient } from "./chats/supabase_client.ts";
+export type { RequestOptions, Requests } from "./chats/requests.ts";
 export { signIn } from "./chats/sign_in.ts";
 export type { SyncResult } from "./chats/sync.ts";
 export type {

@@ -12,7 +12,7 @@
 import type { Methods } from "./api/call.ts";
 import { type CallerOptions, methodsOf, sender } from "./api/caller.ts";
 import { SERVICE_ROUTES } from "./api/routes.ts";
-import type { AnySupabaseClient } from "./chats/requests.ts";
+import type { AnySupabaseClient } from "./chats/supabase_client.ts";
 
 export type { CallerOptions } from "./api/caller.ts";
 export type {
@@ -28,7 +28,7 @@ export type {
 } from "./api/call.ts";
 export type { SERVICE_ROUTES } from "./api/routes.ts";
 export { type ClientCode, StrongroomError } from "./api/strongroom_error.ts";
-export type { AnySupabaseClient } from "./chats/requests.ts";
+export type { AnySupabaseClient } from "./chats/supabase_client.ts";
 export type { Routes } from "./generated/routes.ts";
 
 /** The calls of a service. */

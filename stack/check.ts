@@ -22,7 +22,8 @@ const HELP = `Checks the project: everything, or only the named checks.
 
   ${taskCommand("check")} [NAME ...]
 
-  --all   report a check as failed if this machine cannot run it
+  --all            report a check as failed if this machine cannot run it
+  --without=NAME   leave a check out
 
 `;
 
@@ -152,10 +153,14 @@ async function run(
   return `${decoder.decode(stdout)}${decoder.decode(stderr)}\n${cure}`;
 }
 
+const WITHOUT = "--without=";
+
 async function main(args: string[]): Promise<number> {
   const all = args.includes("--all");
-  const names = args.filter((arg) => arg !== "--all");
-  const unknown = unknownArgument(names, (name) => name in CHECKS);
+  const without = args.filter((arg) => arg.startsWith(WITHOUT))
+    .map((arg) => arg.slice(WITHOUT.length));
+  const names = args.filter((arg) => arg !== "--all" && !arg.startsWith(WITHOUT));
+  const unknown = unknownArgument([...names, ...without], (name) => name in CHECKS);
   if (unknown || names.some(isHelp)) {
     const help = `${HELP}Names: ${Object.keys(CHECKS).join(", ")}`;
     say(unknown ? `${unknown}.\n\n${help}` : help);
@@ -163,7 +168,7 @@ async function main(args: string[]): Promise<number> {
   }
   let failed = 0;
   for (const [name, check] of Object.entries(CHECKS)) {
-    if (names.length > 0 && !names.includes(name)) continue;
+    if (names.length > 0 && !names.includes(name) || without.includes(name)) continue;
     const start = performance.now();
     const answer = await check();
     const notRun = typeof answer === "object" ? answer.notRun : undefined;

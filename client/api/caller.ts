@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { AnySupabaseClient } from "../chats/requests.ts";
+import { pauseOf } from "../chats/pause.ts";
+import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import type { Call, Caller, CallOptions, Methods, Result, RouteName, RouteTable } from "./call.ts";
 import { factsOf, type RouteFacts } from "./routes.ts";
 import { type Failure, readFailure } from "./failure.ts";
@@ -19,7 +20,7 @@ export interface CallerOptions {
   pause_ms?: number;
   /** The longest time that a call waits when the server says `Retry-After` (30,000). If it is longer, the call fails. */
   longest_pause_ms?: number;
-  /** Milliseconds before one attempt is given up (120,000). */
+  /** Milliseconds before one attempt is given up (150,000: as long as the platform lets a function run). */
   timeout_ms?: number;
 }
 
@@ -45,7 +46,7 @@ export function sender(
     attempts = 5,
     pause_ms = 250,
     longest_pause_ms = 30_000,
-    timeout_ms = 120_000,
+    timeout_ms = 150_000,
   } = options;
 
   return async function send(
@@ -56,12 +57,13 @@ export function sender(
   ) {
     const facts = factsOf(route);
     const key = facts.changes ? idempotency_key ?? randomUuid() : undefined;
-    const url = fill(route, facts, path, input);
+    const { query, body } = split(facts, input);
+    const url = fill(route, facts, path) + queryString(query);
     const invocation = {
       method: facts.method,
       timeout: timeout_ms,
       // Auth servers and proxies refuse a POST without a length, so a route without input gets an empty object.
-      ...(!facts.takes_query && { body: input ?? {} }),
+      ...(body && { body }),
       ...(signal && { signal }),
       // Some routes can also answer with a stream, or with CSV.
       headers: {
@@ -91,9 +93,7 @@ export function sender(
         }
         return { data: null, error: given_up };
       }
-      // At random, so that clients do not all come back at once.
-      const own_ms = pause_ms * 2 ** (attempted - 1) * (0.5 + Math.random());
-      await pause(Math.max(own_ms, after_ms), signal);
+      await pause(pauseOf(attempted, pause_ms, after_ms), signal);
     }
   };
 }
@@ -139,27 +139,30 @@ export function asCall<Data, Code extends string>(
   });
 }
 
-/** Fills in the parameters of the path, and adds the query. */
-function fill(
-  route: RouteName,
-  { path, takes_query }: RouteFacts,
-  parameters: readonly string[],
-  input: unknown,
-): string {
+/** Splits the input into what goes into the query and what is the body; undefined if the route takes no body. */
+function split({ takes_query, query }: RouteFacts, input: unknown) {
+  const members = Object.entries(input ?? {});
+  const isQuery = ([name]: [string, unknown]) => takes_query || query.includes(name);
+  const body = Object.fromEntries(members.filter((member) => !isQuery(member)));
+  return { query: members.filter(isQuery), body: takes_query ? undefined : body };
+}
+
+/** Fills in the parameters of the path. */
+function fill(route: RouteName, { path }: RouteFacts, parameters: readonly string[]): string {
   const left = [...parameters];
-  const filled = path.replace(/\{(\w+)\}/g, (_, name) => {
+  return path.replace(/\{(\w+)\}/g, (_, name) => {
     const value = left.shift();
     if (value) return encodeURIComponent(value);
     throw new TypeError(
       `${route} needs a value for ${name}, not ${JSON.stringify(value)}`,
     );
   });
-  if (!takes_query || !input) return filled;
-  const given = Object.entries(input).filter(([, value]) => value !== undefined && value !== null);
-  const query = new URLSearchParams(
-    given.map(([name, value]) => [name, String(value)]),
-  );
-  return given.length > 0 ? `${filled}?${query}` : filled;
+}
+
+function queryString(members: [string, unknown][]): string {
+  const given = members.filter(([, value]) => value !== undefined && value !== null);
+  const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  return given.length > 0 ? `?${query}` : "";
 }
 
 /** Says what can be done next, if the server has not. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readRefusal } from "../chats/problem.ts";
 import { StrongroomError } from "./strongroom_error.ts";
 
 /** Why a request failed. */
@@ -19,77 +20,47 @@ export interface Failure {
 const UNCERTAIN = [502, 503, 504, 546];
 
 /**
- * Reads an error of `functions.invoke()`. supabase-js has three classes, and also returns what a connection throws that
- * breaks during the answer.
+ * Reads an error of `functions.invoke()`.
  *
  * @param error of supabase-js
  */
 export async function readFailure(
   error: { name?: string; context?: unknown },
 ): Promise<Failure> {
-  const { context: response } = error;
-  if (!(response instanceof Response) || error.name !== "FunctionsHttpError") {
-    const cause = { cause: error };
-    return {
-      error: new StrongroomError(
-        "unreachable",
-        "The server cannot be reached",
-        cause,
-      ),
-      again: true,
-      uncertain: true,
-    };
-  }
-  const { status } = response;
-  const body: unknown = await response.json().catch(() => undefined);
-  const retry_after = Number(response.headers.get("retry-after")) || undefined;
-  const uncertain = UNCERTAIN.includes(status);
-  if (isProblem(body)) {
-    const { type: _type, title: _title, status: _status, ...members } = body;
-    const { code, detail, hint, request_id, ...fields } = members;
-    const details = {
-      status,
-      hint,
-      request_id,
-      retry_after,
-      fields,
+  const refusal = await readRefusal(error);
+  if (!refusal) {
+    const unreachable = new StrongroomError("unreachable", "The server cannot be reached", {
       cause: error,
-    };
-    // Without Retry-After, waiting does not help: the operator or the user has to do something.
-    const again = (uncertain || status === 429) && retry_after !== undefined;
+    });
+    return { error: unreachable, again: true, uncertain: true };
+  }
+  const { status, retry_after, problem, body } = refusal;
+  const uncertain = UNCERTAIN.includes(status);
+  const details = { status, retry_after, cause: error };
+  if (problem) {
+    const { hint, request_id, ...fields } = problem.fields as ProblemFields;
     return {
-      error: new StrongroomError(code, detail, details),
-      again,
+      error: new StrongroomError(problem.code, problem.detail, {
+        ...details,
+        hint,
+        request_id,
+        fields,
+      }),
+      // Without Retry-After, waiting does not help: the operator or the user has to do something.
+      again: (uncertain || status === 429) && retry_after !== undefined,
       uncertain,
     };
   }
-  const code = uncertain ? "unreachable" : "unexpected_answer";
   const fields = typeof body === "object" ? { ...body } : {};
   const message = `The response with status ${status} does not come from Strongroom`;
   return {
-    error: new StrongroomError(code, message, {
-      status,
-      retry_after,
+    error: new StrongroomError(uncertain ? "unreachable" : "unexpected_answer", message, {
+      ...details,
       fields,
-      cause: error,
     }),
     again: uncertain || status === 429,
     uncertain,
   };
 }
 
-/** What the members of a problem document are. */
-interface Problem {
-  type?: unknown;
-  title?: unknown;
-  status?: unknown;
-  code: string;
-  detail: string;
-  hint?: string;
-  request_id?: string;
-}
-
-function isProblem(body: unknown): body is Problem {
-  const { code, detail } = (body ?? {}) as Partial<Problem>;
-  return typeof code === "string" && typeof detail === "string";
-}
+type ProblemFields = Record<string, unknown> & { hint?: string; request_id?: string };

@@ -16,6 +16,12 @@ export const USER_ROUTES = {
     readExport: "GET /account/export",
     deleteExport: "DELETE /account/export",
   },
+  /** The whole answer of a model at once. `useChat` of the AI SDK calls the same routes to show it word by word. */
+  answers: {
+    start: "POST /answers",
+    ephemeral: "POST /answers/ephemeral",
+    stop: "POST /answers/{id}/stop",
+  },
   /** The routes beneath encrypted chats. `@strongroom/client/chats` encrypts, and calls them. */
   chats: {
     read: "GET /chats/{id}",
@@ -28,6 +34,7 @@ export const USER_ROUTES = {
     changeKeys: "PUT /chats/keys",
     rotateKeys: "POST /chats/keys/rotate",
     revokeDevice: "DELETE /chats/keys/devices/{device_id}",
+    setHistory: "PUT /chats/history",
   },
   conversations: {
     start: "POST /conversations",
@@ -115,8 +122,13 @@ export const SERVICE_ROUTES = {
   },
 } as const satisfies RouteTable;
 
-/** The only DELETE that takes a body: the list of paths may be long. */
-const DELETE_WITH_BODY: readonly RouteName[] = ["DELETE /files"];
+/** DELETE requests that take a body: a list of paths, or a head of the account, may be long. */
+const DELETE_WITH_BODY: readonly RouteName[] = ["DELETE /chats/{id}", "DELETE /files"];
+
+/** Members of inputs that go into the query, although the route takes a body. */
+const QUERY_BESIDE_BODY: Partial<Record<RouteName, readonly string[]>> = {
+  "DELETE /chats/{id}": ["expected_version"],
+};
 
 /** POST requests that change nothing. */
 const READING: readonly RouteName[] = [
@@ -133,6 +145,7 @@ const NOT_REPEATABLE: readonly RouteName[] = [
   "DELETE /keys/{id}",
   "POST /account/export",
   "POST /account/restore",
+  "POST /answers/ephemeral",
   "POST /cleanup",
   "POST /keys",
   "POST /webhooks/replay",
@@ -143,8 +156,9 @@ export interface RouteFacts {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** The path below the functions' URL, with parameters in braces: `credits/holds/{id}/capture`. */
   readonly path: string;
-  /** Whether the input is the query. Otherwise it is the body. */
+  /** Whether the input is the query. Otherwise it is the body, except for the members in `query`. */
   readonly takes_query: boolean;
+  readonly query: readonly string[];
   readonly changes: boolean;
   /** Whether it may be sent again when it is not known whether the server has handled it. */
   readonly repeatable: boolean;
@@ -158,6 +172,7 @@ export function factsOf(route: RouteName): RouteFacts {
     path,
     takes_query: method === "GET" ||
       method === "DELETE" && !DELETE_WITH_BODY.includes(route),
+    query: QUERY_BESIDE_BODY[route] ?? [],
     changes: method !== "GET" && !READING.includes(route),
     repeatable: !NOT_REPEATABLE.includes(route),
   };

@@ -15,7 +15,7 @@ import { methodsOf, sender } from "../api/caller.ts";
 import { USER_ROUTES } from "../api/routes.ts";
 import { StrongroomError } from "../api/strongroom_error.ts";
 import type { Keyring } from "../chats/keyring.ts";
-import type { AnySupabaseClient } from "../chats/requests.ts";
+import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import { CryptoError } from "../crypto/mod.ts";
 import { putFile, type UploadProgress } from "../files/storage.ts";
 import { type Attachment, type AttachmentChunk, manifestOf, readManifest } from "./manifest.ts";

@@ -28,6 +28,7 @@ interface Schema {
   pattern?: string;
   enum?: unknown[];
   anyOf?: Schema[];
+  allOf?: Schema[];
   items?: Schema;
   properties?: Record<string, Schema>;
   required?: string[];
@@ -166,16 +167,18 @@ function inputs(
   { parameters = [], requestBody }: Operation,
 ): { user: Schema; service: Schema } {
   const body = requestBody?.content["application/json"]?.schema;
+  const query = parameters.filter((parameter) => parameter.in === "query");
   if (body) {
     const shapes = body.anyOf ?? [body];
     const ofServices = shapes.filter(isOfService);
     const ofUsers = shapes.filter((shape) => !isOfService(shape));
+    const withQuery = (schema: Schema) =>
+      query.length > 0 ? { allOf: [schema, queryOf(query)] } : schema;
     return {
-      user: either(ofUsers),
-      service: either(ofServices.length > 0 ? ofServices : shapes),
+      user: withQuery(either(ofUsers)),
+      service: withQuery(either(ofServices.length > 0 ? ofServices : shapes)),
     };
   }
-  const query = parameters.filter((parameter) => parameter.in === "query");
   const ofUser = query.filter(({ name }) => !SERVICE_MEMBERS.includes(name));
   return { user: queryOf(ofUser), service: queryOf(query) };
 }

@@ -16,7 +16,8 @@ import { History } from "./history.ts";
 import { Keyring } from "./keyring.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { reencrypt, type Reencryption } from "./reencrypt.ts";
-import { type AnySupabaseClient, type RequestOptions, Requests } from "./requests.ts";
+import type { AnySupabaseClient } from "./supabase_client.ts";
+import { type RequestOptions, Requests } from "./requests.ts";
 import { StoreUpdater } from "./store_updater.ts";
 import { Sync, type SyncResult } from "./sync.ts";
 

@@ -4,13 +4,10 @@
  * @module
  */
 
-import type { SupabaseClient } from "@supabase/supabase-js";
-
 import { ChatsError } from "./chats_error.ts";
-
-/** A supabase-js client, whatever its database types. */
-// deno-lint-ignore no-explicit-any -- the app's types are its own
-export type AnySupabaseClient = SupabaseClient<any, any, any, any, any>;
+import { pauseOf } from "./pause.ts";
+import { readRefusal } from "./problem.ts";
+import type { AnySupabaseClient } from "./supabase_client.ts";
 
 /** How often and how long a request is tried. */
 export interface RequestOptions {
@@ -18,7 +15,7 @@ export interface RequestOptions {
   attempts?: number;
   /** Milliseconds before the second attempt (250). The pause doubles each time, and varies at random. */
   pause_ms?: number;
-  /** Milliseconds before one attempt is given up (120,000). */
+  /** Milliseconds before one attempt is given up (150,000: as long as the platform lets a function run). */
   timeout_ms?: number;
 }
 
@@ -63,7 +60,7 @@ export class Requests {
    */
   constructor(
     supabase: AnySupabaseClient,
-    { attempts = 5, pause_ms = 250, timeout_ms = 120_000 }: RequestOptions = {},
+    { attempts = 5, pause_ms = 250, timeout_ms = 150_000 }: RequestOptions = {},
   ) {
     this.#supabase = supabase;
     this.#options = { attempts, pause_ms, timeout_ms };
@@ -157,11 +154,8 @@ export class Requests {
           },
         );
       }
-      // At random, so that devices do not all come back at once.
-      const pause = pause_ms * 2 ** (attempted - 1) * (0.5 + Math.random());
-      await new Promise((resolve) =>
-        setTimeout(resolve, Math.max(pause, Math.min(after_ms, MAX_PAUSE_MS)))
-      );
+      const wait_ms = pauseOf(attempted, pause_ms, Math.min(after_ms, MAX_PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, wait_ms));
     }
   }
 }
@@ -180,29 +174,20 @@ interface DatabaseError {
   hint?: string | null;
 }
 
-/** supabase-js has three error classes, and also throws what a connection throws that breaks during the answer. */
-async function readFunctionError(error: { name?: string; context?: unknown }): Promise<Answer> {
-  const { context } = error;
-  if (error.name !== "FunctionsHttpError" || !(context instanceof Response)) {
-    return noAnswer(error);
+/** Reads an error of `functions.invoke()`. */
+async function readFunctionError(cause: { name?: string; context?: unknown }): Promise<Answer> {
+  const refusal = await readRefusal(cause);
+  if (!refusal) return noAnswer(cause);
+  const { status, retry_after = 0, problem } = refusal;
+  const after_ms = 1000 * retry_after;
+  if (!problem) {
+    const message = `Unexpected response with status ${status}`;
+    const error = new ChatsError("unexpected_answer", message, { status, cause });
+    return { error, again: REPEATABLE.includes(status), after_ms };
   }
-  const problem = await context.json().catch(() => undefined);
-  const { status } = context;
-  const after_ms = 1000 * Number(context.headers.get("retry-after") ?? 0) || 0;
-  if (typeof problem?.code !== "string" || typeof problem.detail !== "string") {
-    const unknown = new ChatsError(
-      "unexpected_answer",
-      `Unexpected response with status ${status}`,
-      {
-        status,
-        cause: error,
-      },
-    );
-    return { error: unknown, again: REPEATABLE.includes(status), after_ms };
-  }
-  const { type: _type, title: _title, status: _status, detail, code, ...fields } = problem;
-  const again = isRepeatable(status, after_ms);
-  return { error: new ChatsError(code, detail, { status, fields }), again, after_ms };
+  const { code, detail, fields } = problem;
+  const error = new ChatsError(code, detail, { status, fields });
+  return { error, again: isRepeatable(status, after_ms), after_ms };
 }
 
 /** SQL puts the code into DETAIL as its first word, and the fields after it. */

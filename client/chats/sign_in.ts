@@ -5,7 +5,7 @@
  */
 
 import { oldSignInPassword, signInPassword } from "../crypto/mod.ts";
-import type { AnySupabaseClient } from "./requests.ts";
+import type { AnySupabaseClient } from "./supabase_client.ts";
 
 /** What Auth answers to a sign-in. */
 export type SignedIn = Awaited<ReturnType<AnySupabaseClient["auth"]["signInWithPassword"]>>;

@@ -639,6 +639,8 @@ export interface components {
           | "version_conflict";
         user: {
           history?: components["schemas"]["chats_History"];
+        } & {
+          expected_version?: string | number;
         };
       };
       /** @description Revoke a device */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { AnySupabaseClient } from "../chats/requests.ts";
+import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import { type Listener, type Topic, topicsOf } from "./topic.ts";
 
 /**
@@ -29,6 +29,17 @@ export interface CreditsPayload {
   version: number;
   balance: number;
   available: number;
+}
+
+/** More can be spent than before on an account in another unit than credits. */
+export interface UnitsPayload extends CreditsPayload {
+  unit: string;
+}
+
+/** An account has fallen below its alert threshold. */
+export interface AlertsPayload {
+  /** Of the account, if it is not in credits. */
+  unit?: string;
 }
 
 /** An encrypted chat was saved or deleted. */
@@ -58,8 +69,8 @@ export type LiveStatus = "connecting" | "live" | "stopped";
 /** What to listen to. */
 export interface LiveOptions {
   onCredits?: (wakeUp: WakeUp<CreditsPayload>) => unknown;
-  /** The account has fallen below its alert threshold. */
-  onAlerts?: (wakeUp: WakeUp<unknown>) => unknown;
+  onUnits?: (wakeUp: WakeUp<UnitsPayload>) => unknown;
+  onAlerts?: (wakeUp: WakeUp<AlertsPayload>) => unknown;
   onChats?: (wakeUp: WakeUp<ChatsPayload>) => unknown;
   onMessages?: (wakeUp: WakeUp<MessagesPayload>) => unknown;
   onFiles?: (wakeUp: WakeUp<FilesPayload>) => unknown;
@@ -84,12 +95,13 @@ export interface Live {
 const HANDLERS = {
   user: {
     credits: "onCredits",
+    units: "onUnits",
     alerts: "onAlerts",
     chats: "onChats",
     messages: "onMessages",
     files: "onFiles",
   },
-  team: { credits: "onCredits", alerts: "onAlerts" },
+  team: { credits: "onCredits", units: "onUnits", alerts: "onAlerts" },
   project: { messages: "onMessages", files: "onFiles" },
 } as const;
 

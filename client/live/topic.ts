@@ -7,7 +7,7 @@
 import type { RealtimeChannel } from "@supabase/supabase-js";
 
 import { pause } from "../api/support.ts";
-import type { AnySupabaseClient } from "../chats/requests.ts";
+import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 
 /** Hears a topic. */
 export interface Listener {

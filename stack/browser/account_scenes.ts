@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 
 import type { Page } from "playwright-core";
 
-import { balanceIs, eventually, type Scene } from "./site.ts";
+import { balanceIs, eventually, type Scene, session } from "./site.ts";
 
 /** The scenes, by what they show. */
 export const ACCOUNT_SCENES: Record<string, Scene> = {
@@ -75,10 +75,7 @@ export const ACCOUNT_SCENES: Record<string, Scene> = {
   },
 };
 
-/** Each can be used once. A new access token is the same as the old one if both are of the same second. */
+/** A new access token is the same as the old one if both are of the same second. */
 async function refreshToken(page: Page): Promise<string> {
-  return await page.evaluate(() => {
-    const key = Object.keys(localStorage).find((name) => name.endsWith("-auth-token")) ?? "";
-    return JSON.parse(localStorage.getItem(key) ?? "{}").refresh_token;
-  });
+  return (await session(page)).refresh_token;
 }

@@ -8,13 +8,15 @@ import assert from "node:assert/strict";
 
 import type { Page } from "playwright-core";
 
-import { balanceIs, eventually, type Scene } from "./site.ts";
+import { balanceIs, eventually, type Scene, session } from "./site.ts";
 
 /** The scenes, by what they show. */
 export const CONVERSATION_SCENES: Record<string, Scene> = {
   async "an answer streams, is paid for, and is there after a reload"(site) {
     const page = await site.device();
     await site.signUp(page);
+    await balanceIs(page, (credits) => credits === 100);
+    await page.getByText("What you ask appears here").waitFor();
     await site.picture(page, "welcome");
     await ask(page, "Plan a quiet weekend in the mountains");
     await answers(page).getByText("This answer comes").waitFor();
@@ -28,6 +30,91 @@ export const CONVERSATION_SCENES: Record<string, Scene> = {
     await page.reload();
     await answers(page).waitFor();
     assert.equal(await answers(page).innerText(), text);
+  },
+
+  async "an answer in Markdown is shown as such"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    const { user_id } = await session(page);
+    const content = "Three **lakes**:\n\n- Upper\n- Lower\n\n```js\ncount(lakes);\n```";
+    const { conversation } = await site.callAsService("conversations", {
+      user_id,
+      title: "Three lakes",
+      message: { role: "user", content: "Name three lakes" },
+    });
+    await site.callAsService(`conversations/${conversation.id}/messages`, {
+      user_id,
+      role: "assistant",
+      content,
+    });
+    await page.getByRole("link", { name: "Three lakes" }).click();
+    await answers(page).locator("strong", { hasText: "lakes" }).waitFor();
+    assert.deepEqual(await answers(page).getByRole("listitem").allInnerTexts(), ["Upper", "Lower"]);
+    await answers(page).locator("pre", { hasText: "count(lakes);" }).waitFor();
+  },
+
+  async "an answer goes on after a reload in its middle"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    await ask(page, "Tell me more [words=150] [pace=40]");
+    await answers(page).getByText("It needs neither").waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Stop" }).waitFor();
+    await answers(page).getByText("It needs neither").waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    const text = await answers(page).locator("p").innerText();
+    assert.equal(text.split(" ").length, 150, "without a gap or a double");
+    await page.reload();
+    await answers(page).waitFor();
+    assert.equal(await answers(page).locator("p").innerText(), text);
+  },
+
+  async "an answer is replaced by another one, and both are paid for"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    await ask(page, "Once more, please [words=6]");
+    // While an answer is written, more is held than it costs in the end.
+    const first = await balanceIs(page, (credits) => credits > 99 && credits < 100);
+    await page.getByRole("button", { name: "Ask again" }).click();
+    await balanceIs(page, (credits) => credits > 99 && credits < first);
+    await page.getByTestId("cost").waitFor();
+    assert.equal(await answers(page).count(), 1);
+    await page.reload();
+    await page.getByTestId("cost").waitFor();
+    assert.equal(await answers(page).count(), 1);
+  },
+
+  async "the model calls a tool that runs in the browser, and goes on with its output"(site) {
+    const page = await site.device();
+    const person = await site.signUp(page);
+    const tablet = await site.device({ width: 820, dark: true });
+    await site.signIn(tablet, person);
+    await ask(page, "What time is it? [tool]");
+    for (const each of [page, tablet]) {
+      if (each === tablet) await each.getByRole("link", { name: "What time is it?" }).click();
+      await answers(each).getByText("The tool returned").waitFor();
+      assert.equal(await each.getByTestId("tool").innerText(), "Looked at your clock");
+      assert.match(await answers(each).innerText(), /"time_zone":"UTC"/);
+      assert.equal(await answers(each).count(), 1, "one message");
+      assert.equal(await each.getByRole("alert").count(), 0);
+    }
+    await site.picture(page, "tool");
+  },
+
+  async "an answer that costs more than is left is refused, and the question is not lost"(site) {
+    const page = await site.device();
+    await site.signUp(page);
+    await balanceIs(page, (credits) => credits === 100);
+    const { user_id } = await session(page);
+    await site.callAsService("credits/deduct", { user_id, amount: 97, description: "An evening" });
+    await ask(page, "Are you still there?");
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText(/^This answer can cost up to [\d.]+ credits, and you have 3\./)
+      .waitFor();
+    await dialog.getByRole("button", { name: "Not now" }).click();
+    assert.equal(await page.getByLabel("Ask Lantern").inputValue(), "Are you still there?");
+    assert.equal(await answers(page).count(), 0);
+    await balanceIs(page, (credits) => credits === 3);
   },
 
   async "an answer can be stopped, and what it said stays"(site) {
@@ -49,7 +136,7 @@ export const CONVERSATION_SCENES: Record<string, Scene> = {
     await ask(laptop, "Which day is it?");
     await laptop.getByRole("button", { name: "Send" }).waitFor();
     const tab = await site.tab(laptop.context());
-    const phone = await site.device({ width: 390, height: 780, dark: true });
+    const phone = await site.device({ width: 390, height: 844, dark: true });
     await fillInOnPhone(phone, person.email, person.password);
     await phone.getByRole("button", { name: "Menu" }).click();
     for (const page of [tab, phone]) {
@@ -88,7 +175,13 @@ export const CONVERSATION_SCENES: Record<string, Scene> = {
 
     await page.context().setOffline(false);
     await page.getByText("You are offline").waitFor({ state: "detached" });
-    await page.getByLabel("Ask Lantern").press("Enter");
+    // What was not sent is still said after something else has changed, and the app has read the messages again.
+    const read = page.waitForResponse((response) => response.url().includes("/rest/v1/messages"));
+    const { user_id } = await session(page);
+    const message = { role: "user", content: "Elsewhere" };
+    await site.callAsService("conversations", { user_id, message });
+    await (await read).finished();
+    await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
     await answers(page).nth(1).getByText("played model").waitFor();
     assert.equal(await page.getByText("Can you hear me?").count(), 1, "it was sent once");
     // What others change is heard again, too.

@@ -77,8 +77,8 @@ export const FILE_SCENES: Record<string, Scene> = {
     await site.picture(page, "out-of-credits");
     await dialog.getByRole("button", { name: "See your credits" }).click();
     await page.getByRole("heading", { name: "Credits" }).waitFor();
-    await page.getByText("-40", { exact: true }).first().waitFor();
-    assert.equal(await page.getByText("-40", { exact: true }).count(), 2);
+    await page.getByText("\u221240", { exact: true }).first().waitFor();
+    assert.equal(await page.getByText("\u221240", { exact: true }).count(), 2);
     await balanceIs(page, (credits) => credits === 20);
     await site.picture(page, "credits");
   },

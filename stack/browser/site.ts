@@ -39,7 +39,7 @@ export class Site {
 
   /** Opens the app on a new device: nothing is stored there. */
   async device(options: { width?: number; height?: number; dark?: boolean } = {}): Promise<Page> {
-    const { width = 1200, height = 780, dark = false } = options;
+    const { width = 1280, height = 800, dark = false } = options;
     const context = await this.browser.newContext({
       viewport: { width, height },
       colorScheme: dark ? "dark" : "light",
@@ -82,6 +82,20 @@ export class Site {
     await page.getByText(person.email).waitFor();
   }
 
+  /** Calls a function with the secret key, as the server of a product does. */
+  // deno-lint-ignore no-explicit-any -- each scene knows what it asks for
+  async callAsService(path: string, body: Record<string, unknown>): Promise<any> {
+    const { SUPABASE_URL, SUPABASE_SECRET_KEY = "" } = this.environment;
+    const response = await fetch(`${SUPABASE_URL}/functions/v1/${path}`, {
+      method: "POST",
+      headers: { apikey: SUPABASE_SECRET_KEY, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const answer = await response.json();
+    assert.ok(response.ok, JSON.stringify(answer));
+    return answer;
+  }
+
   /** Keeps a picture of the page, if pictures are wanted. */
   async picture(page: Page, name: string): Promise<void> {
     if (this.screenshots) await page.screenshot({ path: `${this.screenshots}/${name}.png` });
@@ -110,6 +124,15 @@ export class Site {
 async function fillIn(page: Page, { email, password }: Person): Promise<void> {
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill(password);
+}
+
+/** Who is signed in on a page. A refresh token can be used once. */
+export async function session(page: Page): Promise<{ user_id: string; refresh_token: string }> {
+  return await page.evaluate(() => {
+    const key = Object.keys(localStorage).find((name) => name.endsWith("-auth-token")) ?? "";
+    const { user, refresh_token } = JSON.parse(localStorage.getItem(key) ?? "{}");
+    return { user_id: user?.id, refresh_token };
+  });
 }
 
 /** Waits until a page shows a balance. */

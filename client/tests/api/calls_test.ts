@@ -42,7 +42,7 @@ test("client: a user reads the balance, buys, and learns from the error how much
 
 test("client: calls fill in paths and queries, and send bodies", async () => {
   const user = await signUp();
-  const { conversations, messages, credits, keys, teams } = createStrongroom(
+  const { chats, conversations, messages, credits, keys, teams } = createStrongroom(
     user.client,
   );
   const started = await conversations.start({
@@ -77,6 +77,10 @@ test("client: calls fill in paths and queries, and send bodies", async () => {
   assert.equal((await keys.list().throwOnError()).keys[0]?.id, key.id);
   await keys.delete(key.id).throwOnError();
   assert.equal((await keys.delete(key.id)).error?.code, "key_not_found");
+
+  // A route with a query and a body, which would be refused if the number were in the body.
+  const deletion = await chats.delete(crypto.randomUUID(), { expected_version: 1 });
+  assert.equal(deletion.error?.code, "chat_not_found");
 
   const { team } = await teams.create({ name: "Crew" }).throwOnError();
   await teams.delete(team.id, { delete_projects: true }).throwOnError();

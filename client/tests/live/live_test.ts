@@ -206,3 +206,26 @@ test("live: teams and projects are heard by their members, and others are told w
   }, { token: stranger.token });
   await invoke(owner.client, `teams/${team.id}`, { method: "DELETE" });
 });
+
+test("live: accounts in other units have a handler of their own", async () => {
+  const unit = "test_live_minutes";
+  await serviceClient().from("credit_units").upsert({ unit }, {
+    onConflict: "unit",
+    ignoreDuplicates: true,
+  });
+  const user = await signUp();
+  await withClient(async (supabase) => {
+    // deno-lint-ignore no-explicit-any -- as received
+    const units: any[] = [];
+    const { live, heard } = listen(supabase, {
+      user_id: user.id,
+      onUnits: (wakeUp) => units.push(wakeUp),
+    });
+    await until(() => live.status === "live" && missed(units) === 1);
+    await service.credits.grant({ user_id: user.id, amount: 7, unit }).throwOnError();
+    await until(() => units.length === 2);
+    assert.deepEqual([units[1].unit, units[1].available, units[1].missed], [unit, 7, false]);
+    assert.ok(!available(heard.credits!).includes(7));
+    live.stop();
+  }, { token: user.token });
+});

@@ -60,6 +60,10 @@ export async function calls(): Promise<void> {
   await strongroom.messages.save(id, { role: "bot", content: "Hello" });
   // @ts-expect-error neither is there in a batch
   await strongroom.messages.save(id, { messages: [{ role: "bot", content: "Hello" }] });
+  // The body and the query of one route.
+  await strongroom.chats.delete(id, { expected_version: 2 });
+  // @ts-expect-error there is no such member
+  await strongroom.chats.delete(id, { version: 2 });
   // @ts-expect-error a statement is of a month
   await strongroom.credits.statement({ limit: 10 });
   // @ts-expect-error the body of a route that has one cannot be left out
@@ -103,6 +107,36 @@ export async function calls(): Promise<void> {
   exactly<string>()(anyError.code);
 }
 
+export async function answers(): Promise<void> {
+  const { data, error } = await strongroom.answers.start({ message: "Hello" });
+  if (data) exactly<number | undefined>()(data.entry?.amount);
+  if (error?.code === "insufficient_credits" || error?.code === "model_not_allowed") return;
+  // @ts-expect-error an answer never fails with the code of a chat
+  if (error?.code === "version_conflict") return;
+  // @ts-expect-error a temperature is a number
+  await strongroom.answers.start({ message: "Hello", parameters: { temperature: "hot" } });
+  // @ts-expect-error there is no such trigger
+  await strongroom.answers.start({ trigger: "repeat" });
+  // @ts-expect-error an ephemeral answer is to messages
+  await strongroom.answers.ephemeral({ message: "Hello" });
+  const ended = await strongroom.answers.ephemeral({ messages: [{ role: "user" }] }).throwOnError();
+  exactly<string>()(ended.text);
+  // @ts-expect-error it is said which answer to stop
+  await strongroom.answers.stop();
+  // @ts-expect-error a service asks no model for a user
+  service.answers;
+}
+
+export async function units(): Promise<void> {
+  const { data: balance } = await strongroom.credits.balance({ unit: "minutes" });
+  if (balance) exactly<string | undefined>()(balance.unit);
+  await service.credits.grant({ user_id: id, amount: 10, unit: "minutes" });
+  // @ts-expect-error a unit is a name
+  await strongroom.credits.balance({ unit: 1 });
+  const { error } = await strongroom.credits.balance({ unit: "minutes" });
+  if (error?.code === "unknown_unit") return;
+}
+
 export function live(): void {
   const live = strongroom.live({
     onCredits: (wakeUp) => {
@@ -110,6 +144,8 @@ export function live(): void {
       wakeUp.available;
       if (!wakeUp.missed) exactly<number>()(wakeUp.available);
     },
+    onUnits: (wakeUp) => wakeUp.missed || exactly<string>()(wakeUp.unit),
+    onAlerts: (wakeUp) => wakeUp.missed || exactly<string | undefined>()(wakeUp.unit),
     onMessages: (wakeUp) => wakeUp.missed || wakeUp.conversation_id?.length,
     // @ts-expect-error there is no such handler
     onInvoices: () => {},

@@ -15,6 +15,9 @@ const SHOWN = 30;
 const FULL = 100;
 
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
+/** With the sign that is as wide as a plus. */
+const signed = (amount: number) =>
+  (amount > 0 ? "+" : amount < 0 ? "\u2212" : "") + number.format(Math.abs(amount));
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** The balance, always current. */
@@ -59,10 +62,7 @@ export function Credits() {
           <li key={id}>
             <span>{description ?? NAMES[sku ?? ""] ?? (amount > 0 ? "Added" : "Spent")}</span>
             <time className="hint">{created_at && date.format(new Date(created_at))}</time>
-            <b className={amount > 0 ? "plus" : ""}>
-              {amount > 0 ? "+" : ""}
-              {number.format(amount)}
-            </b>
+            <b className={amount > 0 ? "plus" : ""}>{signed(amount)}</b>
           </li>
         ))}
       </ul>
@@ -72,6 +72,7 @@ export function Credits() {
 
 /** What could not be paid for. */
 export interface Shortage {
+  /** The beginning of the sentence that ends with the credits: "An image costs". */
   what: string;
   /** Credits. */
   required: number | undefined;
@@ -97,11 +98,11 @@ export function OutOfCreditsProvider({ children }: { children: ReactNode }) {
       {children}
       <dialog ref={dialog} className="card" onClose={() => setShortage(undefined)}>
         <SparkIcon />
-        <h2>You are out of credits</h2>
+        <h2>Not enough credits</h2>
         <p>
-          {shortage?.what} costs {shortage?.required === undefined
-            ? "more credits than you have"
-            : `${number.format(shortage.required)} credits`}
+          {shortage?.required === undefined
+            ? "This costs more credits than you have"
+            : `${shortage.what} ${number.format(shortage.required)} credits`}
           {shortage?.available !== undefined &&
             `, and you have ${number.format(shortage.available)}`}. Nothing was charged.
         </p>

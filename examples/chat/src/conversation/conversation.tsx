@@ -1,4 +1,3 @@
-import type { UIMessage } from "ai";
 import { useEffect, useRef, useState } from "react";
 
 import { useOutOfCredits } from "../account/credits";
@@ -6,6 +5,7 @@ import { go } from "../route";
 import { Logo } from "../ui/icons";
 import { Problem } from "../ui/problem";
 import { Composer } from "./composer";
+import { Message } from "./message";
 import { textOf, useAnswers } from "./use_answers";
 
 const IDEAS = [
@@ -28,7 +28,7 @@ export function Conversation({ id }: { id: string | undefined }) {
 }
 
 function Thread({ id, isNew }: { id: string; isNew: boolean }) {
-  const { messages, answering, problem, ask, stop, reload } = useAnswers(id);
+  const { messages, answering, problem, ask, askAgain, stop, reload } = useAnswers(id);
   const [draft, setDraft] = useState("");
   const tellOutOfCredits = useOutOfCredits();
   const end = useRef<HTMLDivElement>(null);
@@ -43,7 +43,7 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
   useEffect(() => {
     if (!problem || !outOfCredits) return;
     tellOutOfCredits({
-      what: "This answer",
+      what: "This answer can cost up to",
       required: problem.required,
       available: problem.available,
     });
@@ -71,7 +71,14 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
             </div>
           </div>
         )}
-        {messages?.map((message) => <Message key={message.id} message={message} />)}
+        {messages?.map((message) => (
+          <Message
+            key={message.id}
+            message={message}
+            {...message === last && message.role === "assistant" && !answering &&
+              { again: askAgain }}
+          />
+        ))}
         {answering && last?.role === "user" && (
           <div className="message assistant">
             <span className="dots" aria-label="Thinking">
@@ -86,16 +93,6 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
       </div>
       <Composer text={draft} change={setDraft} send={send} answering={answering} stop={stop} />
     </section>
-  );
-}
-
-function Message({ message }: { message: UIMessage }) {
-  const text = textOf(message);
-  if (!text) return null;
-  return (
-    <article className={`message ${message.role}`} data-role={message.role}>
-      {text.split(/\n{2,}/).map((paragraph, index) => <p key={index}>{paragraph}</p>)}
-    </article>
   );
 }
 

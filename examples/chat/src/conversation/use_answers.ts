@@ -1,11 +1,16 @@
 /** The messages of a conversation, and asking the model: everything that knows how answers are made. */
 
 import { useChat } from "@ai-sdk/react";
-import { DefaultChatTransport, type UIMessage } from "ai";
+import {
+  DefaultChatTransport,
+  lastAssistantMessageIsCompleteWithToolCalls,
+  type UIMessage,
+} from "ai";
 import { useCallback, useEffect, useRef, useState } from "react";
 
-import { publishableKey, supabase, url } from "../backend";
+import { publishableKey, strongroom, supabase, url } from "../backend";
 import { useChanges } from "../changes";
+import { runTool, TOOLS } from "./tools";
 
 const API = `${url}/functions/v1/answers`;
 
@@ -14,7 +19,18 @@ async function headers(): Promise<Record<string, string>> {
   return { apikey: publishableKey, authorization: `Bearer ${data.session?.access_token}` };
 }
 
-const transport = new DefaultChatTransport<UIMessage>({ api: API, headers });
+/** What an answer was made with. */
+export interface AnswerFacts {
+  answer?: { model: string; credits?: number };
+}
+
+export type ChatMessage = UIMessage<AnswerFacts>;
+
+const transport = new DefaultChatTransport<ChatMessage>({
+  api: API,
+  headers,
+  body: { parameters: { tools: TOOLS } },
+});
 
 /** An error of the server: a problem document. */
 export interface AnswerProblem extends Error {
@@ -26,12 +42,14 @@ export interface AnswerProblem extends Error {
 
 export interface Answers {
   /** Undefined until the messages were read. */
-  messages: UIMessage[] | undefined;
+  messages: ChatMessage[] | undefined;
   /** Whether an answer is being written. */
   answering: boolean;
   problem: AnswerProblem | undefined;
   /** Asks. If the server refuses, returns false, and the conversation is as before. */
   ask(text: string): Promise<boolean>;
+  /** Replaces the last answer. */
+  askAgain(): Promise<void>;
   stop(): Promise<void>;
   /** Reads the messages again. */
   reload(): void;
@@ -46,14 +64,24 @@ export function useAnswers(id: string): Answers {
   const [loaded, setLoaded] = useState(false);
   const [problem, setProblem] = useState<AnswerProblem>();
   const refused = useRef(false);
-  const { messages, setMessages, sendMessage, status, stop, resumeStream, clearError } = useChat({
+  /** Whether a question could not be sent: that is said until it is sent, also when the connection is back. */
+  const unsent = useRef(false);
+  /** Whether this page asked: other pages that follow the answer do not run its tools. */
+  const asked = useRef(false);
+  const chat = useChat<ChatMessage>({
     id,
     transport,
+    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+    onToolCall({ toolCall: { toolName, toolCallId } }) {
+      if (!asked.current) return;
+      chat.addToolOutput({ tool: toolName, toolCallId, output: runTool(toolName) });
+    },
     onError(error) {
       refused.current = true;
       setProblem(toProblem(error));
     },
   });
+  const { messages, setMessages, sendMessage, regenerate, status, stop, resumeStream } = chat;
   const idle = status === "ready" || status === "error";
   const isIdle = useRef(idle);
   isIdle.current = idle;
@@ -64,9 +92,11 @@ export function useAnswers(id: string): Answers {
     if (!isIdle.current) return;
     setLoaded(true);
     if (read instanceof Error) return setProblem(read);
-    setProblem(undefined);
+    if (!unsent.current) setProblem(undefined);
     setMessages(read.messages);
-    if (read.isRunning) resumeStream();
+    if (!read.isRunning) return;
+    asked.current = false;
+    resumeStream();
   }, [id, setMessages, resumeStream]);
 
   // Also what other tabs and devices ask.
@@ -76,26 +106,41 @@ export function useAnswers(id: string): Answers {
     return listen("messages", () => isIdle.current && reload());
   }, [reload, listen]);
 
+  const begin = () => {
+    refused.current = false;
+    unsent.current = false;
+    asked.current = true;
+    setProblem(undefined);
+    chat.clearError();
+  };
+  const restore = async () => {
+    const read = await readMessages(id);
+    if (read instanceof Error) return undefined;
+    setMessages(read.messages);
+    return read.messages;
+  };
   return {
     messages: loaded || messages.length > 0 ? messages : undefined,
     answering: !idle,
     problem,
     async ask(text) {
-      refused.current = false;
-      setProblem(undefined);
-      clearError();
+      begin();
       await sendMessage({ text });
       if (!refused.current) return true;
-      const read = await readMessages(id);
-      if (read instanceof Error) setMessages((all) => all.slice(0, -1));
-      else setMessages(read.messages);
+      unsent.current = true;
+      const restored = await restore();
+      if (!restored) setMessages((all) => all.slice(0, -1));
       // The question may have been saved although its answer failed.
-      return !(read instanceof Error) && read.messages.some((message) => textOf(message) === text);
+      unsent.current = !restored?.some((message) => textOf(message) === text);
+      return !unsent.current;
+    },
+    async askAgain() {
+      begin();
+      await regenerate();
+      if (refused.current) await restore();
     },
     async stop() {
-      await fetch(`${API}/${id}/stop`, { method: "POST", headers: await headers() }).catch(
-        () => {},
-      );
+      await strongroom.answers.stop(id);
       await stop();
     },
     reload,
@@ -103,23 +148,25 @@ export function useAnswers(id: string): Answers {
 }
 
 /** The text of a message. */
-export function textOf({ parts }: UIMessage): string {
+export function textOf({ parts }: ChatMessage): string {
   return parts.map((part) => part.type === "text" ? part.text : "").join("");
 }
 
 async function readMessages(
   id: string,
-): Promise<{ messages: UIMessage[]; isRunning: boolean } | Error> {
+): Promise<{ messages: ChatMessage[]; isRunning: boolean } | Error> {
   const { data, error } = await supabase.from("messages")
-    .select("id, client_id, role, content, status").eq("conversation_id", id).order("created_at");
+    .select("id, client_id, role, content, metadata, status").eq("conversation_id", id)
+    .order("created_at");
   if (error) return new Error(error.message);
   const isRunning = data.at(-1)?.status === "streaming";
   const messages = data.filter(({ status }) => status !== "streaming")
-    .map(({ id, client_id, role, content }) => ({
+    .map(({ id, client_id, role, content, metadata }) => ({
       id: client_id ?? id,
-      role: role as UIMessage["role"],
+      metadata: metadata as AnswerFacts,
+      role: role as ChatMessage["role"],
       parts: Array.isArray(content)
-        ? content as UIMessage["parts"]
+        ? content as ChatMessage["parts"]
         : [{ type: "text" as const, text: String(content) }],
     }));
   return { messages, isRunning };

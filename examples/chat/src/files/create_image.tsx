@@ -29,7 +29,7 @@ export function CreateImage({ close, keep }: { close: () => void; keep: (image: 
     }
     if (error.code !== "insufficient_credits") return setProblem(error);
     const { required, available } = error.fields as { required?: number; available?: number };
-    tellOutOfCredits({ what: "An image", required, available });
+    tellOutOfCredits({ what: "An image costs", required, available });
   };
 
   return (

@@ -127,7 +127,7 @@ async function proveMessage(sql: Sql, key: DataKey): Promise<void> {
       const expected = history?.counter ?? 0;
       const content = {
         chats: 1,
-        min_epoch: 1,
+        min_epoch: 1 as const,
         sum,
         writers: { "0123456789abcdef": expected + 1 },
       };

@@ -26,7 +26,8 @@ export type {
   StoreState,
 } from "./chats/chat_store.ts";
 export type { SaveOptions } from "./chats/chat_writer.ts";
-export { Chats, type ChatsOptions } from "./chats/chats.ts";
+export { Chats } from "./chats/chats.ts";
+export type { ChatsOptions } from "./chats/chats_options.ts";
 export { ChatConflict, ChatsError, type ChatsErrorOptions } from "./chats/chats_error.ts";
 export { Keyring } from "./chats/keyring.ts";
 export { MemoryStore } from "./chats/memory_store.ts";

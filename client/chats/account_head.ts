@@ -40,7 +40,7 @@ export async function openHead(
 }
 
 /**
- * Makes sure that a head of the account can come after another one, or is the same.
+ * Makes sure that a head of the account can come after another one, or is the same. What it closes stays closed.
  *
  * @param head the later one
  * @param known the one that this device has seen
@@ -53,8 +53,12 @@ export function mustFollowHead(
   keys: readonly DataKey[],
 ): void {
   if (!known || head.sealed === known.sealed) return;
-  const age = ({ key_id }: OpenedHead) => keys.findIndex((key) => key.key_id === key_id);
-  if (head.counter < known.counter || age(head) > age(known)) throw historyErrors.rolledBack();
+  const ids: unknown[] = keys.map(({ key_id }) => key_id).reverse();
+  // 1 is older than all of them.
+  const age = (epoch: string | 1) => -ids.indexOf(epoch);
+  const older = head.counter < known.counter || age(head.key_id) > age(known.key_id) ||
+    age(head.content.min_epoch) > age(known.content.min_epoch);
+  if (older) throw historyErrors.rolledBack();
   const { writers } = head.content;
   // A full list leaves out those that wrote longest ago.
   const least = Object.keys(writers).length < MOST_WRITERS ? 0 : Infinity;
@@ -65,8 +69,8 @@ export function mustFollowHead(
   if (forked) throw historyErrors.forked();
 }
 
-/** What a new head says of the chats, and who makes it. */
-export interface NextHead extends Pick<HistoryContent, "chats" | "sum"> {
+/** What a new head says of the chats and the epochs, and who makes it. */
+export interface NextHead extends Pick<HistoryContent, "chats" | "sum" | "min_epoch"> {
   readonly user_id: string;
   /** The name of this device. */
   readonly writer: string;
@@ -77,9 +81,9 @@ export interface NextHead extends Pick<HistoryContent, "chats" | "sum"> {
 export async function nextHead(
   key: DataKey,
   before: OpenedHead | undefined,
-  { user_id, writer, counter, chats, sum }: NextHead,
+  { user_id, writer, counter, chats, sum, min_epoch }: NextHead,
 ): Promise<NewHistory> {
-  const { min_epoch = 1, writers = {} } = before?.content ?? {};
+  const { writers = {} } = before?.content ?? {};
   const newest = Object.entries({ ...writers, [writer]: counter })
     .sort(([, a], [, b]) => b - a).slice(0, MOST_WRITERS);
   const content = { chats, min_epoch, sum, writers: Object.fromEntries(newest) };

@@ -10,8 +10,9 @@ import { headVersion, readList, readStoredChat } from "./answers.ts";
 import type { ChatVersion } from "./chat.ts";
 import { readChat } from "./chat_reader.ts";
 import type { StoredChat, StoredContent } from "./chat_store.ts";
-import { chatUnproven, headFalse } from "./chats_error.ts";
-import type { HistoryParts } from "./history.ts";
+import { keyOf } from "./chat_cipher.ts";
+import { chatUnproven, epochClosed, headFalse } from "./chats_error.ts";
+import type { HistoryParts } from "./history_parts.ts";
 import { findKey } from "./open_keys.ts";
 
 /** As many chats as are remembered that the store does not have in the same version. */
@@ -46,13 +47,29 @@ export class ChatHeads {
    * @param chat as the server or the store has it
    * @param content to check as well: all of it
    * @returns false if the chat has no head, or if the user accepts a change that nothing proves
-   * @throws ChatsError `head_false`, `keys_locked`; `chat_unproven` if a client that writes no heads has
+   * @throws ChatsError `head_false`, `keys_locked`, `epoch_closed`; `chat_unproven` if a client that writes no heads has
    * changed the chat since
    */
   async check(chat: StoredChat, content?: StoredContent): Promise<boolean> {
-    if (this.#isOutdated(chat) && this.#accepted.get(chat.id) !== chat.version) {
-      throw chatUnproven(chat.id);
-    }
+    const holds = await this.#check(chat, content);
+    const { epochs } = this.#parts.keys;
+    const closed = epochs.oldest !== 1 &&
+      this.keyIds(chat, content).some((id) => epochs.closed(id));
+    // A copy that the server no longer has is from before.
+    if (!closed || chat.deleted) return holds;
+    if (!this.#isAccepted(chat)) throw epochClosed(chat.id);
+    return false;
+  }
+
+  /** The ids of all keys that a chat was encrypted or proven with; null for format 1. */
+  keyIds(chat: StoredChat, content?: StoredContent): (string | null)[] {
+    const parts = [content, ...content?.segments ?? []].map((part) => part?.encrypted_data);
+    const ids = [chat.encrypted_title, ...parts].flatMap((text) => text ? keyOf(text) : []);
+    return ids.concat(this.#isOutdated(chat) ? [] : parseHead(chat.head ?? "")?.key_id ?? []);
+  }
+
+  async #check(chat: StoredChat, content?: StoredContent): Promise<boolean> {
+    if (this.#isOutdated(chat) && !this.#isAccepted(chat)) throw chatUnproven(chat.id);
     if (!chat.head || this.#isOutdated(chat)) return false;
     const head = parseHead(chat.head);
     if (!head) throw headFalse(chat.id);
@@ -69,15 +86,19 @@ export class ChatHeads {
     this.#accepted.set(id, version);
   }
 
+  #isAccepted({ id, version }: ChatVersion): boolean {
+    return this.#accepted.get(id) === version;
+  }
+
   #isOutdated({ head, version }: StoredChat): boolean {
     return headVersion(head) > 0 && headVersion(head) < version;
   }
 
-  /** As {@link check}, if the key is at hand: a sync also runs while the keys are locked. */
+  /** Compares a chat with its head, if the key is at hand: a sync also runs while the keys are locked. */
   async checkIfPossible(chat: StoredChat, content?: StoredContent): Promise<void> {
     const key_id = parseHead(chat.head ?? "")?.key_id;
     const possible = this.#parts.keys.dataKeys.some((key) => key.key_id === key_id);
-    if (possible && !this.#isOutdated(chat)) await this.check(chat, content);
+    if (possible && !this.#isOutdated(chat)) await this.#check(chat, content);
   }
 
   /** Remembers a chat in its newest version, for the next change of it. */

@@ -4,34 +4,23 @@
  * @module
  */
 
-import { type Argon2idCost, MIN_COST } from "../crypto/mod.ts";
+import { MIN_COST } from "../crypto/mod.ts";
 import type { Chat, ChatSummary, ChatVersion } from "./chat.ts";
 import { ChatCipher } from "./chat_cipher.ts";
 import { ChatHeads } from "./chat_heads.ts";
 import { readChat } from "./chat_reader.ts";
 import type { ChatBackup, ChatStore, StoredChat, StoredContent } from "./chat_store.ts";
 import type { ChatsError } from "./chats_error.ts";
+import type { ChatsOptions } from "./chats_options.ts";
 import { ChatWriter, type SaveOptions } from "./chat_writer.ts";
 import { History } from "./history.ts";
 import { Keyring } from "./keyring.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { reencrypt, type Reencryption } from "./reencrypt.ts";
 import type { AnySupabaseClient } from "./supabase_client.ts";
-import { type RequestOptions, Requests } from "./requests.ts";
+import { Requests } from "./requests.ts";
 import { StoreUpdater } from "./store_updater.ts";
 import { Sync, type SyncResult } from "./sync.ts";
-
-/** How a `Chats` works. */
-export interface ChatsOptions extends RequestOptions {
-  /** Where the device stores its chats (a `MemoryStore`). */
-  store?: ChatStore;
-  /** Chats in a page of a sync, 1 to 1000 (500). With titles, a page of 500 is well below a megabyte. */
-  page_size?: number;
-  /** The cost of deriving new password keys (19,456 KiB and 2 passes). Older ones are replaced by the next `unlock`. */
-  password_cost?: Argon2idCost;
-  /** Joins a content and its segments into one content, for `compact` and `reencrypt` (concatenation). */
-  join?: (content: string, segments: readonly string[]) => string;
-}
 
 /** The encrypted chats of one user on one device. */
 export class Chats {
@@ -59,9 +48,8 @@ export class Chats {
     const { password_cost = MIN_COST, ...requests } = others;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
-    this.keys = new Keyring(this.#requests, user_id, {
-      ...{ store, password_cost, sync: () => this.sync() },
-    });
+    const device = { store, password_cost, sync: () => this.sync() };
+    this.keys = new Keyring(this.#requests, user_id, device);
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#updater = new StoreUpdater(store);
     const parts = { requests: this.#requests, keys: this.keys, store, user_id };
@@ -81,8 +69,7 @@ export class Chats {
     return {
       ...{ id: crypto.randomUUID(), version: 0, title: null, is_starred: false },
       ...{ content: "", segments: [], data_version: 0, next_segment: 0, title_key_id: null },
-      verified: true,
-      ...{ created_at: now, updated_at: now },
+      ...{ created_at: now, updated_at: now, verified: true },
     };
   }
 
@@ -90,8 +77,9 @@ export class Chats {
    * Opens a chat: fetches from the server what the store does not have of it.
    *
    * @param id of the chat
-   * @param options `unproven`: the user accepts a last change that nothing proves. It is shown, but not stored
-   * @throws ChatsError 404 `chat_not_found`; `chat_unproven` if a client that writes no heads has changed the chat;
+   * @param options `unproven`: the user accepts a last change that nothing proves, or an old key that is no longer accepted.
+   * The chat is shown, but not stored
+   * @throws ChatsError 404 `chat_not_found`; `epoch_closed`; `chat_unproven` if an older client has changed the chat;
    * `chat_rolled_back`, `segments_missing`, `head_missing` or `head_false` if the server does not tell the truth;
    * `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without `keys.readV1`
    */
@@ -99,6 +87,8 @@ export class Chats {
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
     const read = await readChat(this.#requests, id, { known, kept });
     if (unproven) this.#heads.accept(read.chat);
+    const used = this.#heads.keyIds(read.chat, read.content);
+    await this.#history.learnClosed(used, () => this.sync());
     const chat = await this.#decrypt(read.chat, read.content);
     this.#heads.remember(read.chat);
     // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
@@ -110,8 +100,7 @@ export class Chats {
    * Opens a chat from the store, without the server.
    *
    * @param id of the chat
-   * @returns undefined if the store does not have all of it
-   * @throws ChatsError `keys_locked`; CryptoError as `open`
+   * @returns undefined if the store does not have all of it. Throws `keys_locked`; CryptoError as `open`
    */
   async openKept(id: string): Promise<Chat | undefined> {
     const [stored, content] = [await this.store.get(id), await this.store.content(id)];
@@ -139,8 +128,7 @@ export class Chats {
 
   /** Lists the chats in the store, the most recently changed first. Call `sync` to learn what other devices changed. */
   async list(): Promise<ChatSummary[]> {
-    const chats = await this.store.list();
-    const newestFirst = chats.toSorted((a, b) =>
+    const newestFirst = (await this.store.list()).toSorted((a, b) =>
       Date.parse(b.updated_at) - Date.parse(a.updated_at)
     );
     return await Promise.all(newestFirst.map((chat) => this.#summary(chat)));
@@ -219,7 +207,7 @@ export class Chats {
    * Reads a chat for a backup. It is still encrypted, so that the backup can be stored anywhere: the keys open it.
    *
    * @param id of the chat
-   * @returns the chat as plain JSON
+   * @returns plain JSON
    * @throws as `open`
    */
   async backup(id: string): Promise<ChatBackup> {
@@ -240,7 +228,8 @@ export class Chats {
    * @throws ChatConflict if the chat exists; CryptoError as `open`; otherwise as `save`
    */
   async restore({ chat: stored, content }: ChatBackup): Promise<Chat> {
-    const chat = await this.#decrypt(stored, content);
+    // The user has kept it, like a copy that the server no longer has.
+    const chat = await this.#decrypt({ ...stored, deleted: true }, content);
     const { title, is_starred: star, segments } = chat;
     const whole = segments.length > 0 ? this.#join(chat.content, segments) : chat.content;
     const options = { ...(title !== null && { title }), star };
@@ -248,18 +237,20 @@ export class Chats {
   }
 
   /**
-   * Brings the store up to date with everything that was saved or deleted before the call. Titles come with it; contents
+   * Brings the store up to date with everything that was saved or deleted before the call, and returns it. Titles come with it; contents
    * come when they are opened. The keys may be locked.
    *
    * @param options `startOver`: the user accepts what the server has, for example after `chat_rolled_back`: read everything
    * again, and confirm it to the other devices
-   * @returns what has changed
    * @throws ChatsError `unreachable`: the pages that did arrive are in the store; `history_missing`,
    * `history_rolled_back`, `history_forked`, `history_false`, `head_missing`, `head_false` or `chat_rolled_back` if the
    * server leaves something out, brings it back or changes it: nothing is removed from the store
    */
   sync({ startOver = false }: { startOver?: boolean } = {}): Promise<SyncResult> {
-    const run = () => this.#sync.run(startOver);
+    return this.#afterSync(() => this.#sync.run(startOver));
+  }
+
+  #afterSync<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#syncing.then(run, run);
     this.#syncing = result;
     return result;
@@ -290,11 +281,21 @@ export class Chats {
    * compacts each chat.
    *
    * @param options `limit`: the largest number of chats (100); `after`: from the previous result
-   * @returns what was done, and where to continue
    */
   async reencrypt(options: { limit?: number; after?: string } = {}): Promise<Reencryption> {
     return await reencrypt(this.#requests, this.keys.current.key_id, options, async (id) => {
       await this.compact(await this.open(id));
     });
+  }
+
+  /**
+   * Closes all epochs before the current one, when `reencrypt` has encrypted everything again: from then on, no device
+   * accepts a chat that an older key has encrypted or proven. Attachments with an older key, and backups, stay readable.
+   *
+   * @throws ChatsError `epoch_in_use` if older keys encrypt parts of chats; `history_unproven` if nothing
+   * proves that the chats are complete; 409 `history_conflict` if chats change meanwhile: call it again; otherwise as `sync`
+   */
+  async closeEpochs(): Promise<void> {
+    await this.#history.inTurn(() => this.#afterSync(() => this.#sync.close()));
   }
 }

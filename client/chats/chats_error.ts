@@ -73,7 +73,7 @@ export class ChatConflict extends ChatsError {
 export function keysRolledBack(): ChatsError {
   return new ChatsError(
     "keys_rolled_back",
-    "The server offers older keys than this device has seen: save nothing, and warn the user",
+    "The server offers older keys than this device has seen",
   );
 }
 
@@ -86,7 +86,7 @@ export function keysLocked(): ChatsError {
 export function chatRolledBack(id: string): ChatsError {
   return new ChatsError(
     "chat_rolled_back",
-    `The server has an older version of chat "${id}" than this device, or a different history of it`,
+    `The server has an older version of chat "${id}" than this device`,
   );
 }
 
@@ -99,7 +99,7 @@ export function headMissing(id: string): ChatsError {
 export function headFalse(id: string): ChatsError {
   return new ChatsError(
     "head_false",
-    `What the server sent of chat "${id}" is not what a device has saved in this version`,
+    `The server has changed chat "${id}"`,
   );
 }
 
@@ -107,7 +107,15 @@ export function headFalse(id: string): ChatsError {
 export function chatUnproven(id: string): ChatsError {
   return new ChatsError(
     "chat_unproven",
-    `Nothing proves the last change of chat "${id}": a client that writes no heads made it, or the server did`,
+    `Nothing proves the last change of chat "${id}": ask the user`,
+  );
+}
+
+/** Makes the error `epoch_closed`. */
+export function epochClosed(id: string): ChatsError {
+  return new ChatsError(
+    "epoch_closed",
+    `The key of chat "${id}" was closed`,
   );
 }
 
@@ -116,28 +124,28 @@ export const historyErrors = {
   missing: () =>
     new ChatsError(
       "history_missing",
-      "The server left out the head of the account, which this device has seen",
+      "The server left out the head of the account",
     ),
   rolledBack: () =>
     new ChatsError(
       "history_rolled_back",
-      "The server has an older state of the account than this device has seen",
+      "The server has an older state of the account than this device",
     ),
   forked: () =>
     new ChatsError(
       "history_forked",
-      "The server shows different versions of this account to different devices",
+      "The server shows this account in two versions",
     ),
   /** `missing`: ids of the stored chats that were not listed. */
   false: (missing: readonly string[] = []) =>
     new ChatsError(
       "history_false",
-      "The chats that the server lists are not those of the account",
+      "The server lists other chats than the account has",
       { fields: { missing } },
     ),
   unproven: () =>
     new ChatsError(
       "history_unproven",
-      "Nothing proves that the chats of this account are complete: sync on a device that was used before, or ask the user",
+      "Nothing proves that the chats are complete: ask the user",
     ),
 };

@@ -31,33 +31,10 @@ import {
 import type { AccountHead, ChatStore } from "./chat_store.ts";
 import { ChatsError, historyErrors } from "./chats_error.ts";
 import type { Keyring } from "./keyring.ts";
+import type { HeadChange, HistoryParts, Verification } from "./history_parts.ts";
 import type { Mirror } from "./mirror.ts";
 import { findKey } from "./open_keys.ts";
 import { change, type Requests } from "./requests.ts";
-
-/** How one change changes the heads of an account. */
-export interface HeadChange {
-  readonly chat_id: string;
-  readonly before: string | null;
-  /** Null if the chat is deleted. */
-  readonly after: string | null;
-}
-
-/** What a sync finds about the history. */
-export interface Verification {
-  /** Whether the listed chats are exactly those of the newest head. */
-  readonly verified: boolean;
-  /** Whether the chats that are no longer listed were deleted by devices with the keys. */
-  readonly proven: boolean;
-}
-
-/** What a {@link History} works with. */
-export interface HistoryParts {
-  readonly requests: Requests;
-  readonly keys: Keyring;
-  readonly store: ChatStore;
-  readonly user_id: string;
-}
 
 /** The history of one user's account, as far as this device has seen it. */
 export class History {
@@ -66,6 +43,8 @@ export class History {
   readonly #store: ChatStore;
   readonly #user_id: string;
   #known: OpenedHead | undefined;
+  /** Whether the account had no head when this device needed it. */
+  #learned = false;
   /** One change after the other: each is based on the head that the one before it made. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -208,6 +187,27 @@ export class History {
     return { verified: same, proven: same };
   }
 
+  /** A new device learns from the head of the account whether an old key is still accepted, before it uses one. */
+  async learnClosed(used: (string | null)[], sync: () => Promise<unknown>): Promise<void> {
+    const { key_id } = this.#keys.current;
+    if (this.#learned || used.every((id) => id === key_id) || await this.seen()) return;
+    await sync();
+    this.#learned = true;
+  }
+
+  /**
+   * Closes all epochs before the current one, for all devices.
+   *
+   * @param mirror what was listed: all chats
+   * @param verified whether that is what the head of the account says
+   */
+  async close(mirror: Mirror, verified: boolean): Promise<void> {
+    const known = await this.#load();
+    // An account without chats needs no proof.
+    if (!verified && (known || mirror.heads > 0)) throw historyErrors.unproven();
+    await this.#replace(mirror, known, 0, this.#keys.current.key_id);
+  }
+
   /** Whether the head of an account is that of the listed chats. */
   async #isOf({ key_id, content }: OpenedHead, mirror: Mirror): Promise<boolean> {
     const key = await findKey(this.#keys, key_id);
@@ -215,10 +215,15 @@ export class History {
   }
 
   /** Replaces the head of the account by one of what was listed, under the current key. */
-  async #replace(mirror: Mirror, since: OpenedHead | undefined, seen: number): Promise<void> {
+  async #replace(
+    mirror: Mirror,
+    since: OpenedHead | undefined,
+    seen: number,
+    min_epoch = this.#keys.epochs.oldest,
+  ): Promise<void> {
     const key = this.#keys.current;
     const counter = Math.max(since?.counter ?? 0, seen) + 1;
-    const listed = { chats: mirror.heads, sum: await mirror.sum(key) };
+    const listed = { chats: mirror.heads, sum: await mirror.sum(key), min_epoch };
     const history = await this.#next(key, since, { ...listed, counter });
     const body = { history, expected_sequence: Number(mirror.cursor) };
     const read = (answer: unknown) => readHistoryChange(answer, counter);
@@ -270,10 +275,15 @@ export class History {
   async #next(
     key: DataKey,
     before: OpenedHead | undefined,
-    next: Pick<NextHead, "chats" | "sum" | "counter">,
+    next: Pick<NextHead, "chats" | "sum" | "counter"> & Partial<NextHead>,
   ): Promise<NewHistory> {
     const { user_id, writer } = { user_id: this.#user_id, writer: await this.#writer() };
-    return await nextHead(key, before, { ...next, user_id, writer });
+    return await nextHead(key, before, {
+      min_epoch: this.#keys.epochs.oldest,
+      ...next,
+      user_id,
+      writer,
+    });
   }
 
   /** Remembers a head, unless this device has seen a newer one meanwhile. */
@@ -281,6 +291,7 @@ export class History {
     const known = await this.#load();
     if (known && opened.counter < known.counter) return;
     this.#mustFollow(opened, known);
+    await this.#keys.epochs.close(opened.content.min_epoch);
     this.#known = opened;
     const { counter, sealed } = opened;
     await this.#store.apply({ state: { history: { counter, sealed } } });

@@ -20,7 +20,7 @@ import { ChatsError, keysRolledBack } from "./chats_error.ts";
 import { KeyRequests } from "./key_requests.ts";
 import { checkNewPassword } from "./new_password.ts";
 import { makeEpoch, wrapUnderEach } from "./key_chain.ts";
-import { OpenKeys } from "./open_keys.ts";
+import { type Epochs, OpenKeys } from "./open_keys.ts";
 import { PasswordKeys } from "./password_keys.ts";
 import type { Requests } from "./requests.ts";
 import {
@@ -37,6 +37,8 @@ import {
 
 /** The keys of a user. */
 export class Keyring {
+  /** Which epochs are closed: `Chats.closeEpochs` closes them. */
+  readonly epochs: Epochs;
   readonly #requests: KeyRequests;
   readonly #user_id: string;
   readonly #store: ChatStore;
@@ -62,7 +64,7 @@ export class Keyring {
     // A rotation must not fail because of it: the next sync tells the user.
     this.#verify = () => device.sync().catch(() => {});
     this.#store = device.store;
-    this.#openKeys = new OpenKeys(user_id, device.store);
+    this.epochs = this.#openKeys = new OpenKeys(user_id, device.store);
   }
 
   /** Whether the keys are locked. While they are, nothing can be encrypted or decrypted. */

@@ -13,13 +13,24 @@ import {
   workOf,
   type WrappingKey,
 } from "../crypto/mod.ts";
+import { must } from "./answers.ts";
 import type { ChatStore } from "./chat_store.ts";
 import { keysLocked, keysRolledBack } from "./chats_error.ts";
 import { openChain, openCurrent } from "./key_chain.ts";
 import { findWrap, type WrappedKeys } from "./wrapped_keys.ts";
 
+/** Which epochs are closed. */
+export interface Epochs {
+  /** Id of the oldest epoch that is accepted; 1 if none was closed. */
+  readonly oldest: string | 1;
+  /** Whether content with this key is no longer accepted. Null is the key of format 1, which is older than all epochs. */
+  closed(key_id: string | null): boolean;
+  /** Closes all epochs before this one, for good. The server must have sent its key. */
+  close(oldest: string | 1): Promise<void>;
+}
+
 /** Opens a user's keys and holds them. */
-export class OpenKeys {
+export class OpenKeys implements Epochs {
   readonly #user_id: string;
   readonly #store: ChatStore;
   /** Version of the keys on the server; undefined while nothing is open. */
@@ -30,6 +41,8 @@ export class OpenKeys {
   openedBy: WrappingKey | undefined;
   /** The key of this device, if it is remembered. */
   device: DeviceKey | undefined;
+  /** Id of the oldest epoch that is accepted; 1 if none was closed. */
+  oldest: string | 1 = 1;
   /** By id, the current one first. */
   #dataKeys = new Map<string, DataKey>();
 
@@ -87,6 +100,22 @@ export class OpenKeys {
     await this.adopt(stored.version, keys, under);
   }
 
+  /** See {@link Epochs}. */
+  closed(key_id: string | null): boolean {
+    const ids: unknown[] = [...this.#dataKeys.keys()];
+    const min = ids.indexOf(this.oldest);
+    return min >= 0 && (key_id === null || ids.indexOf(key_id) > min);
+  }
+
+  /** See {@link Epochs}. */
+  async close(min_epoch: string | 1): Promise<void> {
+    if (min_epoch === 1 || min_epoch === this.oldest) return;
+    must(this.#dataKeys.has(min_epoch), "a missing epoch");
+    if (this.closed(min_epoch)) return;
+    await this.#store.apply({ state: { min_epoch } });
+    this.oldest = min_epoch;
+  }
+
   /** Opens all data keys, and the current one once more as an extractable key, to wrap it. Do not keep it. */
   async openToWrap(stored: WrappedKeys, under: WrappingKey): Promise<DataKey> {
     await this.open(stored, under);
@@ -99,6 +128,7 @@ export class OpenKeys {
     const key_proof = await keyProof(secret);
     const password_cost = await this.#cost(openedBy);
     await this.#store.apply({ state: { key_id, key_proof, password_cost } });
+    this.oldest = (await this.#store.state()).min_epoch ?? 1;
     this.#dataKeys = new Map(dataKeys.map((key) => [key.key_id, key]));
     this.version = version;
     this.openedBy = openedBy;

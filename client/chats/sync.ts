@@ -8,7 +8,8 @@ import { mustFollow, readSyncPage, type SyncPage } from "./answers.ts";
 import type { ChatHeads } from "./chat_heads.ts";
 import type { ChatStore, StoredChat } from "./chat_store.ts";
 import { chatRolledBack, ChatsError, historyErrors } from "./chats_error.ts";
-import type { History, Verification } from "./history.ts";
+import type { History } from "./history.ts";
+import type { Verification } from "./history_parts.ts";
 import type { Keyring } from "./keyring.ts";
 import { Mirror } from "./mirror.ts";
 import type { Requests } from "./requests.ts";
@@ -118,6 +119,15 @@ export class Sync {
       if (run.whole) throw historyErrors.false(run.unlisted);
       ({ cursor, run } = await this.#startOver(accepted));
     }
+  }
+
+  /** Closes all epochs before the current one. Nothing may have changed since the sync. */
+  async close(): Promise<void> {
+    const { history, keys } = this.#parts;
+    const { verified } = await this.run(false);
+    const { left } = await keys.progress();
+    if (left) throw new ChatsError("epoch_in_use", "Older keys encrypt chats: reencrypt");
+    await history.close(this.#mirror, verified);
   }
 
   async #read(cursor: string | null): Promise<SyncPage> {

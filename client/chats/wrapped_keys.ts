@@ -169,7 +169,7 @@ export async function unlockingKey(
     if (findWrap(stored, by.device)) return by.device;
     throw new ChatsError(
       "device_not_found",
-      "This device was revoked, or the keys were rotated: unlock with the password",
+      "This device was revoked, or the keys were rotated: use the password",
     );
   }
   const parameters = passwordParameters(stored);
@@ -177,7 +177,7 @@ export async function unlockingKey(
   if (least && workOfParameters(parameters) < workOf(least)) {
     throw new ChatsError(
       "password_weakened",
-      "The server offers a weaker derivation of the password than this device has seen",
+      "The server offers a weaker derivation of the password than before",
     );
   }
   return await derivePasswordKey(by.password, parameters);

@@ -34,7 +34,7 @@ export function webcrypto(): SubtleCrypto {
   if (!subtle) {
     throw new CryptoError(
       "webcrypto_missing",
-      "WebCrypto is not available: load the page by https or from localhost",
+      "There is no WebCrypto: load the page by https or from localhost",
     );
   }
   return subtle;

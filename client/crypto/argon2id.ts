@@ -73,7 +73,7 @@ async function load(): Promise<typeof import("hash-wasm").argon2id> {
   } catch {
     throw new CryptoError(
       "argon2id_missing",
-      "Cannot load hash-wasm: install it, and let the page's content security policy allow WebAssembly",
+      "Cannot load hash-wasm: install it, and allow WebAssembly (wasm-unsafe-eval)",
     );
   }
 }

@@ -142,7 +142,7 @@ export function parseEnvelope(text: string): Envelope {
     default:
       throw new CryptoError(
         "unknown_version",
-        "This client cannot read the version of this envelope: update the client",
+        "The version of this envelope is unknown: update the client",
       );
   }
 }

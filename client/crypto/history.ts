@@ -62,8 +62,8 @@ export interface ChatHead {
 export interface HistoryContent {
   /** Number of chats that have a head. */
   readonly chats: number;
-  /** Number of the oldest epoch whose envelopes are accepted. */
-  readonly min_epoch: number;
+  /** Id of the oldest epoch whose envelopes are accepted; 1 if no epoch was closed. */
+  readonly min_epoch: string | 1;
   /** 32 bytes: the exclusive or of the terms of all heads, see {@link historyTerm}. */
   readonly sum: Bytes;
   /** For each device, the counter of the last head of the account that it made. */

@@ -144,7 +144,7 @@ function parseWrap(text: string): Sealed {
   if (members.v !== VERSION) {
     throw new CryptoError(
       "unknown_version",
-      "This client cannot read the version of this wrap: update the client",
+      "The version of this wrap is unknown: update the client",
     );
   }
   const sealed = readSealedMembers(members);

@@ -14,9 +14,10 @@ Deno.test("head of the account: what may follow the one that a device has seen, 
     counter: number,
     writers: Record<string, number>,
     { key_id } = newer,
+    min_epoch: string | 1 = older.key_id,
   ): OpenedHead => ({
     ...{ counter, sealed: crypto.randomUUID(), key_id },
-    content: { chats: 0, min_epoch: 1, sum, writers },
+    content: { chats: 0, min_epoch, sum, writers },
   });
   const known = head(17, { [phone]: 17, [laptop]: 12 });
   const many = Object.fromEntries(Array.from({ length: 64 }, (_, index) => [`w${index}`, 90]));
@@ -26,6 +27,16 @@ Deno.test("head of the account: what may follow the one that a device has seen, 
       ["the next one", head(18, { [phone]: 18, [laptop]: 12 }), undefined],
       ["one of a new device", head(18, { [phone]: 17, [laptop]: 12, other: 18 }), undefined],
       ["one of many devices, which leaves out others", head(90, many), undefined],
+      [
+        "one that closes an epoch",
+        head(18, known.content.writers, newer, newer.key_id),
+        undefined,
+      ],
+      [
+        "one that opens all epochs again",
+        head(18, known.content.writers, newer, 1),
+        "history_rolled_back",
+      ],
       ["an earlier one", head(16, { [phone]: 17, [laptop]: 12 }), "history_rolled_back"],
       [
         "a later one of an older key",
@@ -41,6 +52,9 @@ Deno.test("head of the account: what may follow the one that a device has seen, 
     if (code) assert.throws(follow, { code }, name);
     else assert.doesNotThrow(follow, name);
   }
+  const closed = head(17, known.content.writers, newer, newer.key_id);
+  const reopened = () => mustFollowHead(head(18, known.content.writers), closed, keys);
+  assert.throws(reopened, { code: "history_rolled_back" }, "one that opens an epoch again");
   const before = head(17, known.content.writers, older);
   assert.doesNotThrow(() => mustFollowHead(head(18, known.content.writers), before, keys));
   assert.doesNotThrow(() => mustFollowHead(known, undefined, keys));
@@ -52,7 +66,14 @@ Deno.test("head of the account: the next one names who made it, and at most 64 d
   let before: OpenedHead | undefined;
   for (let counter = 1; counter <= 70; counter++) {
     const writer = String(counter % 67).padStart(16, "0");
-    const next = await nextHead(key, before, { user_id, writer, counter, chats: counter, sum });
+    const next = await nextHead(key, before, {
+      user_id,
+      writer,
+      counter,
+      chats: counter,
+      sum,
+      min_epoch: 1,
+    });
     assert.equal(next.expected, counter - 1);
     const opened = await openHead(next, user_id, key);
     assert.doesNotThrow(() => mustFollowHead(opened, before, [key]));

@@ -172,7 +172,7 @@ test("history: after a rotation, whoever has the old key makes no head of the ac
   await laptop.keys.unlock({ password });
   assert.equal((await laptop.sync()).verified, true);
 
-  const content = { chats: 0, min_epoch: 1, sum: new Uint8Array(32), writers: {} };
+  const content = { chats: 0, min_epoch: 1 as const, sum: new Uint8Array(32), writers: {} };
   const forged = async (counter: number) => ({
     counter,
     sealed: await sealHistory(content, user.id, counter, old),

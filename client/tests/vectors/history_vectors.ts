@@ -58,7 +58,7 @@ export async function historyVectors() {
     const term = await historyTerm(CHAT, head, key);
     // Another chat has a head as well: the sum is that of both.
     const sum = xor(term, await historyTerm(USER, "the head of another chat", key));
-    const content = { chats: 2, min_epoch: 1, sum, writers: { [WRITER]: version } };
+    const content = { chats: 2, min_epoch: 1 as const, sum, writers: { [WRITER]: version } };
     const nonce = counting(0x90 + index, 12);
     const sealed = await sealHistoryWithNonce(content, USER, version, key, nonce);
     histories.push({

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { serviceClient, signUp, stack, test, type TestUser, until } from "../_testing/testing.ts";
+import { serviceClient, signUp, stack, test, type TestUser } from "../_testing/testing.ts";
 import { ask, booksOf, post, readEvents, stop, withModel } from "./answers_testing.ts";
 
 /** What a provider sends: the events of its stream, or a whole response. */

@@ -23,6 +23,7 @@ select bag_eq(
     ('answers', 'answers_pkey'),
     ('answers', 'answers_project_id'),
     ('answers', 'answers_running'),
+    ('answers', 'answers_running_user_id'),
     ('answers', 'answers_user_id'),
     ('model_providers', 'model_providers_pkey'),
     ('models', 'models_pkey'),

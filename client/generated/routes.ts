@@ -359,6 +359,7 @@ export interface components {
       id: components["schemas"]["credits_Id"];
       priority: number;
       remaining: number;
+      skus: string[] | null;
       source: string;
       /** @enum {string} */
       status: "pending" | "active" | "expired" | "voided";
@@ -1024,6 +1025,7 @@ export interface components {
           balance: number;
           held: number;
           overdraft_limit: number;
+          scoped: number;
           team_id?: components["schemas"]["credits_Id"];
           unit?: string;
           updated_at: components["schemas"]["credits_Time"] | null;
@@ -2145,6 +2147,7 @@ export interface components {
           expires_at?: components["schemas"]["credits_Time"];
           external_reference?: string;
           priority?: number;
+          skus?: string[];
           source?: string;
           team_id?: components["schemas"]["credits_Id"];
           unit?: components["schemas"]["credits_Unit"];

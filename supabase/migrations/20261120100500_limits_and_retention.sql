@@ -18,6 +18,8 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('credits.hold_duration', 900, 'seconds', 1, 2592000, 'How long a hold lasts when the request does not say'),
   ('credits.open_holds', 10000, 'holds', 100, 1000000, 'The most open holds of an account'),
   ('credits.live_grants', 20000, 'grants', 100, 1000000, 'The most grants of an account that are pending or active'),
+  ('credits.scoped_grants', 1000, 'grants', 100, 20000,
+    'The most grants of an account that are pending or active and pay for some skus only'),
   ('credits.transfer_promotional', 1, 'yes or no', 0, 1,
     'Whether users may transfer promotional credits, and not only paid ones; 0: no'),
   ('credits.longest_hold', 604800, 'seconds', 1, 2592000, 'The longest time that a hold can last'),

@@ -32,6 +32,7 @@ create table public.credit_accounts (
   next_due_at timestamptz,
   open_holds integer not null default 0,
   live_grants integer not null default 0,
+  scoped_grants integer not null default 0,
   pending numeric(15, 4) not null default 0,
   head_grant_id uuid,
   -- What a charge changes comes last: PostgreSQL logs an update from the first byte that changed to the last one.
@@ -64,6 +65,8 @@ comment on column public.credit_accounts.head_free is 'What is left of the head 
 comment on column public.credit_accounts.head_held is 'What holds have set aside of the head';
 comment on column public.credit_accounts.open_holds is 'Number of holds that are neither captured nor released nor expired';
 comment on column public.credit_accounts.live_grants is 'Number of grants that are pending or active';
+comment on column public.credit_accounts.scoped_grants is
+  'Number of those that pay for some skus only: while one of them has free credits, the account has no head';
 comment on column public.credit_accounts.pending is 'Credits of grants that have not begun; not part of balance';
 comment on column public.credit_accounts.alert_threshold is
   'An alert is written when fewer credits than this are available; null means never';
@@ -282,8 +285,32 @@ end $$;
 revoke all on function private.lock_credit_account(uuid, uuid, uuid, text)
   from public, anon, authenticated, service_role;
 
--- Returns the credits that can be spent. What has come due and is not posted yet does not count: grants that have ended
--- are left out, and what expired holds have set aside is still held.
+-- Returns the free credits of an account's grants that pay for some skus only.
+create function private.scoped_credits(account public.credit_accounts)
+returns numeric
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if account.scoped_grants = 0 then
+    return 0;
+  end if;
+  return coalesce((select sum(g.remaining - g.held) from private.credit_grants as g
+    where g.account_id = account.id and g.spendable and g.skus is not null), 0);
+end $$;
+revoke all on function private.scoped_credits(public.credit_accounts) from public, anon, authenticated, service_role;
+
+-- Returns the credits that can be spent on anything, as far as what has come due is posted.
+create function private.free_credits(account public.credit_accounts)
+returns numeric
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return account.balance - account.held + account.overdraft_limit - private.scoped_credits(account);
+end $$;
+revoke all on function private.free_credits(public.credit_accounts) from public, anon, authenticated, service_role;
+
+-- Returns the credits that can be spent on anything. What has come due and is not posted yet does not count: grants that
+-- have ended are left out, and what expired holds have set aside is still held.
 create function private.available_credits(account public.credit_accounts)
 returns numeric
 language plpgsql stable set search_path = ''
@@ -295,9 +322,9 @@ begin
   if account.next_due_at <= v_now then
     v_ended := coalesce((
       select sum(g.remaining - g.held) from private.credit_grants as g
-      where g.account_id = account.id and g.status = 'active' and g.expires_at <= v_now), 0);
+      where g.account_id = account.id and g.status = 'active' and g.expires_at <= v_now and g.skus is null), 0);
   end if;
-  return account.balance - account.held + account.overdraft_limit - v_ended;
+  return private.free_credits(account) - v_ended;
 end $$;
 revoke all on function private.available_credits(public.credit_accounts) from public, anon, authenticated, service_role;
 
@@ -309,9 +336,9 @@ returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  if account.alert_armed and account.balance - account.held + account.overdraft_limit < account.alert_threshold then
+  if account.alert_armed and private.free_credits(account) < account.alert_threshold then
     insert into public.credit_alerts (account_id, unit, threshold, available)
-    values (account.id, account.unit, account.alert_threshold, account.balance - account.held + account.overdraft_limit);
+    values (account.id, account.unit, account.alert_threshold, private.free_credits(account));
     account.alert_armed := false;
   end if;
   return account;
@@ -329,7 +356,8 @@ begin
   set balance = account.balance, held = account.held, overdraft_limit = account.overdraft_limit,
     overdraft_used = account.overdraft_used, overdraft_held = account.overdraft_held, debt = account.debt,
     head_grant_id = account.head_grant_id, head_free = account.head_free, head_held = account.head_held,
-    open_holds = account.open_holds, live_grants = account.live_grants, pending = account.pending,
+    open_holds = account.open_holds, live_grants = account.live_grants, scoped_grants = account.scoped_grants,
+    pending = account.pending,
     alert_armed = account.alert_armed, next_due_at = account.next_due_at, version = account.version, updated_at = account.updated_at
   where a.id = account.id;
   return account;

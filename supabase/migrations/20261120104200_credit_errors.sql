@@ -35,21 +35,37 @@ begin
 end $$;
 revoke all on function private.round_credit_amount(numeric) from public, anon, authenticated, service_role;
 
--- Checks that an account can be charged amount.
+-- Refuses what would cost more than is available.
 -- Raises: PT402 insufficient_credits {available, required}.
-create function private.require_credits(account public.credit_accounts, amount numeric)
+create function private.refuse_credits(account public.credit_accounts, available numeric, required numeric)
+returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+  raise exception 'Cannot charge % %: % are available', trim_scale(required), account.unit, trim_scale(available)
+    using errcode = 'PT402',
+      detail = format('insufficient_credits %s', jsonb_build_object('available', available, 'required', required)),
+      hint = format('Buy %s, or charge less', account.unit);
+end $$;
+revoke all on function private.refuse_credits(public.credit_accounts, numeric, numeric)
+  from public, anon, authenticated, service_role;
+
+-- Checks that an account can be charged amount. For items of an account with limited grants, draw_items does.
+-- Raises: PT402 insufficient_credits {available, required}.
+create function private.require_credits(account public.credit_accounts, amount numeric, items jsonb default null)
 returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_available numeric := private.available_credits(account);
+  v_available numeric;
 begin
+  if items is not null and account.scoped_grants > 0 then
+    return;
+  end if;
+  v_available := private.available_credits(account);
   if v_available < amount then
-    raise exception 'Cannot charge % %: % are available', trim_scale(amount), account.unit, trim_scale(v_available)
-      using errcode = 'PT402',
-        detail = format('insufficient_credits %s', jsonb_build_object('available', v_available, 'required', amount)),
-        hint = format('Buy %s, or charge less', account.unit);
+    perform private.refuse_credits(account, v_available, amount);
   end if;
 end $$;
-revoke all on function private.require_credits(public.credit_accounts, numeric)
+revoke all on function private.require_credits(public.credit_accounts, numeric, jsonb)
   from public, anon, authenticated, service_role;

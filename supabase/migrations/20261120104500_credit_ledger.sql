@@ -7,6 +7,31 @@
 
 -- credit_grants -------------------------------------------------------------------------------------
 
+-- Whether a list can limit a grant: 1 to 100 skus, or beginnings of skus with an asterisk after them.
+create function private.is_grant_scope(skus text[])
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return array_ndims(skus) = 1 and cardinality(skus) between 1 and 100 and not exists (
+    select from unnest(skus) as s (sku)
+    where (char_length(s.sku) <= 100 and s.sku ~ '^[a-z0-9][a-z0-9._:/-]*[*]?$') is not true);
+end $$;
+revoke all on function private.is_grant_scope(text[]) from public, anon, authenticated, service_role;
+
+-- Whether a grant that is limited to skus, or to none when that is null, pays for a sku; null stands for what has none.
+create function private.pays_for(skus text[], sku text)
+returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return skus is null or sku is not null and exists (
+    select from unnest(skus) as s (pattern)
+    where s.pattern = sku or right(s.pattern, 1) = '*' and starts_with(sku, left(s.pattern, -1)));
+end $$;
+revoke all on function private.pays_for(text[], text) from public, anon, authenticated, service_role;
+
+
 create table private.credit_grants (
   id uuid primary key default gen_random_uuid(),
   account_id uuid not null references public.credit_accounts (id) on delete cascade,
@@ -28,6 +53,7 @@ create table private.credit_grants (
   voided_by text,
   void_reason text,
   created_at timestamptz not null,
+  skus text[],
   spendable boolean not null generated always as (status = 'active' and remaining > held) stored,
   constraint credit_grants_external_reference_key unique (external_reference),
   constraint credit_grants_remaining_check check (held >= 0 and held <= remaining and remaining <= amount
@@ -45,6 +71,8 @@ comment on column private.credit_grants.status is
   'pending before effective_at, then active until it expires or is voided';
 comment on column private.credit_grants.spendable is
   'Whether a charge can draw on it: only such grants are in the index of the spending order';
+comment on column private.credit_grants.skus is
+  'What it pays for: skus, and beginnings of skus with an asterisk after them; null: for everything';
 
 create trigger credit_grants_terms
   before insert or update of category, amount, priority, effective_at, expires_at, source, external_reference, cost_basis,
@@ -60,6 +88,10 @@ create trigger credit_grants_terms
     and new.cost_basis >= 0 and num_nulls(new.cost_basis, new.currency) in (0, 2)
     and new.currency ~ '^[a-z]{3}$'
     and char_length(new.description) between 1 and 500) is false)
+  execute function private.refuse_row();
+create trigger credit_grants_skus
+  before insert or update of skus on private.credit_grants
+  for each row when (new.skus is not null and private.is_grant_scope(new.skus) is not true)
   execute function private.refuse_row();
 create trigger credit_grants_status
   before insert or update of status, voided_at, voided_by, void_reason on private.credit_grants
@@ -78,6 +110,7 @@ create index credit_grants_ending on private.credit_grants (account_id, expires_
 create index credit_grants_spendable
   on private.credit_grants (account_id, priority, expires_at, category desc, effective_at, created_at, id)
   where spendable;
+create index credit_grants_scoped on private.credit_grants (account_id) where skus is not null and spendable;
 
 alter table private.credit_grants enable row level security;
 revoke all on private.credit_grants from public, anon, authenticated, service_role;
@@ -93,13 +126,15 @@ create view public.credit_grants with (security_invoker = true) as
     g.priority, g.status, g.effective_at, g.expires_at, g.source, g.external_reference, g.cost_basis, g.currency,
     g.description, g.voided_at, g.voided_by, g.void_reason, g.created_at,
     g.status = 'active' and case when a.head_grant_id = g.id then a.head_free > 0 else g.spendable end as spendable,
-    a.unit
+    a.unit, g.skus
   from private.credit_grants as g
   left join public.credit_accounts as a on a.id = g.account_id;
 comment on view public.credit_grants is
   'Credits that were bought or given away. Spent by priority, then by earliest end, then promotional before paid, then by effective date, then by age';
 comment on column public.credit_grants.unit is 'What the account counts, and so amount, remaining and held';
 comment on column public.credit_grants.category is 'paid or promotional';
+comment on column public.credit_grants.skus is
+  'What it pays for: skus, and beginnings of skus with an asterisk after them; null: for everything';
 comment on column public.credit_grants.remaining is 'Credits that have neither been spent nor ended; includes held';
 comment on column public.credit_grants.held is
   'The part of remaining that holds have set aside: it can be captured even after the grant has ended';
@@ -379,7 +414,8 @@ begin
     set balance = account.balance, held = account.held, overdraft_used = account.overdraft_used,
       overdraft_held = account.overdraft_held, debt = account.debt, head_grant_id = account.head_grant_id,
       head_free = account.head_free, head_held = account.head_held, open_holds = account.open_holds,
-      live_grants = account.live_grants, pending = account.pending, alert_armed = account.alert_armed,
+      live_grants = account.live_grants, scoped_grants = account.scoped_grants, pending = account.pending,
+      alert_armed = account.alert_armed,
       next_due_at = account.next_due_at, version = account.version + 1,
       updated_at = greatest(coalesce(entry.created_at, clock_timestamp()), account.updated_at)
     where a.id = account.id
@@ -414,13 +450,14 @@ revoke all on function private.post_credit_entry(private.credit_transactions, pu
 -- Returns an account as it is after the entry was posted on it.
 create function private.after_credit_entry(account public.credit_accounts, entry private.credit_transactions)
 returns public.credit_accounts
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 begin
   account.version := entry.entry_no;
   account.updated_at := entry.created_at;
-  account.alert_armed := account.alert_armed
-    and account.balance - account.held + account.overdraft_limit >= account.alert_threshold;
+  if account.alert_armed then
+    account.alert_armed := private.free_credits(account) >= account.alert_threshold;
+  end if;
   return account;
 end $$;
 revoke all on function private.after_credit_entry(public.credit_accounts, private.credit_transactions)

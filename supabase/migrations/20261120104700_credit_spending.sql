@@ -24,8 +24,8 @@ revoke all on function private.put_back_credit_head(public.credit_accounts)
   from public, anon, authenticated, service_role;
 
 -- Takes the first grant in spending order as the head of an account, and returns the account, which the caller writes.
--- Leaves a head as it is. An account on which something is still due has none: whatever is charged to it takes the long
--- way.
+-- Leaves a head as it is. An account on which something is still due has none, nor one with free credits that pay for some
+-- skus only: whatever is charged to it takes the long way.
 create function private.take_credit_head(account public.credit_accounts)
 returns public.credit_accounts
 language plpgsql stable set search_path = ''
@@ -34,6 +34,10 @@ declare
   v_grant record;
 begin
   if account.head_grant_id is not null or account.next_due_at <= greatest(clock_timestamp(), account.updated_at) then
+    return account;
+  end if;
+  if account.scoped_grants > 0 and exists (select from private.credit_grants as g
+    where g.account_id = account.id and g.spendable and g.skus is not null) then
     return account;
   end if;
   select g.id, g.remaining - g.held as free, g.held into v_grant from private.credit_grants as g
@@ -52,13 +56,17 @@ revoke all on function private.take_credit_head(public.credit_accounts)
 
 -- Draws on the grants of an account in spending order: takes credits or, with for_hold, sets them aside. Returns what
 -- each grant gave, and the amount that no grant covered. A grant that has ended at this time gives nothing, whether or
--- not its end has been posted. With category, only grants of it are drawn on. The caller holds the lock of the account and has put back its head.
+-- not its end has been posted. Only grants that pay for sku are drawn on: without it, those that pay for everything; with
+-- any_scope, all of them. With category, only grants of it are drawn on. The caller holds the lock of the account and has
+-- put back its head.
 create function private.draw_credits(
   account public.credit_accounts,
   amount numeric,
   for_hold boolean,
   at timestamptz,
   category text default null,
+  sku text default null,
+  any_scope boolean default false,
   out allocations jsonb,
   out uncovered numeric
 )
@@ -83,6 +91,7 @@ begin
       select g.id, g.remaining - g.held as free from private.credit_grants as g
       where g.account_id = account.id and g.spendable and (g.expires_at is null or g.expires_at > draw_credits.at)
         and (draw_credits.category is null or g.category = draw_credits.category)
+        and (g.skus is null or any_scope or private.pays_for(g.skus, draw_credits.sku))
       order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
       limit v_limit
     loop
@@ -105,11 +114,73 @@ begin
     v_limit := v_limit * 4;
   end loop;
 end $$;
-revoke all on function private.draw_credits(public.credit_accounts, numeric, boolean, timestamptz, text)
+revoke all on function private.draw_credits(public.credit_accounts, numeric, boolean, timestamptz, text, text, boolean)
   from public, anon, authenticated, service_role;
 
--- Pays an overdraft with the free credits of the grants, in an entry of its own, and returns the account. Called whenever
--- credits become free, so that an overdrawn account never has free credits.
+-- Returns what an entry charges for as items [{sku, amount}]; null when it names only an amount.
+create function private.charged_items(entry private.credit_transactions)
+returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return coalesce(entry.items,
+    case when entry.sku is not null then jsonb_build_array(jsonb_build_object('sku', entry.sku, 'amount', -entry.amount)) end);
+end $$;
+revoke all on function private.charged_items(private.credit_transactions) from public, anon, authenticated, service_role;
+
+-- Adds allocations to others: each grant has one, where it first comes.
+create function private.merge_allocations(allocations jsonb, others jsonb)
+returns jsonb
+language sql immutable set search_path = ''
+as $$
+  select coalesce(jsonb_agg(private.credit_allocation(m.grant_id, m.amount) order by m.place), '[]')
+  from (
+    select (a.value ->> 'grant_id')::uuid as grant_id, sum((a.value ->> 'amount')::numeric) as amount, min(a.ordinality) as place
+    from jsonb_array_elements(allocations || others) with ordinality as a
+    group by 1
+  ) as m
+$$;
+revoke all on function private.merge_allocations(jsonb, jsonb) from public, anon, authenticated, service_role;
+
+-- As draw_credits, for items [{sku, amount}]: one after another, each from the grants that pay for it, as if each were
+-- charged alone. Without items, draws amount. The overdraft must cover the rest, unless partly is true; set_aside is what a
+-- hold has set aside of it already.
+-- Raises: PT402 insufficient_credits {available, required}.
+create function private.draw_items(
+  account public.credit_accounts, items jsonb, amount numeric, for_hold boolean, at timestamptz,
+  set_aside numeric default 0, partly boolean default false, out allocations jsonb, out uncovered numeric
+)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_drawn record;
+  v_item record;
+  v_room numeric := account.overdraft_limit - account.overdraft_used - account.overdraft_held - set_aside;
+begin
+  allocations := '[]';
+  uncovered := 0;
+  for v_item in
+    select i.value ->> 'sku' as sku, (i.value ->> 'amount')::numeric as amount, i.ordinality as place
+    from jsonb_array_elements(case when account.scoped_grants > 0 then items end) with ordinality as i
+    where (i.value ->> 'amount')::numeric > 0
+    union all
+    select null, draw_items.amount, 0 where items is null or account.scoped_grants = 0
+    order by 3
+  loop
+    v_drawn := private.draw_credits(account, v_item.amount, for_hold, at, sku => v_item.sku);
+    allocations := case when allocations = '[]' then v_drawn.allocations
+      else private.merge_allocations(allocations, v_drawn.allocations) end;
+    uncovered := uncovered + v_drawn.uncovered;
+  end loop;
+  if not partly and uncovered - set_aside > greatest(0, v_room) then
+    perform private.refuse_credits(account, amount - uncovered + v_room, amount - set_aside);
+  end if;
+end $$;
+revoke all on function private.draw_items(public.credit_accounts, jsonb, numeric, boolean, timestamptz, numeric, boolean)
+  from public, anon, authenticated, service_role;
+
+-- Pays an overdraft with the free credits of the grants that pay for everything, in an entry of its own, and returns the
+-- account. Called whenever credits become free, so that an overdrawn account never has free credits of that kind.
 create function private.repay_credit_overdraft(account public.credit_accounts, at timestamptz)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''

@@ -31,7 +31,7 @@ begin
   if account.overdraft_used > 0 or account.debt > 0 then
     account := private.repay_credit_overdraft(account, account.updated_at);
   end if;
-  if account.balance - account.held + account.overdraft_limit >= account.alert_threshold then
+  if private.free_credits(account) >= account.alert_threshold then
     account.alert_armed := true;
   end if;
   return account;
@@ -68,6 +68,7 @@ begin
   where g.id = credit_grant.id
   returning g.* into credit_grant;
   account.live_grants := account.live_grants - 1;
+  account.scoped_grants := account.scoped_grants - (credit_grant.skus is not null)::integer;
   return private.lapse_credits(account, credit_grant, v_free, end_credit_grant.at);
 end $$;
 revoke all on function private.end_credit_grant(public.credit_accounts, private.credit_grants, text, timestamptz, text,
@@ -121,6 +122,7 @@ create type public.credit_grant as (
   void_reason text,
   created_at timestamptz,
   unit text,
+  skus text[],
   replayed boolean
 );
 comment on type public.credit_grant is
@@ -135,7 +137,7 @@ begin
     credit_grant.remaining, credit_grant.held, credit_grant.priority, credit_grant.status, credit_grant.effective_at,
     credit_grant.expires_at, credit_grant.source, credit_grant.external_reference, credit_grant.cost_basis,
     credit_grant.currency, credit_grant.description, credit_grant.voided_at, credit_grant.voided_by,
-    credit_grant.void_reason, credit_grant.created_at, unit, replayed)::public.credit_grant;
+    credit_grant.void_reason, credit_grant.created_at, unit, credit_grant.skus, replayed)::public.credit_grant;
 end $$;
 revoke all on function private.to_credit_grant(private.credit_grants, text, boolean)
   from public, anon, authenticated, service_role;
@@ -169,15 +171,22 @@ end $$;
 revoke all on function private.repeat_credit_grant(public.credit_accounts, text, numeric, text)
   from public, anon, authenticated, service_role;
 
--- Checks that an account may get another grant.
+-- Checks that an account may get another grant, which skus limit unless they are null.
 -- Raises: PT409 too_many_grants {most}.
-create function private.require_room_for_grant(account public.credit_accounts)
+create function private.require_room_for_grant(account public.credit_accounts, skus text[])
 returns void
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_most integer;
 begin
+  -- What a charge looks at stays bounded.
+  v_most := case when skus is not null and account.scoped_grants >= 100 then private.setting('credits.scoped_grants') end;
+  if account.scoped_grants >= v_most then
+    raise exception 'The account has % limited grants that are pending or active, and can have no more', account.scoped_grants
+      using errcode = 'PT409', detail = format('too_many_grants %s', jsonb_build_object('most', v_most)),
+        hint = 'Void grants that are no longer needed, or raise the setting credits.scoped_grants';
+  end if;
   -- The setting is at least this.
   if account.live_grants < 100 then
     return;
@@ -189,14 +198,15 @@ begin
         hint = 'Void grants that are no longer needed, or raise the setting credits.live_grants';
   end if;
 end $$;
-revoke all on function private.require_room_for_grant(public.credit_accounts)
+revoke all on function private.require_room_for_grant(public.credit_accounts, text[])
   from public, anon, authenticated, service_role;
 
 -- Grants credits to the account of a user or a team. They can be spent from effective_at (now, unless it is later)
 -- until just before expires_at (null: they never expire). amount is rounded half up to four decimals, cost_basis to
 -- six. The same request with the same idempotency_key returns the first grant again, with replayed = true, and so does
 -- a request with the same external_reference, account, category and amount. unit is what is granted: credits, unless
--- it names another one.
+-- it names another one. With skus, the grant pays only for these: 1 to 100 skus, or beginnings of skus with an asterisk
+-- after them (image.*).
 -- Definer: not even the service may write the tables of credits. For the service only.
 -- Raises: PT400 invalid_idempotency_key; PT404 account_not_found; PT409 external_reference_used, too_many_grants
 -- {most}; PT422 invalid_grant, invalid_amount, unknown_unit, balance_too_large {largest}, idempotency_key_reused.
@@ -214,7 +224,8 @@ create function public.grant_credits(
   description text default null,
   idempotency_key text default null,
   team_id uuid default null,
-  unit text default 'credits'
+  unit text default 'credits',
+  skus text[] default null
 )
 returns public.credit_grant
 language plpgsql volatile security definer set search_path = ''
@@ -224,7 +235,7 @@ declare
   v_request jsonb := jsonb_build_array('grant', v_owner, trim_scale(grant_credits.amount), grant_credits.category,
     grant_credits.priority, grant_credits.effective_at, grant_credits.expires_at, grant_credits.source,
     grant_credits.external_reference, trim_scale(grant_credits.cost_basis), grant_credits.currency,
-    grant_credits.description, grant_credits.unit);
+    grant_credits.description, grant_credits.unit, grant_credits.skus);
   v_account public.credit_accounts;
   v_grant private.credit_grants;
   v_first jsonb;
@@ -262,11 +273,12 @@ begin
     or num_nulls(grant_credits.cost_basis, grant_credits.currency) = 1
     or grant_credits.cost_basis < 0 or grant_credits.cost_basis > 1000000000
     or grant_credits.currency !~ '^[a-z]{3}$'
-    or char_length(grant_credits.description) not between 1 and 500 then
+    or char_length(grant_credits.description) not between 1 and 500
+    or grant_credits.skus is not null and private.is_grant_scope(grant_credits.skus) is not true then
     raise exception 'The terms of the grant are invalid' using errcode = 'PT422', detail = 'invalid_grant',
       hint = 'category must be paid or promotional; priority 0 to 100; expires_at in the future and after effective_at; '
         'source must have 1 to 50 characters, external_reference 1 to 255, description 1 to 500; cost_basis and '
-        'currency (as in usd) must be given together';
+        'currency (as in usd) must be given together; skus must be 1 to 100 skus, or beginnings of skus such as image.*';
   end if;
 
   v_largest := private.setting('credits.largest_balance');
@@ -275,15 +287,16 @@ begin
       using errcode = 'PT422', detail = format('balance_too_large %s', jsonb_build_object('largest', v_largest)),
         hint = 'Grant less, or raise the setting credits.largest_balance';
   end if;
-  perform private.require_room_for_grant(v_account);
+  perform private.require_room_for_grant(v_account, grant_credits.skus);
 
   insert into private.credit_grants as g
     (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, external_reference,
-      cost_basis, currency, description, created_at)
+      cost_basis, currency, description, created_at, skus)
   values (v_account.id, grant_credits.category, grant_credits.amount, grant_credits.amount, grant_credits.priority,
     case when grant_credits.effective_at > v_now then 'pending' else 'active' end,
     greatest(v_now, grant_credits.effective_at), grant_credits.expires_at, grant_credits.source,
-    grant_credits.external_reference, grant_credits.cost_basis, grant_credits.currency, grant_credits.description, v_now)
+    grant_credits.external_reference, grant_credits.cost_basis, grant_credits.currency, grant_credits.description, v_now,
+    grant_credits.skus)
   on conflict on constraint credit_grants_external_reference_key do nothing
   returning g.* into v_grant;
 
@@ -294,6 +307,7 @@ begin
   end if;
 
   v_account.live_grants := v_account.live_grants + 1;
+  v_account.scoped_grants := v_account.scoped_grants + (v_grant.skus is not null)::integer;
   v_account.next_due_at := least(v_account.next_due_at,
     case v_grant.status when 'pending' then v_grant.effective_at else v_grant.expires_at end);
   if v_grant.status = 'active' then
@@ -311,9 +325,9 @@ begin
   return v_result;
 end $$;
 revoke all on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text, numeric,
-  text, text, text, uuid, text) from public, anon, authenticated;
+  text, text, text, uuid, text, text[]) from public, anon, authenticated;
 grant execute on function public.grant_credits(uuid, numeric, text, integer, timestamptz, timestamptz, text, text,
-  numeric, text, text, text, uuid, text) to service_role;
+  numeric, text, text, text, uuid, text, text[]) to service_role;
 
 -- Voids a grant and returns it: its free credits end now, held ones when a hold gives them back, and what has been
 -- spent stays spent. Keeps who voided it (voided_by, 1 to 200 characters) and why (reason, 1 to 500).
@@ -375,7 +389,7 @@ grant execute on function public.void_credit_grant(uuid, text, text, text) to se
 
 -- Takes back amount of the credits that some grants gave to an account. Credits of these grants that ended unused
 -- count as taken back already (lapsed). The rest is taken from what the grants have free, then from the account's
--- other grants in spending order, and what they do not cover becomes a debt. Posts one entry if anything is taken, and
+-- other grants that pay for everything, in spending order, and what they do not cover becomes a debt. Posts one entry if anything is taken, and
 -- returns its number. lapsed_before is what earlier calls for the same grants have counted as lapsed.
 create function private.take_back_credits(
   account_id uuid,

@@ -134,6 +134,65 @@ begin
 end $$;
 revoke all on function private.price_charge(jsonb) from public, anon, authenticated, service_role;
 
+-- Works out whether items [{sku, amount}] can be paid on an account with limited grants, as a charge would pay for them: one
+-- after another. available is what can be spent on anything. Returns what can be spent on some of them or, if that does not
+-- pay for all, what can be spent of their sum.
+create function private.payable_credits(
+  account public.credit_accounts, items jsonb, available numeric, at timestamptz, out payable numeric, out affordable boolean
+)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_item record;
+  v_part numeric;
+  v_repaid numeric := account.overdraft_used;
+  v_room numeric := available;
+  v_uncovered numeric := 0;
+  v_total numeric := 0;
+  v_free numeric[] := array[]::numeric[];
+  v_pays boolean[];
+  v_grants record;
+begin
+  select array_agg(f.skus is null) as whole, array_agg(f.free) as free, array_agg(to_jsonb(f.skus)) as skus into v_grants
+  from private.free_grants_at(account, at) as f;
+  payable := available;
+  v_free := coalesce(v_grants.free, v_free);
+  for v_place in 1..cardinality(v_free) loop
+    if v_grants.whole[v_place] then
+      v_part := least(v_repaid, v_free[v_place]);
+      v_repaid := v_repaid - v_part;
+      v_free[v_place] := v_free[v_place] - v_part;
+      v_room := v_room - v_free[v_place];
+    elsif exists (
+      select from jsonb_to_recordset(items) as i (sku text, amount numeric)
+      where i.amount > 0 and private.pays_for(
+        array(select jsonb_array_elements_text(v_grants.skus[v_place])), i.sku)) then
+      payable := payable + v_free[v_place];
+    end if;
+  end loop;
+  for v_item in
+    select i.value ->> 'sku' as sku, (i.value ->> 'amount')::numeric as amount
+    from jsonb_array_elements(items) with ordinality as i order by i.ordinality
+  loop
+    v_total := v_total + v_item.amount;
+    for v_place in 1..cardinality(v_free) loop
+      exit when v_item.amount = 0;
+      continue when v_free[v_place] = 0 or not v_grants.whole[v_place] and not private.pays_for(
+        array(select jsonb_array_elements_text(v_grants.skus[v_place])), v_item.sku);
+      v_part := least(v_item.amount, v_free[v_place]);
+      v_item.amount := v_item.amount - v_part;
+      v_free[v_place] := v_free[v_place] - v_part;
+    end loop;
+    v_uncovered := v_uncovered + v_item.amount;
+  end loop;
+  affordable := v_uncovered <= greatest(0, v_room);
+  if not affordable then
+    payable := v_total - v_uncovered + v_room;
+  end if;
+end $$;
+revoke all on function private.payable_credits(public.credit_accounts, jsonb, numeric, timestamptz)
+  from public, anon, authenticated, service_role;
+
 create type public.credit_quote as (
   items jsonb,
   total numeric,
@@ -143,7 +202,7 @@ create type public.credit_quote as (
   unit text
 );
 comment on type public.credit_quote is
-  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; unit is what the prices are in; member_available is null unless the member of a team has a limit';
+  'What a list of items costs, [{sku, unit, quantity, unit_price, amount}], and whether it can be paid; unit is what the prices are in; available is what can be spent on some of the items or, if that does not pay for all of them, what can be spent of the total; member_available is null unless the member of a team has a limit';
 
 -- Prices items for a user, or for a member of a team on the team's account, and says whether they could be charged now.
 -- Changes nothing. user_id may be null for a team.
@@ -157,6 +216,7 @@ declare
   v_account public.credit_accounts;
   v_due record;
   v_priced record;
+  v_payable record;
   v_quote public.credit_quote;
 begin
   -- The account in the prices' unit, or the one in credits: an owner that never had anything in that unit has none.
@@ -179,13 +239,21 @@ begin
   v_quote.total := v_priced.amount;
   v_quote.unit := v_priced.credit_unit;
   v_quote.available := 0;
+  v_quote.affordable := v_quote.total = 0;
   if v_account.unit = v_quote.unit then
     v_due := private.due_credits(v_account, statement_timestamp());
-    v_quote.available := v_account.balance + v_due.balance - v_account.held - v_due.held + v_account.overdraft_limit;
+    v_quote.available := v_account.balance + v_due.balance - v_account.held - v_due.held + v_account.overdraft_limit
+      - v_due.scoped;
+    v_quote.affordable := v_quote.total <= v_quote.available;
+    if v_due.scoped > 0 then
+      v_payable := private.payable_credits(v_account, v_quote.items, v_quote.available, statement_timestamp());
+      v_quote.available := v_payable.payable;
+      v_quote.affordable := v_payable.affordable;
+    end if;
   end if;
   select m.available into v_quote.member_available from public.team_member_balances as m
   where m.team_id = quote_credits.team_id and m.user_id = quote_credits.user_id and m.unit = v_quote.unit;
-  v_quote.affordable := v_quote.total <= least(v_quote.available, v_quote.member_available);
+  v_quote.affordable := v_quote.affordable and coalesce(v_quote.total <= v_quote.member_available, true);
   return v_quote;
 end $$;
 revoke all on function public.quote_credits(jsonb, uuid, uuid) from public, anon, authenticated;

@@ -210,7 +210,7 @@ begin
       return v_first;
     end if;
   end if;
-  perform private.require_credits(v_account, v_amount);
+  perform private.require_credits(v_account, v_amount, private.charged_items(entry));
   if v_account.team_id is not null then
     perform private.spend_allowance(v_account, entry.actor_id, v_amount, clock_timestamp());
   end if;
@@ -219,7 +219,8 @@ begin
     v_account.head_free := v_account.head_free - v_amount;
   else
     v_account := private.put_back_credit_head(v_account);
-    v_drawn := private.draw_credits(v_account, v_amount, false, greatest(clock_timestamp(), v_account.updated_at));
+    v_drawn := private.draw_items(v_account, private.charged_items(entry), v_amount, false,
+      greatest(clock_timestamp(), v_account.updated_at));
     if v_drawn.uncovered > 0 then
       v_drawn.allocations := v_drawn.allocations || private.credit_allocation(null, -v_drawn.uncovered);
       v_account.overdraft_used := v_account.overdraft_used + v_drawn.uncovered;

@@ -35,7 +35,7 @@ revoke all on function private.refund_portions(jsonb, numeric, numeric) from pub
 
 -- Refunds amount of a charge, rounded half up to four decimals, or all that is left of it when amount is null. All
 -- refunds of a charge together never exceed it. Credits go back to the grants that the charge drew on, the last one
--- first. What came from a grant that has ended since comes back as a new grant of the same category, priority and cost,
+-- first. What came from a grant that has ended since comes back as a new grant of the same category, priority, skus and cost,
 -- which lasts for credits.refund_validity. What came from the overdraft reduces the overdraft; if that is repaid
 -- already, it comes back as a paid grant that never expires. Returns the entry of the refund.
 -- Definer: not even the service may write the tables of credits. For the service only.
@@ -142,11 +142,13 @@ begin
     end if;
     insert into private.credit_grants as g
       (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
-        description, created_at)
+        description, created_at, skus)
     values (v_account.id, v_grant.category, v_portion.amount, v_portion.amount, v_grant.priority, 'active', v_now,
-      v_grant.expires_at, 'refund', v_grant.cost_basis, v_grant.currency, v_grant.description, v_now)
+      v_grant.expires_at, 'refund', v_grant.cost_basis, v_grant.currency, v_grant.description, v_now,
+      v_grant.skus)
     returning g.* into v_grant;
     v_account.live_grants := v_account.live_grants + 1;
+    v_account.scoped_grants := v_account.scoped_grants + (v_grant.skus is not null)::integer;
     v_account.next_due_at := least(v_account.next_due_at, v_grant.expires_at);
     v_allocations := v_allocations || private.credit_allocation(v_grant.id, v_portion.amount);
   end loop;

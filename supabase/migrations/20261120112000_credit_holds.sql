@@ -260,9 +260,11 @@ revoke all on function private.require_room_for_hold(public.credit_accounts)
   from public, anon, authenticated, service_role;
 
 -- Sets credits aside that the head of the account may not cover, for a hold that has all but what this finds out, and
--- returns the hold.
+-- returns the hold. charged are its items, [{sku, amount}], unless it is of an amount.
 -- Raises: PT402 insufficient_credits, member_limit_exceeded; PT404 account_not_found; PT409 too_many_holds.
-create function private.hold_grants(credit_hold private.credit_holds, team_id uuid, duration interval, unit text)
+create function private.hold_grants(
+  credit_hold private.credit_holds, team_id uuid, duration interval, unit text, charged jsonb
+)
 returns private.credit_holds
 language plpgsql volatile set search_path = ''
 as $$
@@ -271,7 +273,7 @@ declare
   v_drawn record;
 begin
   perform private.require_room_for_hold(v_account);
-  perform private.require_credits(v_account, credit_hold.amount);
+  perform private.require_credits(v_account, credit_hold.amount, charged);
   credit_hold.account_id := v_account.id;
   credit_hold.created_at := greatest(clock_timestamp(), v_account.updated_at);
   if v_account.team_id is not null then
@@ -283,7 +285,7 @@ begin
     v_account.head_held := v_account.head_held + credit_hold.amount;
   else
     v_account := private.put_back_credit_head(v_account);
-    v_drawn := private.draw_credits(v_account, credit_hold.amount, true, credit_hold.created_at);
+    v_drawn := private.draw_items(v_account, charged, credit_hold.amount, true, credit_hold.created_at);
     v_account.overdraft_held := v_account.overdraft_held + v_drawn.uncovered;
     if v_drawn.uncovered = 0 and jsonb_array_length(v_drawn.allocations) = 1 then
       credit_hold.grant_id := (v_drawn.allocations -> 0 ->> 'grant_id')::uuid;
@@ -299,7 +301,7 @@ begin
   perform private.save_credit_account(v_account);
   return credit_hold;
 end $$;
-revoke all on function private.hold_grants(private.credit_holds, uuid, interval, text)
+revoke all on function private.hold_grants(private.credit_holds, uuid, interval, text, jsonb)
   from public, anon, authenticated, service_role;
 
 -- Holds credits of a user, or of a team on behalf of its member: an amount, which is rounded half up to four decimals, or
@@ -398,7 +400,8 @@ begin
     returning a.id, a.head_grant_id, a.updated_at into v_hold.account_id, v_hold.grant_id, v_hold.created_at;
   end if;
   if v_hold.account_id is null then
-    v_hold := private.hold_grants(v_hold, hold_credits.team_id, v_duration, v_unit);
+    v_hold := private.hold_grants(v_hold, hold_credits.team_id, v_duration, v_unit, case when v_priced.amount is not null
+      then coalesce(v_priced.items, jsonb_build_array(jsonb_build_object('sku', v_priced.sku, 'amount', v_priced.amount))) end);
   end if;
   v_hold.expires_at := v_hold.created_at + v_duration;
   insert into private.credit_holds

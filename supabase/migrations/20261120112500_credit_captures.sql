@@ -59,8 +59,58 @@ begin
 end $$;
 revoke all on function private.refuse_overage(numeric, numeric) from public, anon, authenticated, service_role;
 
+-- Splits what a hold has set aside, portions [{grant_id, amount}], for a capture of items [{sku, amount}], one after another:
+-- each takes from the portions of grants that pay for it. Without items, amount takes from all of them: it pays for what the
+-- hold was made for. Returns what is taken, as allocations; the rest; and what is missing, as items.
+create function private.split_held_credits(
+  portions jsonb, items jsonb, amount numeric, out taken jsonb, out rest jsonb, out missing jsonb
+)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_item record;
+  v_ids uuid[];
+  v_left numeric[];
+  v_taken numeric[];
+  v_part numeric;
+begin
+  taken := '[]';
+  rest := '[]';
+  missing := '[]';
+  select coalesce(array_agg(p.grant_id), array[]::uuid[]), array_agg(p.amount), array_agg(0::numeric)
+  into v_ids, v_left, v_taken
+  from jsonb_to_recordset(portions) as p (grant_id uuid, amount numeric);
+  for v_item in
+    select i.sku, i.amount from jsonb_to_recordset(
+      coalesce(items, jsonb_build_array(jsonb_build_object('amount', split_held_credits.amount))))
+      as i (sku text, amount numeric)
+  loop
+    for v_place in 1..cardinality(v_ids) loop
+      v_part := least(v_item.amount, v_left[v_place]);
+      continue when v_part = 0 or items is not null and not private.pays_for(
+        (select g.skus from private.credit_grants as g where g.id = v_ids[v_place]), v_item.sku);
+      v_item.amount := v_item.amount - v_part;
+      v_left[v_place] := v_left[v_place] - v_part;
+      v_taken[v_place] := v_taken[v_place] + v_part;
+    end loop;
+    if v_item.amount > 0 then
+      missing := missing || jsonb_build_object('sku', v_item.sku, 'amount', v_item.amount);
+    end if;
+  end loop;
+  for v_place in 1..cardinality(v_ids) loop
+    if v_taken[v_place] > 0 then
+      taken := taken || private.credit_allocation(v_ids[v_place], -v_taken[v_place]);
+    end if;
+    if v_left[v_place] > 0 then
+      rest := rest || private.credit_allocation(v_ids[v_place], v_left[v_place]);
+    end if;
+  end loop;
+end $$;
+revoke all on function private.split_held_credits(jsonb, jsonb, numeric) from public, anon, authenticated, service_role;
+
 -- Charges a hold: an amount, rounded half up to four decimals, what items cost now, or all of it when neither is given.
--- The rest becomes free again. More than was held is charged only with allow_overage, and only if it is available. An
+-- The rest becomes free again. More than was held is charged only with allow_overage, and only if it is available; and so is
+-- what the held credits do not pay for, because their grants are limited to other skus. An
 -- amount of 0 charges nothing and releases the hold. Returns the entry, whose entry_no is null if nothing is charged.
 -- message_id is the message that the hold pays for. Then it is charged even if it has expired: as far as credits are
 -- available.
@@ -89,10 +139,10 @@ declare
   v_result public.credit_entry;
   v_amount numeric := amount;
   v_left numeric;
-  v_part numeric;
-  v_portion record;
-  v_allocations jsonb := jsonb '[]';
-  v_rest jsonb := jsonb '[]';
+  v_set_aside numeric;
+  v_items jsonb;
+  v_split record;
+  v_allocations jsonb;
   v_drawn record;
 begin
   if char_length(capture_credit_hold.description) not between 1 and 500
@@ -156,7 +206,10 @@ begin
     if allow_overage is not true then
       perform private.refuse_overage(v_amount, v_hold.amount);
     end if;
-    perform private.require_credits(v_account, v_amount - v_hold.amount);
+    -- For items, draw_items checks what each of them needs.
+    if capture_credit_hold.items is null then
+      perform private.require_credits(v_account, v_amount - v_hold.amount);
+    end if;
     -- A member who has left has no limit any more; the team pays for what they began.
     perform private.spend_allowance(v_account, v_hold.actor_id, v_amount - v_hold.amount, clock_timestamp(),
       not exists (select from public.team_members as m
@@ -173,26 +226,22 @@ begin
     v_account.head_free := v_account.head_free + v_hold.amount - v_amount;
   else
     v_account := private.put_back_credit_head(v_account);
-    v_account.overdraft_held := v_account.overdraft_held - private.held_overdraft(v_hold);
-    v_left := v_amount;
-    for v_portion in
-      select p.grant_id, p.amount from jsonb_to_recordset(
-        private.hold_portions(v_hold.grant_id, v_hold.amount, v_hold.allocations)) as p (grant_id uuid, amount numeric)
-    loop
-      v_part := least(v_portion.amount, v_left);
-      v_left := v_left - v_part;
-      if v_part > 0 then
-        update private.credit_grants as g set held = g.held - v_part, remaining = g.remaining - v_part
-        where g.id = v_portion.grant_id;
-        v_allocations := v_allocations || private.credit_allocation(v_portion.grant_id, -v_part);
-      end if;
-      if v_part < v_portion.amount then
-        v_rest := v_rest || private.credit_allocation(v_portion.grant_id, v_portion.amount - v_part);
-      end if;
-    end loop;
-    -- What no grant covered when it was held, and what exceeds the hold, draws on what the grants have now.
+    v_set_aside := private.held_overdraft(v_hold);
+    v_account.overdraft_held := v_account.overdraft_held - v_set_aside;
+    v_entry.amount := -v_amount;
+    v_items := private.charged_items(v_entry);
+    v_split := private.split_held_credits(private.hold_portions(v_hold.grant_id, v_hold.amount, v_hold.allocations), v_items,
+      v_amount);
+    v_allocations := v_split.taken;
+    update private.credit_grants as g set held = g.held + t.amount, remaining = g.remaining + t.amount
+    from jsonb_to_recordset(v_allocations) as t (grant_id uuid, amount numeric)
+    where g.id = t.grant_id;
+    -- What no grant covered when it was held, what exceeds the hold, and what its grants do not pay for draws on what the
+    -- grants have now.
+    select sum(m.amount) into v_left from jsonb_to_recordset(v_split.missing) as m (amount numeric);
     if v_left > 0 then
-      v_drawn := private.draw_credits(v_account, v_left, false, greatest(clock_timestamp(), v_account.updated_at));
+      v_drawn := private.draw_items(v_account, case when v_items is not null then v_split.missing end, v_left, false,
+        greatest(clock_timestamp(), v_account.updated_at), v_set_aside);
       v_allocations := v_allocations || v_drawn.allocations;
       if v_drawn.uncovered > 0 then
         v_allocations := v_allocations || private.credit_allocation(null, -v_drawn.uncovered);
@@ -221,7 +270,7 @@ begin
       v_hold.created_at);
   end if;
   if v_account.head_grant_id is null then
-    v_account := private.free_held_credits(private.after_credit_entry(v_account, v_entry), v_rest, v_entry.created_at);
+    v_account := private.free_held_credits(private.after_credit_entry(v_account, v_entry), v_split.rest, v_entry.created_at);
     perform private.save_credit_account(private.take_credit_head(v_account));
   end if;
   return row(v_entry.account_id, v_entry.entry_no, v_entry.kind, v_entry.amount, v_entry.balance_after, v_entry.sku,

@@ -71,6 +71,7 @@ declare
   v_asked numeric;
   v_amount numeric;
   v_drawn record;
+  v_overdraft numeric;
 begin
   select h.* into v_open from private.credit_holds as h where h.id = charge_expired_hold.hold_id;
   if found then
@@ -88,17 +89,21 @@ begin
   end if;
 
   account := private.put_back_credit_head(account);
-  v_amount := least(v_asked, greatest(0, private.available_credits(account)));
+  entry.amount := -v_asked;
+  v_drawn := private.draw_items(account, private.charged_items(entry), v_asked, false,
+    greatest(clock_timestamp(), account.updated_at), partly => true);
+  v_overdraft := least(v_drawn.uncovered,
+    greatest(0, account.overdraft_limit - account.overdraft_used - account.overdraft_held));
+  v_amount := v_asked - v_drawn.uncovered + v_overdraft;
   if v_amount = 0 then
     update private.ended_credit_holds as h set message_id = charge_expired_hold.message_id where h.id = v_hold.id;
     account := private.save_credit_account(private.take_credit_head(account));
     return private.uncharged_entry(account, v_hold.actor_id);
   end if;
   delete from private.ended_credit_holds as h where h.id = v_hold.id;
-  v_drawn := private.draw_credits(account, v_amount, false, greatest(clock_timestamp(), account.updated_at));
-  if v_drawn.uncovered > 0 then
-    v_drawn.allocations := v_drawn.allocations || private.credit_allocation(null, -v_drawn.uncovered);
-    account.overdraft_used := account.overdraft_used + v_drawn.uncovered;
+  if v_overdraft > 0 then
+    v_drawn.allocations := v_drawn.allocations || private.credit_allocation(null, -v_overdraft);
+    account.overdraft_used := account.overdraft_used + v_overdraft;
   end if;
   entry := private.allocate_credit_entry(entry, v_drawn.allocations);
   entry.kind := 'capture';

@@ -223,16 +223,60 @@ revoke all on function private.settle_credit_account(public.credit_accounts, tim
 
 -- Reading -------------------------------------------------------------------------------------------
 
+-- Returns what is free of each grant of an account at a time, in spending order, as if what has come due by then had been
+-- posted, except that no overdraft is repaid.
+create function private.free_grants_at(account public.credit_accounts, at timestamptz)
+returns table (grant_id uuid, skus text[], free numeric)
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return query
+    select g.id, g.skus, coalesce(h.amount, 0)
+      + case when g.id = account.head_grant_id then account.head_free else g.remaining - g.held end
+    from private.credit_grants as g
+    left join (
+      select p.grant_id, sum(p.amount) as amount
+      from private.credit_holds as x
+      cross join jsonb_to_recordset(private.hold_portions(x.grant_id, x.amount, x.allocations))
+        as p (grant_id uuid, amount numeric)
+      where x.account_id = account.id and x.expires_at <= free_grants_at.at
+      group by p.grant_id
+    ) as h on h.grant_id = g.id
+    where g.account_id = account.id
+      and (g.status = 'active' or g.status = 'pending' and g.effective_at <= free_grants_at.at)
+      and (g.expires_at is null or g.expires_at > free_grants_at.at)
+    order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id;
+end $$;
+revoke all on function private.free_grants_at(public.credit_accounts, timestamptz)
+  from public, anon, authenticated, service_role;
+
+-- Returns the free credits of an account's grants that pay for some skus only, at a time.
+create function private.scoped_credits_at(account public.credit_accounts, at timestamptz)
+returns numeric
+language plpgsql stable set search_path = ''
+as $$
+begin
+  if account.scoped_grants = 0 then
+    return 0;
+  elsif account.next_due_at is null or account.next_due_at > at then
+    return private.scoped_credits(account);
+  end if;
+  return coalesce((select sum(f.free) from private.free_grants_at(account, at) as f where f.skus is not null), 0);
+end $$;
+revoke all on function private.scoped_credits_at(public.credit_accounts, timestamptz)
+  from public, anon, authenticated, service_role;
+
 -- Returns by how much balance and held of an account change through what has come due and is not posted yet: the sums
--- of what settle_credit_account would post.
+-- of what settle_credit_account would post. And what is then free of grants that pay for some skus only.
 -- Definer: a member of a team may see its balance, but not the grants behind it. The views below call it for the
 -- accounts that the caller may see.
-create function private.due_credits(account public.credit_accounts, at timestamptz, out balance numeric, out held numeric)
+create function private.due_credits(account public.credit_accounts, at timestamptz, out balance numeric, out held numeric, out scoped numeric)
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
   balance := 0;
   held := 0;
+  scoped := private.scoped_credits_at(account, at);
   if account.next_due_at is null or account.next_due_at > at then
     return;
   end if;
@@ -245,18 +289,18 @@ begin
   ), arrivals as (
     select h.expires_at as at, 2 as rank, h.id, g.id as grant_id, p.amount,
       g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
-      g.status in ('expired', 'voided') or coalesce(g.expires_at <= h.expires_at, false) as ended
+      g.status in ('expired', 'voided') or coalesce(g.expires_at <= h.expires_at, false) as ended, g.skus
     from due_holds as h
     cross join jsonb_to_recordset(private.hold_portions(h.grant_id, h.amount, h.allocations)) as p (grant_id uuid, amount numeric)
     join private.credit_grants as g on g.id = p.grant_id
     union all
     select g.effective_at, 3, g.id, g.id, g.amount, g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
-      false
+      false, g.skus
     from due_grants as g
   ), flows as (
-    -- Credits that become free pay an overdraft first, in the order in which they become free.
-    select a.*, case when a.ended then 0 else least(a.amount, greatest(0, account.overdraft_used - (
-        sum(a.amount) filter (where not a.ended)
+    -- Credits that become free pay an overdraft first, unless their grant is limited to some skus, in the order in which they become free.
+    select a.*, case when a.ended or a.skus is not null then 0 else least(a.amount, greatest(0, account.overdraft_used - (
+        sum(a.amount) filter (where not a.ended and a.skus is null)
           over (order by a.at, a.rank, a.id, a.priority, a.expires_at, a.category desc, a.effective_at, a.created_at,
             a.grant_id) - a.amount))) end as repaid
     from arrivals as a
@@ -278,29 +322,29 @@ create view public.credit_balances with (security_invoker = true) as
   select a.user_id, a.team_id, a.unit,
     (a.balance + d.balance)::numeric(15, 4) as balance,
     (a.held + d.held)::numeric(15, 4) as held,
-    a.balance + d.balance - a.held - d.held + a.overdraft_limit as available,
+    a.balance + d.balance - a.held - d.held + a.overdraft_limit - d.scoped as available,
     a.updated_at,
-    a.id as account_id, a.overdraft_limit
+    a.id as account_id, a.overdraft_limit, d.scoped
   from public.credit_accounts as a
   cross join lateral private.due_credits(a, statement_timestamp()) as d;
 comment on view public.credit_balances is
-  'What the caller and their teams have, in every unit in which they have ever had something; available is what can be spent now';
+  'What the caller and their teams have, in every unit in which they have ever had something; available is what can be spent on anything now, scoped what grants have that pay for some skus only';
 revoke all on public.credit_balances from public, anon, authenticated, service_role;
 grant select on public.credit_balances to authenticated, service_role;
 
 create view public.user_credits with (security_invoker = true) as
-  select b.user_id, b.balance, b.held, b.available, b.updated_at, b.account_id, b.overdraft_limit
+  select b.user_id, b.balance, b.held, b.available, b.updated_at, b.account_id, b.overdraft_limit, b.scoped
   from public.credit_balances as b
   where b.user_id is not null and b.unit = 'credits';
-comment on view public.user_credits is 'The caller''s own credits; available is what can be spent now';
+comment on view public.user_credits is 'The caller''s own credits; available is what can be spent on anything now, scoped what grants have that pay for some skus only';
 revoke all on public.user_credits from public, anon, authenticated, service_role;
 grant select on public.user_credits to authenticated, service_role;
 
 create view public.team_credits with (security_invoker = true) as
-  select b.team_id, b.balance, b.held, b.available, b.updated_at, b.account_id, b.overdraft_limit
+  select b.team_id, b.balance, b.held, b.available, b.updated_at, b.account_id, b.overdraft_limit, b.scoped
   from public.credit_balances as b
   where b.team_id is not null and b.unit = 'credits';
-comment on view public.team_credits is 'The credits of the caller''s teams; available is what can be spent now';
+comment on view public.team_credits is 'The credits of the caller''s teams; available is what can be spent on anything now, scoped what grants have that pay for some skus only';
 revoke all on public.team_credits from public, anon, authenticated, service_role;
 grant select on public.team_credits to authenticated, service_role;
 

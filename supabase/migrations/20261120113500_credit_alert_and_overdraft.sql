@@ -15,11 +15,11 @@ comment on type public.credit_settings is
 
 create function private.to_credit_settings(account public.credit_accounts)
 returns public.credit_settings
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 begin
   return row(account.id, account.overdraft_limit, account.alert_threshold,
-    account.balance - account.held + account.overdraft_limit, account.unit, false)::public.credit_settings;
+    private.free_credits(account), account.unit, false)::public.credit_settings;
 end $$;
 revoke all on function private.to_credit_settings(public.credit_accounts) from public, anon, authenticated, service_role;
 

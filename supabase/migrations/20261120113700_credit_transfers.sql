@@ -65,13 +65,13 @@ revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, u
   from public, anon, authenticated, service_role;
 
 -- Gives an account grants like those that another account's entry has drawn on: the same category, priority, beginning,
--- end and cost. What it has by transfers on the same terms grows instead, so that many small transfers do not become many
+-- end, skus and cost. What it has by transfers on the same terms grows instead, so that many small transfers do not become many
 -- grants. Returns the allocations of its entry, how many grants the account then has, and when something of it is
 -- due. The caller has put back its head.
 -- Raises: PT409 too_many_grants {most}.
 create function private.receive_credit_grants(
   account public.credit_accounts, drawn jsonb, at timestamptz,
-  out allocations jsonb, out live_grants integer, out next_due_at timestamptz
+  out allocations jsonb, out live_grants integer, out scoped_grants integer, out next_due_at timestamptz
 )
 language plpgsql volatile set search_path = ''
 as $$
@@ -92,28 +92,30 @@ begin
       where x.account_id = account.id and x.spendable and x.priority = v_part.priority and x.category = v_part.category
         and x.expires_at is not distinct from v_part.expires_at and x.effective_at = v_part.effective_at
         and x.source = 'transfer'
-        and (x.cost_basis, x.currency, x.description) is not distinct from
-          (v_part.cost_basis, v_part.currency, v_part.description)
+        and (x.cost_basis, x.currency, x.description, x.skus) is not distinct from
+          (v_part.cost_basis, v_part.currency, v_part.description, v_part.skus)
       order by x.created_at limit 1)
     returning g.id into v_id;
     if found then
       allocations := allocations || private.credit_allocation(v_id, v_part.part);
       continue;
     end if;
-    perform private.require_room_for_grant(account);
+    perform private.require_room_for_grant(account, v_part.skus);
     insert into private.credit_grants as g
       (account_id, category, amount, remaining, priority, status, effective_at, expires_at, source, cost_basis, currency,
-        description, created_at)
+        description, skus, created_at)
     values (account.id, v_part.category, v_part.part, v_part.part, v_part.priority, 'active', v_part.effective_at,
-      v_part.expires_at, 'transfer', v_part.cost_basis, v_part.currency, v_part.description,
+      v_part.expires_at, 'transfer', v_part.cost_basis, v_part.currency, v_part.description, v_part.skus,
       -- What was spent first there is spent first here.
       at + v_part.place * interval '1 microsecond')
     returning g.id into v_id;
     account.live_grants := account.live_grants + 1;
+    account.scoped_grants := account.scoped_grants + (v_part.skus is not null)::integer;
     account.next_due_at := least(account.next_due_at, v_part.expires_at);
     allocations := allocations || private.credit_allocation(v_id, v_part.part);
   end loop;
   live_grants := account.live_grants;
+  scoped_grants := account.scoped_grants;
   next_due_at := account.next_due_at;
 end $$;
 revoke all on function private.receive_credit_grants(public.credit_accounts, jsonb, timestamptz)
@@ -122,7 +124,7 @@ revoke all on function private.receive_credit_grants(public.credit_accounts, jso
 -- Moves credits, or what unit names, from the account of a user or a team to another account in the same unit, in two
 -- entries that name each other. amount is rounded
 -- half up to four decimals. Only credits of grants move, not an overdraft, in spending order, and they keep their
--- category, priority, beginning, end and cost. With the setting credits.transfer_promotional at 0, a user moves paid
+-- category, priority, beginning, end, skus and cost. With the setting credits.transfer_promotional at 0, a user moves paid
 -- credits only. The same request with the same idempotency_key returns the first transfer
 -- again, with replayed = true. actor, user or service, is who makes the request: the user is user_id, and may move their
 -- own credits to one of their teams, and those of a team that they own or administer to its members.
@@ -199,7 +201,7 @@ begin
   v_now := greatest(clock_timestamp(), v_from.updated_at, v_to.updated_at);
   v_from := private.put_back_credit_head(v_from);
   v_drawn := private.draw_credits(v_from, transfer_credits.amount, false, v_now,
-    case when actor = 'user' and private.setting('credits.transfer_promotional') = 0 then 'paid' end);
+    case when actor = 'user' and private.setting('credits.transfer_promotional') = 0 then 'paid' end, any_scope => true);
   if v_drawn.uncovered > 0 then
     raise exception 'Cannot move % %: the grants of the account have % left', trim_scale(transfer_credits.amount),
       v_from.unit, trim_scale(transfer_credits.amount - v_drawn.uncovered)
@@ -211,6 +213,7 @@ begin
   v_to := private.put_back_credit_head(v_to);
   v_received := private.receive_credit_grants(v_to, v_drawn.allocations, v_now);
   v_to.live_grants := v_received.live_grants;
+  v_to.scoped_grants := v_received.scoped_grants;
   v_to.next_due_at := v_received.next_due_at;
 
   v_given.kind := 'transfer';
@@ -232,7 +235,7 @@ begin
   v_taken := private.post_credit_entry(v_taken, v_to);
   v_to := private.repay_credit_overdraft(private.after_credit_entry(v_to, v_taken), v_now);
   v_to.alert_armed := v_to.alert_armed
-    or coalesce(v_to.balance - v_to.held + v_to.overdraft_limit >= v_to.alert_threshold, false);
+    or coalesce(private.free_credits(v_to) >= v_to.alert_threshold, false);
   perform private.save_credit_account(private.take_credit_head(v_to));
 
   v_result := row(v_given.account_id, v_given.entry_no, v_taken.account_id, v_taken.entry_no, transfer_credits.amount,

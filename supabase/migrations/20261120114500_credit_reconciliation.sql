@@ -32,7 +32,7 @@ begin
       group by 1, 2
     ), all_grants as materialized (
       -- The account's row has what the head has.
-      select g.id, g.account_id, g.status, g.amount, g.effective_at, g.expires_at,
+      select g.id, g.account_id, g.status, g.amount, g.effective_at, g.expires_at, g.skus,
         case when a.id is null then g.remaining else a.head_free + a.head_held end as remaining,
         case when a.id is null then g.held else a.head_held end as held
       from private.credit_grants as g
@@ -40,9 +40,11 @@ begin
       where g.account_id = any (account_ids)
     ), grants as (
       select g.account_id, sum(g.remaining) filter (where g.status <> 'pending') as remaining,
-        sum(g.remaining - g.held) filter (where g.status <> 'pending') as free,
+        sum(g.remaining - g.held) filter (where g.status <> 'pending' and g.skus is null) as free,
+        sum(g.remaining - g.held) filter (where g.status = 'active' and g.skus is not null) as scoped,
         sum(g.amount) filter (where g.status = 'pending') as pending,
         count(*) filter (where g.status in ('pending', 'active')) as live,
+        count(*) filter (where g.status in ('pending', 'active') and g.skus is not null) as live_scoped,
         min(case g.status when 'pending' then g.effective_at else g.expires_at end)
           filter (where g.status in ('pending', 'active')) as due_at
       from all_grants as g
@@ -127,7 +129,7 @@ begin
     select a.id, 'head', format('grant %s', a.head_grant_id), g.amount, a.head_free + a.head_held
     from accounts as a left join all_grants as g on g.id = a.head_grant_id
     where a.head_grant_id is not null
-      and (g.status is distinct from 'active' or a.head_free + a.head_held > g.amount)
+      and (g.status is distinct from 'active' or g.skus is not null or a.head_free + a.head_held > g.amount)
     union all
     select a.id, 'counters', 'open_holds', coalesce(h.open, 0), a.open_holds
     from accounts as a left join holds as h on h.account_id = a.id
@@ -136,6 +138,25 @@ begin
     select a.id, 'counters', 'live_grants', coalesce(g.live, 0), a.live_grants
     from accounts as a left join grants as g on g.account_id = a.id
     where a.live_grants <> coalesce(g.live, 0)
+    union all
+    select a.id, 'counters', 'scoped_grants', coalesce(g.live_scoped, 0), a.scoped_grants
+    from accounts as a left join grants as g on g.account_id = a.id
+    where a.scoped_grants <> coalesce(g.live_scoped, 0)
+    union all
+    select a.id, 'head', 'free credits that pay for some skus only, beside a head', 0, g.scoped
+    from accounts as a join grants as g on g.account_id = a.id
+    where a.head_grant_id is not null and g.scoped > 0
+    union all
+    -- What a capture of an amount pays for is in its hold.
+    select e.account_id, 'scopes', format('entry %s and grant %s', e.entry_no, g.id), null, e.amount
+    from all_grants as g
+    join entries as e on e.account_id = g.account_id and e.kind in ('deduct', 'capture')
+    where g.skus is not null
+      and (e.grant_id = g.id or e.allocations @> jsonb_build_array(jsonb_build_object('grant_id', g.id)))
+      and not exists (
+        select from jsonb_to_recordset(coalesce(e.items, case when e.sku is null then nullif(e.hold -> 'items', 'null') end,
+          jsonb_build_array(jsonb_build_object('sku', e.sku)))) as i (sku text)
+        where private.pays_for(g.skus, i.sku))
     union all
     select a.id, 'counters', 'pending', coalesce(g.pending, 0), a.pending
     from accounts as a left join grants as g on g.account_id = a.id

@@ -10,7 +10,7 @@ begin
   perform private.wake(coalesce('team:' || new.team_id, 'user:' || new.user_id),
     case new.unit when 'credits' then 'credits' else 'units' end, jsonb_strip_nulls(jsonb_build_object(
       'unit', nullif(new.unit, 'credits'), 'version', new.version, 'balance', trim_scale(new.balance),
-      'available', trim_scale(new.balance - new.held + new.overdraft_limit))));
+      'available', trim_scale(private.free_credits(new)))));
   return null;
 end $$;
 comment on function private.wake_credits() is 'Trigger function: tells the topic of the account how many credits there are';

@@ -715,6 +715,7 @@ export type Database = {
           "overdraft_limit": number;
           "overdraft_used": number;
           "pending": number;
+          "scoped_grants": number;
           "team_id": string | null;
           "unit": string;
           "updated_at": string;
@@ -740,6 +741,7 @@ export type Database = {
           "overdraft_limit"?: number;
           "overdraft_used"?: number;
           "pending"?: number;
+          "scoped_grants"?: number;
           "team_id"?: string | null;
           "unit"?: string;
           "updated_at"?: string;
@@ -764,6 +766,7 @@ export type Database = {
           "overdraft_limit"?: number;
           "overdraft_used"?: number;
           "pending"?: number;
+          "scoped_grants"?: number;
           "team_id"?: string | null;
           "unit"?: string;
           "updated_at"?: string;
@@ -3110,6 +3113,7 @@ export type Database = {
           "balance": number | null;
           "held": number | null;
           "overdraft_limit": number;
+          "scoped": number | null;
           "team_id": string | null;
           "unit": string;
           "updated_at": string;
@@ -3142,6 +3146,7 @@ export type Database = {
           "id": string;
           "priority": number;
           "remaining": number | null;
+          "skus": (string)[] | null;
           "source": string;
           "spendable": boolean | null;
           "status": string;
@@ -3166,6 +3171,7 @@ export type Database = {
           "id"?: string | null;
           "priority"?: number | null;
           "remaining"?: number | null;
+          "skus"?: (string)[] | null;
           "source"?: string | null;
           "spendable"?: boolean | null;
           "status"?: string | null;
@@ -3189,6 +3195,7 @@ export type Database = {
           "id"?: string | null;
           "priority"?: number | null;
           "remaining"?: number | null;
+          "skus"?: (string)[] | null;
           "source"?: string | null;
           "spendable"?: boolean | null;
           "status"?: string | null;
@@ -3422,6 +3429,7 @@ export type Database = {
           "balance": number | null;
           "held": number | null;
           "overdraft_limit": number;
+          "scoped": number | null;
           "team_id": string | null;
           "updated_at": string;
         };
@@ -3468,6 +3476,7 @@ export type Database = {
           "balance": number | null;
           "held": number | null;
           "overdraft_limit": number;
+          "scoped": number | null;
           "updated_at": string;
           "user_id": string | null;
         };
@@ -3987,6 +3996,7 @@ export type Database = {
           "external_reference"?: string;
           "idempotency_key"?: string;
           "priority"?: number;
+          "skus"?: (string)[];
           "source"?: string;
           "team_id"?: string;
           "unit"?: string;
@@ -4845,6 +4855,7 @@ export type Database = {
         "void_reason": string | null;
         "created_at": string | null;
         "unit": string | null;
+        "skus": (string)[] | null;
         "replayed": boolean | null;
       };
       "credit_hold": {

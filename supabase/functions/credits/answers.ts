@@ -19,6 +19,7 @@ export const Balance = z.object({
   available: z.number(),
   overdraft_limit: z.number(),
   updated_at: z.nullable(time),
+  scoped: z.number(),
   unit: z.optional(unit),
 });
 
@@ -54,6 +55,7 @@ export const Grant = z.object({
   void_reason: z.nullable(z.string()),
   created_at: time,
   unit,
+  skus: z.nullable(z.array(z.string())),
 });
 
 /** A hold. */

@@ -19,6 +19,8 @@ export interface UnitBalance {
   held: number | null;
   available: number | null;
   overdraft_limit: number | null;
+  /** What grants have free that pay for some skus only; not part of `available`. */
+  scoped: number | null;
   /** Null, as is `updated_at`, if the owner has never had anything in this unit. */
   account_id: string | null;
   updated_at: string | null;
@@ -41,7 +43,7 @@ export async function readUnitBalance(
   // The account in credits, which every owner has, tells an owner without anything from nobody.
   const balances = unwrap(
     await client.from("credit_balances")
-      .select("unit, balance, held, available, overdraft_limit, account_id, updated_at")
+      .select("unit, balance, held, available, overdraft_limit, scoped, account_id, updated_at")
       .match(owner).in("unit", [unit, "credits"]),
   );
   const found = balances.find((row) => row.unit === unit);
@@ -50,6 +52,6 @@ export async function readUnitBalance(
     throw new Problem(422, "unknown_unit", `There is no unit "${unit}"`);
   }
   if (balances.length === 0) return undefined;
-  const nothing = { balance: 0, held: 0, available: 0, overdraft_limit: 0 };
+  const nothing = { balance: 0, held: 0, available: 0, overdraft_limit: 0, scoped: 0 };
   return { ...owner, unit, ...nothing, account_id: null, updated_at: null };
 }

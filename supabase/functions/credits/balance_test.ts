@@ -15,6 +15,7 @@ test("GET /credits returns the caller's balance", async () => {
       held: 0,
       available: 100,
       overdraft_limit: 0,
+      scoped: 0,
       updated_at: undefined,
     },
   );

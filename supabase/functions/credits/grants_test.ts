@@ -38,6 +38,7 @@ test("POST /credits/grants grants credits once for a payment", async () => {
     voided_at: null,
     voided_by: null,
     void_reason: null,
+    skus: null,
     unit: "credits",
   });
   // The webhook arrives again, and computes another expiry.

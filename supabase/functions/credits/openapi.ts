@@ -45,8 +45,9 @@ export const document: unknown = describeFunction({
       summary: "The balance of a user or a team",
       description:
         "A signed-in user reads their own balance, or that of one of their teams; a service names the user or team. " +
-        "`available` is what can be spent now: the balance, less what is held, plus the overdraft limit. With `unit`, " +
-        "it is the account in that unit; if the owner has never had anything in that unit, all amounts are 0 and `account_id` is null.",
+        "`available` is what can be spent on anything now: the balance, less what is held, plus the overdraft limit, and " +
+        "less `scoped`, which limited grants have for their skus only. With `unit`, it is the account in that unit; if the " +
+        "owner has never had anything in that unit, all amounts are 0 and `account_id` is null.",
       auth: ["user", "secret"],
       permission: "credits:read",
       query: z.object({
@@ -63,7 +64,8 @@ export const document: unknown = describeFunction({
       summary: "Price items",
       description:
         "Returns what the items cost now, and whether they could be paid. Changes nothing. `member_available` is " +
-        "what the member of a team may still spend; null without a limit. All items must be priced in one unit.",
+        "what the member of a team may still spend; null without a limit. All items must be priced in one unit. `available` is " +
+        "what can be spent on some of the items or, if that does not pay for all of them, what can be spent of the total.",
       auth: ["user", "secret"],
       permission: "credits:read",
       body: z.union([schema.UserQuote, schema.ServiceQuote]),
@@ -101,7 +103,7 @@ export const document: unknown = describeFunction({
       description:
         "They can be spent from `effective_at` (default: now) until just before `expires_at` (default: never). The " +
         "same `external_reference` never grants twice: with the same account, amount and category, the first grant is " +
-        "returned again.",
+        "returned again. With `skus`, they pay only for these: skus, or beginnings of skus such as `image.*`.",
       auth: ["secret"],
       idempotent: true,
       body: schema.Grant,

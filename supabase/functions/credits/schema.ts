@@ -42,6 +42,19 @@ export const unit = z.string().check(z.regex(
   "Must be 1 to 50 of the characters a-z, 0-9 and _, and begin with a letter",
 ));
 
+/** What a grant pays for: skus, and beginnings of skus with an asterisk after them. */
+export const skus = list(
+  z.string().check(
+    z.maxLength(100),
+    z.regex(
+      /^[a-z0-9][a-z0-9._:/-]*[*]?$/,
+      "Must be a sku, or the beginning of skus with an asterisk after it, such as image.*",
+    ),
+  ),
+  100,
+  1,
+);
+
 /** The owner of the account: a user or a team. */
 const account = { user_id: z.optional(id), team_id: z.optional(id) };
 
@@ -116,6 +129,7 @@ export const Grant = z.strictObject({
     z.string().check(z.regex(/^[a-z]{3}$/, "Must be a currency code in lower case, such as eur")),
   ),
   description: z.optional(description),
+  skus: z.optional(skus),
 }).check(oneAccount);
 
 /** `POST /credits/grants/:id/void`. */

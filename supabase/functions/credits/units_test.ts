@@ -92,6 +92,7 @@ test("GET /credits has zeros for a unit in which the user never had anything", a
     held: 0,
     available: 0,
     overdraft_limit: 0,
+    scoped: 0,
     account_id: null,
     updated_at: null,
   });

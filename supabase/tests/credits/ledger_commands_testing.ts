@@ -18,7 +18,7 @@ export type Amount = number | { share: number; plus: number };
 /** A call whose target is chosen later: `id` names its kind, `nth` picks from the newest of all or those that fit. */
 export type Command =
   & { name: string; key: string | null; unit: Unit; amount?: Amount | null; hours?: number }
-  & { id?: string; nth?: number; fit?: boolean };
+  & { id?: string; nth?: number; fit?: boolean; buys?: string[] | null; skus?: string[] | null };
 
 const among = <T>(...choices: [number, fc.Arbitrary<T>][]) =>
   fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })));
@@ -49,6 +49,11 @@ const share = fc.record({
   plus: fc.constantFrom(0, 0, 0, 0, 1, -1),
 });
 const amount = among<Amount>([1, absolute], [1, share]);
+/** What a charge is for: a plain amount, or items. */
+const buys = among<string[] | null>([2, fc.constant(null)], [
+  3,
+  fc.constantFrom(["a"], ["b"], ["a", "b"]),
+]);
 const terms = {
   amount: absolute,
   category: fc.constantFrom("paid", "promotional"),
@@ -56,13 +61,14 @@ const terms = {
   effective_at: fc.option(halfPast(-1, 8), { freq: 2 }),
   expires_at: fc.option(among([8, halfPast(-1, 12)], [1, halfPast(900, 900)])),
   external_reference: fc.option(fc.constantFrom("x", "y"), { freq: 2 }),
+  skus: among<string[] | null>([1, fc.constant(null)], [1, fc.constantFrom(["a"], ["b"], ["*"])]),
 };
 const part = fc.option(amount);
-const capture = { ...which("hold_id"), amount: part, allow_overage: fc.boolean() };
+const capture = { ...which("hold_id"), amount: part, buys, allow_overage: fc.boolean() };
 const command = among(
   [6, doing("grant_credits", terms)],
-  [6, doing("deduct_credits", { amount })],
-  [6, doing("hold_credits", { amount, expires_in: int(1, 12).map((hours) => hours * 3600) })],
+  [6, doing("deduct_credits", { amount, buys })],
+  [6, doing("hold_credits", { amount, buys, expires_in: int(1, 12).map((hours) => hours * 3600) })],
   [4, doing("capture_credit_hold", capture)],
   [2, doing("release_credit_hold", which("hold_id"))],
   [5, doing("refund_credits", { ...which("entry_no"), amount: part })],
@@ -83,7 +89,7 @@ const command = among(
 const overdraft: Call = { name: "set_credit_overdraft", overdraft_limit: 60 * CREDIT };
 const fortune = (less: number): Call => ({
   ...{ name: "grant_credits", amount: LARGEST_AMOUNT - less, category: "paid", priority: 90 },
-  ...{ effective_at: null, expires_at: null, external_reference: null },
+  ...{ effective_at: null, expires_at: null, external_reference: null, skus: null },
 });
 const beginning = among<Call[]>(
   [3, fc.constant([])],

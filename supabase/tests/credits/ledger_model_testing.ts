@@ -6,19 +6,13 @@
  */
 
 import type { Call, Entry, Grant, Hold, Terms } from "./ledger_calls_testing.ts";
+import { LAPSES, PAID, PLAIN } from "./ledger_calls_testing.ts";
+import type { Owner } from "./ledger_owner_testing.ts";
+import { Refusal, refuse } from "./ledger_refusals_testing.ts";
 import { CREDIT, HOUR, isAmount, LARGEST_AMOUNT, round } from "./ledger_amounts_testing.ts";
-import { byId, negate, type Portion, split, sum, sumOf } from "./ledger_portions_testing.ts";
-
-/** The refusal of a call: SQLSTATE, code, and the numbers in the error's detail. */
-export class Refusal extends Error {
-  numbers = {};
-}
-
-/** What the accounts of one owner share: the keys of requests, and the references of payments. */
-export class Owner {
-  readonly accounts: LedgerModel[] = [];
-  readonly firsts = new Map<string, { request: string; answer: object }>();
-}
+import type { Portion } from "./ledger_portions_testing.ts";
+import { byId, negate, split, sum, sumOf, within } from "./ledger_portions_testing.ts";
+import { inOrder, type Item, itemsOf, NEVER, paysFor, takeItems } from "./ledger_scopes_testing.ts";
 
 /** The ledger of one account, always settled. */
 export class LedgerModel {
@@ -46,9 +40,10 @@ export class LedgerModel {
   }
 
   /** The totals of the account. */
-  totals(): { balance: number; held: number; available: number } {
+  totals(): Record<"balance" | "held" | "available" | "scoped", number> {
     const [balance, held] = [sum(this.entries), sum(this.#openHolds())];
-    return { balance, held, available: balance - held + this.#overdraftLimit };
+    const scoped = sum(this.#freePortions().filter(({ grant_id }) => this.#grant(grant_id)?.skus));
+    return { balance, held, available: balance - held + this.#overdraftLimit - scoped, scoped };
   }
 
   /** A grant with its remaining and held credits. */
@@ -82,7 +77,7 @@ export class LedgerModel {
     const first = this.#owner.firsts.get(key ?? "");
     refuse(first !== undefined && first.request !== request, "PT422 idempotency_key_reused");
     if (first) return { ...first.answer, replayed: true };
-    this.#asked = "amount" in call ? call.amount : null;
+    this.#asked = "amount" in call ? call.amount ?? null : null;
     const amount = this.#asked === null ? null : round(this.#asked);
     const nothing = call.name === "capture_credit_hold" && amount === 0;
     refuse(amount !== null && !nothing && !isAmount(amount), "PT422 invalid_amount");
@@ -94,7 +89,7 @@ export class LedgerModel {
   }
 
   readonly #handlers: { [Name in Call["name"]]: (call: Call & { name: Name }) => object } = {
-    grant_credits: ({ amount, category, priority, external_reference, ...times }) => {
+    grant_credits: ({ amount, category, priority, external_reference, skus, ...times }) => {
       const known = this.#owner.accounts.flatMap(({ grants }) => grants)
         .filter((grant) => grant.external_reference !== null)
         .find((grant) => grant.external_reference === external_reference);
@@ -107,8 +102,8 @@ export class LedgerModel {
       refuse((expires_at ?? Infinity) <= effective_at, "PT422 invalid_grant");
       const [balance, largest] = [sum(this.entries), 10 * LARGEST_AMOUNT];
       refuse(balance + this.#pending() + amount > largest, "PT422 balance_too_large", { largest });
-      const terms = { amount, category, priority, external_reference, effective_at, expires_at };
-      const grant = this.#addGrant(terms, "service", "pending");
+      const about = { amount, category, priority, external_reference, skus };
+      const grant = this.#addGrant({ ...about, effective_at, expires_at }, "service", "pending");
       this.advance(0);
       return this.view(grant);
     },
@@ -119,14 +114,12 @@ export class LedgerModel {
       refuse(grant.status === "expired", "PT409 grant_expired");
       return this.view(this.#become("voided", grant, this.#now));
     },
-    deduct_credits: ({ amount }) => {
-      this.#requireCredits(amount);
-      return this.#post("deduct", negate(this.#draw(amount, Infinity)), this.#now);
-    },
-    hold_credits: ({ amount, expires_in }) => {
-      this.#requireCredits(amount);
+    deduct_credits: (asked) =>
+      this.#post("deduct", negate(this.#charge(itemsOf(asked))), this.#now),
+    hold_credits: ({ expires_in, ...asked }) => {
+      const amount = sum(itemsOf(asked));
+      const allocations = this.#charge(itemsOf(asked)).filter((portion) => portion.grant_id);
       const about = { id: this.#newId(), amount, expires_at: this.#now + expires_in * 1000 };
-      const allocations = this.#draw(amount);
       const hold = { ...about, allocations, status: "held", captured: null, entry_no: null };
       this.holds.push(hold);
       return hold;
@@ -134,7 +127,7 @@ export class LedgerModel {
     capture_credit_hold: ({ hold_id, allow_overage, ...asked }) => {
       const hold = this.#openHold(hold_id);
       const held = hold.amount;
-      const amount = asked.amount ?? held;
+      const amount = asked.items ? sum(asked.items) : asked.amount ?? held;
       if (amount === 0) {
         this.#become("released", hold, this.#now);
         const balance_after = sum(this.entries);
@@ -142,9 +135,13 @@ export class LedgerModel {
       }
       const overage = amount - held;
       refuse(overage > 0 && !allow_overage, "PT422 capture_exceeds_hold", { held });
-      if (overage > 0) this.#requireCredits(overage);
-      const [own] = split(hold.allocations, amount);
-      const drawn = this.#draw(amount - sum(own), Infinity);
+      // An amount pays for what the hold was made for.
+      const pays = ({ grant_id }: Portion, sku: string | null) =>
+        !asked.items || paysFor(this.#grant(grant_id)?.skus ?? null, sku);
+      const items = asked.items ?? itemsOf({ amount });
+      const [taken, missing] = takeItems(hold.allocations, items, pays);
+      const own = hold.allocations.flatMap((portion) => within(portion.grant_id, taken));
+      const drawn = this.#charge(missing, held - sum(hold.allocations));
       const entry = this.#post("capture", negate([...own, ...drawn]), this.#now);
       Object.assign(hold, { captured: amount, entry_no: entry.entry_no });
       this.#become("captured", hold, this.#now);
@@ -173,7 +170,7 @@ export class LedgerModel {
       );
       const there = incoming ? sum(this.entries) + this.#pending() : moved;
       refuse(there + amount > largest, "PT422 balance_too_large", { largest });
-      const drawn = incoming ? [] : this.#draw(amount);
+      const drawn = incoming ? [] : split(this.#freePortions(), amount)[0];
       const available = incoming ? amount : sum(drawn);
       refuse(available < amount, "PT402 insufficient_credits", { available, required: amount });
       // The other account's grant began before all that this account has got since the last advance.
@@ -195,7 +192,7 @@ export class LedgerModel {
     set_credit_overdraft: (asked) => {
       const overdraft_limit = round(asked.overdraft_limit);
       refuse(overdraft_limit !== 0 && !isAmount(overdraft_limit), "PT422 invalid_overdraft");
-      const used = sum(this.#openHolds()) - sum(this.#heldPortions()) - this.#allocated(null);
+      const used = this.#overdraftUsed();
       refuse(overdraft_limit < used, "PT409 overdraft_in_use", { used });
       this.#overdraftLimit = overdraft_limit;
       return { overdraft_limit, available: this.totals().available };
@@ -223,20 +220,30 @@ export class LedgerModel {
 
   /** Free credits of ended grants lapse, and free credits of others pay the overdraft. */
   #level(at: number): void {
-    for (const grant of this.#inOrder().filter((grant) => grant.status in LAPSES)) {
+    for (const grant of inOrder(this.grants).filter((grant) => grant.status in LAPSES)) {
       const lapsed = { grant_id: grant.id, amount: -this.#free(grant) };
       if (lapsed.amount < 0) this.#post(LAPSES[grant.status] ?? "", [lapsed], at);
     }
-    const drawn = this.#draw(-this.#allocated(null));
+    const [drawn] = this.#draw([{ sku: null, amount: -this.#allocated(null) }]);
     const paid = { grant_id: null, amount: sum(drawn) };
     if (paid.amount > 0) this.#post("repay", [...negate(drawn), paid], at);
   }
 
-  /** Draws from free credits in spending order, then from the given overdraft. */
-  #draw(amount: number, overdraft = 0): Portion[] {
-    const active = this.#inOrder().filter((grant) => grant.status === "active");
-    const free = active.map((grant) => ({ grant_id: grant.id, amount: this.#free(grant) }));
-    return split([...free, { grant_id: null, amount: overdraft }], amount)[0];
+  /** Draws items from free credits in spending order. */
+  #draw = (items: Item[]) =>
+    takeItems(
+      this.#freePortions(),
+      items,
+      ({ grant_id }, sku) => paysFor(this.#grant(grant_id)?.skus ?? null, sku),
+    );
+
+  /** Draws items, and what no grant pays for from the overdraft, of which a hold has set something aside. */
+  #charge(items: Item[], setAside = 0): Portion[] {
+    const [drawn, missing] = this.#draw(items);
+    const [uncovered, room] = [sum(missing), this.#overdraftLimit - this.#overdraftUsed()];
+    const numbers = { available: sum(drawn) + room, required: sum(items) - setAside };
+    refuse(uncovered - setAside > Math.max(0, room), "PT402 insufficient_credits", numbers);
+    return uncovered > 0 ? [...drawn, { grant_id: null, amount: uncovered }] : drawn;
   }
 
   #openHold(id: string): Hold {
@@ -266,8 +273,10 @@ export class LedgerModel {
     return grant;
   }
 
-  #requireCredits = (required: number, { available } = this.totals()) =>
-    refuse(available < required, "PT402 insufficient_credits", { available, required });
+  #freePortions = () =>
+    inOrder(this.grants).filter((grant) => grant.status === "active")
+      .map((grant) => ({ grant_id: grant.id, amount: this.#free(grant) }));
+  #overdraftUsed = () => sum(this.#openHolds()) - sum(this.#heldPortions()) - this.#allocated(null);
   #pending = () => sum(this.grants.filter((grant) => grant.status === "pending"));
   #newId = () => this.#ids.shift() ?? "an id that was not given";
   #grant = (id: string | null) => this.grants.find((grant) => grant.id === id);
@@ -276,19 +285,4 @@ export class LedgerModel {
   #held = (id: string) => sumOf(id, this.#heldPortions());
   #allocated = (id: string | null) => sumOf(id, this.entries.flatMap((entry) => entry.allocations));
   #free = (grant: Grant) => this.#allocated(grant.id) - this.#held(grant.id);
-  #inOrder = () =>
-    this.grants.toSorted((a, b) =>
-      a.priority - b.priority || (a.expires_at ?? NEVER) - (b.expires_at ?? NEVER) ||
-      byId(b.category, a.category) * (a.category === b.category ? 0 : 1) ||
-      a.effective_at - b.effective_at || a.created_at - b.created_at || byId(a.id, b.id)
-    );
-}
-const NEVER = Number.MAX_SAFE_INTEGER;
-const PLAIN = { effective_at: null, expires_at: null, external_reference: null };
-const PAID: Terms = { ...PLAIN, amount: 0, category: "paid", priority: 50 };
-/** Kind of the entry for credits that lapse, by the status of their grant. */
-const LAPSES: Record<string, string> = { expired: "expire", voided: "void" };
-
-function refuse(condition: boolean, reason: string, numbers: object = {}): void {
-  if (condition) throw Object.assign(new Refusal(reason), { numbers });
 }

@@ -10,9 +10,11 @@ export type Portion = { grant_id: string | null; amount: number };
 /** What amounts add up to. */
 export const sum = (parts: { amount: number }[]) =>
   parts.reduce((total, part) => total + part.amount, 0);
-/** What the portions of one grant, or of the overdraft, add up to. */
-export const sumOf = (id: string | null, parts: Portion[]) =>
-  sum(parts.filter((p) => p.grant_id === id));
+/** The portions of one grant, or of the overdraft. */
+export const within = (id: string | null, parts: Portion[]) =>
+  parts.filter((p) => p.grant_id === id);
+/** What they add up to. */
+export const sumOf = (id: string | null, parts: Portion[]) => sum(within(id, parts));
 /** Compares ids as PostgreSQL does. */
 export const byId = (a: string, b: string) => a < b ? -1 : 1;
 /** Portions in the other direction. */

@@ -8,8 +8,11 @@ import { comparable } from "./ledger_comparison_testing.ts";
 import type { Call } from "./ledger_calls_testing.ts";
 import { CREDIT, HOUR, isAmount, round } from "./ledger_amounts_testing.ts";
 import { type Command, NONE, sequence, type Unit, UNITS } from "./ledger_commands_testing.ts";
-import * as model from "./ledger_model_testing.ts";
+import { LedgerModel } from "./ledger_model_testing.ts";
+import { Owner } from "./ledger_owner_testing.ts";
 import type { Portion } from "./ledger_portions_testing.ts";
+import { Refusal } from "./ledger_refusals_testing.ts";
+import { addUnits, chargeOf, type Item, requested } from "./ledger_scopes_testing.ts";
 
 /** What the account that only gives has, in credits. */
 const BANK = 1_000_000;
@@ -21,21 +24,21 @@ type State = Record<"problems" | "grants" | "holds" | "entries", Row[]> & {
   others: Row;
 };
 /** What an account is like that is not open yet. */
-const NOTHING = { balance: 0, held: 0, available: 0 };
+const NOTHING = { balance: 0, held: 0, available: 0, scoped: 0 };
 /** The accounts of a user in the database, one in each unit, with their models. */
 class Ledger {
   readonly log: string[] = [];
   readonly #keyed: [Call, string, Unit][] = [];
-  readonly #models: Record<Unit, model.LedgerModel>;
+  readonly #models: Record<Unit, LedgerModel>;
   /** The model's time zero in the database. Rows move into the past; this does not. */
   readonly #base = Date.now();
 
   /** @param ids Ids of the user and the sign-up grant. */
   constructor(readonly sql: postgres.Sql, readonly root: postgres.Sql, readonly ids: postgres.Row) {
-    const owner = new model.Owner();
+    const owner = new Owner();
     this.#models = {
-      credits: new model.LedgerModel(owner, ids.id),
-      ledger_images: new model.LedgerModel(owner),
+      credits: new LedgerModel(owner, ids.id),
+      ledger_images: new LedgerModel(owner),
     };
   }
 
@@ -65,7 +68,7 @@ class Ledger {
     try {
       expected = { ...ledger.call(call, key, answer.id ? [`${answer.id}`] : [...ids]), unit };
     } catch (error) {
-      if (!(error instanceof model.Refusal)) throw error;
+      if (!(error instanceof Refusal)) throw error;
       expected = { refused: error.message, ...error.numbers };
     }
     // A response has no allocations, and a replayed one has its original times.
@@ -112,7 +115,9 @@ class Ledger {
 
   /** Turns a command into a call with its key and unit; undefined if it has no target. */
   #resolve(command: Command): [Call, string | null, Unit] | undefined {
-    const { name, key, unit, id = "", nth = NONE, fit, amount, hours: _, ...rest } = command;
+    const { name, key, unit, id = "", nth = NONE, fit, amount, hours: _, buys = null, ...rest } =
+      command;
+    if (rest.skus) rest.skus = rest.skus.map((sku) => `${unit}.${sku}`);
     if (name === "repeat") return this.#keyed.at(-1 - nth);
     const { grants, holds, entries } = this.#models[unit];
     const charges = entries.map((entry) => ({ ...entry, id: entry.entry_no, status: entry.kind }));
@@ -131,7 +136,8 @@ class Ledger {
     }
     const field = name === "set_credit_overdraft" ? "overdraft_limit" : "amount";
     const about = id && { [id]: target?.id ?? (id === "entry_no" ? 0 : crypto.randomUUID()) };
-    const call = { name, ...about, ...(asked !== undefined && { [field]: asked }), ...rest };
+    const what = chargeOf(buys, asked, unit) ?? (asked === undefined ? {} : { [field]: asked });
+    const call = { name, ...about, ...what, ...rest };
     if (sound && key) this.#keyed.push([call as Call, key, unit]);
     return [call as Call, sound ? key : null, unit];
   }
@@ -140,6 +146,7 @@ class Ledger {
     const { name, ...asked } = call;
     const args: Row = { ...asked, idempotency_key: key };
     for (const [arg, value] of Object.entries(asked)) {
+      if (arg === "items") args.items = requested(value as Item[]);
       if (typeof value !== "number") continue;
       if (arg.endsWith("_at")) args[arg] = new Date(this.#base + value);
       if (/amount|limit/.test(arg)) args[arg] = (value / CREDIT).toFixed(5);
@@ -229,7 +236,7 @@ class Ledger {
   async #read(unit: Unit): Promise<State> {
     const [row] = await this.sql`
       with mine as (select id from public.credit_accounts where user_id = ${this.ids.user_id} and unit = ${unit})
-      select (select to_jsonb(c) from (select balance, held, available from public.credit_balances
+      select (select to_jsonb(c) from (select balance, held, available, scoped from public.credit_balances
           where account_id in (select id from mine)) as c) as totals,
         (select jsonb_object_agg(b.unit, b.balance) from public.credit_balances as b
           where b.user_id = ${this.ids.user_id}) as others,
@@ -253,10 +260,7 @@ test("the credit ledger does what its model does, for any calls in any order", a
   const again = { ...(seed && { seed: Number(seed) }), ...(path && { path }) };
   try {
     await withDatabase(async (sql) => {
-      await sql`insert into public.credit_units (unit) select u from unnest(${[
-        ...UNITS,
-      ]}::text[]) as u
-        on conflict do nothing`;
+      await addUnits(sql, UNITS);
       const property = fc.asyncProperty(sequence, async ([calls, commands]) => {
         // The others of transfers: one who gives, and one who only takes.
         const users = {

@@ -109,7 +109,7 @@ export class Keyring {
    * `password_too_short`, `password_too_common`
    */
   async setUp(password: string): Promise<string> {
-    checkNewPassword(password);
+    await checkNewPassword(password);
     if ((await this.#store.state()).key_id !== null) throw keysRolledBack();
     const under = { password, cost: await this.#passwordKeys.cost() };
     const { key, passwordKey, recoveryKey, wraps } = await makeEpoch(under, this.#user_id);
@@ -145,7 +145,7 @@ export class Keyring {
    * @throws CryptoError `malformed_recovery_key`, `recovery_key_mistyped`; `decryption_failed` if it is an old one
    */
   async recover(recoveryKey: string, newPassword: string): Promise<void> {
-    checkNewPassword(newPassword);
+    await checkNewPassword(newPassword);
     const recovery = await deriveRecoveryKey(recoveryKey);
     await this.#openKeys.open(await this.#requests.read(), recovery);
     await this.changePassword(newPassword);
@@ -160,7 +160,7 @@ export class Keyring {
    * device changes the keys at the same time
    */
   async changePassword(newPassword: string): Promise<void> {
-    checkNewPassword(newPassword);
+    await checkNewPassword(newPassword);
     await this.#setPassword(newPassword);
   }
 

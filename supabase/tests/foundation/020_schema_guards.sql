@@ -151,7 +151,7 @@ select set_eq(
     'use_api_key(text,text)',
     'private.record_api_key_event()', 'private.limit_api_key_changes()',
     'deduct_credits(uuid,text,numeric,numeric,text,text,text,jsonb,uuid,text)',
-    'grant_credits(uuid,numeric,text,integer,timestamp with time zone,timestamp with time zone,text,text,numeric,text,text,text,uuid,text)',
+    'grant_credits(uuid,numeric,text,integer,timestamp with time zone,timestamp with time zone,text,text,numeric,text,text,text,uuid,text,text[])',
     'handle_new_user()',
     'hold_credits(uuid,numeric,jsonb,integer,text,text,uuid,text)',
     'private.credit_balance_at(uuid,timestamp with time zone)',

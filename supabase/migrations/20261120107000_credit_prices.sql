@@ -150,7 +150,6 @@ declare
   v_uncovered numeric := 0;
   v_total numeric := 0;
   v_free numeric[] := array[]::numeric[];
-  v_pays boolean[];
   v_grants record;
 begin
   select array_agg(f.skus is null) as whole, array_agg(f.free) as free, array_agg(to_jsonb(f.skus)) as skus into v_grants

@@ -554,7 +554,7 @@ begin
       expires_at => case when v_part.expires_at is not null then greatest(v_part.expires_at, private.stripe_late_end()) end);
   end loop;
   if cardinality(v_grants) = 0 then
-    return '{}';
+    return jsonb_build_object();
   end if;
   insert into public.stripe_payments (id, account_id, amount, currency, credits, subscription_id, grant_ids, unit)
   select payment_id, g.account_id, grant_stripe_payment.amount, grant_stripe_payment.currency, sum(g.amount),

@@ -10,6 +10,7 @@ const BALANCE = {
   held: 0,
   available: 10.5,
   overdraft_limit: 0,
+  scoped: 0,
   updated_at: "2026-11-20T12:00:00.123456+00:00",
 };
 

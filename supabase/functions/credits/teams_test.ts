@@ -54,7 +54,7 @@ test("a charge that waits for the account is refused if the member leaves meanwh
   const { team_id, member } = await team();
   const charge = await withDatabase((sql) =>
     sql.begin(async (transaction) => {
-      await transaction`select 1 from credit_accounts where team_id = ${team_id} for update`;
+      await transaction`select 1 from credit_accounts where team_id = ${team_id} for no key update`;
       const request = invoke(service, "credits/deduct", {
         body: { user_id: member.id, team_id, amount: 90 },
       });

@@ -95,15 +95,17 @@ create policy "signed-in users read the models" on public.models
 -- teams.
 create function private.model_tier(user_id uuid, team_id uuid)
 returns text
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce((
-    select t.tier from public.teams as t
-    where t.id = model_tier.team_id or model_tier.team_id is null and t.id in (
-      select m.team_id from public.team_members as m where m.user_id = model_tier.user_id)
-    order by array_position(array['enterprise', 'pro', 'free'], t.tier)
-    limit 1), 'free')
-$$;
+begin
+  return (
+    select coalesce((
+      select t.tier from public.teams as t
+      where t.id = model_tier.team_id or model_tier.team_id is null and t.id in (
+        select m.team_id from public.team_members as m where m.user_id = model_tier.user_id)
+      order by array_position(array['enterprise', 'pro', 'free'], t.tier)
+      limit 1), 'free'));
+end $$;
 revoke all on function private.model_tier(uuid, uuid) from public, anon, authenticated, service_role;
 
 -- Returns the row in force of a model that somebody of a tier may use; of the one with the lowest rank when name is null.
@@ -146,17 +148,19 @@ revoke all on function private.find_model(text, text) from public, anon, authent
 -- Returns what the function needs to call a model. The fallback, if it is enabled, comes as a second endpoint.
 create function private.model_endpoints(model public.models)
 returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select jsonb_agg(jsonb_build_object('model', x.name, 'endpoint_model', x.endpoint_model, 'provider', p.name,
-    'base_url', p.base_url, 'secret_name', p.secret_name, 'output_limit_name', p.output_limit_name, 'capabilities', x.capabilities) order by x.name <> model.name)
-  from (
-    select distinct on (m.name) m.* from public.models as m
-    where m.name in (model.name, model.fallback) and m.valid_from <= statement_timestamp()
-    order by m.name, m.valid_from desc) as x
-  join public.model_providers as p on p.name = x.provider
-  where x.enabled and (x.name = model.name or x.context_tokens >= model.context_tokens)
-$$;
+begin
+  return (
+    select jsonb_agg(jsonb_build_object('model', x.name, 'endpoint_model', x.endpoint_model, 'provider', p.name,
+      'base_url', p.base_url, 'secret_name', p.secret_name, 'output_limit_name', p.output_limit_name, 'capabilities', x.capabilities) order by x.name <> model.name)
+    from (
+      select distinct on (m.name) m.* from public.models as m
+      where m.name in (model.name, model.fallback) and m.valid_from <= statement_timestamp()
+      order by m.name, m.valid_from desc) as x
+    join public.model_providers as p on p.name = x.provider
+    where x.enabled and (x.name = model.name or x.context_tokens >= model.context_tokens));
+end $$;
 revoke all on function private.model_endpoints(public.models) from public, anon, authenticated, service_role;
 
 -- Returns what tokens cost, rounded half up to four decimals. prices is {input, cached_input, output, reasoning}, in credits
@@ -165,13 +169,15 @@ create function private.price_tokens(
   prices jsonb, input_tokens bigint, cached_input_tokens bigint, output_tokens bigint, reasoning_tokens bigint
 )
 returns numeric
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select round((
-    (input_tokens - least(cached_input_tokens, input_tokens)) * (prices ->> 'input')::numeric
-    + least(cached_input_tokens, input_tokens) * (prices ->> 'cached_input')::numeric
-    + (output_tokens - least(reasoning_tokens, output_tokens)) * (prices ->> 'output')::numeric
-    + least(reasoning_tokens, output_tokens) * (prices ->> 'reasoning')::numeric) / 1000000, 4)
-$$;
+begin
+  return (
+    select round((
+      (input_tokens - least(cached_input_tokens, input_tokens)) * (prices ->> 'input')::numeric
+      + least(cached_input_tokens, input_tokens) * (prices ->> 'cached_input')::numeric
+      + (output_tokens - least(reasoning_tokens, output_tokens)) * (prices ->> 'output')::numeric
+      + least(reasoning_tokens, output_tokens) * (prices ->> 'reasoning')::numeric) / 1000000, 4));
+end $$;
 revoke all on function private.price_tokens(jsonb, bigint, bigint, bigint, bigint)
   from public, anon, authenticated, service_role;

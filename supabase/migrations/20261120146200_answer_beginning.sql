@@ -130,13 +130,15 @@ revoke all on function private.open_answer(public.answers, public.models, bigint
 -- What the function has to keep to.
 create function private.answer_limits(model public.models, output_tokens bigint, present jsonb)
 returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select jsonb_build_object('context_tokens', model.context_tokens, 'output_tokens', output_tokens,
-    'total_time', private.setting('answers.total_time'), 'idle_time', private.setting('answers.idle_time'),
-    -- The rest is for the spaces that PostgreSQL writes between the members of JSON, and for what is added at the end.
-    'bytes', greatest(1024, private.setting('messages.content_size') * 0.6 - coalesce(octet_length(present::text), 0)))
-$$;
+begin
+  return (
+    select jsonb_build_object('context_tokens', model.context_tokens, 'output_tokens', output_tokens,
+      'total_time', private.setting('answers.total_time'), 'idle_time', private.setting('answers.idle_time'),
+      -- The rest is for the spaces that PostgreSQL writes between the members of JSON, and for what is added at the end.
+      'bytes', greatest(1024, private.setting('messages.content_size') * 0.6 - coalesce(octet_length(present::text), 0))));
+end $$;
 revoke all on function private.answer_limits(public.models, bigint, jsonb) from public, anon, authenticated, service_role;
 
 -- History -------------------------------------------------------------------------------------------

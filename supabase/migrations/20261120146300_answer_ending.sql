@@ -31,31 +31,33 @@ revoke all on function private.parse_json(text) from public, anon, authenticated
 -- input is incomplete becomes one that failed.
 create function private.join_pieces(answer_id uuid, more jsonb, before integer)
 returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce(jsonb_agg(case x.type
-      when 'step-start' then jsonb_build_object('type', x.type)
-      when 'text' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
-      when 'reasoning' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
-      when 'tool' then jsonb_build_object('type', 'tool-' || x.tool_name, 'toolCallId', x.tool_call_id)
-        || case when private.parse_json(x.text) is not null
-          then jsonb_build_object('state', 'input-available', 'input', private.parse_json(x.text))
-          else jsonb_build_object('state', 'output-error', 'rawInput', x.text,
-            'errorText', 'The answer ended before the call was complete') end
-      else x.data end order by x.part), '[]')
-  from (
-    select (i.value ->> 'part')::integer as part, min(i.value ->> 'type') as type,
-      coalesce(string_agg(i.value ->> 'text', '' order by s.number, i.ordinality), '') as text,
-      max(i.value ->> 'tool_call_id') as tool_call_id, max(i.value ->> 'tool_name') as tool_name,
-      (array_agg(i.value -> 'data') filter (where i.value ? 'data'))[1] as data
+begin
+  return (
+    select coalesce(jsonb_agg(case x.type
+        when 'step-start' then jsonb_build_object('type', x.type)
+        when 'text' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
+        when 'reasoning' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
+        when 'tool' then jsonb_build_object('type', 'tool-' || x.tool_name, 'toolCallId', x.tool_call_id)
+          || case when private.parse_json(x.text) is not null
+            then jsonb_build_object('state', 'input-available', 'input', private.parse_json(x.text))
+            else jsonb_build_object('state', 'output-error', 'rawInput', x.text,
+              'errorText', 'The answer ended before the call was complete') end
+        else x.data end order by x.part), '[]')
     from (
-      select p.number, p.pieces from public.answer_parts as p
-      where p.answer_id = join_pieces.answer_id and p.number < before
-      union all
-      select 2147483647, coalesce(more, '[]')) as s
-    cross join jsonb_array_elements(s.pieces) with ordinality as i
-    group by 1) as x
-$$;
+      select (i.value ->> 'part')::integer as part, min(i.value ->> 'type') as type,
+        coalesce(string_agg(i.value ->> 'text', '' order by s.number, i.ordinality), '') as text,
+        max(i.value ->> 'tool_call_id') as tool_call_id, max(i.value ->> 'tool_name') as tool_name,
+        (array_agg(i.value -> 'data') filter (where i.value ? 'data'))[1] as data
+      from (
+        select p.number, p.pieces from public.answer_parts as p
+        where p.answer_id = join_pieces.answer_id and p.number < before
+        union all
+        select 2147483647, coalesce(more, '[]')) as s
+      cross join jsonb_array_elements(s.pieces) with ordinality as i
+      group by 1) as x);
+end $$;
 revoke all on function private.join_pieces(uuid, jsonb, integer) from public, anon, authenticated, service_role;
 
 -- Charging ------------------------------------------------------------------------------------------
@@ -95,13 +97,15 @@ revoke all on function private.charge_answer(public.answers, numeric, text) from
 -- What the message says about its answer: the AI SDK hands it to apps as metadata.
 create function private.answer_metadata(answer public.answers)
 returns jsonb
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select jsonb_strip_nulls(jsonb_build_object('id', answer.id, 'model', answer.model, 'state', answer.state,
-    'credits', answer.credits, 'finish_reason', answer.finish_reason, 'error', answer.error,
-    'usage', jsonb_build_object('input_tokens', answer.input_tokens, 'cached_input_tokens', answer.cached_input_tokens,
-      'output_tokens', answer.output_tokens, 'reasoning_tokens', answer.reasoning_tokens, 'source', answer.usage_source)))
-$$;
+begin
+  return (
+    select jsonb_strip_nulls(jsonb_build_object('id', answer.id, 'model', answer.model, 'state', answer.state,
+      'credits', answer.credits, 'finish_reason', answer.finish_reason, 'error', answer.error,
+      'usage', jsonb_build_object('input_tokens', answer.input_tokens, 'cached_input_tokens', answer.cached_input_tokens,
+        'output_tokens', answer.output_tokens, 'reasoning_tokens', answer.reasoning_tokens, 'source', answer.usage_source))));
+end $$;
 revoke all on function private.answer_metadata(public.answers) from public, anon, authenticated, service_role;
 
 -- An answer as callers see it.

@@ -54,11 +54,11 @@ async function tryWithout(domain: string): Promise<string | undefined> {
   }
 }
 
-/** All modules but tests. */
+/** All modules but tests, and but examples, which are projects of their own and show all domains. */
 function modulesIn(folder: string): string[] {
   return [...Deno.readDirSync(folder)].flatMap(({ name, isDirectory }) => {
     const path = `${folder}/${name}`;
-    if (isDirectory) return name === "tests" ? [] : modulesIn(path);
+    if (isDirectory) return ["tests", "examples"].includes(name) ? [] : modulesIn(path);
     return name.endsWith(".ts") && !/_test(ing)?\.ts$/.test(name) ? [path] : [];
   });
 }

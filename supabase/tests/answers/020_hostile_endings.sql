@@ -80,7 +80,7 @@ select lives_ok($$ select pg_temp.finish('huge', 'complete', pg_temp.say('x'), '
 select is((select a.credits from answers as a join asked as x on x.id = a.id where x.name = 'huge'),
   (select a.held from answers as a join asked as x on x.id = a.id where x.name = 'huge'), 'and costs what was held');
 
--- The cleanup ---------------------------------------------------------------------------------------
+-- cleanup: behind an answer that cannot be settled -------------------------------------------------
 
 select pg_temp.ask('stuck');
 select pg_temp.append('stuck', pg_temp.say('x'));

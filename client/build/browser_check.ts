@@ -10,11 +10,14 @@ import { createClient } from "@supabase/supabase-js";
 import { build, stop } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 
+import { launchChromium, requireChromium } from "../../stack/chromium.ts";
 import type { Session } from "../tests/browser/page.ts";
 import { CLIENT_DIR, ENTRIES, PACKAGE_DIR } from "./bundle.ts";
-import { launch, missingChromium, PATIENCE_MS } from "./chromium.ts";
 import { type LocalStack, START, startStack } from "./local_stack.ts";
 import { startPlatform } from "./played_platform.ts";
+
+/** Milliseconds: far longer than anything takes. */
+const PATIENCE_MS = 60_000;
 
 const MIB = 1024 * 1024;
 
@@ -143,13 +146,13 @@ async function checkUploads(
 }
 
 async function main(): Promise<void> {
-  const missing = await missingChromium();
+  const missing = await requireChromium();
   if (missing) return console.log(`Not run: ${missing}`);
   const dir = await Deno.makeTempDir({ prefix: "strongroom-browser-" });
   try {
     await using stack = await startStack(START, `${dir}/stack`);
     await using platform = await startPlatform(stack, await bundlePage(), `${dir}/chunks`);
-    const browser = await launch();
+    const browser = await launchChromium();
     try {
       await checkStores(browser, platform.url, await signUp(stack, platform.url));
       await checkQuota(browser, platform.url);

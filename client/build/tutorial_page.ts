@@ -4,7 +4,10 @@
  * @module
  */
 
-import { launch, missingChromium, PATIENCE_MS } from "./chromium.ts";
+import { launchChromium, requireChromium } from "../../stack/chromium.ts";
+
+/** Milliseconds: far longer than anything takes. */
+const PATIENCE_MS = 60_000;
 
 /**
  * Serves the built app, signs up, sends a message, and sees the balance change.
@@ -17,10 +20,10 @@ export async function openTutorialPage(
   app: string,
   grant: (user_id: string) => Promise<void>,
 ): Promise<string | undefined> {
-  const missing = await missingChromium();
-  if (missing) return `The page was built, but not opened: that ${missing}`;
+  const missing = await requireChromium();
+  if (missing) return `The page was built, but not opened. ${missing}`;
   await using server = await serve(app);
-  const browser = await launch();
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage();
     const errors: string[] = [];

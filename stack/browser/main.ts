@@ -1,12 +1,11 @@
 /**
- * Drives the built example app in Chromium against a stack of its own: `main.ts CHROMIUM [--screenshots=FOLDER] [TEXT]` runs
+ * Drives the built example app in Chromium against a stack of its own: `main.ts [--screenshots=FOLDER] [TEXT]` runs
  * the scenes whose names contain TEXT.
  *
  * @module
  */
 
-import { chromium } from "playwright-core";
-
+import { launchChromium } from "../chromium.ts";
 import { buildExample, exampleEnvironment, installExample } from "../example_app.ts";
 import { StackFailure } from "../failure.ts";
 import { readOptions } from "../options.ts";
@@ -28,19 +27,7 @@ const SCENES: Record<string, Scene> = {
   ...PRIVATE_SCENES,
 };
 
-/** Without these, Chromium needs a display, a sandbox that root cannot have, or connections to elsewhere. */
-const FLAGS = [
-  "--headless",
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-async function main(executablePath: string, text: string, screenshots?: string): Promise<number> {
+async function main(text: string, screenshots?: string): Promise<number> {
   const dir = await Deno.makeTempDir({ prefix: "strongroom-browser-" });
   await Deno.chmod(dir, 0o755);
   let stack: Stack | undefined;
@@ -65,7 +52,7 @@ async function main(executablePath: string, text: string, screenshots?: string):
     );
     const port = freePort();
     const server = serveFolder(pages, port);
-    const browser = await chromium.launch({ executablePath, args: FLAGS });
+    const browser = await launchChromium();
     try {
       const site = (name: string) =>
         new Site(browser, `http://127.0.0.1:${port}`, environment, name, screenshots);
@@ -103,11 +90,10 @@ async function runScenes(siteOf: (name: string) => Site, text: string): Promise<
 }
 
 if (import.meta.main) {
-  const [executable = "", ...rest] = Deno.args;
-  const screenshots = rest.find((arg) => arg.startsWith("--screenshots="))?.split("=")[1];
-  const text = rest.find((arg) => !arg.startsWith("-")) ?? "";
+  const screenshots = Deno.args.find((arg) => arg.startsWith("--screenshots="))?.split("=")[1];
+  const text = Deno.args.find((arg) => !arg.startsWith("-")) ?? "";
   try {
-    Deno.exit(await main(executable, text, screenshots));
+    Deno.exit(await main(text, screenshots));
   } catch (error) {
     if (!(error instanceof StackFailure)) throw error;
     say(`${error.message}.\n${error.cure}`);

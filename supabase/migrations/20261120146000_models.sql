@@ -108,9 +108,10 @@ begin
 end $$;
 revoke all on function private.model_tier(uuid, uuid) from public, anon, authenticated, service_role;
 
--- Returns the row in force of a model that somebody of a tier may use; of the one with the lowest rank when name is null.
--- Raises: PT403 model_not_allowed {tiers}; PT422 unknown_model.
-create function private.find_model(name text, tier text)
+-- Returns the row in force of a model that somebody of a tier may use; of the one with the lowest rank when name is null. It
+-- must have the capabilities in needs.
+-- Raises: PT403 model_not_allowed {tiers}; PT422 unknown_model, model_cannot {missing}.
+create function private.find_model(name text, tier text, needs text[])
 returns public.models
 language plpgsql stable set search_path = ''
 as $$
@@ -141,9 +142,15 @@ begin
       using errcode = 'PT403', detail = format('model_not_allowed %s', jsonb_build_object('tiers', v_model.tiers)),
         hint = 'Use another model, or upgrade the team';
   end if;
+  if not (needs <@ v_model.capabilities) then
+    raise exception 'The model "%" cannot do what the request asks for', v_model.name
+      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
+        detail = format('model_cannot %s', jsonb_build_object('missing', array(
+          select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
+  end if;
   return v_model;
 end $$;
-revoke all on function private.find_model(text, text) from public, anon, authenticated, service_role;
+revoke all on function private.find_model(text, text, text[]) from public, anon, authenticated, service_role;
 
 -- Returns what the function needs to call a model. The fallback, if it is enabled, comes as a second endpoint.
 create function private.model_endpoints(model public.models)

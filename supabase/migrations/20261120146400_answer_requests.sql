@@ -120,8 +120,9 @@ revoke all on function private.earlier_answer(uuid, jsonb, uuid, uuid) from publ
 -- is not there yet is started. A message of the role assistant has the outputs of tools: the answer with its id goes on.
 -- regenerate answers the message, or without one the last of the user, once more. The same message again returns the
 -- answer that it has, as does the same idempotency_key. model is a name in models; null: the user's default. needs are
--- capabilities that the request asks for. extra_tokens is what else is sent to the model, such as the tools. An answer in
--- a project of a team is paid by the team.
+-- capabilities that the request asks for. extra_tokens is what else is sent to the model, such as the tools.
+-- parameters is what else the model is told: it is not stored, but a repeat must have the same. An answer in a project of a
+-- team is paid by the team.
 -- Definer: as save_messages. For the service only, which has verified user_id.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded; PT403 project_read_only,
 -- not_message_author, model_not_allowed; PT404 user_not_found, project_not_found, conversation_not_found,
@@ -140,6 +141,7 @@ create function public.begin_answer(
   max_output_tokens integer default null,
   needs text[] default '{}',
   extra_tokens integer default 0,
+  parameters jsonb default null,
   idempotency_key text default null
 )
 returns public.begun_answer
@@ -147,7 +149,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_request jsonb := jsonb_build_array('answer', message, model, conversation_id, project_id, start, regenerate,
-    max_output_tokens);
+    max_output_tokens, parameters);
   v_first jsonb;
   v_conversation_id uuid;
   v_team_id uuid;
@@ -186,13 +188,7 @@ begin
   else
     v_conversation_id := private.find_conversation(begin_answer.user_id, coalesce(begin_answer.conversation_id, ''));
   end if;
-  v_model := private.find_model(model, private.model_tier(user_id, v_team_id));
-  if not (needs <@ v_model.capabilities) then
-    raise exception 'The model "%" cannot do what the request asks for', v_model.name
-      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
-        detail = format('model_cannot %s', jsonb_build_object('missing', array(
-          select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
-  end if;
+  v_model := private.find_model(model, private.model_tier(user_id, v_team_id), needs);
   v_output := private.output_limit(v_model, max_output_tokens);
 
   if begin_answer.project_id is null and v_conversation_id is null then
@@ -256,9 +252,9 @@ begin
   return row(private.answer_json(v_answer), to_jsonb(v_draft), v_history.messages, v_system, private.model_endpoints(v_model),
     private.answer_limits(v_model, v_output, v_draft.content), false)::public.begun_answer;
 end $$;
-revoke all on function public.begin_answer(uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, text)
+revoke all on function public.begin_answer(uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text)
   from public, anon, authenticated;
-grant execute on function public.begin_answer(uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, text)
+grant execute on function public.begin_answer(uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text)
   to service_role;
 
 -- Returns an answer to the repeat of the request that began it.
@@ -295,13 +291,7 @@ begin
   if not found then
     raise exception 'There is no user "%"', user_id using errcode = 'PT404', detail = 'user_not_found';
   end if;
-  v_model := private.find_model(model, private.model_tier(user_id, null));
-  if not (needs <@ v_model.capabilities) then
-    raise exception 'The model "%" cannot do what the request asks for', v_model.name
-      using errcode = 'PT422', hint = 'Use a model that has the capabilities that missing lists',
-        detail = format('model_cannot %s', jsonb_build_object('missing', array(
-          select n.name from unnest(needs) as n (name) where n.name <> all (v_model.capabilities))));
-  end if;
+  v_model := private.find_model(model, private.model_tier(user_id, null), needs);
   v_output := private.output_limit(v_model, max_output_tokens);
   if (begin_ephemeral_answer.input_tokens between 0 and v_model.context_tokens - v_output) is not true then
     raise exception 'The messages are too long for the model "%"', v_model.name

@@ -3565,6 +3565,7 @@ export type Database = {
           "message"?: Json;
           "model"?: string;
           "needs"?: (string)[];
+          "parameters"?: Json;
           "project_id"?: string;
           "regenerate"?: boolean;
           "start"?: boolean;

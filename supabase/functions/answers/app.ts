@@ -98,11 +98,9 @@ app.post("/:id/stop", asUser(), async (c) => {
 
 /** Responds with the stream of an answer or, if the caller prefers, with the whole of it. */
 async function respond(c: Context<AuthenticatedEnv>, run: Run): Promise<Response> {
-  if (!prefersJson(c)) {
-    const body = run.stream();
-    afterResponse(run.done);
-    return stream(c, body);
-  }
+  // Whatever becomes of the client, the answer is settled.
+  afterResponse(run.done);
+  if (!prefersJson(c)) return stream(c, run.stream());
   const ended = await run.done;
   if (!ended) throw new TypeError("The answer could not be settled");
   return whole(c, ended, run.text);

@@ -172,6 +172,12 @@ test("a request that is repeated, by its key or its message, returns its answer 
   assert.deepEqual([second.status, second.body], [200, first.body]);
   const other = await ask(user, { message: "Other" }, headers);
   assert.equal(other.body.code, "idempotency_key_reused");
+  const warmer = await ask(user, { ...keyed, parameters: { temperature: 1.5 } }, headers);
+  assert.equal(
+    warmer.body.code,
+    "idempotency_key_reused",
+    "the model would be told something else",
+  );
   const { answers, charged } = await booksOf(user);
   assert.equal(answers.length, 2);
   const credits = Number(answers[0]!.credits) + Number(answers[1]!.credits);

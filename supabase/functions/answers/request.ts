@@ -27,6 +27,7 @@ export interface BeginArguments {
   max_output_tokens?: number | undefined;
   needs?: string[] | undefined;
   extra_tokens?: number | undefined;
+  parameters?: Json | undefined;
 }
 
 /**
@@ -55,6 +56,7 @@ export function toArguments(request: Request): BeginArguments {
     max_output_tokens: parameters.max_output_tokens,
     needs: needsOf(parameters, message ? [message as unknown as StoredMessage] : []),
     extra_tokens: countExtra(parameters),
+    parameters: request.parameters as Json | undefined,
   };
 }
 

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 
 import { test } from "../../../supabase/functions/_testing/testing.ts";
+import type { Chat } from "../../mod.ts";
 import {
   code,
   deceived,

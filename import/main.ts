@@ -14,6 +14,7 @@ import { finish } from "./finish.ts";
 import { openFolder } from "./folder_source.ts";
 import { checkObjects, compareObjects, copyObjects, OBJECTS, planObjects } from "./objects.ts";
 import { HELP, type ImportOptions, isDatabaseUrl, readImportOptions } from "./options.ts";
+import { noDelay } from "./no_delay.ts";
 import { type Note, type Plan, planStep } from "./plan.ts";
 import { Problems } from "./problems.ts";
 import { Progress } from "./progress.ts";
@@ -93,6 +94,7 @@ function connectTarget(url: string): postgres.Sql {
     max: 1,
     max_lifetime: null,
     onnotice: () => {},
+    ...noDelay,
     connection: {
       application_name: "strongroom import",
       statement_timeout: 0,

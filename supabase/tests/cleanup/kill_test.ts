@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 
 import { killPostgres, untilAnswering, withCheckout } from "../../functions/_testing/checkout.ts";
 import { soak, test, type TestStack, until } from "../../functions/_testing/testing.ts";
-import { BATCH_SIZE, type Stage, withStage } from "./scene_testing.ts";
-import { clearScenes, fillScenes, JOBS, passLeases, readScenes } from "./scenes_testing.ts";
+import { type Stage, withStage } from "./scene_testing.ts";
+import {
+  clearScenes,
+  fillScenes,
+  JOBS,
+  passLeases,
+  readScenes,
+  setBatches,
+} from "./scenes_testing.ts";
 
 const KILLS = Math.ceil(soak);
 
@@ -65,7 +72,7 @@ test("cleanup jobs that are interrupted by a kill of PostgreSQL are completed by
         await clearScenes(stage);
         await fillScenes(stage, label);
         // Many batches, so that no job is done before all have started.
-        await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE / 2}`;
+        await setBatches(stage, 1 / 2);
         await holdLastBatches(stage);
         const answer = cleanUp(stack, JOBS).then(() => "answered", () => "cut off");
         // Waits until every job is in the middle of its work.
@@ -81,12 +88,14 @@ test("cleanup jobs that are interrupted by a kill of PostgreSQL are completed by
 
       await untilAnswering(stack);
       await withStage(stack, async (stage) => {
-        await stage.sql`update private.cleanup_jobs set batch_size = ${BATCH_SIZE}`;
+        await setBatches(stage);
         const runs = await stage.sql`
-          select job, rows, batches from private.cleanup_runs where outcome = 'running'`;
-        for (const { job, rows, batches } of runs) {
+          select r.job, r.rows, r.batches, j.batch_size
+          from private.cleanup_runs as r join private.cleanup_jobs as j on j.name = r.job
+          where r.outcome = 'running'`;
+        for (const { job, rows, batches, batch_size } of runs) {
           assert.ok(
-            Number(rows) <= batches * BATCH_SIZE,
+            Number(rows) <= batches * batch_size,
             `${job} must count only what it has done`,
           );
         }

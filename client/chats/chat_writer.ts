@@ -88,6 +88,7 @@ export class ChatWriter {
         async (saved) => {
           const { id, data_version, next_segment } = saved;
           const update = { id, data_version, encrypted_data, segments: [], next_segment };
+          if (restore) updater.restored(id);
           await updater.saved(chat.version, saved, update);
           const title_key_id = beside.encrypted_title ? key.key_id : chat.title_key_id;
           const named = { title: title ?? chat.title, title_key_id };

@@ -15,8 +15,9 @@ export type SavedChat = ChatState & Partial<StoredChat>;
 /** Updates a store, one change at a time. */
 export class StoreUpdater {
   readonly store: ChatStore;
-  /** The server reports a deletion only once, and an answer from before it may still arrive. */
-  readonly #deleted = new Set<string>();
+  /** The deletions so far, numbered by id: the server reports one only once, and an answer from before it may still arrive. */
+  readonly #deleted = new Map<string, number>();
+  #deletions = 0;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param store nothing else changes it */
@@ -60,7 +61,7 @@ export class StoreUpdater {
 
   /** Removes a chat that this device has deleted. */
   async deleted(id: string): Promise<void> {
-    this.#deleted.add(id);
+    this.rememberDeleted(id);
     await this.exclusively(() => this.store.apply({ remove: [id] }));
   }
 
@@ -77,12 +78,22 @@ export class StoreUpdater {
 
   /** Remembers that a chat was deleted. */
   rememberDeleted(id: string): void {
-    this.#deleted.add(id);
+    this.#deleted.set(id, ++this.#deletions);
   }
 
-  /** Tells whether a chat is remembered as deleted. */
-  isDeleted(id: string): boolean {
-    return this.#deleted.has(id);
+  /** How many deletions this device has heard of. */
+  get deletions(): number {
+    return this.#deletions;
+  }
+
+  /** Tells whether this device has heard of a chat's deletion since it had heard of so many. */
+  isDeletedSince(deletions: number, id: string): boolean {
+    return (this.#deleted.get(id) ?? 0) > deletions;
+  }
+
+  /** Forgets a deletion: the chat is back. */
+  restored(id: string): void {
+    this.#deleted.delete(id);
   }
 
   /** Forgets all deletions, before a sync that starts over: a restored backup may have brought chats back. */

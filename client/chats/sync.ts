@@ -88,12 +88,13 @@ export class Sync {
    * @param startOver whether to read everything again, and to accept it
    */
   async run(startOver: boolean): Promise<SyncResult> {
-    const { store, history, keys } = this.#parts;
+    const { store, history, keys, updater } = this.#parts;
     const accepted = startOver ? await history.forget() : undefined;
     if (startOver) await store.apply({ state: { cursor: null } });
     let { cursor, run } = await this.#begin(accepted);
     for (let starts = 1;;) {
       const seen = await history.seen();
+      const { deletions } = updater;
       let page: SyncPage;
       try {
         page = await this.#read(cursor);
@@ -104,7 +105,7 @@ export class Sync {
         continue;
       }
       ({ cursor } = page);
-      await run.apply(page);
+      await run.apply(page, deletions);
       if (page.has_more) continue;
       const found = await history.verify(this.#mirror, page.history, { seen, accepted });
       if (found) {
@@ -207,8 +208,12 @@ class SyncRun {
     return [...this.#unlisted?.keys() ?? []];
   }
 
-  /** Takes in a page. */
-  async apply({ changes, cursor, has_more }: SyncPage): Promise<void> {
+  /**
+   * Takes in a page.
+   *
+   * @param deletions how many deletions this device had heard of when it asked for the page
+   */
+  async apply({ changes, cursor, has_more }: SyncPage, deletions: number): Promise<void> {
     const { updater, heads, store } = this.#parts;
     for (const change of changes) {
       if (!("version" in change)) continue;
@@ -221,7 +226,7 @@ class SyncRun {
       const remove: string[] = [];
       for (const change of changes) {
         this.#unlisted?.delete(change.id);
-        if ("version" in change) await this.#take(change, put, remove);
+        if ("version" in change) await this.#take(change, deletions, put, remove);
         else await this.#drop(change.id, put);
       }
       if (!has_more) {
@@ -249,7 +254,12 @@ class SyncRun {
   }
 
   /** Handles a chat that the server has. */
-  async #take(change: StoredChat, put: StoredChat[], remove: string[]): Promise<void> {
+  async #take(
+    change: StoredChat,
+    deletions: number,
+    put: StoredChat[],
+    remove: string[],
+  ): Promise<void> {
     const { updater, store } = this.#parts;
     const { id, version } = change;
     const stored = await store.get(id);
@@ -262,9 +272,13 @@ class SyncRun {
       if (before.head && !this.#accepted) throw chatRolledBack(id);
       remove.push(id);
       this.#rolledBack.add(id);
-    } else if (updater.isDeleted(id) || stored && !stored.deleted && stored.version >= version) {
+    } else if (
+      updater.isDeletedSince(deletions, id) ||
+      stored && !stored.deleted && stored.version >= version
+    ) {
       return;
     }
+    updater.restored(id);
     put.push({ ...change, ...(stored?.unsaved && { unsaved: true }) });
     this.#changed.add(id);
   }

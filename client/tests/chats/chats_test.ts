@@ -57,8 +57,26 @@ test("Chats: a deleted chat is restored from a backup to the same id, and other 
   await phone.delete(restored);
   await laptop.sync();
   assert.equal((await laptop.restore(backup)).verified, true);
+  assert.deepEqual((await laptop.list()).map(({ id }) => id), [chat.id]);
   assert.deepEqual((await phone.sync()).changed, [chat.id]);
   assert.equal((await phone.open(chat.id)).content, "Hello, world");
+});
+
+test("Chats: a device that has heard of a deletion lists the chat again as soon as another has restored it", async () => {
+  const { phone, laptop } = await newUser();
+  const chat = await phone.save(phone.create(), "Hello");
+  await phone.sync();
+  await laptop.sync();
+  const backup = await phone.backup(chat.id);
+  await laptop.delete(await laptop.open(chat.id));
+  assert.deepEqual((await phone.sync()).removed, [chat.id]);
+  await laptop.restore(backup);
+  for (const device of [phone, laptop]) {
+    const { verified } = await device.sync();
+    assert.deepEqual([verified, (await device.list()).map(({ id }) => id)], [true, [chat.id]]);
+  }
+  await phone.append(await phone.open(chat.id), ", world");
+  assert.equal((await phone.list())[0]?.verified, true);
 });
 
 test("Chats: a backup from before a rotation is restored under the new key", async () => {

@@ -145,7 +145,6 @@ as $$
 declare
   v_item record;
   v_part numeric;
-  v_repaid numeric := account.overdraft_used;
   v_room numeric := available;
   v_uncovered numeric := 0;
   v_total numeric := 0;
@@ -158,9 +157,6 @@ begin
   v_free := coalesce(v_grants.free, v_free);
   for v_place in 1..cardinality(v_free) loop
     if v_grants.whole[v_place] then
-      v_part := least(v_repaid, v_free[v_place]);
-      v_repaid := v_repaid - v_part;
-      v_free[v_place] := v_free[v_place] - v_part;
       v_room := v_room - v_free[v_place];
     elsif exists (
       select from jsonb_to_recordset(items) as i (sku text, amount numeric)

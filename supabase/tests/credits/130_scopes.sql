@@ -2,7 +2,7 @@
 
 begin;
 select no_plan();
-select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay']) as name;
+select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay', 'twice', 'below']) as name;
 create function pg_temp.team() returns uuid language sql immutable as $$ select md5('strongroom scopes team')::uuid $$;
 insert into teams (id, name) values (pg_temp.team(), 'Team');
 insert into team_members (team_id, user_id, role) values (pg_temp.team(), tests.user_id('boss'), 'owner'),
@@ -12,7 +12,7 @@ insert into credit_prices (sku, unit, price, quantity_scale, effective_from) val
   ('s.image.large', 'image', 2, 2, '2020-01-01'), ('s.video', 'video', 1, 2, '2020-01-01');
 -- Sign-up credits would be in the way: they come first, as promotional credits do.
 select public.void_credit_grant(g.id, 'me', 'so') from private.credit_grants as g
-where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay']) as n);
+where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay', 'twice', 'below']) as n);
 create function pg_temp.grant(name text, amount numeric, reference text, skus text[] default null, priority integer default 50,
   expires_at timestamptz default null) returns uuid language sql as $$
   select (public.grant_credits(tests.user_id($1), $2, external_reference => $3, skus => $4, priority => $5, expires_at => $6)).id
@@ -224,6 +224,23 @@ select public.deduct_credits(tests.user_id('due'), 's.image', 1);
 select results_eq($$ select balance, scoped_grants from credit_accounts where id = tests.account_of('due') $$, $$ values (3::numeric, 0) $$,
   'and the account counts it no more');
 
+-- A quote of what is due, but not posted: the first hold that expires pays the overdraft, not the first grant in spending order.
+select pg_temp.grant('twice', 10, 'twice last', null, 30);
+select public.hold_credits(tests.user_id('twice'), amount => 10, expires_in => 60);
+select pg_temp.grant('twice', 10, 'twice first', null, 10);
+select public.hold_credits(tests.user_id('twice'), amount => 10, expires_in => 120);
+select public.set_credit_overdraft(10, tests.user_id('twice'));
+select public.deduct_credits(tests.user_id('twice'), amount => 10);
+select pg_temp.grant('twice', 10, 'twice image', array['s.image'], 20);
+update private.credit_holds set created_at = created_at - interval '1 h', expires_at = expires_at - interval '1 h'
+where account_id = tests.account_of('twice');
+update credit_accounts set next_due_at = next_due_at - interval '1 h' where id = tests.account_of('twice');
+select is(pg_temp.totals('twice'), '20 20 10', 'both holds have expired');
+create temp table quoted as select * from public.quote_credits('[{"sku": "s.image", "quantity": 10}, {"sku": "s.text", "quantity": 11}]', tests.user_id('twice'));
+select is(pg_temp.shortage($$ select public.deduct_credits(tests.user_id('twice'),
+    items => '[{"sku": "s.image", "quantity": 10}, {"sku": "s.text", "quantity": 11}]') $$),
+  (select concat_ws(' ', trim_scale(available), trim_scale(total)) from quoted where not affordable), 'a charge is refused as its quote says');
+
 -- alerts ---------------------------------------------------------------------------------------------------------
 select pg_temp.grant('low', 10, 'low all');
 select public.set_credit_alert(5, tests.user_id('low'));
@@ -235,6 +252,12 @@ select public.deduct_credits(tests.user_id('low'), 's.text', 6);
 select results_eq($$ select available from credit_alerts where account_id = tests.account_of('low') $$, $$ values (4::numeric) $$,
   'those that are left do not stop one');
 select is((select (public.set_credit_alert(5, tests.user_id('low'))).available), 4::numeric, 'the settings say what is available');
+
+select pg_temp.grant('below', 10, 'below image', array['s.image']);
+select public.set_credit_alert(5, tests.user_id('below'));
+select public.deduct_credits(tests.user_id('below'), 's.image', 1);
+select is_empty($$ select from credit_alerts where account_id = tests.account_of('below') $$,
+  'an account that has limited credits only was below its threshold before');
 
 -- how many -------------------------------------------------------------------------------------------------------
 update private.settings set value = 100 where name = 'credits.scoped_grants';

@@ -54,13 +54,13 @@ begin
   order by p.effective_from desc
   limit 1;
   if not found then
-    raise exception 'There is no price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
+    raise exception 'There is no price for "%"', left(sku, 100) using errcode = 'PT422', detail = 'unknown_sku',
       hint = 'Use a sku from the price list, credit_prices';
   end if;
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
   if v_quantity is null or v_quantity <= 0 or v_quantity > 1000000000
     or scale(trim_scale(v_quantity)) > v_price.quantity_scale then
-    raise exception 'Cannot charge a quantity of % of "%"', quantity, price_credits.sku
+    raise exception 'Cannot charge a quantity of % of "%"', left(quantity::text, 40), price_credits.sku
       using errcode = 'PT422', detail = 'invalid_quantity',
         hint = format('A quantity of this sku is above 0, at most 1000000000, and has at most %s decimals',
           v_price.quantity_scale);

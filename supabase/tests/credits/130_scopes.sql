@@ -2,7 +2,7 @@
 
 begin;
 select no_plan();
-select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay', 'twice', 'below']) as name;
+select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay', 'twice', 'below', 'same']) as name;
 create function pg_temp.team() returns uuid language sql immutable as $$ select md5('strongroom scopes team')::uuid $$;
 insert into teams (id, name) values (pg_temp.team(), 'Team');
 insert into team_members (team_id, user_id, role) values (pg_temp.team(), tests.user_id('boss'), 'owner'),
@@ -12,7 +12,7 @@ insert into credit_prices (sku, unit, price, quantity_scale, effective_from) val
   ('s.image.large', 'image', 2, 2, '2020-01-01'), ('s.video', 'video', 1, 2, '2020-01-01');
 -- Sign-up credits would be in the way: they come first, as promotional credits do.
 select public.void_credit_grant(g.id, 'me', 'so') from private.credit_grants as g
-where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay', 'twice', 'below']) as n);
+where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay', 'twice', 'below', 'same']) as n);
 create function pg_temp.grant(name text, amount numeric, reference text, skus text[] default null, priority integer default 50,
   expires_at timestamptz default null) returns uuid language sql as $$
   select (public.grant_credits(tests.user_id($1), $2, external_reference => $3, skus => $4, priority => $5, expires_at => $6)).id
@@ -145,6 +145,15 @@ select results_eq($$ select pg_temp.left_of(r) from unnest(array['eve image', 'e
   'more than was held draws on limited credits first');
 select public.release_credit_hold(id) from holds where name = 'amount';
 select is(pg_temp.totals('eve'), '6 6 0', 'nothing is held at the end');
+
+-- A capture of just what was held: later items must not find that earlier ones took what only they can take.
+select pg_temp.grant('same', 10, 'same image', array['s.image'], 10);
+select pg_temp.grant('same', 30, 'same all', null, 20);
+insert into holds select 'same', h.* from public.hold_credits(tests.user_id('same'),
+  items => '[{"sku": "s.text", "quantity": 10}, {"sku": "s.image", "quantity": 15}, {"sku": "s.video", "quantity": 15}]') as h;
+select is(pg_temp.totals('same'), '40 0 0', 'a hold of three items takes all there is');
+select lives_ok($$ select public.capture_credit_hold(id, items => '[{"sku": "s.text", "quantity": 10},
+  {"sku": "s.image", "quantity": 15}, {"sku": "s.video", "quantity": 15}]') from holds where name = 'same' $$, 'and can be captured as it was made');
 
 -- a hold that expired before its message was settled
 select pg_temp.grant('pay', 5, 'pay image', array['s.image']);

@@ -148,8 +148,10 @@ export class LedgerModel {
       const pays = ({ grant_id }: Portion, sku: string | null) =>
         !asked.items || paysFor(this.#grant(grant_id)?.skus ?? null, sku);
       const items = asked.items ?? itemsOf({ amount });
-      const [taken, missing] = takeItems(hold.allocations, items, pays);
-      const own = hold.allocations.flatMap((portion) => within(portion.grant_id, taken));
+      // As the hold drew on them.
+      const portions = inOrder(this.grants).flatMap(({ id }) => within(id, hold.allocations));
+      const [taken, missing] = takeItems(portions, items, pays);
+      const own = portions.flatMap((portion) => within(portion.grant_id, taken));
       const drawn = this.#charge(missing, held - sum(hold.allocations));
       const entry = this.#post("capture", negate([...own, ...drawn]), this.#now);
       Object.assign(hold, { captured: amount, entry_no: entry.entry_no });

@@ -11,6 +11,7 @@
 import type { Sql } from "postgres";
 
 import { connect } from "../stack/postgres.ts";
+import { pauseAfter } from "../supabase/functions/cleanup/pauses.ts";
 import { CONNECTIONS, DURABLE, SCALE, withDatabase } from "./throughput.ts";
 
 const ROWS = Math.round(1_000_000 * SCALE);
@@ -29,6 +30,8 @@ interface Heavy {
   job: string;
   fill: string;
   atOnce: string;
+  /** Its own aim. */
+  aim?: number;
 }
 
 const id = (kind: string) => `md5('${kind}' || n)::uuid`;
@@ -174,6 +177,24 @@ const HEAVY: Heavy[] = [
     atOnce: `insert into private.storage_removals (bucket_id, name, version)
       select bucket_id, name, version from private.orphaned_objects on conflict do nothing`,
   },
+  {
+    job: "credit_seals",
+    // A thousand accounts.
+    fill: `${noAccounts} truncate private.credit_seals;
+      delete from credit_accounts where id in (select md5('sealed' || a)::uuid from generate_series(1, 1000) as a);
+      alter table private.credit_transactions disable trigger user;
+      delete from private.credit_transactions where kind = 'deduct' and description = 'bench';
+      alter table private.credit_transactions enable trigger user;
+      insert into credit_accounts (id, user_id, balance, version)
+        select md5('sealed' || a)::uuid, md5('sealer' || a)::uuid, 0, ${Math.ceil(ROWS / 1000)}
+        from generate_series(1, 1000) as a;
+      insert into private.credit_transactions
+          (account_id, entry_no, kind, amount, balance_after, actor, actor_id, created_at, grant_id, request_hash, description)
+        select md5('sealed' || (n - 1) % 1000 + 1)::uuid, (n - 1) / 1000 + 1, 'deduct', -1, 0, 'user',
+          ${id("sealer")}, now(), ${id("grant")}, sha256(n::text::bytea), 'bench' from ${series}`,
+    atOnce: "select private.seal_entries(id, 0, 1000000) from credit_accounts",
+    aim: 1.1,
+  },
 ];
 
 /** Inserts due rows quickly, and updates the statistics. */
@@ -197,7 +218,7 @@ async function runJob(sql: Sql, job: string): Promise<number> {
     const [batch] = await sql`select outcome from run_cleanup_batch(${job}, ${lease})`;
     if (batch?.outcome === "done") break;
     if (batch?.outcome !== "more") throw new Error(`${job} is ${batch?.outcome}`);
-    await pause((performance.now() - begun) / 1000);
+    await pause(pauseAfter(job, performance.now() - begun) / 1000);
   }
   return ROWS / (performance.now() - start) * 1000;
 }
@@ -248,7 +269,7 @@ await withDatabase(async (access) => {
       } ${"at once".padStart(10)}` +
       `   alone, then slowdown by batches, at once`,
   );
-  for (const { job, fill: statements, atOnce } of HEAVY) {
+  for (const { job, fill: statements, atOnce, aim = AIM } of HEAVY) {
     if (only && !only.includes(job)) continue;
     await fill(admin, statements);
     const alone = await runJob(worker, job);
@@ -270,7 +291,9 @@ await withDatabase(async (access) => {
       `${job.padEnd(22)} ${alone.toFixed(0).padStart(8)}/s ${speed.toFixed(0).padStart(8)}/s   ${
         calm.toFixed(1)
       } ms, ` +
-        `x${slowdown.toFixed(2)}${slowdown > AIM ? " MISSED" : ""}, x${(big / calm).toFixed(2)}`,
+        `x${slowdown.toFixed(2)}${slowdown > aim ? ` MISSED x${aim}` : ""}, x${
+          (big / calm).toFixed(2)
+        }`,
     );
   }
   await Promise.all([admin, worker, ...connections].map((sql) => sql.end()));

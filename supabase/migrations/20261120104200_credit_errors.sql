@@ -27,7 +27,7 @@ declare
 begin
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
   if v_amount is null or v_amount < 0.0001 or v_amount > 1000000000 then
-    raise exception 'An amount of credits cannot be %', coalesce(amount::text, 'null')
+    raise exception 'An amount of credits cannot be %', coalesce(left(amount::text, 40), 'null')
       using errcode = 'PT422', detail = 'invalid_amount',
         hint = 'Use 0.0001 to 1000000000 credits; an amount is rounded to four decimals';
   end if;

@@ -18,6 +18,8 @@ begin
     where (char_length(s.sku) <= 100 and s.sku ~ '^[a-z0-9][a-z0-9._:/-]*[*]?$') is not true);
 end $$;
 revoke all on function private.is_grant_scope(text[]) from public, anon, authenticated, service_role;
+-- The service edits stripe_prices, of which it is a check.
+grant execute on function private.is_grant_scope(text[]) to service_role;
 
 -- Whether a grant that is limited to skus, or to none when that is null, pays for a sku; null stands for what has none.
 create function private.pays_for(skus text[], sku text)
@@ -30,7 +32,6 @@ begin
     where s.pattern = sku or right(s.pattern, 1) = '*' and starts_with(sku, left(s.pattern, -1)));
 end $$;
 revoke all on function private.pays_for(text[], text) from public, anon, authenticated, service_role;
-
 
 create table private.credit_grants (
   id uuid primary key default gen_random_uuid(),

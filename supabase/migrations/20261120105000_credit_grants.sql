@@ -99,6 +99,46 @@ begin
 end $$;
 revoke all on function private.open_credit_account(uuid, numeric) from public, anon, authenticated, service_role;
 
+-- signup_grants -------------------------------------------------------------------------------------
+
+create table private.signup_grants (
+  name text primary key,
+  amount numeric(15, 4) not null,
+  unit text not null default 'credits' references public.credit_units (unit),
+  skus text[],
+  priority smallint not null default 50,
+  valid_for integer,
+  constraint signup_grants_name_check check (char_length(name) between 1 and 50),
+  constraint signup_grants_amount_check check (amount between 0.0001 and 1000000000),
+  constraint signup_grants_skus_check check (skus is null or private.is_grant_scope(skus) is true),
+  constraint signup_grants_priority_check check (priority between 0 and 100),
+  constraint signup_grants_valid_for_check check (valid_for >= 60)
+);
+comment on table private.signup_grants is
+  'What a new account gets besides credits.signup_amount: a promotional grant for each row. The operator edits it';
+comment on column private.signup_grants.unit is 'What it grants: credits, unless it names another of credit_units';
+comment on column private.signup_grants.skus is
+  'What it pays for: skus, and beginnings of skus with an asterisk after them; null: for everything';
+comment on column private.signup_grants.priority is '0 to 100, lower is spent first';
+comment on column private.signup_grants.valid_for is 'Seconds from the sign-up until it ends; null: it does not end';
+
+create index signup_grants_unit on private.signup_grants (unit);
+revoke all on private.signup_grants from public, anon, authenticated, service_role;
+
+-- Grants a new account what signup_grants lists. The account in credits must be open.
+create function private.grant_signup_credits(user_id uuid)
+returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform public.grant_credits(user_id => grant_signup_credits.user_id, amount => s.amount, unit => s.unit, skus => s.skus,
+    priority => s.priority, category => 'promotional', source => 'signup', description => 'Sign-up credits',
+    expires_at => clock_timestamp() + s.valid_for * interval '1 second')
+  -- The accounts of one owner are locked in the order of their units.
+  from (select x.* from private.signup_grants as x order by x.unit, x.name) as s;
+end $$;
+revoke all on function private.grant_signup_credits(uuid) from public, anon, authenticated, service_role;
+
 -- grant_credits -------------------------------------------------------------------------------------
 
 create type public.credit_grant as (
@@ -424,7 +464,8 @@ begin
   for v_grant in
     select g.id, g.remaining - g.held as free from private.credit_grants as g
     where g.id = any (grant_ids) and g.spendable
-    order by g.expires_at, g.created_at, g.id
+    -- Limited credits first: the others are worth more to whoever has them.
+    order by g.skus is null, g.expires_at, g.created_at, g.id
   loop
     v_part := least(v_grant.free, v_left);
     continue when v_part = 0;

@@ -54,13 +54,13 @@ begin
   order by p.effective_from desc
   limit 1;
   if not found then
-    raise exception 'There is no price for "%"', sku using errcode = 'PT422', detail = 'unknown_sku',
+    raise exception 'There is no price for "%"', left(sku, 100) using errcode = 'PT422', detail = 'unknown_sku',
       hint = 'Use a sku from the price list, credit_prices';
   end if;
   -- The upper end also catches NaN, which PostgreSQL orders above every number.
   if v_quantity is null or v_quantity <= 0 or v_quantity > 1000000000
     or scale(trim_scale(v_quantity)) > v_price.quantity_scale then
-    raise exception 'Cannot charge a quantity of % of "%"', quantity, price_credits.sku
+    raise exception 'Cannot charge a quantity of % of "%"', left(quantity::text, 40), price_credits.sku
       using errcode = 'PT422', detail = 'invalid_quantity',
         hint = format('A quantity of this sku is above 0, at most 1000000000, and has at most %s decimals',
           v_price.quantity_scale);
@@ -145,7 +145,6 @@ as $$
 declare
   v_item record;
   v_part numeric;
-  v_repaid numeric := account.overdraft_used;
   v_room numeric := available;
   v_uncovered numeric := 0;
   v_total numeric := 0;
@@ -158,9 +157,6 @@ begin
   v_free := coalesce(v_grants.free, v_free);
   for v_place in 1..cardinality(v_free) loop
     if v_grants.whole[v_place] then
-      v_part := least(v_repaid, v_free[v_place]);
-      v_repaid := v_repaid - v_part;
-      v_free[v_place] := v_free[v_place] - v_part;
       v_room := v_room - v_free[v_place];
     elsif exists (
       select from jsonb_to_recordset(items) as i (sku text, amount numeric)

@@ -60,8 +60,8 @@ end $$;
 revoke all on function private.refuse_overage(numeric, numeric) from public, anon, authenticated, service_role;
 
 -- Splits what a hold has set aside, portions [{grant_id, amount}], for a capture of items [{sku, amount}], one after another:
--- each takes from the portions of grants that pay for it. Without items, amount takes from all of them: it pays for what the
--- hold was made for. Returns what is taken, as allocations; the rest; and what is missing, as items.
+-- each takes from the portions of grants that pay for it, in spending order: so a capture of what was held takes what the hold
+-- took. Without items, amount takes from all of them: it pays for what the hold was made for. Returns what is taken, as allocations; the rest; and what is missing, as items.
 create function private.split_held_credits(
   portions jsonb, items jsonb, amount numeric, out taken jsonb, out rest jsonb, out missing jsonb
 )
@@ -79,7 +79,11 @@ begin
   missing := '[]';
   select coalesce(array_agg(p.grant_id), array[]::uuid[]), array_agg(p.amount), array_agg(0::numeric)
   into v_ids, v_left, v_taken
-  from jsonb_to_recordset(portions) as p (grant_id uuid, amount numeric);
+  from (
+    select x.grant_id, x.amount from jsonb_to_recordset(portions) as x (grant_id uuid, amount numeric)
+    join private.credit_grants as g on g.id = x.grant_id
+    order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
+  ) as p;
   for v_item in
     select i.sku, i.amount from jsonb_to_recordset(
       coalesce(items, jsonb_build_array(jsonb_build_object('amount', split_held_credits.amount))))

@@ -223,25 +223,57 @@ revoke all on function private.settle_credit_account(public.credit_accounts, tim
 
 -- Reading -------------------------------------------------------------------------------------------
 
+-- Returns what becomes free of the grants of an account by what has come due at a time and is not posted yet, as
+-- settle_credit_account would post it: amount, from a hold that expires or a grant that begins, and how much of it pays an
+-- overdraft. What a hold gives back to a grant that has ended lapses.
+create function private.due_arrivals(account public.credit_accounts, at timestamptz)
+returns table (grant_id uuid, amount numeric, repaid numeric, ended boolean, expires_at timestamptz)
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return query
+    with arrivals as (
+      select h.expires_at as at, 2 as rank, h.id, g.id as grant_id, p.amount,
+        g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
+        g.status in ('expired', 'voided') or coalesce(g.expires_at <= h.expires_at, false) as ended, g.skus
+      from private.credit_holds as h
+      cross join jsonb_to_recordset(private.hold_portions(h.grant_id, h.amount, h.allocations)) as p (grant_id uuid, amount numeric)
+      join private.credit_grants as g on g.id = p.grant_id
+      where h.account_id = account.id and h.expires_at <= due_arrivals.at
+      union all
+      select g.effective_at, 3, g.id, g.id, g.amount, g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
+        false, g.skus
+      from private.credit_grants as g
+      where g.account_id = account.id and g.status = 'pending' and g.effective_at <= due_arrivals.at
+    )
+    -- Credits that become free pay an overdraft first, unless their grant is limited to some skus, in the order in which
+    -- they become free.
+    select a.grant_id, a.amount, case when a.ended or a.skus is not null then 0 else least(a.amount,
+        greatest(0, account.overdraft_used - (
+          sum(a.amount) filter (where not a.ended and a.skus is null)
+            over (order by a.at, a.rank, a.id, a.priority, a.expires_at, a.category desc, a.effective_at, a.created_at,
+              a.grant_id) - a.amount))) end,
+      a.ended, a.expires_at
+    from arrivals as a;
+end $$;
+revoke all on function private.due_arrivals(public.credit_accounts, timestamptz)
+  from public, anon, authenticated, service_role;
+
 -- Returns what is free of each grant of an account at a time, in spending order, as if what has come due by then had been
--- posted, except that no overdraft is repaid.
+-- posted.
 create function private.free_grants_at(account public.credit_accounts, at timestamptz)
 returns table (grant_id uuid, skus text[], free numeric)
 language plpgsql stable set search_path = ''
 as $$
 begin
   return query
-    select g.id, g.skus, coalesce(h.amount, 0)
-      + case when g.id = account.head_grant_id then account.head_free else g.remaining - g.held end
+    select g.id, g.skus, coalesce(d.amount, 0) + case when g.id = account.head_grant_id then account.head_free
+      when g.status = 'active' then g.remaining - g.held else 0 end
     from private.credit_grants as g
     left join (
-      select p.grant_id, sum(p.amount) as amount
-      from private.credit_holds as x
-      cross join jsonb_to_recordset(private.hold_portions(x.grant_id, x.amount, x.allocations))
-        as p (grant_id uuid, amount numeric)
-      where x.account_id = account.id and x.expires_at <= free_grants_at.at
-      group by p.grant_id
-    ) as h on h.grant_id = g.id
+      select x.grant_id, sum(x.amount - x.repaid) as amount from private.due_arrivals(account, free_grants_at.at) as x
+      group by x.grant_id
+    ) as d on d.grant_id = g.id
     where g.account_id = account.id
       and (g.status = 'active' or g.status = 'pending' and g.effective_at <= free_grants_at.at)
       and (g.expires_at is null or g.expires_at > free_grants_at.at)
@@ -280,39 +312,16 @@ begin
   if account.next_due_at is null or account.next_due_at > at then
     return;
   end if;
-  with due_holds as (
-    select h.* from private.credit_holds as h
-    where h.account_id = account.id and h.expires_at <= due_credits.at
-  ), due_grants as (
-    select g.* from private.credit_grants as g
-    where g.account_id = account.id and g.status = 'pending' and g.effective_at <= due_credits.at
-  ), arrivals as (
-    select h.expires_at as at, 2 as rank, h.id, g.id as grant_id, p.amount,
-      g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
-      g.status in ('expired', 'voided') or coalesce(g.expires_at <= h.expires_at, false) as ended, g.skus
-    from due_holds as h
-    cross join jsonb_to_recordset(private.hold_portions(h.grant_id, h.amount, h.allocations)) as p (grant_id uuid, amount numeric)
-    join private.credit_grants as g on g.id = p.grant_id
-    union all
-    select g.effective_at, 3, g.id, g.id, g.amount, g.priority, g.expires_at, g.category, g.effective_at, g.created_at,
-      false, g.skus
-    from due_grants as g
-  ), flows as (
-    -- Credits that become free pay an overdraft first, unless their grant is limited to some skus, in the order in which they become free.
-    select a.*, case when a.ended or a.skus is not null then 0 else least(a.amount, greatest(0, account.overdraft_used - (
-        sum(a.amount) filter (where not a.ended and a.skus is null)
-          over (order by a.at, a.rank, a.id, a.priority, a.expires_at, a.category desc, a.effective_at, a.created_at,
-            a.grant_id) - a.amount))) end as repaid
-    from arrivals as a
-  )
-  select
-    coalesce((select sum(g.amount) from due_grants as g), 0)
-    - coalesce((select sum(f.amount - f.repaid) from flows as f where f.ended or f.expires_at <= due_credits.at), 0)
+  balance := coalesce((
+      select sum(case when d.ended or d.expires_at <= due_credits.at then d.repaid - d.amount else 0 end)
+      from private.due_arrivals(account, due_credits.at) as d), 0)
+    + coalesce((select sum(g.amount) from private.credit_grants as g
+        where g.account_id = account.id and g.status = 'pending' and g.effective_at <= due_credits.at), 0)
     - coalesce((select sum(case g.id when account.head_grant_id then account.head_free else g.remaining - g.held end)
         from private.credit_grants as g
-        where g.account_id = account.id and g.status = 'active' and g.expires_at <= due_credits.at), 0),
-    -coalesce((select sum(h.amount) from due_holds as h), 0)
-  into balance, held;
+        where g.account_id = account.id and g.status = 'active' and g.expires_at <= due_credits.at), 0);
+  held := -coalesce((select sum(h.amount) from private.credit_holds as h
+    where h.account_id = account.id and h.expires_at <= due_credits.at), 0);
 end $$;
 revoke all on function private.due_credits(public.credit_accounts, timestamptz)
   from public, anon, authenticated, service_role;

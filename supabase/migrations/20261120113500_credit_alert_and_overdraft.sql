@@ -81,7 +81,7 @@ begin
   end if;
   update public.credit_accounts as a
   set alert_threshold = set_credit_alert.threshold,
-    alert_armed = coalesce(a.balance - a.held + a.overdraft_limit >= set_credit_alert.threshold, false)
+    alert_armed = coalesce(private.free_credits(v_account) >= set_credit_alert.threshold, false)
   where a.id = v_account.id
   returning a.* into v_account;
   perform private.keep_response(v_owner, set_credit_alert.actor, set_credit_alert.idempotency_key, v_request,

@@ -91,7 +91,7 @@ begin
       select x.id from private.credit_grants as x
       where x.account_id = account.id and x.spendable and x.priority = v_part.priority and x.category = v_part.category
         and x.expires_at is not distinct from v_part.expires_at and x.effective_at = v_part.effective_at
-        and x.source = 'transfer'
+        and x.source = 'transfer' and x.amount <= 99999999999 - v_part.part
         and (x.cost_basis, x.currency, x.description, x.skus) is not distinct from
           (v_part.cost_basis, v_part.currency, v_part.description, v_part.skus)
       order by x.created_at limit 1)

@@ -45,19 +45,41 @@ begin
 end $$;
 revoke all on function private.first_seal(uuid) from public, anon, authenticated, service_role;
 
--- Returns the seal of an entry: SHA-256 of the seal before it and of the entry as JSON, without what is null, so that a
--- column that is added later changes no seal. Times are seconds since 1970, whatever the session's time zone; JSON within
--- is text. Instead of actor_id it has a hash, which stays when the id of a deleted user is removed.
+-- Returns the seal of an entry: SHA-256 of the seal before it and of the entry, a line for each column that is not null, so
+-- that a column that is added later changes no seal. A text has its length before it, so that nothing in it can pass for
+-- another line. Times are seconds since 1970, whatever the session's time zone. Instead of actor_id there is its hash,
+-- which stays when the id of a deleted user is removed.
+-- Lines and not JSON, which takes three times as long; the job seals every entry there is.
 create function private.next_seal(previous bytea, entry private.credit_transactions)
 returns bytea
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  return sha256(previous || convert_to(jsonb_strip_nulls(to_jsonb(entry) - array['actor_id', 'actor_hash']
-    || jsonb_build_object('actor_hash', nullif(concat(encode(private.actor_hash(entry.actor_id), 'hex'), encode(entry.actor_hash, 'hex')), ''),
-      'created_at', extract(epoch from entry.created_at), 'request_hash', encode(entry.request_hash, 'hex'),
-      'items', entry.items::text, 'allocations', entry.allocations::text, 'hold', entry.hold::text,
-      'counterpart', entry.counterpart::text))::text, 'UTF8'));
+  return sha256(previous || convert_to(concat(
+    'account_id ' || entry.account_id || E'\n',
+    'entry_no ' || entry.entry_no || E'\n',
+    'created_at ' || extract(epoch from entry.created_at) || E'\n',
+    'grant_id ' || entry.grant_id || E'\n',
+    'actor_hash ' || case when entry.actor_id is null then encode(entry.actor_hash, 'hex')
+      else concat(encode(sha256(convert_to(entry.actor_id::text, 'UTF8')), 'hex'), encode(entry.actor_hash, 'hex')) end || E'\n',
+    'id ' || entry.id || E'\n',
+    'hold_id ' || entry.hold_id || E'\n',
+    'refund_of ' || entry.refund_of || E'\n',
+    'kind ' || char_length(entry.kind) || ' ' || entry.kind || E'\n',
+    'actor ' || char_length(entry.actor) || ' ' || entry.actor || E'\n',
+    'amount ' || entry.amount || E'\n',
+    'balance_after ' || entry.balance_after || E'\n',
+    'sku ' || char_length(entry.sku) || ' ' || entry.sku || E'\n',
+    'quantity ' || entry.quantity || E'\n',
+    'unit_price ' || entry.unit_price || E'\n',
+    -- The text of jsonb has no line breaks.
+    'items ' || entry.items::text || E'\n',
+    'allocations ' || entry.allocations::text || E'\n',
+    'hold ' || entry.hold::text || E'\n',
+    'description ' || char_length(entry.description) || ' ' || entry.description || E'\n',
+    'request_hash ' || encode(entry.request_hash, 'hex') || E'\n',
+    'requested_amount ' || entry.requested_amount || E'\n',
+    'counterpart ' || entry.counterpart::text || E'\n'), 'UTF8'));
 end $$;
 revoke all on function private.next_seal(bytea, private.credit_transactions)
   from public, anon, authenticated, service_role;

@@ -6,6 +6,8 @@ create table public.stripe_prices (
   id text primary key,
   credits numeric(15, 4) not null default 0,
   credit_unit text not null default 'credits' references public.credit_units (unit),
+  skus text[],
+  priority smallint not null default 50,
   rollover_cap numeric(15, 4),
   tier text,
   description text,
@@ -13,6 +15,8 @@ create table public.stripe_prices (
   updated_at timestamptz not null default now(),
   constraint stripe_prices_id_check check (char_length(id) between 1 and 255),
   constraint stripe_prices_credits_check check (credits between 0 and 1000000000),
+  constraint stripe_prices_skus_check check (skus is null or private.is_grant_scope(skus) is true),
+  constraint stripe_prices_priority_check check (priority between 0 and 100),
   constraint stripe_prices_rollover_cap_check check (rollover_cap between 0 and 1000000000),
   constraint stripe_prices_tier_check check (tier in ('free', 'pro', 'enterprise')),
   constraint stripe_prices_description_check check (char_length(description) between 1 and 500)
@@ -24,6 +28,9 @@ comment on column public.stripe_prices.credits is
   'How much one of it buys, in credit_unit; for the price of a subscription, in each period';
 comment on column public.stripe_prices.credit_unit is
   'What it buys: credits, unless it names another of credit_units';
+comment on column public.stripe_prices.skus is
+  'What this pays for: skus, and beginnings of skus with an asterisk after them; null: for everything';
+comment on column public.stripe_prices.priority is 'Priority of its grants: 0 to 100, lower is spent first';
 comment on column public.stripe_prices.rollover_cap is
   'For the price of a subscription: how many unused credits of a period last through the next one; null means that none expire';
 comment on column public.stripe_prices.tier is 'Tier of a team whose subscription has this price';
@@ -83,6 +90,7 @@ create table public.stripe_payments (
   grant_ids uuid[] not null,
   created_at timestamptz not null default now(),
   unit text not null default 'credits',
+  taken_from jsonb not null default '[]',
   primary key (id, unit)
 );
 comment on table public.stripe_payments is
@@ -95,6 +103,8 @@ comment on column public.stripe_payments.subscription_id is
   'The subscription whose owner gets the credits; null when the payment itself names who does';
 comment on column public.stripe_payments.taken_back is
   'Credits that refunds and disputes have taken back, including lapsed';
+comment on column public.stripe_payments.taken_from is
+  'What was taken back from each grant and is not returned: [{grant_id, amount}]; a null grant_id stands for a debt';
 comment on column public.stripe_payments.lapsed is
   'The part of taken_back that had already ended unused, so that nothing was taken for it';
 
@@ -441,7 +451,9 @@ create type private.stripe_part as (
   id text,
   unit text,
   credits numeric,
-  expires_at timestamptz
+  expires_at timestamptz,
+  skus text[],
+  priority smallint
 );
 comment on type private.stripe_part is 'A part of what a line of a payment buys: one grant';
 
@@ -498,7 +510,7 @@ begin
     (select string_agg(distinct format('"%s"', l.price), ', ') from unnest(lines) as l
       where not exists (select 1 from public.stripe_prices as s where s.id = l.price)),
     array(
-      select row(p.id, s.credit_unit, p.credits, p.expires_at)::private.stripe_part
+      select row(p.id, s.credit_unit, p.credits, p.expires_at, s.skus, s.priority)::private.stripe_part
       from unnest(lines) as l
       join public.stripe_prices as s on s.id = l.price
       cross join lateral (select round(s.credits * l.quantity, 4) as total,
@@ -529,8 +541,7 @@ begin
       return v_known;
     end if;
     -- The payment of an invoice was granted for its payment intent, before that was known.
-    if v_known = (select jsonb_object_agg(p.unit, p.credits)
-        from (select x.unit, sum(x.credits) as credits from unnest(v_parts) as x group by x.unit) as p) then
+    if private.is_stripe_purchase(v_known_id, v_parts) then
       update public.stripe_payments as p
       set id = payment_id, amount = grant_stripe_payment.amount, subscription_id = grant_stripe_payment.subscription_id
       where p.id = v_known_id;
@@ -550,7 +561,7 @@ begin
     v_grants := v_grants || public.grant_credits(user_id => grant_stripe_payment.user_id,
       team_id => grant_stripe_payment.team_id, amount => v_part.credits, unit => v_part.unit, category => 'paid', source => 'stripe',
       external_reference => format('stripe:%s:%s', payment_id, v_part.id),
-      description => format('Payment %s', payment_id),
+      description => format('Payment %s', payment_id), skus => v_part.skus, priority => v_part.priority,
       expires_at => case when v_part.expires_at is not null then greatest(v_part.expires_at, private.stripe_late_end()) end);
   end loop;
   if cardinality(v_grants) = 0 then

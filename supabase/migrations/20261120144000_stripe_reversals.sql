@@ -44,7 +44,7 @@ as $$
 declare
   v_payment public.stripe_payments;
   v_taken numeric;
-  v_lapsed numeric;
+  v_back record;
   v_took jsonb := jsonb '{}';
 begin
   for v_payment in
@@ -52,18 +52,22 @@ begin
   loop
     v_taken := private.stripe_credits_asked_back(v_payment) - v_payment.taken_back;
     continue when v_taken <= 0;
-    v_lapsed := (private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_taken, reason,
-      v_payment.lapsed)).lapsed;
-    update public.stripe_payments as p set taken_back = p.taken_back + v_taken, lapsed = p.lapsed + v_lapsed
+    v_back := private.take_back_credits(v_payment.account_id, v_payment.grant_ids, v_taken, reason, v_payment.lapsed);
+    update public.stripe_payments as p
+    set taken_back = p.taken_back + v_taken, lapsed = p.lapsed + v_back.lapsed,
+      taken_from = private.merge_allocations(p.taken_from, coalesce((
+        select t.allocations from public.credit_transactions as t
+        where t.account_id = p.account_id and t.entry_no = v_back.entry_no), '[]'))
     where p.id = payment_id and p.unit = v_payment.unit;
-    v_took := v_took || jsonb_build_object(v_payment.unit, jsonb_build_object('taken', v_taken, 'lapsed', v_lapsed));
+    v_took := v_took || jsonb_build_object(v_payment.unit, jsonb_build_object('taken', v_taken, 'lapsed', v_back.lapsed));
   end loop;
   return v_took;
 end $$;
 revoke all on function private.take_back_stripe_credits(text, text) from public, anon, authenticated, service_role;
 
 -- Returns the credits of a payment in one unit that a won dispute had taken back, in a new grant that lasts as long as the
--- payment's own grants and at least webhooks.late_payment_validity. Lapsed credits do not come back. If other refunds or
+-- payment's own grants and at least webhooks.late_payment_validity; what was taken from limited grants, in a new one for the
+-- same skus, after all that was taken from others. Lapsed credits do not come back. If other refunds or
 -- disputes still ask for a part of what the dispute took, lapsed credits count towards that part first.
 create function private.return_stripe_credits(payment public.stripe_payments, dispute private.stripe_disputes)
 returns void
@@ -76,6 +80,7 @@ declare
   v_asked numeric;
   v_lapsed numeric;
   v_expires_at timestamptz;
+  v_part record;
   v_grant public.credit_grant;
 begin
   v_asked := payment.taken_back - private.stripe_credits_asked_back(payment);
@@ -93,18 +98,48 @@ begin
   select a.* into v_account from public.credit_accounts as a where a.id = payment.account_id;
   select nullif(max(coalesce(g.expires_at, 'infinity')), 'infinity') into v_expires_at
   from private.credit_grants as g where g.id = any (payment.grant_ids);
-  v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id, unit => v_account.unit,
-    amount => v_asked - v_lapsed, category => 'paid', source => 'stripe',
-    external_reference => concat('stripe:', dispute.id, '/' || nullif(v_account.unit, 'credits')),
-    description => format('Dispute %s won', dispute.id),
-    expires_at => greatest(v_expires_at,
-      case when v_expires_at is not null then private.stripe_late_end() end));
-  -- It becomes one of the payment's grants, on which a later refund draws first.
-  update public.stripe_payments as p set grant_ids = p.grant_ids || v_grant.id
-  where p.id = payment.id and p.unit = payment.unit;
+  for v_part in
+    select g.skus, sum(r.part) as amount, jsonb_agg(private.credit_allocation(r.grant_id, r.part)) as returned,
+      -- Of the payment's own grants: what paid for the rest was spent first for other reasons.
+      coalesce(min(g.priority) filter (where g.id = any (payment.grant_ids)), 50) as priority
+    from private.refund_portions(payment.taken_from, 0, v_asked - v_lapsed) as r
+    left join private.credit_grants as g on g.id = r.grant_id
+    where r.part > 0
+    group by g.skus
+    order by g.skus nulls first
+  loop
+    v_grant := public.grant_credits(user_id => v_account.user_id, team_id => v_account.team_id, unit => v_account.unit,
+      amount => v_part.amount, category => 'paid', source => 'stripe', skus => v_part.skus, priority => v_part.priority,
+      -- Without a colon: see is_stripe_purchase.
+      external_reference => concat('stripe:', dispute.id, '/' || nullif(v_account.unit, 'credits'),
+        '/' || left(encode(sha256(convert_to(v_part.skus::text, 'UTF8')), 'hex'), 16)),
+      description => format('Dispute %s won', dispute.id),
+      expires_at => greatest(v_expires_at,
+        case when v_expires_at is not null then private.stripe_late_end() end));
+    -- It becomes one of the payment's grants, on which a later refund draws first.
+    update public.stripe_payments as p
+    set grant_ids = p.grant_ids || v_grant.id, taken_from = private.merge_allocations(p.taken_from, v_part.returned)
+    where p.id = payment.id and p.unit = payment.unit;
+  end loop;
 end $$;
 revoke all on function private.return_stripe_credits(public.stripe_payments, private.stripe_disputes)
   from public, anon, authenticated, service_role;
+
+-- Returns whether a payment has granted just these parts, which may be for other skus than those of its price.
+create function private.is_stripe_purchase(payment_id text, parts private.stripe_part[])
+returns boolean
+language sql stable set search_path = ''
+as $$
+  select not exists (
+    select from (select x.unit, x.skus, x.priority, x.credits from unnest(parts) as x
+      union all
+      select p.unit, g.skus, g.priority, -g.amount from public.stripe_payments as p
+      join private.credit_grants as g on g.id = any (p.grant_ids)
+      -- The reference of what a won dispute has returned has two parts only.
+      where p.id = payment_id and g.external_reference like 'stripe:%:%') as y
+    group by y.unit, y.skus, y.priority having sum(y.credits) <> 0)
+$$;
+revoke all on function private.is_stripe_purchase(text, private.stripe_part[]) from public, anon, authenticated, service_role;
 
 -- Takes back what was granted for a payment intent whose invoice, as it turns out, has granted the same purchase, and
 -- makes its refunds and disputes wait for settle_stripe_payment() again. The caller holds the locks of both.

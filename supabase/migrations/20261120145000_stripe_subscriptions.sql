@@ -322,7 +322,7 @@ begin
       format('Payment %s belongs to another account', payment.id), payment.lapsed);
   end if;
   for v_grant in
-    select g.id, g.amount, g.expires_at, g.external_reference from private.credit_grants as g
+    select g.* from private.credit_grants as g
     -- The reference of what a won dispute has returned has two parts only.
     where g.id = any (payment.grant_ids) and g.external_reference like 'stripe:%:%'
     order by g.created_at, g.id
@@ -332,14 +332,15 @@ begin
     set external_reference = format('moved:%s:%s', v_grant.external_reference, payment.account_id)
     where g.id = v_grant.id;
     v_new := public.grant_credits(user_id => move_stripe_grants.user_id, team_id => move_stripe_grants.team_id,
-      amount => v_grant.amount, unit => payment.unit, category => 'paid', source => 'stripe',
+      amount => v_grant.amount, unit => payment.unit, category => 'paid', source => 'stripe', skus => v_grant.skus,
+      priority => v_grant.priority,
       external_reference => v_grant.external_reference, description => format('Payment %s', payment.id),
       expires_at => case when v_grant.expires_at is not null
         then greatest(v_grant.expires_at, private.stripe_late_end()) end);
     v_ids := v_ids || v_new.id;
   end loop;
   update public.stripe_payments as p
-  set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0
+  set account_id = v_new.account_id, grant_ids = v_ids, taken_back = 0, lapsed = 0, taken_from = '[]'
   where p.id = payment.id and p.unit = payment.unit;
 end $$;
 revoke all on function private.move_stripe_grants(public.stripe_payments, uuid, uuid)

@@ -5,7 +5,7 @@
 insert into private.cleanup_jobs (name, schedule, batch_size, description) values
   ('credit_settlement', '*/5 * * * *', 100, 'Starts and ends grants and expires holds on accounts that nobody uses'),
   ('credit_reconciliation', '41 3 * * *', 200, 'Compares the books of all accounts and reports what does not agree'),
-  ('credit_seals', '11 * * * *', 5000, 'Seals the entries that were posted since its last run'),
+  ('credit_seals', '11-20 * * * *', 1000, 'Seals the entries that were posted since its last run'),
   ('idempotency_keys', '27 * * * *', 5000, 'Deletes idempotency keys: a request that is repeated later counts as a new one'),
   ('team_invitations', '37 3 * * *', 5000, 'Deletes invitations to teams that were answered or have expired'),
   ('deleted_accounts', '* * * * *', 5000, 'Deletes the rows that deleted accounts left, and queues their objects'),

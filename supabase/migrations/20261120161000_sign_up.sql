@@ -36,6 +36,7 @@ begin
   insert into public.user_security_settings (user_id) values (new.id) on conflict do nothing;
   perform private.open_credit_account(new.id, coalesce(
     (select s.value from private.settings as s where s.name = 'credits.signup_amount'), 0));
+  perform private.grant_signup_credits(new.id);
   return new;
 end $$;
 comment on function public.handle_new_user() is 'Trigger function: creates the rows of a new account';

@@ -1911,6 +1911,7 @@ export type Database = {
           "lapsed": number;
           "subscription_id": string | null;
           "taken_back": number;
+          "taken_from": NonNullable<Json>;
           "unit": string;
         };
         ComputedFields: never;
@@ -1925,6 +1926,7 @@ export type Database = {
           "lapsed"?: number;
           "subscription_id"?: string | null;
           "taken_back"?: number;
+          "taken_from"?: NonNullable<Json>;
           "unit"?: string;
         };
         Update: {
@@ -1938,6 +1940,7 @@ export type Database = {
           "lapsed"?: number;
           "subscription_id"?: string | null;
           "taken_back"?: number;
+          "taken_from"?: NonNullable<Json>;
           "unit"?: string;
         };
         Relationships: [
@@ -1985,7 +1988,9 @@ export type Database = {
           "credits": number;
           "description": string | null;
           "id": string;
+          "priority": number;
           "rollover_cap": number | null;
+          "skus": (string)[] | null;
           "tier": string | null;
           "updated_at": string;
         };
@@ -1996,7 +2001,9 @@ export type Database = {
           "credits"?: number;
           "description"?: string | null;
           "id": string;
+          "priority"?: number;
           "rollover_cap"?: number | null;
+          "skus"?: (string)[] | null;
           "tier"?: string | null;
           "updated_at"?: string;
         };
@@ -2006,7 +2013,9 @@ export type Database = {
           "credits"?: number;
           "description"?: string | null;
           "id"?: string;
+          "priority"?: number;
           "rollover_cap"?: number | null;
+          "skus"?: (string)[] | null;
           "tier"?: string | null;
           "updated_at"?: string;
         };

@@ -15,6 +15,7 @@ import { Problem } from "../_shared/problem.ts";
 import { call } from "../_shared/rpc.ts";
 import { removeQueuedObjects } from "../_storage/removals.ts";
 import { continueExport } from "./exports.ts";
+import { pauseAfter } from "./pauses.ts";
 
 type Client = SupabaseClient<Database>;
 
@@ -92,7 +93,7 @@ export async function runJobs(
       if (performance.now() < end && batches++ < MOST_BATCHES) {
         const begun = performance.now();
         await run.step();
-        if (!run.ended) await pause(performance.now() - begun);
+        if (!run.ended) await pause(pauseAfter(run.result.job, performance.now() - begun));
       } else await run.stop();
     }
   }
@@ -100,7 +101,6 @@ export async function runJobs(
   return runs.map((run) => run.result);
 }
 
-/** Pauses as long as a batch took, so that cleanup uses the database at most half of the time. */
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

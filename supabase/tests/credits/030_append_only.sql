@@ -1,7 +1,7 @@
 -- History is append-only, for everyone, and the last line of defence holds even for the owner.
 
 begin;
-select plan(24);
+select plan(27);
 select tests.create_user('owner');
 insert into credit_prices (sku, unit, price) values ('msg', 'message', 1);
 select public.deduct_credits(tests.user_id('owner'), 'msg', 1);
@@ -52,6 +52,11 @@ select throws_ok($$ select pg_temp.post(3, 'deduct', -1, null, 2) $$, '23514', n
 select throws_ok($$ select pg_temp.post(3, 'repay', -1, null, null) $$, '23514', null,
   'paying an overdraft changes no balance');
 select throws_ok($$ select pg_temp.post(3, 'expire', 1, null, null) $$, '23514', null, 'what expires is lost');
+select throws_ok($$ select pg_temp.post(3, 'transfer', -1, null, null) $$, '23514', null, 'a transfer names its other entry');
+select throws_ok(format($$ insert into private.credit_transactions
+    (account_id, entry_no, kind, amount, balance_after, actor, created_at, counterpart)
+    values (tests.account_of('owner'), 9, %L, %s, 1, 'service', now(), '{}') $$, e.kind, e.amount), '23514', null, e.description)
+from (values ('grant', 1, 'and nothing else does'), ('transfer', 0, 'and moves something')) as e (kind, amount, description);
 select throws_ok($$ insert into private.credit_transactions (account_id, entry_no, kind, amount, balance_after, actor, created_at)
     values (tests.account_of('owner'), 9, 'grant', 1, 1, 'nobody', now()) $$, '23514', null,
   'an actor is user, service or system');

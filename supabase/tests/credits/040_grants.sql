@@ -24,6 +24,27 @@ create function pg_temp.spend(amount numeric) returns public.credit_entry langua
   select public.deduct_credits(tests.user_id('fresh'), amount => spend.amount)
 $$;
 
+-- the head -----------------------------------------------------------------------------------------
+-- Each grant comes before those that were there.
+select tests.create_user('heads');
+create function pg_temp.head_after(reference text, priority integer, expires_at timestamptz default null, category text default 'paid')
+returns text language plpgsql as $$
+begin
+  perform public.grant_credits(tests.user_id('heads'), 1, category, priority, expires_at => head_after.expires_at,
+    external_reference => reference);
+  return (select coalesce(g.external_reference, g.source) from credit_accounts as a join credit_grants as g on g.id = a.head_grant_id
+    where a.id = tests.account_of('heads'));
+end $$;
+select public.grant_credits(tests.user_id('other'), 1, 'promotional', 50, expires_at => '2100-01-01');
+select is(pg_temp.head_after('first', 60), 'first', 'the only grant is spent next');
+select is(pg_temp.head_after('priority', 50), 'priority', 'then the one with the lowest priority');
+select is(pg_temp.head_after('end', 50, '2100-01-01'), 'end', 'of these, the one that ends first');
+select is(pg_temp.head_after('category', 50, '2100-01-01', 'promotional'), 'category', 'of these, the promotional one');
+select is(pg_temp.head_after('younger', 50, '2100-01-01', 'promotional'), 'category', 'of these, the older one');
+select public.void_credit_grant(g.id, 'me', 'so') from credit_grants as g where g.account_id = tests.account_of('other') and g.source = 'signup';
+select public.transfer_credits(1, from_user_id => tests.user_id('other'), to_user_id => tests.user_id('heads'));
+select is(pg_temp.head_after('last', 70), 'transfer', 'or that which began first, wherever it was');
+
 -- what is granted --------------------------------------------------------------------------------------
 select results_eq(
   $$ select category, amount, remaining, held, priority, status, source, external_reference, cost_basis, currency,

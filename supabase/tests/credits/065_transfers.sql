@@ -162,6 +162,10 @@ select results_eq($$ select category, remaining from credit_grants
   $$ values ('promotional', 7::numeric(15, 4)) $$, 'and lets paid ones go');
 select is((public.transfer_credits(7, from_user_id => tests.user_id('member'), to_user_id => tests.user_id('stranger'))).balance_after,
   0::numeric, 'a service moves them all the same');
+-- Credits that went to and fro for years.
+select pg_temp.by('boss', 2, to_user => 'boss');
+update private.credit_grants set amount = 99999999999 where account_id = tests.account_of('boss') and source = 'transfer';
+select lives_ok($$ select pg_temp.by('boss', 2, to_user => 'boss') $$, 'a grant that has got as much as a grant can get is followed by another');
 select is_empty($$ select pg_temp.books() $$, 'the books agree');
 
 -- a transfer that was tampered with ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 begin;
 select no_plan();
-select tests.create_user(name) from unnest(array['ada', 'bob', 'carl']) as name;
+select tests.create_user(name) from unnest(array['ada', 'bob', 'carl', 'dora']) as name;
 create function pg_temp.seal() returns bigint language sql as $$
   select sum(private.seal_entries(a.id, coalesce(
     (select max(s.entry_no) from private.credit_seals as s where s.account_id = a.id), 0), 1000))::bigint
@@ -17,6 +17,9 @@ select public.refund_credits(tests.account_of('ada'), 3);
 select public.hold_credits(tests.user_id('ada'), 3, idempotency_key => 'h');
 select public.capture_credit_hold(h.id, 2) from public.credit_holds as h where h.account_id = tests.account_of('ada');
 select public.transfer_credits(5, from_user_id => tests.user_id('ada'), to_user_id => tests.user_id('bob'));
+
+insert into public.credit_prices (sku, unit, price, effective_from) values ('seal', 'one', 1, '2020-01-01');
+select public.deduct_credits(tests.user_id('dora'), 'seal', 3);
 
 -- sealing ------------------------------------------------------------------------------------------------------
 select is((select sealed_to from public.verify_credit_ledger(tests.account_of('ada'))), 0::bigint, 'nothing is sealed at first');
@@ -68,13 +71,13 @@ select tests.clear_authentication();
 alter table private.credit_transactions disable trigger user;
 alter table private.credit_transactions drop constraint credit_transactions_entry_check;
 alter table private.credit_refunds drop constraint credit_refunds_entry_fkey;
-create function pg_temp.after(statement text) returns text language plpgsql as $$
+create function pg_temp.after(statement text, name text default 'ada') returns text language plpgsql as $$
 declare
   v_found text;
 begin
   begin
-    execute replace(statement, '$books', format('account_id = %L', tests.account_of('ada')));
-    v_found := pg_temp.found('ada');
+    execute replace(statement, '$books', format('account_id = %L', tests.account_of(name)));
+    v_found := pg_temp.found(name);
     raise exception using errcode = 'PT000';
   exception when sqlstate 'PT000' then
     return v_found;
@@ -96,6 +99,12 @@ select is(pg_temp.after('insert into private.credit_transactions (account_id, en
   cross join unnest(array[0, -5, 9999]) as number where $books and entry_no = 7'), 'inserted -5', 'with a number that no posting gives');
 select is(pg_temp.after('delete from private.credit_seals where $books and entry_no = 7'), 'inserted 7', 'a seal is removed');
 select is(pg_temp.after('update private.credit_seals set seal = sha256(seal) where $books and entry_no = 7'), 'changed 7', 'or changed');
+select is(pg_temp.after('update private.credit_transactions set request_hash = null,
+    description = description || E''\nrequest_hash '' || encode(request_hash, ''hex'') where $books and entry_no = 7'),
+  'changed 7', 'a description that looks like the next column');
+select is(pg_temp.after('update private.credit_transactions set quantity = null, unit_price = null,
+    sku = sku || E''\nquantity '' || quantity || E''\nunit_price '' || unit_price where $books and entry_no = 2', 'dora'),
+  'changed 2', 'or a sku that does');
 
 -- Any column of any entry.
 create temp table plants as

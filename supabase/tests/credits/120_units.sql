@@ -152,7 +152,7 @@ select is((pg_temp.member(5)).balance_after, 95::numeric, 'without a limit');
 select is(pg_temp.spent(), 'credits 0, images 5', 'it is counted all the same');
 select tests.authenticate_as('boss');
 insert into credit_unit_limits (team_id, user_id, unit, credit_limit, period)
-values (pg_temp.team(), tests.user_id('member'), 'images', 10, 'day'), (pg_temp.team(), tests.user_id('member'), 'minutes', 0, 'day')
+values (pg_temp.team(), tests.user_id('member'), 'images', 10, 'day'), (pg_temp.team(), tests.user_id('member'), 'minutes', 20, 'day')
 on conflict (team_id, user_id, unit) do update set team_id = excluded.team_id, user_id = excluded.user_id, unit = excluded.unit,
   credit_limit = excluded.credit_limit, period = excluded.period;
 select throws_ok($$ update credit_unit_limits set unit = 'minutes' where unit = 'images' $$, '23514', null, 'a limit stays with its unit');
@@ -162,7 +162,7 @@ select throws_ok($$ insert into credit_unit_limits (team_id, user_id, unit) valu
   '23503', null, 'only members have limits');
 select throws_ok($$ update credit_unit_limits set spent = 0 $$, '42501', null, 'nobody says what was spent');
 update credit_member_limits set credit_limit = 50 where team_id = pg_temp.team() and user_id = tests.user_id('member');
-select is((select string_agg(trim_scale(credit_limit)::text, ' ' order by unit) from credit_unit_limits), '10 0',
+select is((select string_agg(trim_scale(credit_limit)::text, ' ' order by unit) from credit_unit_limits), '10 20',
   'an app that knows only credits sets that limit alone');
 select tests.authenticate_as('member');
 select is((select count(*) from credit_unit_limits), 2::bigint, 'a member reads the own limits');
@@ -174,26 +174,28 @@ select tests.authenticate_as('stranger');
 select is_empty($$ select 1 from credit_unit_limits union all select 1 from credit_balances where team_id is not null
   union all select 1 from team_member_balances $$, 'a stranger reads none of it');
 select tests.clear_authentication();
-select is(pg_temp.spent(), 'credits 0 50, images 5 5, minutes 0 0', 'what was spent counts');
+select public.grant_credits(team_id => pg_temp.team(), amount => 10, unit => 'minutes');
+select pg_temp.member(6, 'minutes');
+select is(pg_temp.spent(), 'credits 0 50, images 5 5, minutes 6 14', 'what was spent counts');
 select is((pg_temp.member(5)).balance_after, 90::numeric, 'up to the limit');
 select is(tests.refusal($$ select pg_temp.member(0.1) $$), 'PT402 member_limit_exceeded', 'and no further');
 select is((pg_temp.member(1, 'credits')).balance_after, 99::numeric, 'the limit in credits is another');
-select is(pg_temp.spent(), 'credits 1 49, images 10 0, minutes 0 0', 'each counts its own');
+select is(pg_temp.spent(), 'credits 1 49, images 10 0, minutes 6 14', 'each counts its own');
 select results_eq($$ select unit, member_available, affordable from public.quote_credits('[{"sku": "t.image", "quantity": 1}]',
   tests.user_id('member'), pg_temp.team()) $$, $$ values ('images', 0::numeric, false) $$, 'a quote knows it');
 select public.refund_credits(a.id, a.version) from credit_accounts as a where a.team_id = pg_temp.team() and a.unit = 'images';
-select is(pg_temp.spent(), 'credits 1 49, images 5 5, minutes 0 0', 'a refund gives it back');
+select is(pg_temp.spent(), 'credits 1 49, images 5 5, minutes 6 14', 'a refund gives it back');
 select public.hold_credits(tests.user_id('member'), 2, team_id => pg_temp.team(), unit => 'images', expires_in => 60);
 select public.hold_credits(tests.user_id('member'), 3, team_id => pg_temp.team(), unit => 'images', expires_in => 60);
-select is(pg_temp.spent(), 'credits 1 49, images 10 0, minutes 0 0', 'holds count');
+select is(pg_temp.spent(), 'credits 1 49, images 10 0, minutes 6 14', 'holds count');
 select tests.pass_time(a.id, '2 minutes') from credit_accounts as a where a.team_id = pg_temp.team() and a.unit = 'images';
 update credit_unit_limits set period_start = period_start - interval '3 minutes';
-select is(pg_temp.spent(), 'credits 1 49, images 5 5, minutes 0 0', 'until they expire');
+select is(pg_temp.spent(), 'credits 1 49, images 5 5, minutes 6 14', 'until they expire');
 select is((pg_temp.member(5)).balance_after, 90::numeric, 'then it can be spent');
 select is((select spent from credit_unit_limits where unit = 'images' and user_id = tests.user_id('member')), 10::numeric, 'also in the row itself');
 update credit_unit_limits set period_start = period_start - interval '2 days';
 select is((pg_temp.member(4)).balance_after, 86::numeric, 'a new day begins');
-select is(pg_temp.spent(), 'credits 1 49, images 4 6, minutes 0 0', 'at 0');
+select is(pg_temp.spent(), 'credits 1 49, images 4 6, minutes 0 20', 'at 0');
 delete from team_members where user_id = tests.user_id('left');
 select is(tests.refusal($$ select public.deduct_credits(tests.user_id('left'), amount => 1, team_id => pg_temp.team(), unit => 'images') $$),
   'PT404 account_not_found', 'who has left pays with nothing of the team''s');

@@ -2,7 +2,7 @@
 
 begin;
 select no_plan();
-select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay']) as name;
+select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay', 'twice', 'below', 'same', 'room', 'portion']) as name;
 create function pg_temp.team() returns uuid language sql immutable as $$ select md5('strongroom scopes team')::uuid $$;
 insert into teams (id, name) values (pg_temp.team(), 'Team');
 insert into team_members (team_id, user_id, role) values (pg_temp.team(), tests.user_id('boss'), 'owner'),
@@ -12,7 +12,7 @@ insert into credit_prices (sku, unit, price, quantity_scale, effective_from) val
   ('s.image.large', 'image', 2, 2, '2020-01-01'), ('s.video', 'video', 1, 2, '2020-01-01');
 -- Sign-up credits would be in the way: they come first, as promotional credits do.
 select public.void_credit_grant(g.id, 'me', 'so') from private.credit_grants as g
-where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay']) as n);
+where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay', 'twice', 'below', 'same', 'room', 'portion']) as n);
 create function pg_temp.grant(name text, amount numeric, reference text, skus text[] default null, priority integer default 50,
   expires_at timestamptz default null) returns uuid language sql as $$
   select (public.grant_credits(tests.user_id($1), $2, external_reference => $3, skus => $4, priority => $5, expires_at => $6)).id
@@ -146,6 +146,15 @@ select results_eq($$ select pg_temp.left_of(r) from unnest(array['eve image', 'e
 select public.release_credit_hold(id) from holds where name = 'amount';
 select is(pg_temp.totals('eve'), '6 6 0', 'nothing is held at the end');
 
+-- A capture of just what was held: later items must not find that earlier ones took what only they can take.
+select pg_temp.grant('same', 10, 'same image', array['s.image'], 10);
+select pg_temp.grant('same', 30, 'same all', null, 20);
+insert into holds select 'same', h.* from public.hold_credits(tests.user_id('same'),
+  items => '[{"sku": "s.text", "quantity": 10}, {"sku": "s.image", "quantity": 15}, {"sku": "s.video", "quantity": 15}]') as h;
+select is(pg_temp.totals('same'), '40 0 0', 'a hold of three items takes all there is');
+select lives_ok($$ select public.capture_credit_hold(id, items => '[{"sku": "s.text", "quantity": 10},
+  {"sku": "s.image", "quantity": 15}, {"sku": "s.video", "quantity": 15}]') from holds where name = 'same' $$, 'and can be captured as it was made');
+
 -- a hold that expired before its message was settled
 select pg_temp.grant('pay', 5, 'pay image', array['s.image']);
 select pg_temp.grant('pay', 2, 'pay all');
@@ -160,6 +169,13 @@ select is((select d.amount from holds as h cross join public.capture_credit_hold
     items => '[{"sku": "s.text", "quantity": 3}]', message_id => 'm') as d where h.name = 'late sku'), -2::numeric,
   'it is charged as far as there are credits that pay for it');
 select is(pg_temp.totals('pay'), '5 0 5', 'and the limited ones stay');
+insert into holds select 'late image', h.* from public.hold_credits(tests.user_id('pay'), items => '[{"sku": "s.image", "quantity": 3}]', expires_in => 60) as h;
+update private.credit_holds set created_at = created_at - interval '1 h', expires_at = expires_at - interval '1 h'
+where account_id = tests.account_of('pay');
+update credit_accounts set next_due_at = next_due_at - interval '1 h' where id = tests.account_of('pay');
+select is((select d.amount from holds as h cross join public.capture_credit_hold(h.id,
+    items => '[{"sku": "s.image", "quantity": 3}]', message_id => 'n') as d where h.name = 'late image'), -3::numeric,
+  'which pay for what they are limited to');
 
 -- transfers ------------------------------------------------------------------------------------------------------
 select pg_temp.grant('dan', 10, 'dan image', array['s.image'], 10);
@@ -197,9 +213,15 @@ select is((select debt from credit_accounts where id = tests.account_of('over'))
   'nor do they pay what is taken back of others: that is a debt');
 select is(tests.refusal($$ select public.deduct_credits(tests.user_id('over'), 's.text', 1) $$), 'PT402 insufficient_credits',
   'which stops charges');
+select is((public.quote_credits('[{"sku": "s.image", "quantity": 3}]', tests.user_id('over'))).affordable, true, 'a quote knows that limited credits pay');
 select lives_ok($$ select public.deduct_credits(tests.user_id('over'), 's.image', 3) $$, 'but those that limited credits pay for');
 select is(tests.refusal($$ select public.deduct_credits(tests.user_id('over'), 's.image', 1) $$), 'PT402 insufficient_credits',
   'and no others');
+
+select public.set_credit_overdraft(10, tests.user_id('room'));
+insert into holds select 'room', h.* from public.hold_credits(tests.user_id('room'), items => '[{"sku": "s.text", "quantity": 6}]') as h;
+select is(pg_temp.shortage($$ select public.capture_credit_hold(id, items => '[{"sku": "s.text", "quantity": 12}]', allow_overage => true)
+  from holds where name = 'room' $$), '4 6', 'what a hold has set aside of the overdraft is there once');
 
 -- time -----------------------------------------------------------------------------------------------------------
 select pg_temp.grant('due', 5, 'due all');
@@ -224,6 +246,41 @@ select public.deduct_credits(tests.user_id('due'), 's.image', 1);
 select results_eq($$ select balance, scoped_grants from credit_accounts where id = tests.account_of('due') $$, $$ values (3::numeric, 0) $$,
   'and the account counts it no more');
 
+-- A quote of what is due, but not posted: the first hold that expires pays the overdraft, not the first grant in spending order.
+select pg_temp.grant('twice', 10, 'twice last', null, 30);
+select public.hold_credits(tests.user_id('twice'), amount => 10, expires_in => 60);
+select pg_temp.grant('twice', 10, 'twice first', null, 10);
+select public.hold_credits(tests.user_id('twice'), amount => 10, expires_in => 120);
+select public.set_credit_overdraft(10, tests.user_id('twice'));
+select public.deduct_credits(tests.user_id('twice'), amount => 10);
+select pg_temp.grant('twice', 10, 'twice image', array['s.image'], 20);
+update private.credit_holds set created_at = created_at - interval '1 h', expires_at = expires_at - interval '1 h'
+where account_id = tests.account_of('twice');
+update credit_accounts set next_due_at = next_due_at - interval '1 h' where id = tests.account_of('twice');
+select is(pg_temp.totals('twice'), '20 20 10', 'both holds have expired');
+create temp table quoted as select * from public.quote_credits('[{"sku": "s.image", "quantity": 10}, {"sku": "s.text", "quantity": 11}]', tests.user_id('twice'));
+select is(pg_temp.shortage($$ select public.deduct_credits(tests.user_id('twice'),
+    items => '[{"sku": "s.image", "quantity": 10}, {"sku": "s.text", "quantity": 11}]') $$),
+  (select concat_ws(' ', trim_scale(available), trim_scale(total)) from quoted where not affordable), 'a charge is refused as its quote says');
+
+-- More has come due than one request posts.
+select pg_temp.grant('portion', 10, 'portion all', null, 10);
+select public.hold_credits(tests.user_id('portion'), amount => 4, expires_in => 60);
+select pg_temp.grant('portion', 5, 'portion image', array['s.image'], 5, now() + interval '2 min');
+create temp table charged as select * from public.deduct_credits(tests.user_id('portion'), 's.image', 2);
+update private.credit_holds set created_at = created_at - interval '1 h', expires_at = expires_at - interval '1 h'
+where account_id = tests.account_of('portion');
+update private.credit_grants set effective_at = effective_at - interval '1 h', expires_at = expires_at - interval '1 h'
+where account_id = tests.account_of('portion');
+update credit_accounts set next_due_at = next_due_at - interval '1 h' where id = tests.account_of('portion');
+create or replace function private.settlement_portion() returns integer language sql immutable as $$ select 1 $$;
+select is(pg_temp.shortage($$ select public.deduct_credits(tests.user_id('portion'), amount => 11) $$), '10 11',
+  'limited credits that have ended and are not posted are not subtracted twice');
+select public.refund_credits(account_id, entry_no) from charged;
+select is((select remaining from credit_grants where account_id = tests.account_of('portion') and source = 'refund' and skus = array['s.image']),
+  2::numeric, 'nothing goes back to a grant whose end is not posted');
+create or replace function private.settlement_portion() returns integer language sql immutable as $$ select 1000 $$;
+
 -- alerts ---------------------------------------------------------------------------------------------------------
 select pg_temp.grant('low', 10, 'low all');
 select public.set_credit_alert(5, tests.user_id('low'));
@@ -235,6 +292,12 @@ select public.deduct_credits(tests.user_id('low'), 's.text', 6);
 select results_eq($$ select available from credit_alerts where account_id = tests.account_of('low') $$, $$ values (4::numeric) $$,
   'those that are left do not stop one');
 select is((select (public.set_credit_alert(5, tests.user_id('low'))).available), 4::numeric, 'the settings say what is available');
+
+select pg_temp.grant('below', 10, 'below image', array['s.image']);
+select public.set_credit_alert(5, tests.user_id('below'));
+select public.deduct_credits(tests.user_id('below'), 's.image', 1);
+select is_empty($$ select from credit_alerts where account_id = tests.account_of('below') $$,
+  'an account that has limited credits only was below its threshold before');
 
 -- how many -------------------------------------------------------------------------------------------------------
 update private.settings set value = 100 where name = 'credits.scoped_grants';

@@ -18,7 +18,8 @@ export type Amount = number | { share: number; plus: number };
 /** A call whose target is chosen later: `id` names its kind, `nth` picks from the newest of all or those that fit. */
 export type Command =
   & { name: string; key: string | null; unit: Unit; amount?: Amount | null; hours?: number }
-  & { id?: string; nth?: number; fit?: boolean; buys?: string[] | null; skus?: string[] | null };
+  & { id?: string; nth?: number; fit?: boolean; buys?: string[] | null; skus?: string[] | null }
+  & { quoted?: boolean };
 
 const among = <T>(...choices: [number, fc.Arbitrary<T>][]) =>
   fc.oneof(...choices.map(([weight, arbitrary]) => ({ weight, arbitrary })));
@@ -52,7 +53,7 @@ const amount = among<Amount>([1, absolute], [1, share]);
 /** What a charge is for: a plain amount, or items. */
 const buys = among<string[] | null>([2, fc.constant(null)], [
   3,
-  fc.constantFrom(["a"], ["b"], ["a", "b"]),
+  fc.constantFrom(["a"], ["b"], ["a", "b"], ["b", "a"], ["a", "b", "a"]),
 ]);
 const terms = {
   amount: absolute,
@@ -67,7 +68,7 @@ const part = fc.option(amount);
 const capture = { ...which("hold_id"), amount: part, buys, allow_overage: fc.boolean() };
 const command = among(
   [6, doing("grant_credits", terms)],
-  [6, doing("deduct_credits", { amount, buys })],
+  [6, doing("deduct_credits", { amount, buys, quoted: fc.boolean() })],
   [6, doing("hold_credits", { amount, buys, expires_in: int(1, 12).map((hours) => hours * 3600) })],
   [4, doing("capture_credit_hold", capture)],
   [2, doing("release_credit_hold", which("hold_id"))],

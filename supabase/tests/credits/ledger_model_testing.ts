@@ -12,7 +12,8 @@ import { Refusal, refuse } from "./ledger_refusals_testing.ts";
 import { CREDIT, HOUR, isAmount, LARGEST_AMOUNT, round } from "./ledger_amounts_testing.ts";
 import type { Portion } from "./ledger_portions_testing.ts";
 import { byId, negate, split, sum, sumOf, within } from "./ledger_portions_testing.ts";
-import { inOrder, type Item, itemsOf, NEVER, paysFor, takeItems } from "./ledger_scopes_testing.ts";
+import { inOrder, itemsOf, NEVER, paysFor, quoteOf, takeItems } from "./ledger_scopes_testing.ts";
+import type { Item, Quote } from "./ledger_scopes_testing.ts";
 
 /** The ledger of one account, always settled. */
 export class LedgerModel {
@@ -44,6 +45,14 @@ export class LedgerModel {
     const [balance, held] = [sum(this.entries), sum(this.#openHolds())];
     const scoped = sum(this.#freePortions().filter(({ grant_id }) => this.#grant(grant_id)?.skus));
     return { balance, held, available: balance - held + this.#overdraftLimit - scoped, scoped };
+  }
+
+  /** What a quote of items says. */
+  quote(items: Item[]): Quote {
+    const room = this.#overdraftLimit - this.#overdraftUsed();
+    const limited = this.#freePortions()
+      .map((free) => ({ ...free, skus: this.#grant(free.grant_id)?.skus ?? null }));
+    return quoteOf(items, this.#draw(items), room, this.totals().available, limited);
   }
 
   /** A grant with its remaining and held credits. */
@@ -139,8 +148,10 @@ export class LedgerModel {
       const pays = ({ grant_id }: Portion, sku: string | null) =>
         !asked.items || paysFor(this.#grant(grant_id)?.skus ?? null, sku);
       const items = asked.items ?? itemsOf({ amount });
-      const [taken, missing] = takeItems(hold.allocations, items, pays);
-      const own = hold.allocations.flatMap((portion) => within(portion.grant_id, taken));
+      // As the hold drew on them.
+      const portions = inOrder(this.grants).flatMap(({ id }) => within(id, hold.allocations));
+      const [taken, missing] = takeItems(portions, items, pays);
+      const own = portions.flatMap((portion) => within(portion.grant_id, taken));
       const drawn = this.#charge(missing, held - sum(hold.allocations));
       const entry = this.#post("capture", negate([...own, ...drawn]), this.#now);
       Object.assign(hold, { captured: amount, entry_no: entry.entry_no });

@@ -15,6 +15,9 @@ export type Item = { sku: string | null; amount: number };
 /** What a charge is for. */
 export type Charge = { amount?: number | null; items?: Item[] };
 
+/** What a quote says: available is what can be spent on some of the items or, if that does not pay for all, of their sum. */
+export type Quote = { total: number; available: number; affordable: boolean };
+
 /** A time that never comes. */
 export const NEVER = Number.MAX_SAFE_INTEGER;
 
@@ -87,4 +90,28 @@ export function merge(portions: Portion[]): Portion[] {
     grant_id,
     amount: sum(portions.filter((portion) => portion.grant_id === grant_id)),
   }));
+}
+
+/**
+ * What a quote says of items.
+ *
+ * @param items The items.
+ * @param drawn What a charge of them draws from grants, and what is missing.
+ * @param room What the overdraft still covers.
+ * @param available What can be spent on anything.
+ * @param free The free credits of grants, with what each is limited to.
+ */
+export function quoteOf(
+  items: Item[],
+  [drawn, missing]: [Portion[], Item[]],
+  room: number,
+  available: number,
+  free: (Portion & { skus: string[] | null })[],
+): Quote {
+  const total = sum(items);
+  if (sum(missing) > Math.max(0, room)) {
+    return { total, available: sum(drawn) + room, affordable: false };
+  }
+  const limited = free.filter(({ skus }) => skus && items.some(({ sku }) => paysFor(skus, sku)));
+  return { total, available: available + sum(limited), affordable: true };
 }

@@ -7,6 +7,7 @@
 
 import { adminClient } from "../_shared/clients.ts";
 import type { Json } from "../_shared/database.types.ts";
+import { logLine } from "../_shared/log.ts";
 import { Problem } from "../_shared/problem.ts";
 import { unwrap } from "../_shared/rpc.ts";
 import { addPiece, type Piece } from "./pieces.ts";
@@ -19,6 +20,9 @@ const PULSE_MS = 1_000;
 
 /** Calls that are slow are made less often: the pause is this many times as long as the call. */
 const EASE = 2;
+
+/** The longest pause, in milliseconds: an answer that is silent for too long is abandoned. */
+const LONGEST_PAUSE_MS = 5_000;
 
 /** Most answers of one call: the transaction keeps them from ending. */
 const MOST_ANSWERS = 100;
@@ -51,7 +55,7 @@ export class PieceStore {
   #number = 0;
   #last = performance.now();
   #sending: Promise<void> | undefined;
-  /** Whether the database has refused it. It is then sent apart from the others. */
+  /** Whether the database refuses it. It is then sent apart from the others. */
   isRefused = false;
 
   constructor(options: StoreOptions) {
@@ -109,6 +113,7 @@ export class PieceStore {
     this.#unconfirmed = undefined;
     this.#number++;
     this.#last = performance.now();
+    this.isRefused = false;
     if (row.state !== "running") this.#options.onEnd("gone");
     else if (row.stop_requested) this.#options.onEnd("stopped");
   }
@@ -130,9 +135,14 @@ async function run(): Promise<void> {
   while (stores.size > 0) {
     await new Promise((resolve) => setTimeout(resolve, pause));
     const start = performance.now();
-    const sending = batches([...stores].filter(({ isDue }) => isDue)).map(send);
-    await Promise.all(sending);
-    pause = Math.max(INTERVAL_MS, (performance.now() - start) * EASE);
+    try {
+      await Promise.all(batches([...stores].filter(({ isDue }) => isDue)).map(send));
+    } catch (error) {
+      // What goes wrong with one answer must not end the loop of all.
+      logLine("error", { message: "Parts of answers could not be stored", error: String(error) });
+    }
+    const took = performance.now() - start;
+    pause = Math.min(LONGEST_PAUSE_MS, Math.max(INTERVAL_MS, took * EASE));
   }
   isRunning = false;
 }

@@ -15,7 +15,7 @@ import {
 import { booksOf, post, readEvents, resume, stop, textIn } from "./answers_testing.ts";
 
 /** How many are stopped and followed at once. */
-const MANY = Math.min(200, Math.ceil(50 * soak));
+const MANY = Math.min(200, Math.ceil(25 * soak));
 
 const LIMITS = { "answers.at_once": 1000, "answers.per_minute": 10000, "requests.per_user": 0 };
 
@@ -61,7 +61,7 @@ test("many answers that are stopped at once all end, and each is paid", async ()
   }
   await withSettings(LIMITS, async () => {
     const begun = await Promise.all(
-      Array.from({ length: MANY }, (_, n) => begin(users[n % 5]!, "Go on [words=2000] [pace=50]")),
+      Array.from({ length: MANY }, (_, n) => begin(users[n % 5]!, "Go on [words=1000] [pace=200]")),
     );
     const stops = await Promise.all(begun.map(({ id }, n) => end(users[n % 5]!, id)));
     for (const { answer, message, entry } of stops) {
@@ -118,7 +118,7 @@ test("many devices that follow an answer in one process share its readings", asy
 
 test("an answer that another transaction holds, or whose part is refused, keeps no other from being stored", async () => {
   const [held, refused, other] = await Promise.all([signUp(), signUp(), signUp()]);
-  const message = "Go on [words=2000] [pace=50]";
+  const message = "Go on [words=1000] [pace=100]";
   const [a, b, c] = await Promise.all([held, refused, other].map((user) => begin(user, message)));
   const refusal = `refuse_${crypto.randomUUID().replaceAll("-", "")}`;
   await withDatabase(async (sql) => {

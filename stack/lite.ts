@@ -9,7 +9,7 @@ import type { App, EmailDriver } from "@supabase/lite";
 import { quoteArgumentNames } from "./adapters/argument_names.ts";
 import { keepGrants } from "./adapters/blanket_grants.ts";
 import { answerDatabaseErrors } from "./adapters/database_error_status.ts";
-import { markedJson, markJson } from "./adapters/json_values.ts";
+import { createJsonMarker, markedJson, type MarkJson } from "./adapters/json_values.ts";
 import { numericAsNumber } from "./adapters/numeric_as_number.ts";
 import { mendLinks } from "./adapters/mail_links.ts";
 import { callPreRequest, type WithinRequest } from "./adapters/pre_request.ts";
@@ -100,16 +100,18 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     options.onConnectionLost && { onclose: options.onConnectionLost },
   );
   let asRequest: WithinRequest = (_request, run) => run();
+  let markJson: MarkJson = (request) => Promise.resolve(request);
   if (adapted) {
     await reloadSchemaOnNotify(connection, listener);
     asRequest = await callPreRequest(connection, listener);
+    markJson = await createJsonMarker(listener);
   }
 
   const answer = async (request: Request) => await app.fetch(request);
   const adaptedAnswer = adapted ? undoRefusedWrites(app, answer) : answer;
   return {
     fetch: async (request) => {
-      const marked = adapted ? await markJson(request, listener) : request;
+      const marked = await markJson(request);
       return await mailLinks.withinRequest(
         marked,
         () => asRequest(marked, () => adaptedAnswer(marked)),

@@ -8,6 +8,8 @@
 
 import type { Sql } from "postgres";
 
+import { rememberCatalog } from "./catalog_memory.ts";
+
 /** Marks a text that is already JSON. It begins with a control character because no JSON does. */
 const MARK = "\u0001json:";
 
@@ -29,21 +31,31 @@ export const markedJson = {
 
 type Values = Record<string, unknown>;
 
+/** Marks the JSON values in a request. */
+export type MarkJson = (request: Request) => Promise<Request>;
+
 /**
- * Marks the JSON values in a request that writes rows or calls a function. Other requests stay unchanged.
+ * Marks the JSON values in requests that write rows or call a function. Other requests stay unchanged.
  *
- * @param request A request to `@supabase/lite`.
- * @param sql Connection to look up which columns and arguments are JSON.
+ * @param sql Connection to look up which columns and arguments are JSON. The caller closes it.
  */
-export async function markJson(request: Request, sql: Sql): Promise<Request> {
-  const [, rpc, name] = new URL(request.url).pathname.match(/^\/rest\/v1\/(rpc\/)?([^/]+)\/?$/) ??
+export async function createJsonMarker(sql: Sql): Promise<MarkJson> {
+  const read = await rememberCatalog(sql, (path) => jsonNames(sql, path));
+  return (request) => markJson(request, async (path) => await read(path) ?? []);
+}
+
+async function markJson(
+  request: Request,
+  namesOf: (path: string) => Promise<string[]>,
+): Promise<Request> {
+  const [, path, rpc] = new URL(request.url).pathname.match(/^\/rest\/v1\/((rpc\/)?[^/]+)\/?$/) ??
     [];
   const writes = rpc ? ["POST"] : ["POST", "PATCH", "PUT"];
-  if (!name || !writes.includes(request.method)) return request;
+  if (!path || !writes.includes(request.method)) return request;
   const text = await request.text();
   const body = tryParse(text);
   const rows = [body].flat().filter(isValues);
-  const names = rows.length > 0 ? await jsonNames(sql, decodeURIComponent(name), !!rpc) : [];
+  const names = rows.length > 0 ? await namesOf(decodeURIComponent(path)) : [];
   if (names.length === 0) return new Request(request, { body: text });
   for (const row of rows) {
     for (const name of names) {
@@ -69,18 +81,17 @@ function tryParse(text: string): unknown {
   }
 }
 
-/** The columns of a table, or the arguments of a function, that are JSON. */
-async function jsonNames(sql: Sql, name: string, isFunction: boolean): Promise<string[]> {
-  const rows = isFunction
+/** The columns of a table, or the arguments of a function (`rpc/NAME`), that are JSON. Undefined if there is none. */
+async function jsonNames(sql: Sql, path: string): Promise<string[] | undefined> {
+  const name = path.replace(/^rpc\//, "");
+  const rows = name !== path
     ? await sql`
-      select distinct a.name from pg_proc p
+      select distinct a.name, a.type in ('json'::regtype, 'jsonb'::regtype) as json from pg_proc p
       cross join unnest(p.proargnames, p.proargtypes::oid[]) as a (name, type)
-      where p.pronamespace = 'public'::regnamespace and p.proname = ${name}
-        and a.type in ('json'::regtype, 'jsonb'::regtype)`
+      where p.pronamespace = 'public'::regnamespace and p.proname = ${name}`
     : await sql`
-      select a.attname as name from pg_attribute a
+      select a.attname as name, a.atttypid in ('json'::regtype, 'jsonb'::regtype) as json from pg_attribute a
       join pg_class c on c.oid = a.attrelid
-      where c.relnamespace = 'public'::regnamespace and c.relname = ${name} and a.attnum > 0
-        and a.atttypid in ('json'::regtype, 'jsonb'::regtype)`;
-  return rows.map((row) => row.name);
+      where c.relnamespace = 'public'::regnamespace and c.relname = ${name} and a.attnum > 0`;
+  return rows.length === 0 ? undefined : rows.filter(({ json }) => json).map(({ name }) => name);
 }

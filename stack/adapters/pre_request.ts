@@ -13,6 +13,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { Connection } from "@supabase/lite";
 import type { Sql } from "postgres";
 
+import { rememberCatalog } from "./catalog_memory.ts";
+
 /** Runs something as part of a request to REST. */
 export type WithinRequest = <T>(request: Request, run: () => Promise<T>) => Promise<T>;
 
@@ -41,6 +43,7 @@ export async function callPreRequest(connection: Connection, sql: Sql): Promise<
     if (payload === "reload config") hook = undefined;
   });
 
+  const callsReader = await rememberCatalog(sql, (path) => readVolatility(sql, path));
   const withContext = connection.withContext.bind(connection);
   connection.withContext = async (context, run, options) => {
     const request = requests.getStore();
@@ -50,7 +53,7 @@ export async function callPreRequest(connection: Connection, sql: Sql): Promise<
     const rpc = {
       method: request.method,
       path,
-      readOnly: READS.includes(request.method) || await callsReader(sql, path),
+      readOnly: READS.includes(request.method) || (await callsReader(path) ?? false),
       requestHeaders: Object.fromEntries(request.headers),
     };
     return await withContext(context, async (db) => {
@@ -68,13 +71,14 @@ export async function callPreRequest(connection: Connection, sql: Sql): Promise<
     new URL(request.url).pathname.startsWith("/rest/v1/") ? requests.run(request, run) : run();
 }
 
-async function callsReader(sql: Sql, path: string): Promise<boolean> {
+/** Whether a path calls a function that only reads; undefined if there is none. */
+async function readVolatility(sql: Sql, path: string): Promise<boolean | undefined> {
   const name = path.match(/^\/rpc\/([^/]+)$/)?.[1];
-  if (name === undefined) return false;
+  if (name === undefined) return undefined;
   const [found] = await sql`
     select bool_and(provolatile <> 'v') as reads from pg_proc
     where pronamespace = 'public'::regnamespace and proname = ${decodeURIComponent(name)}`;
-  return found?.reads ?? false;
+  return found?.reads ?? undefined;
 }
 
 async function readSetting(sql: Sql): Promise<string | undefined> {

@@ -493,7 +493,8 @@ begin
     and actor in ('user', 'service')
     and jsonb_typeof(save_messages.messages) = 'array' and jsonb_array_length(save_messages.messages) = 1
     and jsonb_typeof(v_message) = 'object'
-    and v_message - array['id', 'role', 'content', 'object_data', 'result_data', 'metadata'] = '{}'
+    and v_message - array['id', 'role', 'content', 'object_data', 'result_data', 'metadata', 'status'] = '{}'
+    and coalesce(v_message ->> 'status', 'complete') in ('complete', 'streaming')
     and v_message ->> 'role' in ('user', 'assistant') and v_message -> 'content' <> 'null'
     and (v_message -> 'metadata' is null or jsonb_typeof(v_message -> 'metadata') = 'object')
     and (idempotency_key is null or char_length(idempotency_key) between 1 and 255);
@@ -548,7 +549,7 @@ begin
   if v_new then
     insert into public.messages as m
       (id, user_id, project_id, conversation_id, role, content, object_data, result_data, metadata, sequence_number,
-        author_id, client_id, created_at)
+        status, author_id, client_id, created_at)
     values (coalesce(v_id, gen_random_uuid()), v_owner, save_messages.project_id, v_conversation_id,
       (v_message ->> 'role')::public.message_role_enum, v_message -> 'content',
       nullif(v_message -> 'object_data', 'null'), nullif(v_message -> 'result_data', 'null'),
@@ -556,7 +557,7 @@ begin
       case when save_messages.project_id is not null then (
         select coalesce(max(x.sequence_number) + 1, 0) from public.messages as x
         where x.project_id = save_messages.project_id) end,
-      save_messages.user_id, v_client_id, clock_timestamp())
+      coalesce(v_message ->> 'status', 'complete'), save_messages.user_id, v_client_id, clock_timestamp())
     returning jsonb_build_array(to_jsonb(m)) into v_saved.messages;
     v_saved.replayed := false;
     return v_saved;

@@ -8,14 +8,15 @@
 -- rather too many than too few.
 create function private.estimate_tokens(content jsonb)
 returns bigint
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select 8 + case jsonb_typeof(content)
+begin
+  return 8 + case jsonb_typeof(content)
     when 'array' then coalesce((
       select sum(case p.value ->> 'type' when 'file' then 1500 else ceil(octet_length(p.value::text) / 3.0) end)
       from jsonb_array_elements(content) as p), 0)
-    else ceil(octet_length(content::text) / 3.0) end::bigint
-$$;
+    else ceil(octet_length(content::text) / 3.0) end::bigint;
+end $$;
 revoke all on function private.estimate_tokens(jsonb) from public, anon, authenticated, service_role;
 
 -- Limits and price ----------------------------------------------------------------------------------
@@ -146,11 +147,12 @@ revoke all on function private.answer_limits(public.models, bigint, jsonb) from 
 -- Whether a message comes after another of the same conversation or project.
 create function private.comes_after(message public.messages, other public.messages)
 returns boolean
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select case when message.project_id is null then (message.created_at, message.id) > (other.created_at, other.id)
-    else message.sequence_number > other.sequence_number end
-$$;
+begin
+  return case when message.project_id is null then (message.created_at, message.id) > (other.created_at, other.id)
+    else message.sequence_number > other.sequence_number end;
+end $$;
 revoke all on function private.comes_after(public.messages, public.messages) from public, anon, authenticated, service_role;
 
 -- Returns the newest messages of a conversation or project that fit into a number of tokens, whole and in order, as

@@ -111,23 +111,25 @@ revoke all on function private.answer_metadata(public.answers) from public, anon
 -- An answer as callers see it.
 create function private.answer_json(answer public.answers)
 returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select to_jsonb(answer) || jsonb_build_object('metadata', private.answer_metadata(answer))
-$$;
+begin
+  return to_jsonb(answer) || jsonb_build_object('metadata', private.answer_metadata(answer));
+end $$;
 revoke all on function private.answer_json(public.answers) from public, anon, authenticated, service_role;
 
 -- Returns an answer with its message and its entry.
 create function private.to_ended_answer(answer public.answers)
 returns public.ended_answer
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select row(private.answer_json(answer),
+begin
+  return row(private.answer_json(answer),
     (select to_jsonb(m) from public.messages as m where m.id = answer.message_id),
     (select to_jsonb(private.to_credit_entry(t, a.unit)) - 'replayed'
       from private.credit_transactions as t join public.credit_accounts as a on a.id = t.account_id
-      where t.hold_id = answer.hold_id))::public.ended_answer
-$$;
+      where t.hold_id = answer.hold_id))::public.ended_answer;
+end $$;
 revoke all on function private.to_ended_answer(public.answers) from public, anon, authenticated, service_role;
 
 -- Ending --------------------------------------------------------------------------------------------
@@ -212,12 +214,13 @@ revoke all on function private.end_answer(public.answers, jsonb, integer) from p
 -- Whether a running answer has given no sign of life for answers.silence.
 create function private.is_abandoned(answer public.answers)
 returns boolean
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select answer.state = 'running' and clock_timestamp() - private.retention('answers.silence') > coalesce(
+begin
+  return answer.state = 'running' and clock_timestamp() - private.retention('answers.silence') > coalesce(
     (select p.written_at from public.answer_parts as p where p.answer_id = answer.id order by p.number desc limit 1),
-    answer.created_at)
-$$;
+    answer.created_at);
+end $$;
 revoke all on function private.is_abandoned(public.answers) from public, anon, authenticated, service_role;
 
 -- Ends an answer whose function was killed, for what is stored. Returns the answer as it is then.
@@ -244,40 +247,55 @@ revoke all on function private.settle_answer(uuid) from public, anon, authentica
 -- Writing -------------------------------------------------------------------------------------------
 
 create type public.answer_progress as (
+  answer_id uuid,
   state text,
   stop_requested boolean
 );
 comment on type public.answer_progress is 'The state of an answer, and whether its user has asked to stop it';
 
--- Stores what a running answer has said since the last call: pieces [{part, type, text ...}] under the next number. An empty
--- list is a sign of life. The same number again changes nothing. input_tokens and output_tokens are what the server has
--- counted so far. Returns how the answer is; state is null if there is none any more.
+-- Stores what running answers have said since the last call. parts is a list of at most 1,000 {answer_id, number, pieces,
+-- input_tokens, output_tokens}, each of another answer: pieces [{part, type, text ...}] under the answer's next number. An
+-- empty list of pieces is a sign of life. The same number again changes nothing. input_tokens and output_tokens are what the
+-- server has counted so far. Returns a row for each answer; state is null if there is none any more. An answer that another
+-- transaction is changing, such as one that ends it, has no row: nothing was stored of it, and the others do not wait for it.
 -- Definer: not even the service may write the tables of answers. For the service only.
--- Raises: PT422 invalid_pieces.
-create function public.append_answer_parts(
-  answer_id uuid, number integer, pieces jsonb, input_tokens bigint, output_tokens bigint
-)
-returns public.answer_progress
+-- Raises: PT422 invalid_pieces, and then stores nothing.
+create function public.append_answer_parts(parts jsonb)
+returns setof public.answer_progress
 language plpgsql volatile security definer set search_path = ''
 as $$
-declare
-  v_answer public.answers;
 begin
-  if (jsonb_typeof(pieces) = 'array' and number >= 0 and input_tokens >= 0 and output_tokens >= 0) is not true then
-    raise exception 'pieces must be a list, and the numbers must be 0 or more' using errcode = 'PT422', detail = 'invalid_pieces';
+  if (jsonb_typeof(parts) = 'array') is not true or jsonb_array_length(parts) > 1000 or exists (
+    select from jsonb_array_elements(parts) as p
+    where (jsonb_typeof(p.value) = 'object' and jsonb_typeof(p.value -> 'pieces') = 'array'
+      and private.json_uuid(p.value -> 'answer_id') is not null
+      and (p.value ->> 'number')::integer >= 0 and (p.value ->> 'input_tokens')::bigint >= 0
+      and (p.value ->> 'output_tokens')::bigint >= 0) is not true) then
+    raise exception 'parts must be a list of at most 1,000, each with a list of pieces, and the numbers must be 0 or more'
+      using errcode = 'PT422', detail = 'invalid_pieces';
   end if;
-  -- Waits for a transaction that is ending the answer.
-  select a.* into v_answer from public.answers as a where a.id = append_answer_parts.answer_id for share;
-  if v_answer.state = 'running' then
+  return query
+  with given as materialized (
+    select p.* from jsonb_to_recordset(parts) as p (
+      answer_id uuid, number integer, pieces jsonb, input_tokens bigint, output_tokens bigint)
+  ), running as materialized (
+    -- Keeps an answer from ending before its part is there.
+    select a.id, a.user_id, a.ephemeral, a.state, a.stop_requested from public.answers as a
+    where a.id = any (array(select g.answer_id from given as g))
+    for share skip locked
+  ), written as (
     insert into public.answer_parts (answer_id, number, user_id, pieces, input_tokens, output_tokens)
-    values (answer_id, number, v_answer.user_id, case when v_answer.ephemeral then '[]' else pieces end, input_tokens,
-      output_tokens)
-    on conflict do nothing;
-  end if;
-  return row(v_answer.state, v_answer.stop_requested)::public.answer_progress;
+    select g.answer_id, g.number, r.user_id, case when r.ephemeral then '[]' else g.pieces end, g.input_tokens, g.output_tokens
+    from given as g join running as r on r.id = g.answer_id
+    where r.state = 'running'
+    on conflict do nothing
+  )
+  select g.answer_id, r.state, r.stop_requested
+  from given as g left join running as r on r.id = g.answer_id
+  where r.id is not null or not exists (select from public.answers as a where a.id = g.answer_id);
 end $$;
-revoke all on function public.append_answer_parts(uuid, integer, jsonb, bigint, bigint) from public, anon, authenticated;
-grant execute on function public.append_answer_parts(uuid, integer, jsonb, bigint, bigint) to service_role;
+revoke all on function public.append_answer_parts(jsonb) from public, anon, authenticated;
+grant execute on function public.append_answer_parts(jsonb) to service_role;
 
 -- Ends a running answer: what was stored under lower numbers than number, and the last pieces, become its message; usage is charged at the prices of
 -- the beginning; the rest of the hold is released. state is complete, stopped or failed. usage is {input_tokens,

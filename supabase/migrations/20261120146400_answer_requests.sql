@@ -102,17 +102,21 @@ revoke all on function private.take_question(uuid, jsonb, uuid, uuid, boolean)
 -- message is no longer there.
 create function private.earlier_answer(user_id uuid, message jsonb, project_id uuid, conversation_id uuid)
 returns public.answers
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select a.* from public.messages as q
+declare
+  v_answer public.answers;
+begin
+  select a.* into v_answer from public.messages as q
   join public.answers as a on a.question_id = q.id and a.user_id = earlier_answer.user_id
     and (a.conversation_id = q.conversation_id or a.project_id = q.project_id)
   join public.messages as m on m.id = a.message_id
   where q.id = private.find_message(message ->> 'id', earlier_answer.project_id, earlier_answer.conversation_id)
     and q.content = message -> 'content' and a.state <> 'failed'
   order by a.created_at desc
-  limit 1
-$$;
+  limit 1;
+  return v_answer;
+end $$;
 revoke all on function private.earlier_answer(uuid, jsonb, uuid, uuid) from public, anon, authenticated, service_role;
 
 -- Begins an answer for a user: saves message {id, role, content, metadata}, holds the most that the answer may cost, and opens
@@ -260,11 +264,12 @@ grant execute on function public.begin_answer(uuid, jsonb, text, text, uuid, boo
 -- Returns an answer to the repeat of the request that began it.
 create function private.to_replayed_answer(answer public.answers)
 returns public.begun_answer
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-  select row(private.answer_json(answer), (select to_jsonb(m) from public.messages as m where m.id = answer.message_id),
-    null, null, null, null, true)::public.begun_answer
-$$;
+begin
+  return row(private.answer_json(answer), (select to_jsonb(m) from public.messages as m where m.id = answer.message_id),
+    null, null, null, null, true)::public.begun_answer;
+end $$;
 revoke all on function private.to_replayed_answer(public.answers) from public, anon, authenticated, service_role;
 
 -- Begins an ephemeral answer: of what is said, nothing is stored. input_tokens is what the messages are taken for. The other

@@ -3531,19 +3531,13 @@ export type Database = {
         }[];
       };
       "append_answer_parts": {
-        Args: {
-          "answer_id": string;
-          "input_tokens": number;
-          "number": number;
-          "output_tokens": number;
-          "pieces": Json;
-        };
-        Returns: Database["public"]["CompositeTypes"]["answer_progress"];
+        Args: { "parts": Json };
+        Returns: Database["public"]["CompositeTypes"]["answer_progress"][];
         SetofOptions: {
           from: "*";
           to: "answer_progress";
-          isOneToOne: true;
-          isSetofReturn: false;
+          isOneToOne: false;
+          isSetofReturn: true;
         };
       };
       "append_chat_segment": {
@@ -4746,6 +4740,7 @@ export type Database = {
         "url_seconds": number | null;
       };
       "answer_progress": {
+        "answer_id": string | null;
         "state": string | null;
         "stop_requested": boolean | null;
       };

@@ -14,11 +14,13 @@ import { readIdempotencyKey, readJson, readPath } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
 import type { Answer, Begun, Ended, Reading } from "./begun.ts";
 import { toProblem } from "./endings.ts";
-import { awaitEnd, follow, readAnswer } from "./follow.ts";
+import { awaitEnd, follow } from "./follow.ts";
 import { toChatMessages } from "./prompt.ts";
 import { estimatePrompt, needsOf, toArguments, toProvider, toStored } from "./request.ts";
-import { Run, stopHere } from "./run.ts";
+import { Run } from "./run.ts";
+import { findRunning } from "./running.ts";
 import * as schema from "./schema.ts";
+import { readAnswer } from "./shared_reading.ts";
 import { parseEventId, STREAM_HEADERS } from "./sse.ts";
 import { countExtra } from "./tokens.ts";
 
@@ -86,13 +88,10 @@ app.post("/:id/stop", asUser(), async (c) => {
   const stopping = await call(() =>
     supabaseAdmin.rpc("stop_answer", { user_id, id })
   ) as unknown as Ended;
-  if (stopping.answer.state === "running") {
-    stopHere(stopping.answer.id);
-    await awaitEnd(user_id, stopping.answer.id, STOPPING_MS);
-  }
-  const ended = await call(() =>
-    supabaseAdmin.rpc("stop_answer", { user_id, id: stopping.answer.id })
-  );
+  if (stopping.answer.state !== "running") return c.json(stopping);
+  findRunning(stopping.answer.id)?.end("stopped");
+  const ended = await awaitEnd(user_id, stopping.answer.id, STOPPING_MS) ??
+    await call(() => supabaseAdmin.rpc("stop_answer", { user_id, id: stopping.answer.id }));
   return c.json(ended);
 });
 
@@ -110,10 +109,10 @@ async function respond(c: Context<AuthenticatedEnv>, run: Run): Promise<Response
 async function replay(c: Context<AuthenticatedEnv>, user_id: string, answer: Answer) {
   c.header("idempotent-replayed", "true");
   if (prefersJson(c)) {
-    await awaitEnd(user_id, answer.id, LONGEST_MS);
-    const ended = await call(() =>
-      c.var.supabaseContext.supabaseAdmin.rpc("stop_answer", { user_id, id: answer.id })
-    );
+    const ended = await awaitEnd(user_id, answer.id, LONGEST_MS) ??
+      await call(() =>
+        c.var.supabaseContext.supabaseAdmin.rpc("stop_answer", { user_id, id: answer.id })
+      );
     return whole(c, ended as unknown as Ended);
   }
   const reading: Reading = await readAnswer(user_id, answer.id);

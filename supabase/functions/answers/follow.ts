@@ -4,17 +4,23 @@
  * @module
  */
 
-import { adminClient } from "../_shared/clients.ts";
-import { call } from "../_shared/rpc.ts";
 import { wait } from "./asking.ts";
 import { type Answer, type Ended, nameOf, type Reading } from "./begun.ts";
 import { Chunker, parsePosition, type PlacedChunk, type Position, START } from "./chunks.ts";
 import { lastChunks } from "./endings.ts";
 import { toParts, toPieces } from "./pieces.ts";
+import { findRunning } from "./running.ts";
+import { INTERVAL_MS, readAnswer, readNext } from "./shared_reading.ts";
 import { DONE, encodeEvent } from "./sse.ts";
 
-/** How often the database is asked, in milliseconds: as often as something is stored. */
-const INTERVAL_MS = 250;
+/** Who only waits for the end asks less and less often: each pause is this many times as long as the last one. */
+const EASE = 1.5;
+
+/** The longest pause between two readings, in milliseconds. */
+const LONGEST_PAUSE_MS = 2_000;
+
+/** After the last part that an answer can have. */
+const NO_PARTS = 2 ** 31 - 1;
 
 /** Failed readings in a row after which the stream ends without `[DONE]`, so that the client comes again. */
 const PATIENCE = 20;
@@ -23,38 +29,37 @@ const PATIENCE = 20;
 const LONGEST_MS = 140_000;
 
 /**
- * Reads an answer.
- *
- * @param user_id Its user.
- * @param id Id of the answer, or of its conversation or project.
- * @param after Number of the last part that was read. Default: none.
- * @returns Its state and what is new.
- */
-export async function readAnswer(user_id: string, id: string, after = -1): Promise<Reading> {
-  const reading = await call(() => adminClient().rpc("read_answer", { user_id, id, after }));
-  return reading as unknown as Reading;
-}
-
-/**
- * Waits until an answer has ended.
+ * Waits until an answer has ended. If this process writes it, the database is not asked.
  *
  * @param user_id Its user.
  * @param id Id of the answer.
  * @param patienceMs How long to wait at most.
- * @returns The answer and its message, as they are then.
+ * @returns How it ended, if this process has written it. Otherwise the database knows.
  */
 export async function awaitEnd(
   user_id: string,
   id: string,
   patienceMs: number,
-): Promise<Pick<Ended, "answer" | "message"> | undefined> {
-  const deadline = performance.now() + patienceMs;
-  for (;;) {
-    // Its text is not needed until the end.
-    const { answer, message } = await readAnswer(user_id, id, 2 ** 31 - 1);
-    if (!answer) return undefined;
-    if (answer.state !== "running" || performance.now() > deadline) return { answer, message };
-    await wait(INTERVAL_MS, new AbortController().signal);
+): Promise<Ended | undefined> {
+  const start = performance.now();
+  const left = () => start + patienceMs - performance.now();
+  const here = findRunning(id);
+  if (here) return await before(patienceMs, here.done);
+  for (let pause = INTERVAL_MS;; pause = Math.min(pause * EASE, LONGEST_PAUSE_MS)) {
+    // Its text is not needed.
+    const { answer } = await readAnswer(user_id, id, NO_PARTS);
+    if (answer?.state !== "running" || left() <= 0) return undefined;
+    await wait(Math.min(pause, left()), new AbortController().signal);
+  }
+}
+
+/** What a promise resolves to, or undefined if that takes longer. */
+async function before<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([promise, wait(ms, over.signal).then(() => undefined)]);
+  } finally {
+    over.abort();
   }
 }
 
@@ -116,9 +121,8 @@ class Follower {
         for (const piece of pieces) chunker.add(piece);
       }
       if (this.#gone.aborted || performance.now() > deadline || failures > PATIENCE) return;
-      await wait(INTERVAL_MS, this.#gone);
       try {
-        reading = await readAnswer(userId, first.answer.id, this.#number);
+        reading = await readNext(userId, first.answer.id, this.#number);
         failures = 0;
       } catch {
         reading = { ...reading, parts: [] };

@@ -18,6 +18,7 @@ import { lastChunks, toFinishReason } from "./endings.ts";
 import { type Piece, toPieces } from "./pieces.ts";
 import { type ChatMessage, toChatMessages } from "./prompt.ts";
 import { ProviderError, type ProviderEvent, type Usage } from "./provider.ts";
+import { register } from "./running.ts";
 import { DONE, encodeEvent } from "./sse.ts";
 import { PieceStore } from "./store.ts";
 import { countExtra, countPrompt, countTokens } from "./tokens.ts";
@@ -41,18 +42,6 @@ export interface RunOptions {
   parameters: Record<string, unknown>;
   /** The messages of an ephemeral answer, which the database does not have. */
   messages?: ChatMessage[];
-}
-
-/** The answers that this process is writing, by id. */
-const running = new Map<string, Run>();
-
-/**
- * Stops an answer, if this process is writing it. If another one is, it learns of it from the database.
- *
- * @param answerId Id of the answer.
- */
-export function stopHere(answerId: string): void {
-  running.get(answerId)?.end("stopped");
 }
 
 /** An answer that is being written. */
@@ -85,8 +74,8 @@ export class Run {
       count: () => this.#count(),
       onEnd: (why) => this.end(why),
     });
-    running.set(answer.id, this);
-    this.done = this.#run().finally(() => running.delete(answer.id));
+    this.done = this.#run();
+    register(answer.id, this);
   }
 
   /** The text of an ephemeral answer, which nothing else keeps. */

@@ -34,6 +34,14 @@ $$;
 create function pg_temp.say(part integer, text text, type text default 'text') returns jsonb language sql immutable as $$
   select jsonb_build_array(jsonb_build_object('part', part, 'type', type, 'text', text))
 $$;
+create function pg_temp.part(answer_id uuid, number integer, pieces jsonb, input_tokens bigint, output_tokens bigint)
+returns jsonb language sql immutable as $$
+  select jsonb_build_object('answer_id', answer_id, 'number', number, 'pieces', pieces, 'input_tokens', input_tokens, 'output_tokens', output_tokens)
+$$;
+create function pg_temp.append(answer_id uuid, number integer, pieces jsonb, input_tokens bigint, output_tokens bigint)
+returns setof answer_progress language sql as $$
+  select * from append_answer_parts(jsonb_build_array(pg_temp.part(answer_id, number, pieces, input_tokens, output_tokens)))
+$$;
 create temp table kept (name text primary key, value jsonb);
 
 -- Beginning -----------------------------------------------------------------------------------------
@@ -53,13 +61,19 @@ select is(pg_temp.ask('Hello', '{"id": "m1"}') #>> '{answer,id}', pg_temp.kept('
 
 -- Writing and ending --------------------------------------------------------------------------------
 
-select is((select a.state from append_answer_parts((pg_temp.kept('first') #>> '{answer,id}')::uuid, 0, pg_temp.say(0, null, 'step-start')
+select is((select a.state from pg_temp.append((pg_temp.kept('first') #>> '{answer,id}')::uuid, 0, pg_temp.say(0, null, 'step-start')
   || pg_temp.say(1, 'He'), 10, 1) as a), 'running', 'parts are stored');
-select is((select a.state from append_answer_parts((pg_temp.kept('first') #>> '{answer,id}')::uuid, 0, pg_temp.say(1, 'twice'), 10, 1) as a),
+select is((select a.state from pg_temp.append((pg_temp.kept('first') #>> '{answer,id}')::uuid, 0, pg_temp.say(1, 'twice'), 10, 1) as a),
   'running', 'the same number again changes nothing');
-select append_answer_parts((pg_temp.kept('first') #>> '{answer,id}')::uuid, 1, pg_temp.say(1, 'll'), 10, 2);
-select append_answer_parts((pg_temp.kept('first') #>> '{answer,id}')::uuid, 2, pg_temp.say(1, 'unconfirmed'), 10, 2);
-select throws_ok($$ select append_answer_parts(pg_temp.id('x'), 0, '{}', 1, 1) $$, 'PT422', null, 'pieces are a list');
+select pg_temp.append((pg_temp.kept('first') #>> '{answer,id}')::uuid, 1, pg_temp.say(1, 'll'), 10, 2);
+select pg_temp.append((pg_temp.kept('first') #>> '{answer,id}')::uuid, 2, pg_temp.say(1, 'unconfirmed'), 10, 2);
+select throws_ok($$ select pg_temp.append(pg_temp.id('x'), 0, '{}', 1, 1) $$, 'PT422', null, 'pieces are a list');
+select throws_ok($$ select pg_temp.append(pg_temp.id('x'), -1, '[]', 1, 1) $$, 'PT422', null, 'their number is 0 or more');
+select throws_ok($$ select pg_temp.append(null, 0, '[]', 1, 1) $$, 'PT422', null, 'they belong to an answer');
+select throws_ok(format($$ select append_answer_parts(%L) $$, parts), 'PT422', null, 'parts are a list of objects')
+from unnest(array['{}', 'null', '[1]', '[{}]']) as parts;
+select throws_ok($$ select append_answer_parts((select jsonb_agg(pg_temp.part(gen_random_uuid(), 0, '[]', 1, 1)) from generate_series(1, 1001))) $$,
+  'PT422', null, 'of at most 1,000');
 insert into kept select 'ended', pg_temp.finish(pg_temp.kept('first'), 'complete',
   '{"input_tokens": 20, "cached_input_tokens": 10, "output_tokens": 30, "reasoning_tokens": 5}', pg_temp.say(1, 'o'), 2);
 select is(pg_temp.kept('ended') #> '{message,content}', '[{"type": "step-start"}, {"type": "text", "text": "Hello", "state": "done"}]',
@@ -70,10 +84,10 @@ select is(pg_temp.kept('ended') #>> '{message,metadata,answer,credits}', '3.6100
 select is((select count(*) from answer_parts), 0::bigint, 'the parts are gone');
 select is(pg_temp.finish(pg_temp.kept('first'), 'failed', '{"input_tokens": 1000}') -> 'entry', pg_temp.kept('ended') -> 'entry',
   'an answer ends once');
-select is((select a.state from append_answer_parts((pg_temp.kept('first') #>> '{answer,id}')::uuid, 9, pg_temp.say(1, 'late'), 1, 1) as a),
+select is((select a.state from pg_temp.append((pg_temp.kept('first') #>> '{answer,id}')::uuid, 9, pg_temp.say(1, 'late'), 1, 1) as a),
   'complete', 'what comes after the end is told so');
 select is((select count(*) from answer_parts), 0::bigint, 'and not stored');
-select is(a.state, null, 'an answer that is not there has no state') from append_answer_parts(pg_temp.id('x'), 0, '[]', 1, 1) as a;
+select is(a.state, null, 'an answer that is not there has no state') from pg_temp.append(pg_temp.id('x'), 0, '[]', 1, 1) as a;
 select is(to_jsonb(f) -> 'answer', 'null', 'and cannot be ended') from finish_answer(pg_temp.id('x'), 'complete', '{"source": "counted"}') as f;
 select throws_ok($$ select pg_temp.finish(pg_temp.kept('first'), 'running', '{}') $$, 'PT422', null, 'running is no ending');
 select throws_ok($$ select pg_temp.finish(pg_temp.kept('first'), 'complete', '{"input_tokens": -1}') $$, 'PT422', null, 'usage is 0 or more');
@@ -105,7 +119,7 @@ select is(pg_temp.finish(pg_temp.ask('Six', '{"model": "lab/free"}'), 'complete'
 -- Abandoned -----------------------------------------------------------------------------------------
 
 insert into kept select 'lost', pg_temp.ask('Seven', '{"id": "m7"}');
-select append_answer_parts((pg_temp.kept('lost') #>> '{answer,id}')::uuid, 0, pg_temp.say(0, null, 'step-start') || pg_temp.say(1, 'lost wo')
+select pg_temp.append((pg_temp.kept('lost') #>> '{answer,id}')::uuid, 0, pg_temp.say(0, null, 'step-start') || pg_temp.say(1, 'lost wo')
   || '[{"part": 2, "type": "tool", "tool_name": "t", "tool_call_id": "c", "text": "{\"a\""}]', 30, 4);
 select is((select r.answer ->> 'state' from read_answer(tests.user_id('owner'), 'chat') as r), 'running', 'an answer with a sign of life runs');
 update answer_parts set written_at = now() - interval '1 minute';
@@ -123,7 +137,7 @@ select is((select m.content from messages as m where m.id = (pg_temp.kept('lost'
 
 insert into kept select 'stopped', pg_temp.ask('Eight');
 select is((select s.answer ->> 'stop_requested' from stop_answer(tests.user_id('owner'), 'chat') as s), 'true', 'a stop is noted');
-select is((select a.stop_requested from append_answer_parts((pg_temp.kept('stopped') #>> '{answer,id}')::uuid, 0, '[]', 1, 0) as a), true,
+select is((select a.stop_requested from pg_temp.append((pg_temp.kept('stopped') #>> '{answer,id}')::uuid, 0, '[]', 1, 0) as a), true,
   'and told to who writes the answer');
 select throws_ok(format($$ select stop_answer(tests.user_id('stranger'), %L) $$, pg_temp.kept('stopped') #>> '{answer,id}'), 'PT404', null,
   'a stranger stops nothing');
@@ -154,6 +168,21 @@ select is(jsonb_path_query_array(pg_temp.kept('told') -> 'history', '$[*].role')
 select throws_ok(format($$ select pg_temp.ask(%L, '{"conversation": "long"}') $$, repeat('word ', 1000)), 'PT422', null,
   'a message that does not fit is refused');
 select is((select count(*) from conversations where client_id = 'long'), 0::bigint, 'and not saved');
+
+-- Several at once -----------------------------------------------------------------------------------
+
+insert into kept select name, pg_temp.ask('Hello', jsonb_build_object('conversation', name)) from unnest(array['one', 'two', 'three']) as name;
+select pg_temp.finish(pg_temp.kept('two'), 'complete', '{"input_tokens": 1, "output_tokens": 1}');
+select stop_answer(tests.user_id('owner'), pg_temp.kept('three') #>> '{answer,id}');
+select results_eq($$ select k.name, p.state, p.stop_requested
+  from append_answer_parts((select jsonb_agg(pg_temp.part(coalesce((k.value #>> '{answer,id}')::uuid, pg_temp.id('x')), 0,
+      pg_temp.say(0, name), 1, 1)) from (select name, value from kept where name in ('one', 'two', 'three') union all select 'x', '{}') as k)) as p
+  left join kept as k on (k.value #>> '{answer,id}')::uuid = p.answer_id and k.name <> 'ended' order by k.name $$,
+  $$ values ('one', 'running', false), ('three', 'running', true), ('two', 'complete', false), (null, null, null) $$,
+  'parts of several answers are stored at once, and each is told how it is');
+select results_eq($$ select k.name, p.pieces #>> '{0,text}' from answer_parts as p join kept as k on (k.value #>> '{answer,id}')::uuid = p.answer_id
+  where k.name in ('one', 'two', 'three') order by k.name $$, $$ values ('one', 'one'), ('three', 'three') $$,
+  'each has its own, and those that have ended get none');
 
 select * from finish();
 rollback;

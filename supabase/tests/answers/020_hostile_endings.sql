@@ -18,7 +18,8 @@ returns void language sql as $$
   from public.begin_answer(tests.user_id(user_name), message, conversation_id => split_part(ask.name, ' ', 1), start => true) as b
 $$;
 create function pg_temp.append(name text, pieces jsonb) returns text language sql as $$
-  select p.state from asked as a cross join lateral append_answer_parts(a.id, 0, pieces, 10, 5) as p where a.name = append.name
+  select p.state from asked as a cross join lateral append_answer_parts(jsonb_build_array(jsonb_build_object(
+    'answer_id', a.id, 'number', 0, 'pieces', pieces, 'input_tokens', 10, 'output_tokens', 5))) as p where a.name = append.name
 $$;
 create function pg_temp.finish(name text, state text, pieces jsonb, usage jsonb default '{"input_tokens": 10, "output_tokens": 10}')
 returns public.ended_answer language sql as $$

@@ -100,7 +100,7 @@ select set_eq(
     'delete_project(uuid,uuid,boolean,text,text)',
     'get_project_clone(uuid,uuid)',
     'finish_draft(uuid,text,text,jsonb,jsonb,jsonb,uuid,text,jsonb,text)',
-    'append_answer_parts(uuid,integer,jsonb,bigint,bigint)',
+    'append_answer_parts(jsonb)',
     'begin_answer(uuid,jsonb,text,text,uuid,boolean,boolean,integer,text[],integer,jsonb,text)',
     'begin_ephemeral_answer(uuid,bigint,text,integer,text[])',
     'finish_answer(uuid,text,jsonb,jsonb,integer,text,text,integer)',

@@ -33,8 +33,11 @@ export class PieceStore {
   readonly #options: StoreOptions;
   readonly #closing = new AbortController();
   #pending: Piece[] = [];
-  /** What was sent and not confirmed: it must be sent again as it was, because it may have arrived. */
-  #unconfirmed: Piece[] | undefined;
+  /**
+   * What was sent and not confirmed: it must be sent again as it was, because it may have arrived. So must what was counted:
+   * more would be a price without its text.
+   */
+  #unconfirmed: { pieces: Piece[]; input: number; output: number } | undefined;
   #number = 0;
   readonly #running: Promise<void>;
 
@@ -56,7 +59,7 @@ export class PieceStore {
   async close(): Promise<{ pieces: Piece[]; number: number }> {
     this.#closing.abort();
     await this.#running;
-    return { pieces: [...this.#unconfirmed ?? [], ...this.#pending], number: this.#number };
+    return { pieces: [...this.#unconfirmed?.pieces ?? [], ...this.#pending], number: this.#number };
   }
 
   async #run(): Promise<void> {
@@ -77,15 +80,15 @@ export class PieceStore {
 
   async #send(): Promise<void> {
     if (!this.#unconfirmed) {
-      this.#unconfirmed = this.#pending;
+      this.#unconfirmed = { pieces: this.#pending, ...this.#options.count() };
       this.#pending = [];
     }
-    const { input, output } = this.#options.count();
+    const { pieces, input, output } = this.#unconfirmed;
     const { state, stop_requested } = unwrap(
       await adminClient().rpc("append_answer_parts", {
         answer_id: this.#options.answerId,
         number: this.#number,
-        pieces: this.#unconfirmed as unknown as Json,
+        pieces: pieces as unknown as Json,
         input_tokens: input,
         output_tokens: output,
       }),

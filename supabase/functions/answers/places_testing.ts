@@ -24,6 +24,8 @@ export interface Place {
   name: string;
   /** A gate of the database, in a transaction that has not been committed. */
   gate?: string;
+  /** Whether the answer has not begun there. */
+  begins?: boolean;
   /** The line before which the provider waits. */
   at?: keyof Marks;
   /** Waits at `at` until the first part is stored, and then goes on to this line, or to the end. */
@@ -47,9 +49,9 @@ export interface Marks {
 
 /** The 20 places, in the order of an answer's life. */
 export const PLACES: Place[] = [
-  { name: "the question is saved, not committed", gate: "asked" },
-  { name: "the credits are held, not committed", gate: "held" },
-  { name: "the answer has begun, not committed", gate: "begun" },
+  { name: "the question is saved, not committed", gate: "asked", begins: true },
+  { name: "the credits are held, not committed", gate: "held", begins: true },
+  { name: "the answer has begun, not committed", gate: "begun", begins: true },
   { name: "the provider has been asked", at: "request" },
   { name: "the provider has responded", at: "response" },
   { name: "the provider has begun a message", at: "role" },

@@ -168,6 +168,11 @@ async function reach(world: World, chat: string, answers: Disturbed[]): Promise<
       const refused = answers.find(({ status }) => status !== undefined && status !== 200);
       if (refused) throw new Error(`A request got ${refused.status} before anything happened`);
       return arrived();
+    }).catch((error) => {
+      const states = answers.map((
+        { user, place, play, status, seen },
+      ) => [user.id, place?.name, play.isHeld, play.sent, status, seen]);
+      throw new Error(`${error.message}\n${JSON.stringify(states)}`, { cause: error });
     });
   const client = await connectTo(world.of);
   try {

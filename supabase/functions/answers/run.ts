@@ -90,6 +90,7 @@ export class Run {
     });
     this.#store = new PieceStore({
       answerId: answer.id,
+      ephemeral: answer.ephemeral,
       count: () => this.#count(),
       onEnd: (why) => this.end(why),
     });
@@ -179,19 +180,16 @@ export class Run {
     } catch (error) {
       const isWhole = reason !== undefined;
       if (this.#abort.signal.aborted) return this.#ended(reason);
-      if (error instanceof ProviderError) {
-        logLine("error", {
-          message: error.message,
-          code: error.code,
-          answer_id: this.#options.begun.answer.id,
-        });
-        return { state: "failed", error: error.code, isWhole };
-      }
+      const known = error instanceof ProviderError ? error : undefined;
+      const code = known?.code ?? "server_error";
       logLine("error", {
-        message: `An answer failed: ${error}`,
+        message: known?.message ?? "An answer failed",
+        // Where, but not the message: it may have something of what was said.
+        ...!known && error instanceof Error && { at: error.stack?.slice(`${error}`.length) },
+        code,
         answer_id: this.#options.begun.answer.id,
       });
-      return { state: "failed", error: "server_error", isWhole };
+      return { state: "failed", error: code, isWhole };
     }
   }
 
@@ -254,7 +252,7 @@ export class Run {
       answer_id: answer.id,
       state,
       usage: { ...used } as Record<string, Json>,
-      pieces: (answer.ephemeral ? [] : pieces) as unknown as Json,
+      pieces: pieces as unknown as Json,
       number,
       finish_reason: state === "complete" ? toFinishReason(reason) : undefined,
       error,

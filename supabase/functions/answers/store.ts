@@ -22,6 +22,8 @@ const EASE = 2;
 /** What a store needs to know. */
 export interface StoreOptions {
   answerId: string;
+  /** Whether nothing of what is said may leave the function, except to the client. */
+  ephemeral: boolean;
   /** Counts the tokens so far: of the input, and of the output. */
   count: () => { input: number; output: number };
   /** Called when the answer is to end: somebody has stopped it, or it is no longer running. */
@@ -33,6 +35,8 @@ export class PieceStore {
   readonly #options: StoreOptions;
   readonly #closing = new AbortController();
   #pending: Piece[] = [];
+  /** Whether something has come since the last call. */
+  #isNew = false;
   /**
    * What was sent and not confirmed: it must be sent again as it was, because it may have arrived. So must what was counted:
    * more would be a price without its text.
@@ -46,9 +50,10 @@ export class PieceStore {
     this.#running = this.#run();
   }
 
-  /** Takes a piece, which is stored a moment later. */
+  /** Takes a piece, which is stored a moment later. Of an ephemeral answer, only what has been counted is. */
   add(piece: Piece): void {
-    addPiece(this.#pending, piece);
+    this.#isNew = true;
+    if (!this.#options.ephemeral) addPiece(this.#pending, piece);
   }
 
   /**
@@ -68,7 +73,7 @@ export class PieceStore {
     while (!this.#closing.signal.aborted) {
       await wait(pause, this.#closing.signal);
       const start = performance.now();
-      const isDue = this.#unconfirmed || this.#pending.length > 0 || start - last >= PULSE_MS;
+      const isDue = this.#unconfirmed || this.#isNew || start - last >= PULSE_MS;
       if (!isDue || this.#closing.signal.aborted) continue;
       await this.#send().catch(() => {
         // The next call sends it again. If the database stays away, the end of the answer reports it.
@@ -82,6 +87,7 @@ export class PieceStore {
     if (!this.#unconfirmed) {
       this.#unconfirmed = { pieces: this.#pending, ...this.#options.count() };
       this.#pending = [];
+      this.#isNew = false;
     }
     const { pieces, input, output } = this.#unconfirmed;
     const { state, stop_requested } = unwrap(

@@ -12,13 +12,16 @@ import type { TestStack } from "../_testing/testing.ts";
 /** The lock that closed gates wait for. */
 const KEY = 20261127;
 
+/** A part of a running answer that is no sign of life, nor only the beginning of a step. */
+const HAS_TEXT = `new.pieces::text like '%"text"%'`;
+
 /** Where the gates are: the statement after which a transaction waits, and the column that names the user. */
 const GATES: Record<string, [table: string, when: string, column: string]> = {
   asked: ["insert on public.messages", "new.role = 'user'", "user_id"],
   held: ["insert on private.credit_holds", "true", "actor_id"],
   begun: ["insert on public.answers", "true", "user_id"],
-  first: ["insert on public.answer_parts", "new.number = 0", "user_id"],
-  later: ["insert on public.answer_parts", "new.number = 1", "user_id"],
+  first: ["insert on public.answer_parts", `${HAS_TEXT} and not gates.comes_later(new)`, "user_id"],
+  later: ["insert on public.answer_parts", `${HAS_TEXT} and gates.comes_later(new)`, "user_id"],
   charged: ["insert on private.credit_transactions", "new.kind = 'capture'", "actor_id"],
   written: [
     "update on public.messages",
@@ -49,6 +52,11 @@ const INSTALL = `
     end if;
     return null;
   end $$;
+  create function gates.comes_later(part public.answer_parts) returns boolean language sql security definer as $$
+    select exists (select from public.answer_parts as p
+      where p.answer_id = part.answer_id and p.number < part.number and p.pieces::text like '%"text"%')
+  $$;
+  grant usage on schema gates to public;
   ${triggers}`;
 
 /** Opens a connection that may be killed. */

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+
 import { withCheckout } from "../_testing/checkout.ts";
 import { signUp, soak, test, type TestUser, until } from "../_testing/testing.ts";
 import { onStack } from "./answers_testing.ts";
@@ -7,6 +9,7 @@ import { FAULTS, LOOKERS, type World } from "./kills_faults_testing.ts";
 import { playRound } from "./kills_testing.ts";
 import { PLACES, randomNumbers } from "./places_testing.ts";
 import { withScriptedProvider } from "./scripted_provider_testing.ts";
+import { findTraces } from "./traces_testing.ts";
 
 const SEED = Number(Deno.env.get("SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 
@@ -21,7 +24,7 @@ const ROUNDS_OF_USERS = 30;
 
 const GRANTED = 100;
 
-test("whatever is killed, goes or is stopped at each of 20 places: message, usage, charge and hold of an answer agree", async () => {
+test("whatever is killed, goes or is stopped at each of 20 places: message, usage, charge and hold of an answer agree; of an ephemeral one, nothing is left", async () => {
   console.log(`SEED=${SEED}`);
   // A stack of its own: that of the run does not keep what it has committed when the database is killed.
   await withCheckout(async (checkout) => {
@@ -62,6 +65,7 @@ async function playRounds(world: World): Promise<void> {
   const lookers = Object.keys(LOOKERS);
   const places = [...PLACES, ...Array<undefined>(ANYWHERE).fill(undefined)];
   const states: Record<string, Record<string, number>> = {};
+  const secret = `secret${crypto.randomUUID().replaceAll("-", "")}`;
   let users: TestUser[] = [];
   for (let n = 0; n < ROUNDS; n++) {
     const fault = faults[n % faults.length]!;
@@ -71,6 +75,8 @@ async function playRounds(world: World): Promise<void> {
       chat: `r${n}`,
       users,
       places,
+      confidant: (await signUpAll(world, 1))[0]!,
+      secret,
       fault,
       looker,
       granted: GRANTED,
@@ -81,6 +87,10 @@ async function playRounds(world: World): Promise<void> {
       states[fault][state] = (states[fault][state] ?? 0) + 1;
     }
   }
+  assert.deepEqual(await findTraces(world.of, secret), []);
+  // What is stored is found in the same way.
+  const found = await findTraces(world.of, "play-r0-");
+  assert.ok(found.includes("public.messages") && found.some((path) => path.includes("pg_wal")));
   console.log(JSON.stringify({ rounds: ROUNDS, answers: ROUNDS * places.length, states }));
 }
 

@@ -19,7 +19,7 @@ import {
   textOf,
 } from "./kills_model_testing.ts";
 import { type Disturbed, type Fault, FAULTS, LOOKERS, type World } from "./kills_faults_testing.ts";
-import { type Place, playFor } from "./places_testing.ts";
+import { type Place, PLACES, playFor } from "./places_testing.ts";
 import { saidBy } from "./scripted_provider_testing.ts";
 
 /** Of how many answers one is followed when all is over. */
@@ -31,6 +31,9 @@ export interface Round {
   users: TestUser[];
   /** A place for each user; undefined: anywhere. */
   places: (Place | undefined)[];
+  /** The user of the ephemeral answer, and what is said in it. */
+  confidant: TestUser;
+  secret: string;
   fault: string;
   looker: string;
   granted: number;
@@ -47,6 +50,7 @@ export async function playRound(world: World, round: Round): Promise<string[]> {
     return name ? [{ user_id: id, name }] : [];
   });
   const gates = await ClosedGates.close(world.of, waiting);
+  const whispered = await whisper(world, round);
   const answers = round.users.map((user, n) => prepare(world, round, user, round.places[n]));
   // Those that wait while they begin come last: the database lets no statement take longer than some seconds.
   const [last, first] = [true, false].map((is) =>
@@ -56,11 +60,12 @@ export async function playRound(world: World, round: Round): Promise<string[]> {
   await reach(world, round.chat, first!);
   for (const answer of last!) ask(world, round, answer);
   await until(async () => await gates.waiting() === waiting.length);
-  const happening = fault.happen(world, round.chat, answers);
+  const all = [...answers, whispered];
+  const happening = fault.happen(world, round.chat, all);
   await gates.open();
-  for (const { play } of answers) play.release();
+  for (const { play } of all) play.release();
   await happening;
-  await Promise.all(answers.map(({ reading }) => reading));
+  await Promise.all(all.map(({ reading }) => reading));
 
   const stored = await settle(world, round, answers);
   const left = await read(world, round, answers);
@@ -86,7 +91,7 @@ export async function playRound(world: World, round: Round): Promise<string[]> {
       );
     }
   }
-  for (const { question } of answers) world.plays.delete(question);
+  for (const { question } of all) world.plays.delete(question);
   return states;
 }
 
@@ -118,8 +123,29 @@ function statesOf({ states = [], maySpareNone }: Fault, { status }: Disturbed): 
   return ["complete", ...states, ...maySpareNone && status !== 200 ? ["none"] : []];
 }
 
-function prepare(world: World, round: Round, user: TestUser, place?: Place): Disturbed {
-  const question = `play-${round.chat}-${user.id}`;
+/** Begins an ephemeral answer, and waits until its client has read the secret in it. What happens to the others happens to it. */
+async function whisper(world: World, round: Round): Promise<Disturbed> {
+  const { chat, secret, confidant } = round;
+  const place = PLACES.find(({ at }) => at === "input");
+  const answer = prepare(world, round, confidant, place, `play-${secret}-${chat}`);
+  answer.play.lines.splice(answer.marks.middle, 0, {
+    data: { choices: [{ delta: { content: secret } }] },
+    said: secret,
+  });
+  const body = { messages: [{ role: "user", content: answer.question }], model: world.model };
+  const { signal } = answer.gone;
+  answer.reading = receive(answer, post(confidant, body, { path: "/ephemeral", signal }));
+  await until(() => answer.seen.includes(secret));
+  return answer;
+}
+
+function prepare(
+  world: World,
+  round: Round,
+  user: TestUser,
+  place: Place | undefined,
+  question = `play-${round.chat}-${user.id}`,
+): Disturbed {
   const { play, marks } = playFor(place, world.random);
   world.plays.set(question, play);
   return {

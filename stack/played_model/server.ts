@@ -17,6 +17,9 @@ export interface PlayedModel {
 /** The key that it accepts, as a provider's. Not secret: only this machine reaches it. */
 export const PLAYED_KEY = "played-model-needs-no-secret";
 
+/** Bytes that no answer has. */
+const NEVER_REACHED = "1000000000000";
+
 /** Starts the model on a free port. */
 export function startPlayedModel(): PlayedModel {
   const ending = new AbortController();
@@ -54,7 +57,13 @@ async function respond(request: Request): Promise<Response> {
   if (script.status !== undefined) {
     return refuse(script.status, "The played model refuses to answer");
   }
-  return new Response(speak(body, script), { headers: { "content-type": "text/event-stream" } });
+  return new Response(speak(body, script), {
+    headers: {
+      "content-type": "text/event-stream",
+      // A body that ends before its length breaks the connection. An error in the stream would do so too, and be logged.
+      ...script.failAfter !== undefined && { "content-length": NEVER_REACHED },
+    },
+  });
 }
 
 function refuse(status: number, message: string): Response {
@@ -68,9 +77,8 @@ function speak(request: PlayedRequest, script: Script): ReadableStream<Uint8Arra
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       const { value } = events.next();
-      if (value === undefined) return controller.close();
+      if (value === undefined || value === "fail") return controller.close();
       if (value === "stall") return await new Promise(() => {});
-      if (value === "fail") return controller.error(new Error("The played model fails"));
       await new Promise((resolve) => {
         timer = setTimeout(resolve, script.paceMs);
       });

@@ -223,7 +223,23 @@ begin
 end $$;
 revoke all on function private.is_abandoned(public.answers) from public, anon, authenticated, service_role;
 
--- Ends an answer whose function was killed, for what is stored. Returns the answer as it is then.
+-- Ends a running answer, which the caller has locked, for what is stored. Returns it as it is then.
+create function private.abandon_answer(answer public.answers)
+returns public.answers
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  select p.input_tokens, p.output_tokens into answer.input_tokens, answer.output_tokens
+  from public.answer_parts as p where p.answer_id = answer.id order by p.number desc limit 1;
+  answer.input_tokens := coalesce(answer.input_tokens, 0);
+  answer.output_tokens := coalesce(answer.output_tokens, 0);
+  answer.usage_source := 'counted';
+  answer.state := 'abandoned';
+  return private.end_answer(answer);
+end $$;
+revoke all on function private.abandon_answer(public.answers) from public, anon, authenticated, service_role;
+
+-- Ends an answer whose function was killed. Returns the answer as it is then.
 create function private.settle_answer(answer_id uuid)
 returns public.answers
 language plpgsql volatile set search_path = ''
@@ -231,18 +247,38 @@ as $$
 declare
   v_answer public.answers := private.lock_answer(answer_id);
 begin
-  if private.is_abandoned(v_answer) is not true then
-    return v_answer;
-  end if;
-  select p.input_tokens, p.output_tokens into v_answer.input_tokens, v_answer.output_tokens
-  from public.answer_parts as p where p.answer_id = v_answer.id order by p.number desc limit 1;
-  v_answer.input_tokens := coalesce(v_answer.input_tokens, 0);
-  v_answer.output_tokens := coalesce(v_answer.output_tokens, 0);
-  v_answer.usage_source := 'counted';
-  v_answer.state := 'abandoned';
-  return private.end_answer(v_answer);
+  return case when private.is_abandoned(v_answer) then private.abandon_answer(v_answer) else v_answer end;
 end $$;
 revoke all on function private.settle_answer(uuid) from public, anon, authenticated, service_role;
+
+-- Ends running answers of a user whose account is being deleted: in the projects of teams, what is written stays, and the
+-- team pays for it. Returns how many it has ended.
+create function private.end_answers_of(user_id uuid, portion integer)
+returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_id uuid;
+  v_answer public.answers;
+  v_ended integer := 0;
+begin
+  for v_id in
+    select a.id from public.answers as a
+    where a.user_id = end_answers_of.user_id and a.state = 'running' and a.project_id is not null
+    order by a.id limit portion
+  loop
+    v_answer := private.lock_answer(v_id);
+    if v_answer.state = 'running' then
+      perform private.abandon_answer(v_answer);
+    end if;
+    v_ended := v_ended + 1;
+  end loop;
+  return v_ended;
+end $$;
+revoke all on function private.end_answers_of(uuid, integer) from public, anon, authenticated, service_role;
+
+insert into private.account_rows (name, place, statement) values
+  ('running_answers', 5, 'select from generate_series(1, private.end_answers_of($1, $2))');
 
 -- Writing -------------------------------------------------------------------------------------------
 
@@ -251,12 +287,13 @@ create type public.answer_progress as (
   state text,
   stop_requested boolean
 );
-comment on type public.answer_progress is 'The state of an answer, and whether its user has asked to stop it';
+comment on type public.answer_progress is 'The state of an answer, and whether to stop it';
 
 -- Stores what running answers have said since the last call. parts is a list of at most 1,000 {answer_id, number, pieces,
 -- input_tokens, output_tokens}, each of another answer: pieces [{part, type, text ...}] under the answer's next number. An
 -- empty list of pieces is a sign of life. The same number again changes nothing. input_tokens and output_tokens are what the
--- server has counted so far. Returns a row for each answer; state is null if there is none any more. An answer that another
+-- server has counted so far. Returns a row for each answer: how it is, and whether to stop it, because its user has asked for
+-- that, or its conversation or project has been deleted; state is null if there is none any more. An answer that another
 -- transaction is changing, such as one that ends it, has no row: nothing was stored of it, and the others do not wait for it.
 -- Definer: not even the service may write the tables of answers. For the service only.
 -- Raises: PT422 invalid_pieces, and then stores nothing.
@@ -280,7 +317,7 @@ begin
       answer_id uuid, number integer, pieces jsonb, input_tokens bigint, output_tokens bigint)
   ), running as materialized (
     -- Keeps an answer from ending before its part is there.
-    select a.id, a.user_id, a.ephemeral, a.state, a.stop_requested from public.answers as a
+    select a.id, a.user_id, a.ephemeral, a.state, a.stop_requested, a.conversation_id, a.project_id from public.answers as a
     where a.id = any (array(select g.answer_id from given as g))
     for share skip locked
   ), written as (
@@ -290,7 +327,9 @@ begin
     where r.state = 'running'
     on conflict do nothing
   )
-  select g.answer_id, r.state, r.stop_requested
+  -- Without its conversation or project, which somebody has deleted, nobody reads the rest.
+  select g.answer_id, r.state,
+    r.stop_requested or not r.ephemeral and r.conversation_id is null and r.project_id is null
   from given as g left join running as r on r.id = g.answer_id
   where r.id is not null or not exists (select from public.answers as a where a.id = g.answer_id);
 end $$;

@@ -101,7 +101,7 @@ async function respond(c: Context<AuthenticatedEnv>, run: Run): Promise<Response
   afterResponse(run.done);
   if (!prefersJson(c)) return stream(c, run.stream());
   const ended = await run.done;
-  if (!ended) throw new TypeError("The answer could not be settled");
+  if (!ended) throw toProblem({ error: "server_error" });
   return whole(c, ended, run.text);
 }
 

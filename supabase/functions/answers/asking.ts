@@ -4,13 +4,9 @@
  * @module
  */
 
-import {
-  ask,
-  type Endpoint,
-  ProviderError,
-  type ProviderEvent,
-  type Question,
-} from "./provider.ts";
+import { ask, type Endpoint, type Question } from "./provider.ts";
+import { ProviderError } from "./provider_error.ts";
+import type { ProviderEvent } from "./provider_events.ts";
 
 /** Requests to one endpoint. */
 const ATTEMPTS = 3;

@@ -46,7 +46,7 @@ export function lastChunks({ state, error, finish_reason, metadata }: Answer): C
 }
 
 /** The problem of an answer that failed before it said anything. */
-export function toProblem({ error }: Answer): Problem {
+export function toProblem({ error }: Pick<Answer, "error">): Problem {
   const code = error ?? "provider_unavailable";
   const detail = ERRORS[code] ?? "The model did not answer";
   if (code === "provider_refused") {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 
-import { signUp, stack, test, until, withDatabase } from "../_testing/testing.ts";
+import { signUp, stack, test, until } from "../_testing/testing.ts";
 import {
   ask,
   booksOf,
   Chat,
+  headersOf,
   post,
   readChunks,
   readEvents,
@@ -12,33 +13,13 @@ import {
   textIn,
   textOf,
 } from "./answers_testing.ts";
+import { FINISH, say, stream, toStream, withOddProvider } from "./odd_provider_testing.ts";
+import { findTraces } from "./traces_testing.ts";
 
 const PATH = "/ephemeral";
 
 /** A word that nobody else writes. */
 const newSecret = () => `secret${crypto.randomUUID().replaceAll("-", "")}`;
-
-/** Looks for a text in every row of the database, and in what the functions logged. */
-async function findEverywhere(text: string): Promise<string[]> {
-  const log = await Deno.readTextFile(`${stack.dir}/functions.log`);
-  const found = log.includes(text) ? ["the log"] : [];
-  await withDatabase(async (sql) => {
-    const tables = await sql`
-      select format('%I.%I', n.nspname, c.relname) as name from pg_class as c
-      join pg_namespace as n on n.oid = c.relnamespace
-      where c.relkind = 'r' and n.nspname in ('public', 'private', 'auth', 'storage', 'realtime')
-        and has_table_privilege(c.oid, 'select')`;
-    assert.ok(tables.length > 60);
-    for (const { name } of tables) {
-      const [row] = await sql.unsafe(
-        `select 1 from ${name} as t where strpos(t::text, $1) > 0 limit 1`,
-        [text],
-      );
-      if (row) found.push(name);
-    }
-  });
-  return found;
-}
 
 test("an ephemeral answer streams like any other, is charged by tokens, and leaves nothing else", async () => {
   const user = await signUp();
@@ -66,7 +47,7 @@ test("an ephemeral answer streams like any other, is charged by tokens, and leav
   assert.deepEqual([failed.status, failed.body.code], [422, "provider_refused"]);
   const malformed = await ask(user, { messages, parameters: { [secret]: 1 } }, {}, PATH);
   assert.equal(malformed.status, 422);
-  assert.deepEqual(await findEverywhere(secret), []);
+  assert.deepEqual(await findTraces(stack, secret), []);
 
   const { answers, charged, open, problems } = await booksOf(user);
   assert.deepEqual(
@@ -84,7 +65,9 @@ test("an ephemeral answer streams like any other, is charged by tokens, and leav
 
   // The same search finds what is stored.
   await ask(user, { message: secret });
-  assert.ok((await findEverywhere(secret)).includes("public.messages"));
+  const traces = await findTraces(stack, secret);
+  assert.ok(traces.includes("public.messages"));
+  assert.ok(traces.some((path) => /pg_wal/.test(path)), traces.join());
 });
 
 test("an ephemeral answer ends when its client goes, and cannot be followed", async () => {
@@ -109,4 +92,54 @@ test("useChat works with ephemeral answers", async () => {
   await chat.sendMessage({ text: "Again [words=4]" });
   assert.equal(chat.status, "ready", String(chat.error));
   assert.equal(textOf(chat.messages[3]), "This answer comes from");
+});
+
+test("an ephemeral answer that fails leaves nothing either, whatever the provider and the errors repeat", async () => {
+  const user = await signUp();
+  const secret = newSecret();
+  const messages = [{ role: "user", parts: [{ type: "text", text: secret }] }];
+  const echo = JSON.stringify({ error: { message: `Cannot answer "${secret}"` } });
+  const chunk = say(`${secret} `);
+  const providers: Parameters<typeof withOddProvider>[0][] = [
+    (response) => response.writeHead(400, `Bad ${secret}`, { "x-echo": secret }).end(echo),
+    (response) => response.writeHead(500).end(echo),
+    (response) => response.writeHead(302, { location: `http://127.0.0.1:1/${secret}` }).end(),
+    (response) => stream(response, [`data: ${echo}\n\n`]),
+    (response) => stream(response, [`data: {"${secret}\n\n`]),
+    (response) => stream(response, [toStream([chunk]), `data: ${echo}\n\n`]),
+    (response) => stream(response, [toStream([{ choices: [{ delta: { content: { secret } } }] }])]),
+    (response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(toStream([chunk]), () => response.destroy());
+    },
+    (response) => stream(response, [toStream([chunk, FINISH, { choices: [], usage: secret }])]),
+  ];
+  await Promise.all(providers.map((provider) =>
+    withOddProvider(provider, async (model) => {
+      await ask(user, { messages, model }, {}, PATH);
+    })
+  ));
+  const bodies: unknown[] = [
+    { messages: secret },
+    { messages: [{ role: secret }] },
+    { messages: [{ role: "user", content: { [secret]: secret } }], model: "played" },
+    { messages, [secret]: 1 },
+    { messages, parameters: { stop: secret } },
+    { messages, parameters: { tools: [{ name: `${secret} ` }] } },
+    { messages: [{ role: "user", content: secret.repeat(20_000) }], model: "played" },
+  ];
+  for (const body of bodies) {
+    const { status } = await ask(user, body, { "idempotency-key": crypto.randomUUID() }, PATH);
+    assert.ok(status < 500, String(status));
+  }
+  const cut = await fetch(`${stack.url}/functions/v1/answers${PATH}`, {
+    method: "POST",
+    headers: { ...headersOf(user), "content-type": "application/json" },
+    body: `{"messages":["${secret}`,
+  });
+  assert.equal(cut.status, 400);
+  await cut.body?.cancel();
+  assert.deepEqual(await findTraces(stack, secret), []);
+  const { open, held, problems } = await booksOf(user);
+  assert.deepEqual([open, held, problems], [0, 0, 0]);
 });

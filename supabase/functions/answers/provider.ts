@@ -5,9 +5,13 @@
  */
 
 import { createParser } from "eventsource-parser";
-import * as z from "zod/mini";
 
 import type { ChatMessage } from "./prompt.ts";
+import { ProviderError, toError } from "./provider_error.ts";
+import { type ProviderEvent, toEvents } from "./provider_events.ts";
+
+/** The largest event in characters: more than any message may be, and far less than a function may take. */
+const LARGEST_EVENT = 4 * 1024 * 1024;
 
 /** Where a model is, as the database returns it. */
 export interface Endpoint {
@@ -27,77 +31,6 @@ export interface Question {
   /** Members of the provider's request, such as `temperature` and `tools`. */
   parameters: Record<string, unknown>;
 }
-
-/** Tokens, as a provider or the server has counted them. */
-export interface Usage {
-  input_tokens: number;
-  cached_input_tokens: number;
-  output_tokens: number;
-  reasoning_tokens: number;
-  source: "provider" | "counted";
-}
-
-/** Something that a provider sends. */
-export type ProviderEvent =
-  | { type: "text" | "reasoning"; text: string }
-  | { type: "tool"; index: number; id: string | undefined; name: string | undefined; text: string }
-  | { type: "finish"; reason: string }
-  | { type: "usage"; usage: Usage };
-
-/** Why there is no answer: the code that the record of the answer has. */
-export type Failure =
-  | "model_misconfigured"
-  | "provider_unavailable"
-  | "provider_refused"
-  | "provider_interrupted"
-  | "provider_silent";
-
-/** A provider did not answer, or stopped in the middle. Says nothing of what the provider sent: it may repeat the prompt. */
-export class ProviderError extends Error {
-  readonly code: Failure;
-  /** Whether the same request may succeed a moment later. */
-  readonly retryable: boolean;
-  /** Milliseconds that the provider wants the next request to wait. */
-  readonly waitMs: number | undefined;
-
-  constructor(code: Failure, message: string, retryable = false, waitMs?: number) {
-    super(message);
-    this.name = "ProviderError";
-    this.code = code;
-    this.retryable = retryable;
-    this.waitMs = waitMs;
-  }
-}
-
-const text = z.optional(z.nullable(z.string()));
-const count = z.int().check(z.minimum(0));
-
-/** The members that are read; providers send others, too. */
-const Completion = z.looseObject({
-  error: z.optional(z.unknown()),
-  choices: z.optional(z.nullable(z.array(z.looseObject({
-    finish_reason: text,
-    delta: z.optional(z.nullable(z.looseObject({
-      content: text,
-      reasoning_content: text,
-      reasoning: text,
-      tool_calls: z.optional(z.nullable(z.array(z.looseObject({
-        index: z.optional(z.number()),
-        id: text,
-        function: z.optional(z.looseObject({ name: text, arguments: text })),
-      })))),
-    }))),
-  })))),
-  usage: z.optional(z.unknown()),
-});
-
-/** Usage that is anything else is as good as none. */
-const CompletionUsage = z.looseObject({
-  prompt_tokens: count,
-  completion_tokens: count,
-  prompt_tokens_details: z.nullish(z.looseObject({ cached_tokens: z.nullish(count) })),
-  completion_tokens_details: z.nullish(z.looseObject({ reasoning_tokens: z.nullish(count) })),
-});
 
 /**
  * Asks a model. The events end when the provider has said all.
@@ -123,12 +56,15 @@ export async function* ask(
   if (signal.aborted) end();
   signal.addEventListener("abort", end);
   let timer = setTimeout(endIdle, idleMs);
+  const stayAlive = () => {
+    clearTimeout(timer);
+    timer = setTimeout(endIdle, idleMs);
+  };
+  let ended = false;
   try {
     const body = await open(endpoint, question, ending.signal);
-    let ended = false;
-    for await (const data of eventsOf(body)) {
-      clearTimeout(timer);
-      timer = setTimeout(endIdle, idleMs);
+    for await (const data of eventsOf(body, stayAlive)) {
+      stayAlive();
       if (data === "[DONE]") return;
       for (const event of toEvents(data)) {
         ended ||= event.type === "finish";
@@ -144,6 +80,8 @@ export async function* ask(
     }
   } catch (error) {
     if (error instanceof ProviderError || signal.aborted) throw error;
+    // The model has finished: all of its text is there.
+    if (ended) return;
     if (isIdle) {
       throw new ProviderError(
         "provider_silent",
@@ -179,6 +117,8 @@ async function open(
         stream: true,
         stream_options: { include_usage: true },
       }),
+      // Another address would be told the prompt.
+      redirect: "manual",
       signal,
     });
   } catch (error) {
@@ -188,21 +128,6 @@ async function open(
   if (response.ok && response.body) return response.body;
   await response.body?.cancel();
   throw toError(endpoint, response);
-}
-
-function toError({ provider }: Endpoint, { status, headers }: Response): ProviderError {
-  const message = `${provider} responded with status ${status}`;
-  if (status === 429 || status >= 500) {
-    const seconds = Number(headers.get("retry-after") ?? NaN);
-    return new ProviderError(
-      "provider_unavailable",
-      message,
-      true,
-      Number.isFinite(seconds) ? seconds * 1000 : undefined,
-    );
-  }
-  const ours = [401, 403, 404].includes(status);
-  return new ProviderError(ours ? "model_misconfigured" : "provider_refused", message);
 }
 
 /** The address and the key of a provider. */
@@ -217,55 +142,29 @@ function locate({ provider, base_url, secret_name }: Endpoint): { url: string; k
   );
 }
 
-/** The data of each event. Transforming streams would cost several times as much for each of them. */
-async function* eventsOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
+/**
+ * The data of each event. Transforming streams would cost several times as much for each of them.
+ *
+ * @param body What the provider sends.
+ * @param onComment Called when it says only that it is there, as gateways do while a model thinks.
+ */
+async function* eventsOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onComment: () => void,
+): AsyncGenerator<string> {
   const events: string[] = [];
-  const parser = createParser({ onEvent: ({ data }) => events.push(data) });
+  const parser = createParser({
+    onEvent: ({ data }) => events.push(data),
+    onComment,
+    maxBufferSize: LARGEST_EVENT,
+    onError(error) {
+      // After others, the parser goes on.
+      if (error.type === "max-buffer-size-exceeded") throw error;
+    },
+  });
   const decoder = new TextDecoder();
   for await (const bytes of body) {
     parser.feed(decoder.decode(bytes, { stream: true }));
     yield* events.splice(0);
   }
-}
-
-function toEvents(data: string): ProviderEvent[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(data);
-  } catch {
-    throw new ProviderError("provider_interrupted", "The provider sent something that is not JSON");
-  }
-  const { success, data: completion } = z.safeParse(Completion, parsed);
-  if (!success || completion.error) {
-    throw new ProviderError("provider_interrupted", "The provider reported an error");
-  }
-  const events: ProviderEvent[] = [];
-  const { delta, finish_reason } = completion.choices?.[0] ?? {};
-  const reasoning = delta?.reasoning_content ?? delta?.reasoning;
-  if (reasoning) events.push({ type: "reasoning", text: reasoning });
-  if (delta?.content) events.push({ type: "text", text: delta.content });
-  for (const { index = 0, id, function: called } of delta?.tool_calls ?? []) {
-    events.push({
-      type: "tool",
-      index,
-      id: id ?? undefined,
-      name: called?.name ?? undefined,
-      text: called?.arguments ?? "",
-    });
-  }
-  if (finish_reason) events.push({ type: "finish", reason: finish_reason });
-  const { data: usage } = z.safeParse(CompletionUsage, completion.usage);
-  if (usage) {
-    events.push({
-      type: "usage",
-      usage: {
-        input_tokens: usage.prompt_tokens,
-        cached_input_tokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-        output_tokens: usage.completion_tokens,
-        reasoning_tokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
-        source: "provider",
-      },
-    });
-  }
-  return events;
 }

@@ -10,18 +10,20 @@ import { Buffer } from "node:buffer";
 import { adminClient } from "../_shared/clients.ts";
 import type { Json } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
-import { call, defined } from "../_shared/rpc.ts";
+import { defined, unwrap } from "../_shared/rpc.ts";
 import { askPatiently, wait } from "./asking.ts";
 import { type Begun, type Ended, nameOf } from "./begun.ts";
 import { Chunker } from "./chunks.ts";
 import { lastChunks, toFinishReason } from "./endings.ts";
-import { type Piece, toPieces } from "./pieces.ts";
+import { addPiece, type Piece, toPieces } from "./pieces.ts";
 import { type ChatMessage, toChatMessages } from "./prompt.ts";
-import { ProviderError, type ProviderEvent, type Usage } from "./provider.ts";
+import { ProviderError } from "./provider_error.ts";
+import type { ProviderEvent, Usage } from "./provider_events.ts";
 import { register } from "./running.ts";
 import { DONE, encodeEvent } from "./sse.ts";
 import { PieceStore } from "./store.ts";
 import { countExtra, countPrompt, countTokens } from "./tokens.ts";
+import { UsageReports } from "./usage.ts";
 import { PieceWriter } from "./writer.ts";
 
 /** Attempts to store the end of an answer, with a pause that grows to {@link LONGEST_PAUSE_MS}. */
@@ -29,6 +31,9 @@ const ENDING_ATTEMPTS = 12;
 
 /** The longest pause between two attempts, in milliseconds. */
 const LONGEST_PAUSE_MS = 2_000;
+
+/** How much of the stream waits for a client that reads slowly, in bytes. */
+const SINK_BYTES = 64 * 1024;
 
 /** What a part takes up besides its text. */
 const PART_BYTES = 150;
@@ -61,6 +66,9 @@ export class Run {
   #uncounted = "";
   #said = "";
   #counted = { input: 0, output: 0, reasoning: 0 };
+  readonly #reports = new UsageReports();
+  /** What a client that reads slowly has not been sent: joined, it takes no more room than the text. */
+  #late: Piece[] = [];
 
   constructor(options: RunOptions) {
     const { begun } = this.#options = options;
@@ -71,6 +79,7 @@ export class Run {
     });
     this.#store = new PieceStore({
       answerId: answer.id,
+      ephemeral: answer.ephemeral,
       count: () => this.#count(),
       onEnd: (why) => this.end(why),
     });
@@ -99,11 +108,12 @@ export class Run {
       start: (controller) => {
         this.#sink = controller;
       },
+      pull: () => this.#catchUp(),
       cancel: () => {
         this.#sink = undefined;
         if (answer.ephemeral) this.end("stopped");
       },
-    });
+    }, new ByteLengthQueuingStrategy({ highWaterMark: SINK_BYTES }));
   }
 
   async #run(): Promise<Ended | undefined> {
@@ -120,8 +130,7 @@ export class Run {
       const told = await this.#ask(writer);
       clearTimeout(timer);
       writer.end(told.state === "complete");
-      if (this.#why !== "gone") ended = await this.#settle(told);
-      else await this.#store.close();
+      ended = await this.#settle(told);
     } catch (error) {
       logLine("error", {
         message: "An answer could not be settled",
@@ -139,7 +148,6 @@ export class Run {
   async #ask(writer: PieceWriter): Promise<Told> {
     const { begun: { endpoints, limits }, parameters } = this.#options;
     let reason: string | undefined;
-    let usage: Usage | undefined;
     try {
       const events = askPatiently(
         endpoints,
@@ -152,36 +160,32 @@ export class Run {
       );
       for await (const event of events) {
         if (event.type === "finish") reason = event.reason;
-        else if (event.type === "usage") usage = event.usage;
+        else if (event.type === "usage") this.#reports.add(event.usage);
         else this.#take(event, writer);
         if (this.#bytes > limits.bytes) return { state: "complete", reason: "length" };
       }
-      if (this.#abort.signal.aborted) return this.#ended(reason, usage);
-      return { state: "complete", reason, usage };
+      if (this.#abort.signal.aborted) return this.#ended(reason);
+      return { state: "complete", reason, isWhole: true };
     } catch (error) {
-      if (this.#abort.signal.aborted) return this.#ended(reason, usage);
-      // What was reported before the end is not all.
-      if (reason === undefined) usage = undefined;
-      if (error instanceof ProviderError) {
-        logLine("error", {
-          message: error.message,
-          code: error.code,
-          answer_id: this.#options.begun.answer.id,
-        });
-        return { state: "failed", error: error.code, usage };
-      }
+      const isWhole = reason !== undefined;
+      if (this.#abort.signal.aborted) return this.#ended(reason);
+      const known = error instanceof ProviderError ? error : undefined;
+      const code = known?.code ?? "server_error";
       logLine("error", {
-        message: `An answer failed: ${error}`,
+        message: known?.message ?? "An answer failed",
+        // Where, but not the message: it may have something of what was said.
+        ...!known && error instanceof Error && { at: error.stack?.slice(`${error}`.length) },
+        code,
         answer_id: this.#options.begun.answer.id,
       });
-      return { state: "failed", error: "server_error", usage };
+      return { state: "failed", error: code, isWhole };
     }
   }
 
-  #ended(reason: string | undefined, usage: Usage | undefined): Told {
+  #ended(reason: string | undefined): Told {
     return {
       state: "stopped",
-      usage: reason === undefined ? undefined : usage,
+      isWhole: reason !== undefined,
       ...this.#why === "time" && { error: "time_limit" },
     };
   }
@@ -191,6 +195,7 @@ export class Run {
     const room = this.#options.begun.limits.bytes - this.#bytes + 1;
     const event = { ...said, text: said.text.slice(0, room) };
     writer.add(event);
+    this.#reports.outdate();
     this.#uncounted += event.text;
     if (event.type === "text" && this.#options.begun.answer.ephemeral) this.#said += event.text;
     if (event.type === "reasoning") this.#counted.reasoning += countTokens(event.text);
@@ -201,7 +206,16 @@ export class Run {
     if (piece.part !== this.#lastPart) this.#bytes += PART_BYTES;
     this.#lastPart = piece.part;
     this.#store.add(piece);
-    this.#chunker.add(piece);
+    const isSlow = this.#late.length > 0 || (this.#sink?.desiredSize ?? 1) <= 0;
+    if (isSlow) addPiece(this.#late, piece);
+    else this.#chunker.add(piece);
+  }
+
+  /** Sends what a client that reads slowly has not been sent. */
+  #catchUp(): void {
+    const late = this.#late;
+    this.#late = [];
+    for (const piece of late) this.#chunker.add(piece);
   }
 
   #count(): { input: number; output: number } {
@@ -212,11 +226,11 @@ export class Run {
   }
 
   /** Makes the answer final, and tries again while the database cannot be reached. */
-  async #settle({ state, reason, usage, error }: Told): Promise<Ended> {
-    const { answer } = this.#options.begun;
+  async #settle({ state, reason, isWhole, error }: Told): Promise<Ended | undefined> {
+    const { answer, limits } = this.#options.begun;
     const { pieces, number } = await this.#store.close();
     const { input, output } = this.#count();
-    const used: Usage = usage && this.#isPlausible(usage, output) ? usage : {
+    const used: Usage = this.#reports.believed(output, limits.context_tokens, isWhole) ?? {
       input_tokens: input,
       cached_input_tokens: 0,
       output_tokens: output,
@@ -227,7 +241,7 @@ export class Run {
       answer_id: answer.id,
       state,
       usage: { ...used } as Record<string, Json>,
-      pieces: (answer.ephemeral ? [] : pieces) as unknown as Json,
+      pieces: pieces as unknown as Json,
       number,
       finish_reason: state === "complete" ? toFinishReason(reason) : undefined,
       error,
@@ -235,7 +249,12 @@ export class Run {
     });
     for (let attempt = 1;; attempt++) {
       try {
-        return await call(() => adminClient().rpc("finish_answer", args)) as unknown as Ended;
+        const finished = await adminClient().rpc("finish_answer", args);
+        // It has been deleted, with its account.
+        if (!finished.error && !(finished.data as unknown as Ended | null)?.answer) {
+          return undefined;
+        }
+        return unwrap(finished) as unknown as Ended;
       } catch (failure) {
         if (attempt === ENDING_ATTEMPTS) throw failure;
         await wait(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** attempt), new AbortController().signal);
@@ -243,17 +262,10 @@ export class Run {
     }
   }
 
-  /** Whether a provider can have counted so: what it reports is what the user pays. */
-  #isPlausible({ input_tokens, output_tokens }: Usage, counted: number): boolean {
-    const { context_tokens } = this.#options.begun.limits;
-    // Twice, because the fallback may have another tokenizer and a larger context.
-    return (output_tokens > 0 || counted === 0) &&
-      input_tokens + output_tokens <= 2 * context_tokens;
-  }
-
   #finish(ended: Ended | undefined): void {
     const { answer } = this.#options.begun;
     const last = ended?.answer ?? { ...answer, state: "failed", error: "server_error" } as const;
+    this.#catchUp();
     this.#chunker.end(lastChunks(last));
     this.#sink?.enqueue(DONE);
     this.#sink?.close();
@@ -265,6 +277,7 @@ export class Run {
 interface Told {
   state: "complete" | "stopped" | "failed";
   reason?: string | undefined;
-  usage?: Usage | undefined;
+  /** Whether the provider has said how its answer ended, so that its last report of usage is of all of it. */
+  isWhole?: boolean;
   error?: string | undefined;
 }

@@ -33,6 +33,8 @@ const MOST_CHARACTERS = 1_000_000;
 /** What a store needs to know. */
 export interface StoreOptions {
   answerId: string;
+  /** Whether nothing of what is said may leave the function, except to the client. */
+  ephemeral: boolean;
   /** Counts the tokens so far: of the input, and of the output. */
   count: () => { input: number; output: number };
   /** Called when the answer is to end: somebody has stopped it, or it is no longer running. */
@@ -50,8 +52,13 @@ interface Progress {
 export class PieceStore {
   readonly #options: StoreOptions;
   #pending: Piece[] = [];
-  /** What was sent and not confirmed: it must be sent again as it was, because it may have arrived. */
-  #unconfirmed: Piece[] | undefined;
+  /** Whether something has come since the last call. */
+  #isNew = false;
+  /**
+   * What was sent and not confirmed: it must be sent again as it was, because it may have arrived. So must what was counted:
+   * more would be a price without its text.
+   */
+  #unconfirmed: { pieces: Piece[]; input: number; output: number } | undefined;
   #number = 0;
   #last = performance.now();
   #sending: Promise<void> | undefined;
@@ -63,9 +70,10 @@ export class PieceStore {
     begin(this);
   }
 
-  /** Takes a piece, which is stored a moment later. */
+  /** Takes a piece, which is stored a moment later. Of an ephemeral answer, only what has been counted is. */
   add(piece: Piece): void {
-    addPiece(this.#pending, piece);
+    this.#isNew = true;
+    if (!this.#options.ephemeral) addPiece(this.#pending, piece);
   }
 
   /**
@@ -76,26 +84,27 @@ export class PieceStore {
   async close(): Promise<{ pieces: Piece[]; number: number }> {
     stores.delete(this);
     await this.#sending;
-    return { pieces: [...this.#unconfirmed ?? [], ...this.#pending], number: this.#number };
+    return { pieces: [...this.#unconfirmed?.pieces ?? [], ...this.#pending], number: this.#number };
   }
 
   /** Whether there is something to store, or a sign of life to give. */
   get isDue(): boolean {
-    return this.#unconfirmed !== undefined || this.#pending.length > 0 ||
+    return this.#unconfirmed !== undefined || this.#isNew ||
       performance.now() - this.#last >= PULSE_MS;
   }
 
   /** What is to be stored. */
   take(): Record<string, unknown> {
     if (!this.#unconfirmed) {
-      this.#unconfirmed = this.#pending;
+      this.#unconfirmed = { pieces: this.#pending, ...this.#options.count() };
       this.#pending = [];
+      this.#isNew = false;
     }
-    const { input, output } = this.#options.count();
+    const { pieces, input, output } = this.#unconfirmed;
     return {
       answer_id: this.#options.answerId,
       number: this.#number,
-      pieces: this.#unconfirmed,
+      pieces,
       input_tokens: input,
       output_tokens: output,
     };

@@ -4,12 +4,14 @@
  * @module
  */
 
-import type { ProviderEvent } from "./provider.ts";
+import type { ProviderEvent } from "./provider_events.ts";
 import type { Piece } from "./pieces.ts";
 
 /** A call of a tool that is being written. */
 interface Call {
   id: string;
+  /** The provider's id, if it has said one. */
+  givenId: string | undefined;
   name: string;
   /** What came before its part could be written: the input of one call is written at a time. */
   text: string;
@@ -25,8 +27,10 @@ export class PieceWriter {
   #part: number;
   #type: "text" | "reasoning" | "tool" | undefined;
   #held = "";
-  readonly #calls = new Map<number, Call>();
-  #current: number | undefined;
+  readonly #calls = new Set<Call>();
+  /** The calls by the index that the provider gives them. */
+  readonly #byIndex = new Map<number, Call>();
+  #current: Call | undefined;
 
   /**
    * @param write Receives each piece.
@@ -62,32 +66,40 @@ export class PieceWriter {
    */
   end(complete: boolean): void {
     this.#flush();
-    for (const [index, call] of this.#calls) {
+    for (const call of this.#calls) {
       if (complete && call.text === "") call.text = "{}";
       else if (call.part !== undefined) continue;
-      if (call.part === undefined) this.#openCall(index, call);
-      else if (index === this.#current) this.#write({ ...this.#piece(call), text: call.text });
+      if (call.part === undefined) this.#openCall(call);
+      else if (call === this.#current) this.#write({ ...this.#piece(call), text: call.text });
     }
   }
 
   #addCall({ index, id, name, text }: Extract<ProviderEvent, { type: "tool" }>): void {
-    let call = this.#calls.get(index);
-    if (!call) {
+    let call = this.#byIndex.get(index);
+    // Some providers give all calls the same index, and each its own id.
+    if (!call || id !== undefined && call.givenId !== undefined && id !== call.givenId) {
       // A model may call a tool that it was not given: its name is the model's word.
       const known = name !== undefined && TOOL_NAME.test(name) ? name : "unknown";
-      call = { id: clean(id ?? crypto.randomUUID()), name: known, text: "", part: undefined };
-      this.#calls.set(index, call);
-      if (this.#type !== "tool") this.#openCall(index, call);
+      call = {
+        id: clean(id ?? crypto.randomUUID()),
+        givenId: id,
+        name: known,
+        text: "",
+        part: undefined,
+      };
+      this.#byIndex.set(index, call);
+      this.#calls.add(call);
+      if (this.#type !== "tool") this.#openCall(call);
     }
-    if (index === this.#current) this.#text(this.#piece(call), text);
+    if (call === this.#current) this.#text(this.#piece(call), text);
     call.text += text;
   }
 
   /** Begins the part of a call, with the input that has come so far. */
-  #openCall(index: number, call: Call): void {
+  #openCall(call: Call): void {
     this.#next();
     this.#type = "tool";
-    this.#current = index;
+    this.#current = call;
     call.part = this.#part;
     this.#write({ ...this.#piece(call), text: clean(call.text) });
   }

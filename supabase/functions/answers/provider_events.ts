@@ -1,0 +1,118 @@
+/**
+ * Reads the events of a provider's stream.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { ProviderError } from "./provider_error.ts";
+
+/** Tokens, as a provider or the server has counted them. */
+export interface Usage {
+  input_tokens: number;
+  cached_input_tokens: number;
+  output_tokens: number;
+  reasoning_tokens: number;
+  source: "provider" | "counted";
+}
+
+/** Something that a provider sends. */
+export type ProviderEvent =
+  | { type: "text" | "reasoning"; text: string }
+  | { type: "tool"; index: number; id: string | undefined; name: string | undefined; text: string }
+  | { type: "finish"; reason: string }
+  | { type: "usage"; usage: Usage };
+
+const text = z.optional(z.nullable(z.string()));
+
+/** A text or, from some providers, a list of parts: `{type: "text", text}`, `{type: "thinking", thinking: [parts]}`. */
+const content = z.optional(z.nullable(z.union([z.string(), z.array(z.unknown())])));
+
+const count = z.int().check(z.minimum(0));
+
+/** The members that are read; providers send others, too. */
+const Completion = z.looseObject({
+  error: z.optional(z.unknown()),
+  choices: z.optional(z.nullable(z.array(z.looseObject({
+    index: z.optional(z.nullable(z.number())),
+    finish_reason: text,
+    delta: z.optional(z.nullable(z.looseObject({
+      content,
+      reasoning_content: text,
+      reasoning: text,
+      tool_calls: z.optional(z.nullable(z.array(z.looseObject({
+        index: z.optional(z.nullable(z.number())),
+        id: text,
+        function: z.optional(z.nullable(z.looseObject({ name: text, arguments: text }))),
+      })))),
+    }))),
+  })))),
+  usage: z.optional(z.unknown()),
+});
+
+/** Usage that is anything else is as good as none. */
+const CompletionUsage = z.looseObject({
+  prompt_tokens: count,
+  completion_tokens: count,
+  prompt_tokens_details: z.nullish(z.looseObject({ cached_tokens: z.nullish(count) })),
+  completion_tokens_details: z.nullish(z.looseObject({ reasoning_tokens: z.nullish(count) })),
+});
+
+/**
+ * Reads an event.
+ *
+ * @param data Its data: a chunk of a chat completion.
+ * @throws {ProviderError} if it is none, or reports an error.
+ */
+export function toEvents(data: string): ProviderEvent[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(data);
+  } catch {
+    throw new ProviderError("provider_interrupted", "The provider sent something that is not JSON");
+  }
+  const { success, data: completion } = z.safeParse(Completion, parsed);
+  if (!success || completion.error) {
+    throw new ProviderError("provider_interrupted", "The provider reported an error");
+  }
+  const events: ProviderEvent[] = [];
+  // One choice was asked for. Some send more.
+  const { delta, finish_reason } = completion.choices?.find(({ index }) => !index) ?? {};
+  const reasoning = delta?.reasoning_content ?? delta?.reasoning;
+  if (reasoning) events.push({ type: "reasoning", text: reasoning });
+  events.push(...toTexts(delta?.content));
+  for (const { index, id, function: called } of delta?.tool_calls ?? []) {
+    events.push({
+      type: "tool",
+      index: index ?? 0,
+      id: id || undefined,
+      name: called?.name ?? undefined,
+      text: called?.arguments ?? "",
+    });
+  }
+  if (finish_reason) events.push({ type: "finish", reason: finish_reason });
+  const { data: usage } = z.safeParse(CompletionUsage, completion.usage);
+  if (usage) {
+    events.push({
+      type: "usage",
+      usage: {
+        input_tokens: usage.prompt_tokens,
+        cached_input_tokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+        output_tokens: usage.completion_tokens,
+        reasoning_tokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+        source: "provider",
+      },
+    });
+  }
+  return events;
+}
+
+/** What a part of a content says. */
+function toTexts(part: unknown, said: "text" | "reasoning" = "text"): ProviderEvent[] {
+  if (typeof part === "string") return part ? [{ type: said, text: part }] : [];
+  if (Array.isArray(part)) return part.flatMap((inner) => toTexts(inner, said));
+  const { type, text, thinking } = (part ?? {}) as Record<string, unknown>;
+  if (type === "thinking") return toTexts(thinking, "reasoning");
+  return type === "text" && typeof text === "string" ? toTexts(text, said) : [];
+}

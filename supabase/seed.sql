@@ -18,8 +18,8 @@ insert into public.model_providers (name, base_url, secret_name, output_limit_na
 insert into public.models (name, provider, endpoint_model, context_tokens, output_tokens, input_price, cached_input_price,
   output_price, reasoning_price, capabilities, fallback, rank) values
   ('played', 'played', 'played', 32000, 2000, 1000, 100, 4000, null,
-    '{tools,images,reasoning,structured_output}', null, 1),
+    '{tools,images,files,reasoning,structured_output}', null, 1),
   ('played-no-usage', 'played', 'played-no-usage', 32000, 2000, 1000, 100, 4000, null, '{tools}', null, 50),
   ('played-busy', 'played', 'played-busy', 32000, 2000, 1000, 100, 4000, null, '{tools}', null, 50),
   ('played-fallback', 'played', 'played-broken', 32000, 2000, 1000, 100, 4000, null, '{tools}', 'played', 50),
-  ('gpt-4o-mini', 'openai', 'gpt-4o-mini', 128000, 16384, 20, 10, 80, null, '{tools,images,structured_output}', null, 10);
+  ('gpt-4o-mini', 'openai', 'gpt-4o-mini', 128000, 16384, 20, 10, 80, null, '{tools,images,files,structured_output}', null, 10);

@@ -87,6 +87,7 @@ export interface components {
         [key: string]: unknown;
       };
       seed?: number;
+      server_tools?: string[];
       stop?: string[];
       temperature?: number;
       tool_choice?: string;
@@ -1423,6 +1424,8 @@ export interface components {
           | "account_not_found"
           | "answer_deleted"
           | "answer_running"
+          | "approval_changed"
+          | "approval_not_pending"
           | "body_incomplete"
           | "body_too_large"
           | "content_missing"
@@ -1432,10 +1435,15 @@ export interface components {
           | "conversation_not_found"
           | "credentials_missing"
           | "database_timeout"
+          | "file_not_found"
+          | "file_too_large"
+          | "file_type_mismatch"
+          | "file_type_not_supported"
           | "idempotency_key_reused"
           | "insufficient_credits"
           | "internal_error"
           | "invalid_api_key"
+          | "invalid_approval"
           | "invalid_conversation_id"
           | "invalid_idempotency_key"
           | "invalid_json"
@@ -1466,11 +1474,14 @@ export interface components {
           | "provider_silent"
           | "provider_unavailable"
           | "server_error"
+          | "session_required"
           | "signing_keys_missing"
+          | "storage_unavailable"
           | "system_message"
           | "token_expired"
           | "too_many_answers"
           | "too_many_bytes"
+          | "too_many_files"
           | "too_many_holds"
           | "too_many_messages"
           | "too_many_requests"
@@ -1478,6 +1489,7 @@ export interface components {
           | "tool_output_missing"
           | "try_again"
           | "unknown_model"
+          | "unknown_tool"
           | "user_not_found";
         user: {
           conversation_id?: string;
@@ -1538,6 +1550,10 @@ export interface components {
           | "context_exceeded"
           | "credentials_missing"
           | "database_timeout"
+          | "file_not_found"
+          | "file_too_large"
+          | "file_type_mismatch"
+          | "file_type_not_supported"
           | "insufficient_credits"
           | "internal_error"
           | "invalid_api_key"
@@ -1557,9 +1573,12 @@ export interface components {
           | "provider_silent"
           | "provider_unavailable"
           | "server_error"
+          | "session_required"
           | "signing_keys_missing"
+          | "storage_unavailable"
           | "token_expired"
           | "too_many_answers"
+          | "too_many_files"
           | "too_many_holds"
           | "too_many_requests"
           | "try_again"
@@ -1575,7 +1594,31 @@ export interface components {
             [key: string]: unknown;
           })[];
           model?: string;
-          parameters?: components["schemas"]["answers_AnswerParameters"];
+          parameters?: {
+            frequency_penalty?: number;
+            max_output_tokens?: number;
+            presence_penalty?: number;
+            prompt_cache_key?: string;
+            reasoning_effort?: string;
+            response_format?: {
+              /** @enum {string} */
+              type: "text" | "json_object" | "json_schema";
+            } & {
+              [key: string]: unknown;
+            };
+            seed?: number;
+            stop?: string[];
+            temperature?: number;
+            tool_choice?: string;
+            tools?: {
+              description?: string;
+              name: string;
+              parameters?: {
+                [key: string]: unknown;
+              };
+            }[];
+            top_p?: number;
+          };
           trigger?: string;
         };
       };

@@ -101,6 +101,38 @@ export const CONVERSATION_SCENES: Record<string, Scene> = {
     await site.picture(page, "tool");
   },
 
+  async "the server runs a tool when the user allows it, and the answer goes on"(site) {
+    const page = await site.device();
+    const person = await site.signUp(page);
+    const rename = (title: string) => `[call rename_conversation {"title":"${title}"}] [words=4]`;
+    await ask(page, `What shall we call this? ${rename("Three lakes")}`);
+    await page.getByText("May this conversation be called “Three lakes”?").waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    await site.picture(page, "permission");
+    assert.equal(await page.getByRole("link", { name: "Three lakes", exact: true }).count(), 0);
+    // The question is still there after a reload, and on another device.
+    await page.reload();
+    await page.getByRole("button", { name: "Allow", exact: true }).waitFor();
+    const tablet = await site.device({ width: 820, dark: true });
+    await site.signIn(tablet, person);
+    await tablet.getByRole("link", { name: "What shall we call this?" }).click();
+    await tablet.getByRole("button", { name: "Allow", exact: true }).click();
+    for (const each of [page, tablet]) {
+      await answers(each).getByText("The tool returned").waitFor();
+      assert.equal(await each.getByTestId("tool").innerText(), "Renamed this conversation");
+      await each.getByRole("link", { name: "Three lakes", exact: true }).waitFor();
+      assert.equal(await answers(each).count(), 1, "one message");
+      assert.equal(await each.getByRole("alert").count(), 0);
+    }
+
+    await ask(page, `And now? ${rename("Four lakes")}`);
+    await page.getByRole("button", { name: "Do not allow" }).click();
+    await answers(page).getByText("The user did not allow this call").waitFor();
+    assert.equal(await page.getByTestId("tool").last().innerText(), "Not allowed");
+    await page.getByRole("link", { name: "Three lakes", exact: true }).waitFor();
+    assert.equal(await page.getByRole("alert").count(), 0);
+  },
+
   async "an answer that costs more than is left is refused, and the question is not lost"(site) {
     const page = await site.device();
     await site.signUp(page);

@@ -93,7 +93,7 @@ function* toEvents(request: PlayedRequest, script: Script): Generator<unknown, u
   const chunk = (delta: unknown, finish_reason: string | null = null) => ({
     object: "chat.completion.chunk",
     model: request.model,
-    choices: [{ index: 0, delta, finish_reason }],
+    choices: [{ index: 0, delta, finish_reason, logprobs: { content: [] } }],
   });
   yield chunk({ role: "assistant", content: "" });
   for (const thought of script.thoughts) yield chunk({ reasoning_content: thought });
@@ -101,14 +101,19 @@ function* toEvents(request: PlayedRequest, script: Script): Generator<unknown, u
   for (const word of script.words) {
     if (said === script.stallAfter) yield "stall";
     if (said === script.failAfter) yield "fail";
-    yield chunk({ content: word });
+    // Members that nobody needs are there, too, as with real providers.
+    yield script.refuses ? chunk({ refusal: word }) : { ...chunk({ content: word }), served: true };
     said++;
   }
   if (script.stallAfter === said) yield "stall";
   if (script.failAfter === said) yield "fail";
-  if (script.tool) yield* toCall(script.tool, chunk);
+  if (script.cites) yield chunk({ annotations: SOURCES });
+  if (script.makesImage) {
+    yield chunk({ images: [{ type: "image_url", image_url: { url: PIXEL } }] });
+  }
+  for (const [index, call] of script.calls.entries()) yield* toCall(call, index, chunk);
   const cut = request.max_tokens !== undefined && said >= request.max_tokens;
-  yield chunk({}, script.tool ? "tool_calls" : cut ? "length" : "stop");
+  yield chunk({}, script.calls.length > 0 ? "tool_calls" : cut ? "length" : "stop");
   if (script.reportsUsage) yield { choices: [], usage: usageOf(request, script) };
   yield "[DONE]";
 }
@@ -116,12 +121,13 @@ function* toEvents(request: PlayedRequest, script: Script): Generator<unknown, u
 /** The input of a call comes in several pieces, as with real models. */
 function* toCall(
   { name, input }: { name: string; input: string },
+  index: number,
   chunk: (delta: unknown) => unknown,
 ): Generator<unknown, undefined> {
   const call = (text: string, first = {}) =>
     chunk({
       tool_calls: [{
-        index: 0,
+        index,
         ...first,
         function: { ...first && "id" in first ? { name } : {}, arguments: text },
       }],
@@ -129,6 +135,17 @@ function* toCall(
   yield call("", { id: `call_${crypto.randomUUID()}`, type: "function" });
   for (const text of input.match(/.{1,6}/gsu) ?? []) yield call(text);
 }
+
+/** The sources that it names: two, and one that no browser could open. */
+const SOURCES = [
+  { type: "url_citation", url_citation: { url: "https://example.com/lakes", title: "Lakes" } },
+  { type: "url_citation", url_citation: { url: "https://example.com/rivers" } },
+  { type: "url_citation", url_citation: { url: "javascript:alert(1)", title: "Nothing" } },
+];
+
+/** The image that it makes: a PNG of one pixel. */
+const PIXEL =
+  "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
 
 /** A token is a word. */
 function usageOf({ messages }: PlayedRequest, { words, thoughts }: Script) {

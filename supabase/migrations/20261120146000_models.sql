@@ -56,7 +56,7 @@ create table public.models (
   constraint models_prices_check check (
     input_price between 0 and 1000000 and cached_input_price between 0 and 1000000
     and output_price between 0 and 1000000 and reasoning_price between 0 and 1000000),
-  constraint models_capabilities_check check (capabilities <@ array['tools', 'images', 'reasoning', 'structured_output']),
+  constraint models_capabilities_check check (capabilities <@ array['tools', 'images', 'files', 'reasoning', 'structured_output']),
   constraint models_tiers_check check (tiers <@ array['free', 'pro', 'enterprise']),
   constraint models_fallback_check check (fallback <> name),
   constraint models_requests_per_minute_check check (requests_per_minute > 0)
@@ -72,7 +72,7 @@ comment on column public.models.cached_input_price is
 comment on column public.models.output_price is 'Credits for a million output tokens';
 comment on column public.models.reasoning_price is
   'Credits for a million of the output tokens that are reasoning; null: output_price';
-comment on column public.models.capabilities is 'tools, images, reasoning, structured_output: what a request may ask for';
+comment on column public.models.capabilities is 'tools, images, files (PDF), reasoning, structured_output: what a request may ask for';
 comment on column public.models.tiers is 'The tiers that may use it; null: everybody';
 comment on column public.models.fallback is 'The model that answers in its place when the provider cannot; at the price of this one';
 comment on column public.models.requests_per_minute is 'The most answers a minute that one user may begin; null: no limit of its own';

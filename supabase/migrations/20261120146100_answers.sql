@@ -5,6 +5,7 @@ insert into private.settings (name, value, unit, minimum, maximum, description) 
   ('answers.at_once', 5, 'answers', 1, 10000, 'The most answers of a user that run at the same time'),
   ('answers.per_minute', 60, 'answers', 1, 1000000, 'The most answers that a user may begin in 60 seconds'),
   ('answers.longest', 16384, 'tokens', 1, 10000000, 'The longest answer, if neither the request nor the model wants a shorter one'),
+  ('answers.steps', 5, 'steps', 1, 50, 'The most steps of an answer in which the server runs tools'),
   ('answers.total_time', 140, 'seconds', 5, 3600, 'How long an answer may take: less than the function may run'),
   ('answers.idle_time', 30, 'seconds', 1, 3600, 'How long a provider may send nothing before its answer is ended'),
   ('answers.silence', 30, 'seconds', 5, 3600,
@@ -38,6 +39,7 @@ create table public.answers (
   usage_source text,
   finish_reason text,
   error text,
+  approvals jsonb,
   created_at timestamptz not null default now(),
   ended_at timestamptz,
   constraint answers_state_check check (state in ('running', 'complete', 'stopped', 'failed', 'abandoned')),
@@ -54,6 +56,8 @@ comment on column public.answers.prices is
 comment on column public.answers.held is 'The most that the answer was expected to cost';
 comment on column public.answers.credits is 'What was charged';
 comment on column public.answers.input_tokens is 'While the answer runs, an estimate';
+comment on column public.answers.approvals is
+  'Calls of the server''s tools that wait for approval: the id of each, with a digest of what was to be run';
 comment on column public.answers.usage_source is 'Who counted the tokens: the provider, or the server (counted)';
 
 create index answers_user_id on public.answers (user_id, created_at);

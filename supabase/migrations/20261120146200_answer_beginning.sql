@@ -93,10 +93,12 @@ end $$;
 revoke all on function private.output_limit(public.models, integer) from public, anon, authenticated, service_role;
 
 -- Records an answer that is about to run, and holds the most that it may cost: output_tokens at the higher of the prices
--- of output. The caller has locked the profile. Returns the answer.
+-- of output, and the prompt once for each of the steps. The caller has locked the profile. Returns the answer.
 -- Raises: PT402 insufficient_credits, member_limit_exceeded; PT404 account_not_found; PT409 too_many_holds; and what
 -- limit_answers raises.
-create function private.open_answer(answer public.answers, model public.models, output_tokens bigint, team_id uuid)
+create function private.open_answer(
+  answer public.answers, model public.models, output_tokens bigint, team_id uuid, steps integer default 1
+)
 returns public.answers
 language plpgsql volatile set search_path = ''
 as $$
@@ -107,7 +109,7 @@ begin
   answer.prices := jsonb_build_object('input', model.input_price,
     'cached_input', coalesce(model.cached_input_price, model.input_price), 'output', model.output_price,
     'reasoning', coalesce(model.reasoning_price, model.output_price));
-  answer.held := private.price_tokens(answer.prices, answer.input_tokens, 0, open_answer.output_tokens,
+  answer.held := private.price_tokens(answer.prices, answer.input_tokens * steps, 0, open_answer.output_tokens,
     case when model.reasoning_price > model.output_price then open_answer.output_tokens else 0 end);
   if answer.held > 0 then
     -- Longer than any answer takes, with time to settle it if its function is killed.
@@ -125,7 +127,7 @@ begin
   returning a.* into answer;
   return answer;
 end $$;
-revoke all on function private.open_answer(public.answers, public.models, bigint, uuid)
+revoke all on function private.open_answer(public.answers, public.models, bigint, uuid, integer)
   from public, anon, authenticated, service_role;
 
 -- What the function has to keep to.
@@ -247,42 +249,3 @@ begin
   end loop;
 end $$;
 revoke all on function private.replace_from(public.messages, uuid, boolean) from public, anon, authenticated, service_role;
-
--- Tools ---------------------------------------------------------------------------------------------
-
--- Puts what a client's tools have returned into the parts of an answer, and returns the parts. Of posted, only the outputs
--- of calls count that have none yet.
--- Raises: PT409 nothing_to_answer, if there is none; PT422 tool_output_missing {tool_call_ids}, if a call still has none.
-create function private.add_tool_outputs(parts jsonb, posted jsonb)
-returns jsonb
-language plpgsql immutable set search_path = ''
-as $$
-declare
-  v_parts jsonb;
-  v_missing jsonb;
-begin
-  select jsonb_agg(case when o.value is null then p.value
-      else p.value || jsonb_strip_nulls(jsonb_build_object('state', o.value -> 'state', 'errorText', o.value -> 'errorText'))
-        || case when o.value ->> 'state' = 'output-available'
-          then jsonb_build_object('output', coalesce(o.value -> 'output', 'null')) else '{}' end end order by p.ordinality),
-    jsonb_agg(p.value -> 'toolCallId' order by p.ordinality)
-      filter (where o.value is null and p.value ->> 'state' = 'input-available')
-  into v_parts, v_missing
-  from jsonb_array_elements(parts) with ordinality as p
-  left join lateral (
-    select x.value from jsonb_array_elements(case jsonb_typeof(posted) when 'array' then posted else '[]' end) as x
-    where p.value ->> 'state' = 'input-available' and x.value ->> 'toolCallId' = p.value ->> 'toolCallId'
-      and x.value ->> 'state' in ('output-available', 'output-error', 'output-denied')
-    limit 1) as o on true;
-  if v_missing is not null then
-    raise exception 'A tool call has no output yet'
-      using errcode = 'PT422', detail = format('tool_output_missing %s', jsonb_build_object('tool_call_ids', v_missing)),
-        hint = 'Send the message again with the outputs of all its tool calls';
-  end if;
-  if v_parts is not distinct from parts then
-    raise exception 'The answer has no tool call that waits for its output'
-      using errcode = 'PT409', detail = 'nothing_to_answer', hint = 'Send a user message, or regenerate the answer';
-  end if;
-  return v_parts;
-end $$;
-revoke all on function private.add_tool_outputs(jsonb, jsonb) from public, anon, authenticated, service_role;

@@ -27,8 +27,9 @@ exception when data_exception or program_limit_exceeded or statement_too_complex
 end $$;
 revoke all on function private.parse_json(text) from public, anon, authenticated, service_role;
 
--- Joins the pieces of an answer, those that are stored under lower numbers than before, and more, to the parts of a message of the AI SDK. A tool call whose
--- input is incomplete becomes one that failed.
+-- Joins the pieces of an answer, those that are stored under lower numbers than before, and more, to the parts of a message
+-- of the AI SDK. A tool call whose input is incomplete becomes one that failed, and so does one of the server that has not
+-- returned. Outputs for parts of earlier steps are left to add_server_outputs.
 create function private.join_pieces(answer_id uuid, more jsonb, before integer)
 returns jsonb
 language plpgsql stable set search_path = ''
@@ -40,15 +41,24 @@ begin
         when 'text' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
         when 'reasoning' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
         when 'tool' then jsonb_build_object('type', 'tool-' || x.tool_name, 'toolCallId', x.tool_call_id)
+          || case when x.server then jsonb_build_object('providerExecuted', true) else '{}' end
           || case when private.parse_json(x.text) is not null
-            then jsonb_build_object('state', 'input-available', 'input', private.parse_json(x.text))
+            then jsonb_build_object('input', private.parse_json(x.text)) || case
+              when x.output is not null then x.output
+              when x.approval is not null then jsonb_build_object('state', 'approval-requested', 'approval', x.approval)
+              when x.server then '{"state": "output-error", "errorText": "The answer ended before the tool returned"}'
+              else '{"state": "input-available"}' end
             else jsonb_build_object('state', 'output-error', 'rawInput', x.text,
               'errorText', 'The answer ended before the call was complete') end
         else x.data end order by x.part), '[]')
     from (
-      select (i.value ->> 'part')::integer as part, min(i.value ->> 'type') as type,
+      select (i.value ->> 'part')::integer as part,
+        min(i.value ->> 'type') filter (where i.value ->> 'type' not in ('output', 'approval')) as type,
         coalesce(string_agg(i.value ->> 'text', '' order by s.number, i.ordinality), '') as text,
         max(i.value ->> 'tool_call_id') as tool_call_id, max(i.value ->> 'tool_name') as tool_name,
+        coalesce(bool_or(i.value -> 'server' = 'true'), false) as server,
+        (array_agg(i.value -> 'output') filter (where i.value ->> 'type' = 'output'))[1] as output,
+        (array_agg(i.value -> 'approval') filter (where i.value ->> 'type' = 'approval'))[1] as approval,
         (array_agg(i.value -> 'data') filter (where i.value ? 'data'))[1] as data
       from (
         select p.number, p.pieces from public.answer_parts as p
@@ -56,7 +66,8 @@ begin
         union all
         select 2147483647, coalesce(more, '[]')) as s
       cross join jsonb_array_elements(s.pieces) with ordinality as i
-      group by 1) as x);
+      group by 1) as x
+    where x.type is not null);
 end $$;
 revoke all on function private.join_pieces(uuid, jsonb, integer) from public, anon, authenticated, service_role;
 
@@ -114,7 +125,7 @@ returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 begin
-  return to_jsonb(answer) || jsonb_build_object('metadata', private.answer_metadata(answer));
+  return to_jsonb(answer) - 'approvals' || jsonb_build_object('metadata', private.answer_metadata(answer));
 end $$;
 revoke all on function private.answer_json(public.answers) from public, anon, authenticated, service_role;
 
@@ -185,7 +196,7 @@ begin
       perform set_config('strongroom.ending_answer', 'on', true);
       update public.messages as m
       set content = case when answer.first_part = 0 then v_parts
-          else coalesce(nullif(m.content, 'null'), '[]') || v_parts end,
+          else private.add_server_outputs(m.content, answer.id, more, before) || v_parts end,
         status = case when answer.state = 'complete' or v_parts = '[]' then 'complete' else 'aborted' end,
         metadata = m.metadata || jsonb_build_object('answer', private.answer_metadata(answer)),
         hold_id = coalesce(m.hold_id, answer.hold_id)
@@ -196,12 +207,15 @@ begin
       where c.id = v_message.conversation_id and c.updated_at <> now();
     end if;
   end if;
+  answer.approvals := (
+    select jsonb_object_agg(p.value #>> '{approval,id}', private.call_digest(p.value))
+    from jsonb_array_elements(v_parts) as p where p.value ->> 'state' = 'approval-requested');
   delete from public.answer_parts as p where p.answer_id = answer.id;
   update public.answers as a
   set state = answer.state, attempts = answer.attempts, credits = answer.credits, input_tokens = answer.input_tokens,
     cached_input_tokens = answer.cached_input_tokens, output_tokens = answer.output_tokens,
     reasoning_tokens = answer.reasoning_tokens, usage_source = answer.usage_source, finish_reason = answer.finish_reason,
-    error = answer.error, ended_at = answer.ended_at
+    error = answer.error, approvals = answer.approvals, ended_at = answer.ended_at
   where a.id = answer.id
   returning a.* into answer;
   return answer;

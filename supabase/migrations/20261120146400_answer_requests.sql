@@ -125,14 +125,15 @@ revoke all on function private.earlier_answer(uuid, jsonb, uuid, uuid) from publ
 -- regenerate answers the message, or without one the last of the user, once more. The same message again returns the
 -- answer that it has, as does the same idempotency_key. model is a name in models; null: the user's default. needs are
 -- capabilities that the request asks for. extra_tokens is what else is sent to the model, such as the tools.
--- parameters is what else the model is told: it is not stored, but a repeat must have the same. An answer in a project of a
--- team is paid by the team.
+-- parameters is what else the model is told: it is not stored, but a repeat must have the same. server_tools: whether the
+-- model is offered tools that the server runs; then the prompt is held once for each of the steps that answers.steps allows.
+-- An answer in a project of a team is paid by the team.
 -- Definer: as save_messages. For the service only, which has verified user_id.
 -- Raises: PT400 invalid_idempotency_key; PT402 insufficient_credits, member_limit_exceeded; PT403 project_read_only,
 -- not_message_author, model_not_allowed; PT404 user_not_found, project_not_found, conversation_not_found,
--- message_not_found, account_not_found; PT409 answer_running, nothing_to_answer, message_id_used, conversation_id_used,
+-- message_not_found, account_not_found; PT409 answer_running, nothing_to_answer, approval_not_pending, message_id_used, conversation_id_used,
 -- project_deleted, project_cloning, system_message, too_many_holds; PT410 answer_deleted; PT413 content_too_large; PT422
--- unknown_model, model_cannot, invalid_output_limit, context_exceeded, message_missing, tool_output_missing,
+-- unknown_model, model_cannot, invalid_output_limit, context_exceeded, message_missing, tool_output_missing, approval_changed, invalid_approval,
 -- idempotency_key_reused, and what save_messages raises for a message; PT429 too_many_answers.
 create function public.begin_answer(
   user_id uuid,
@@ -146,7 +147,8 @@ create function public.begin_answer(
   needs text[] default '{}',
   extra_tokens integer default 0,
   parameters jsonb default null,
-  idempotency_key text default null
+  idempotency_key text default null,
+  server_tools boolean default false
 )
 returns public.begun_answer
 language plpgsql volatile security definer set search_path = ''
@@ -160,6 +162,7 @@ declare
   v_system text;
   v_model public.models;
   v_output bigint;
+  v_steps integer := case when server_tools then private.setting('answers.steps') else 1 end;
   v_question public.messages;
   v_draft public.messages;
   v_answer public.answers;
@@ -224,7 +227,7 @@ begin
     end if;
     perform private.replace_from(v_draft, begin_answer.user_id, false);
     update public.messages as m
-    set content = private.add_tool_outputs(v_draft.content, message -> 'content'), status = 'streaming'
+    set content = private.continue_parts(v_draft, message -> 'content', begin_answer.user_id), status = 'streaming'
     where m.id = v_draft.id
     returning m.* into v_draft;
     v_answer.first_part := jsonb_array_length(v_draft.content);
@@ -251,14 +254,16 @@ begin
   v_answer.question_id := v_question.id;
   v_answer.message_id := v_draft.id;
   v_answer.input_tokens := v_model.context_tokens - v_output - v_room + v_history.tokens;
-  v_answer := private.open_answer(v_answer, v_model, v_output, v_team_id);
+  v_answer := private.open_answer(v_answer, v_model, v_output, v_team_id, v_steps);
   perform private.keep_response(begin_answer.user_id, 'user', idempotency_key, v_request, jsonb_build_array(v_answer.id));
   return row(private.answer_json(v_answer), to_jsonb(v_draft), v_history.messages, v_system, private.model_endpoints(v_model),
-    private.answer_limits(v_model, v_output, v_draft.content), false)::public.begun_answer;
+    private.answer_limits(v_model, v_output, v_draft.content) || jsonb_build_object('steps', v_steps), false)::public.begun_answer;
 end $$;
-revoke all on function public.begin_answer(uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text)
+revoke all on function public.begin_answer(
+  uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text, boolean)
   from public, anon, authenticated;
-grant execute on function public.begin_answer(uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text)
+grant execute on function public.begin_answer(
+  uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text, boolean)
   to service_role;
 
 -- Returns an answer to the repeat of the request that began it.

@@ -44,6 +44,7 @@ export type Database = {
       };
       "answers": {
         Row: {
+          "approvals": Json | null;
           "attempts": number;
           "cached_input_tokens": number;
           "conversation_id": string | null;
@@ -72,6 +73,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "approvals"?: Json | null;
           "attempts"?: number;
           "cached_input_tokens"?: number;
           "conversation_id"?: string | null;
@@ -99,6 +101,7 @@ export type Database = {
           "user_id": string;
         };
         Update: {
+          "approvals"?: Json | null;
           "attempts"?: number;
           "cached_input_tokens"?: number;
           "conversation_id"?: string | null;
@@ -3571,6 +3574,7 @@ export type Database = {
           "parameters"?: Json;
           "project_id"?: string;
           "regenerate"?: boolean;
+          "server_tools"?: boolean;
           "start"?: boolean;
           "user_id": string;
         };

@@ -47,12 +47,12 @@ export interface SignedUpload {
  * Reserves an upload and signs its URL. A user's URL is signed as that user, so that Storage's policies apply and the
  * user owns the object. If Storage does not sign the URL, the reservation is released.
  *
- * @param context Context of a request that was authenticated as `user` or `secret`.
+ * @param context The clients of a request that was authenticated as `user` or `secret`.
  * @param request What will be uploaded.
  * @throws {Problem} if `reserve_upload` or Storage refuses.
  */
 export async function startUpload(
-  context: SupabaseContext<Database>,
+  context: Pick<SupabaseContext<Database>, "supabase" | "supabaseAdmin">,
   request: UploadRequest,
 ): Promise<SignedUpload> {
   const { supabaseAdmin } = context;

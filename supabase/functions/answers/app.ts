@@ -10,19 +10,28 @@ import { afterResponse } from "../_shared/after_response.ts";
 import { createApp } from "../_shared/app.ts";
 import { authenticate, type AuthenticatedEnv, userId } from "../_shared/auth.ts";
 import { MESSAGES_BODY_BYTES } from "../_shared/body_limit.ts";
+import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath } from "../_shared/request.ts";
 import { call, defined } from "../_shared/rpc.ts";
 import type { Answer, Begun, Ended, Reading } from "./begun.ts";
 import { toProblem } from "./endings.ts";
 import { awaitEnd, follow } from "./follow.ts";
-import { toChatMessages } from "./prompt.ts";
-import { estimatePrompt, needsOf, toArguments, toProvider, toStored } from "./request.ts";
+import { countFileText, type FileReader, type GivenFiles, readFiles } from "./given_files.ts";
+import { type StoredMessage, toChatMessages } from "./prompt.ts";
+import {
+  clientToolsOf,
+  hasApprovals,
+  needsOf,
+  toArguments,
+  toProvider,
+  toStored,
+} from "./request.ts";
 import { Run } from "./run.ts";
 import { findRunning } from "./running.ts";
 import * as schema from "./schema.ts";
 import { readAnswer } from "./shared_reading.ts";
 import { parseEventId, STREAM_HEADERS } from "./sse.ts";
-import { countExtra } from "./tokens.ts";
+import { countExtra, estimateTokens } from "./tokens.ts";
 
 const openapi = () => import("./openapi.json", { with: { type: "json" } });
 
@@ -45,20 +54,44 @@ app.post("/", asUser(), async (c) => {
   const idempotency_key = readIdempotencyKey(c);
   const request = await readJson(c, schema.Request);
   const user_id = userId(c.var.supabaseContext);
-  const args = defined({ ...toArguments(request), user_id, idempotency_key });
+  const supabase = readerOf(c);
+  const asked = toArguments(request);
+  if (!supabase && (asked.server_tools || hasApprovals(asked.message ?? {}))) {
+    throw new Problem(403, "session_required", "With an API key, no tools of the server are run", {
+      hint: "Sign in and send the session token, or leave out server_tools",
+    });
+  }
+  const files: GivenFiles = asked.message
+    ? await readFiles(supabase, [asked.message as unknown as StoredMessage])
+    : new Map();
+  const extra_tokens = (asked.extra_tokens ?? 0) + countFileText(files);
+  const args = defined({ ...asked, extra_tokens, user_id, idempotency_key });
   const begun = await call(() => supabaseAdmin.rpc("begin_answer", args)) as unknown as Begun;
   if (begun.replayed) return replay(c, user_id, begun.answer);
-  return respond(c, new Run({ begun, parameters: toProvider(request.parameters) }));
+  return respond(
+    c,
+    new Run({
+      begun,
+      userId: user_id,
+      supabase,
+      files,
+      parameters: toProvider(request.parameters),
+      clientTools: clientToolsOf(request.parameters ?? {}),
+    }),
+  );
 });
 
 app.post("/ephemeral", asUser(), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;
   const { messages: given, model, parameters = {} } = await readJson(c, schema.EphemeralRequest);
+  const user_id = userId(c.var.supabaseContext);
+  const supabase = readerOf(c);
   const stored = toStored(given);
-  const messages = toChatMessages(null, stored);
+  const files = await readFiles(supabase, stored);
+  const messages = toChatMessages(null, stored, files);
   const args = defined({
-    user_id: userId(c.var.supabaseContext),
-    input_tokens: estimatePrompt(messages) + countExtra(parameters),
+    user_id,
+    input_tokens: estimateTokens(messages) + countExtra(parameters),
     model,
     max_output_tokens: parameters.max_output_tokens,
     needs: needsOf(parameters, stored),
@@ -66,7 +99,17 @@ app.post("/ephemeral", asUser(), async (c) => {
   const begun = await call(() =>
     supabaseAdmin.rpc("begin_ephemeral_answer", args)
   ) as unknown as Begun;
-  return respond(c, new Run({ begun, parameters: toProvider(parameters), messages }));
+  return respond(
+    c,
+    new Run({
+      begun,
+      userId: user_id,
+      supabase,
+      files,
+      parameters: toProvider(parameters),
+      messages,
+    }),
+  );
 });
 
 app.get("/:id/stream", asUser(), async (c) => {
@@ -94,6 +137,12 @@ app.post("/:id/stop", asUser(), async (c) => {
     await call(() => supabaseAdmin.rpc("stop_answer", { user_id, id: stopping.answer.id }));
   return c.json(ended);
 });
+
+/** Acts with the rights of the user. An API key belongs to a user, but Storage and the Data API do not know it. */
+function readerOf(c: Context<AuthenticatedEnv>): FileReader {
+  const { jwtClaims, supabase } = c.var.supabaseContext;
+  return jwtClaims ? supabase : null;
+}
 
 /** Responds with the stream of an answer or, if the caller prefers, with the whole of it. */
 async function respond(c: Context<AuthenticatedEnv>, run: Run): Promise<Response> {

@@ -14,6 +14,14 @@ export interface Answer {
   state: "running" | "complete" | "stopped" | "failed" | "abandoned";
   ephemeral: boolean;
   first_part: number;
+  conversation_id: string | null;
+  project_id: string | null;
+  /** The most that it was expected to cost. */
+  held: number;
+  /** Credits for a million tokens. */
+  prices: Record<string, number>;
+  /** An upper estimate while it runs. */
+  input_tokens: number;
   message_id: string | null;
   finish_reason: string | null;
   error: string | null;
@@ -40,6 +48,8 @@ export interface Begun {
     total_time: number;
     idle_time: number;
     bytes: number;
+    /** The most steps. Not there for answers that have one. */
+    steps?: number;
   };
   replayed: boolean;
 }

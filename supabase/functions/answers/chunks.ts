@@ -43,24 +43,22 @@ export function parsePosition(text: string): Position | undefined {
 export class Chunker {
   readonly #emit: (placed: PlacedChunk) => void;
   readonly #after: Position;
-  readonly #firstPart: number;
   #units = 0;
   #open: Piece | undefined;
+  #openShown = true;
   #openText = "";
   #inStep = false;
 
   /**
    * @param emit Receives each chunk.
-   * @param options `after`: the position of the client, which gets only what follows. `firstPart`: parts before this one
-   *   are counted, but not emitted, because the client has them.
+   * @param options `after`: the position of the client, which gets only what follows.
    */
   constructor(
     emit: (placed: PlacedChunk) => void,
-    { after = START, firstPart = 0 }: { after?: Position; firstPart?: number } = {},
+    { after = START }: { after?: Position } = {},
   ) {
     this.#emit = emit;
     this.#after = after;
-    this.#firstPart = firstPart;
   }
 
   /** Begins the message. */
@@ -68,13 +66,25 @@ export class Chunker {
     this.#one({ type: "start", ...messageId !== undefined && { messageId } }, true);
   }
 
-  /** Takes the next piece. */
-  add(piece: Piece): void {
-    if (this.#open && this.#open.part !== piece.part) this.#close();
-    const shown = piece.part >= this.#firstPart;
+  /**
+   * Takes the next piece.
+   *
+   * @param piece The piece.
+   * @param shown Whether it is emitted; it is only counted otherwise, because the client has it.
+   */
+  add(piece: Piece, shown = true): void {
+    if (this.#open && !continues(this.#open, piece)) this.#close();
+    const aboutCall = toCallChunk(piece);
+    if (aboutCall) {
+      this.#one(aboutCall, shown);
+      return;
+    }
     const id = String(piece.part);
     const isNew = this.#open === undefined;
-    if (isNew) this.#open = piece;
+    if (isNew) {
+      this.#open = piece;
+      this.#openShown = shown;
+    }
     switch (piece.type) {
       case "step-start":
         if (this.#inStep) this.#one({ type: "finish-step" }, shown);
@@ -92,8 +102,7 @@ export class Chunker {
         break;
       case "tool":
         if (isNew) {
-          const { tool_call_id: toolCallId, tool_name: toolName } = piece;
-          this.#one({ type: "tool-input-start", toolCallId, toolName }, shown);
+          this.#one({ type: "tool-input-start", ...toCallMembers(piece) }, shown);
         }
         this.#input(piece.text ?? "", shown);
         break;
@@ -148,7 +157,7 @@ export class Chunker {
     this.#open = undefined;
     this.#openText = "";
     if (!piece) return;
-    const shown = piece.part >= this.#firstPart;
+    const shown = this.#openShown;
     if (piece.type === "text" || piece.type === "reasoning") {
       this.#one({ type: `${piece.type}-end`, id: String(piece.part) }, shown);
     } else if (piece.type === "tool") {
@@ -156,25 +165,52 @@ export class Chunker {
     }
   }
 
-  #closeTool(
-    { tool_call_id: toolCallId, tool_name: toolName, output }: Piece,
-    text: string,
-    shown: boolean,
-  ) {
+  #closeTool(piece: Piece, text: string, shown: boolean): void {
+    const call = toCallMembers(piece);
     const input = parseInput(text);
-    const emitted = this.#one(
+    this.#one(
       input === undefined
-        ? { type: "tool-input-error", toolCallId, toolName, input: text, errorText: INCOMPLETE }
-        : { type: "tool-input-available", toolCallId, toolName, input },
+        ? { type: "tool-input-error", ...call, input: text, errorText: INCOMPLETE }
+        : { type: "tool-input-available", ...call, input },
       shown,
     );
-    if (!output || !emitted) return;
-    const chunk = output.state === "output-available"
-      ? { type: "tool-output-available", toolCallId, output: output.output ?? null }
-      : output.state === "output-denied"
-      ? { type: "tool-output-denied", toolCallId }
-      : { type: "tool-output-error", toolCallId, errorText: output.errorText ?? "" };
-    this.#emit({ chunk, position: String(this.#units) });
+  }
+}
+
+/** Whether a piece goes on with the part that is open. */
+function continues(open: Piece, { part, type }: Piece): boolean {
+  return open.part === part && open.type === type;
+}
+
+/** The AI SDK leaves calls that the provider executes to the provider: here, the server is the provider. */
+function toCallMembers({ tool_call_id: toolCallId, tool_name: toolName, server }: Piece) {
+  return { toolCallId, toolName, ...server && { providerExecuted: true } };
+}
+
+/** The chunk about a call of a tool that is there already; undefined for other pieces. */
+function toCallChunk(
+  { type, tool_call_id: toolCallId, output, approval }: Piece,
+): Chunk | undefined {
+  if (type === "approval") {
+    return { type: "tool-approval-request", approvalId: approval?.id, toolCallId };
+  }
+  if (type === "approval-response") {
+    const { id: approvalId, approved, reason } = approval ?? {};
+    return {
+      type: "tool-approval-response",
+      approvalId,
+      approved,
+      ...reason !== undefined && { reason },
+    };
+  }
+  if (type !== "output") return undefined;
+  switch (output?.state) {
+    case "output-available":
+      return { type: "tool-output-available", toolCallId, output: output.output ?? null };
+    case "output-denied":
+      return { type: "tool-output-denied", toolCallId };
+    default:
+      return { type: "tool-output-error", toolCallId, errorText: output?.errorText ?? "" };
   }
 }
 

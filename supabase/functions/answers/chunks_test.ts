@@ -27,23 +27,65 @@ const written = fc.array(
       type: fc.constant("tool" as const),
       input: fc.jsonValue({ maxDepth: 1 }),
       cut: fc.nat(6),
+      end: fc.constantFrom("client", "returned", "asked", "approved", "denied"),
     }),
   ),
   { maxLength: 6 },
-).map((parts) =>
-  parts.flatMap((part, index): Piece[] => {
-    if (part.type === "step-start") return [{ part: index, type: "step-start" }];
-    if (part.type !== "tool") {
-      return part.texts.map((text) => ({ part: index, type: part.type, text }));
+).map((parts) => {
+  const pieces: Piece[] = [];
+  let calls: { end: string; about: Pick<Piece, "part" | "tool_call_id"> }[] = [];
+  // What the server writes about the calls of a step when the model has ended it, and when the user has answered.
+  const endStep = () => {
+    const of = (...ends: string[]) => calls.filter(({ end }) => ends.includes(end));
+    const asked = of("asked", "approved", "denied");
+    for (const { about } of of("returned")) {
+      pieces.push({ ...about, type: "output", output: RETURNED });
     }
-    const call = { part: index, type: "tool" as const, tool_call_id: `c${index}`, tool_name: "t" };
-    const input = JSON.stringify(part.input);
-    return [{ ...call, text: "" }, { ...call, text: input.slice(0, part.cut) }, {
-      ...call,
-      text: input.slice(part.cut),
-    }];
-  })
-);
+    for (const { about } of asked) {
+      pieces.push({ ...about, type: "approval", approval: idOf(about) });
+    }
+    for (const { about, end } of of("approved", "denied")) {
+      const approval = { ...idOf(about), approved: end === "approved" };
+      pieces.push({ ...about, type: "approval-response", approval });
+    }
+    for (const { about, end } of of("approved", "denied")) {
+      const output = end === "approved" ? RETURNED : DENIED;
+      pieces.push({ ...about, type: "output", output });
+    }
+    calls = [];
+  };
+  parts.forEach((part, index) => {
+    if (part.type === "step-start") endStep();
+    if (part.type === "tool") {
+      calls.push({ end: part.end, about: { part: index, tool_call_id: `c${index}` } });
+    }
+    pieces.push(...toWritten(part, index));
+  });
+  endStep();
+  return pieces;
+});
+
+const RETURNED = { state: "output-available", output: "blue" } as const;
+const DENIED = { state: "output-denied" } as const;
+const idOf = ({ part }: Pick<Piece, "part">) => ({ id: `a/${part}` });
+
+type WrittenPart =
+  | { type: "step-start" }
+  | { type: "text" | "reasoning"; texts: string[] }
+  | { type: "tool"; input: unknown; cut: number };
+
+function toWritten(part: WrittenPart, index: number): Piece[] {
+  if (part.type === "step-start") return [{ part: index, type: "step-start" }];
+  if (part.type !== "tool") {
+    return part.texts.map((text) => ({ part: index, type: part.type, text }));
+  }
+  const call = { part: index, type: "tool" as const, tool_call_id: `c${index}`, tool_name: "t" };
+  const input = JSON.stringify(part.input);
+  return [{ ...call, text: "" }, { ...call, text: input.slice(0, part.cut) }, {
+    ...call,
+    text: input.slice(part.cut),
+  }];
+}
 
 function chunksOf(pieces: Piece[], after?: Position): PlacedChunk[] {
   const placed: PlacedChunk[] = [];
@@ -69,8 +111,12 @@ function joined(chunks: PlacedChunk[]): unknown[] {
 
 function toMessage(pieces: Piece[]): Part[] {
   const parts: Part[] = [];
-  for (const { part, type, text = "", tool_call_id = "" } of pieces) {
+  for (const { part, type, text = "", tool_call_id = "", output, approval } of pieces) {
     const known = parts[part];
+    if (output || approval) {
+      parts[part] = { ...known!, ...output, ...approval && { approval } };
+      continue;
+    }
     if (type === "tool") {
       parts[part] = {
         type: "tool-t",

@@ -1,55 +1,8 @@
 import assert from "node:assert/strict";
 
-import { serviceClient, signUp, stack, test, type TestUser } from "../_testing/testing.ts";
-import { ask, booksOf, post, readEvents, stop, withModel } from "./answers_testing.ts";
-
-/** What a provider sends: the events of its stream, or a whole response. */
-type Script = (request: { messages: unknown[] }) => unknown[] | Response;
-
-/** Runs a test with a model whose provider says what it is told to. */
-async function withProvider(script: Script, run: (model: string) => Promise<void>): Promise<void> {
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    async (request) => {
-      const said = script(await request.json());
-      if (said instanceof Response) return said;
-      const encoder = new TextEncoder();
-      return new Response(
-        new ReadableStream({
-          start(controller) {
-            for (const event of said) {
-              const data = typeof event === "string" ? event : JSON.stringify(event);
-              controller.enqueue(encoder.encode(`data: ${data}\n\n`));
-            }
-            if (said.at(-1) !== HANG) controller.close();
-          },
-        }),
-        { headers: { "content-type": "text/event-stream" } },
-      );
-    },
-  );
-  const service = serviceClient();
-  const provider = `test_${crypto.randomUUID().slice(0, 8)}`;
-  const base_url = `http://127.0.0.1:${server.addr.port}/v1`;
-  const added = await service.from("model_providers").insert({
-    name: provider,
-    base_url,
-    secret_name: "PLAYED_API_KEY",
-  });
-  if (added.error) throw added.error;
-  try {
-    await withModel({ provider, capabilities: ["images", "tools"] }, run);
-  } finally {
-    await service.from("model_providers").delete().eq("name", provider);
-    await server.shutdown();
-  }
-}
-
-/** A last event after which the provider says nothing more, and stays. */
-const HANG = { choices: [] };
-const say = (content: string) => ({ choices: [{ delta: { content } }] });
-const FINISH = { choices: [{ delta: {}, finish_reason: "stop" }] };
-const usage = (usage: unknown) => ({ choices: [], usage });
+import { signUp, stack, test, type TestUser } from "../_testing/testing.ts";
+import { ask, booksOf, post, readEvents, stop } from "./answers_testing.ts";
+import { FINISH, HANG, say, type Script, usage, withProvider } from "./provider_testing.ts";
 
 /** Asks, and stops when the first text is there. */
 async function stopAtFirstToken(user: TestUser, body: unknown): Promise<void> {
@@ -169,8 +122,11 @@ test("a model is given images by data URLs, https and Storage only: it must not 
     given.push(messages.at(-1));
     return [say("Seen"), FINISH, "[DONE]"];
   };
-  const storage = `${stack.url}/storage/v1/object/sign/uploads/a.png?token=t`;
-  const good = ["data:image/png;base64,AAAA", "https://example.com/a.png", storage];
+  const good = [
+    "data:image/png;base64,AAAA",
+    "https://example.com/a.png",
+    "https://93.184.215.14/a",
+  ];
   const bad = [
     "http://127.0.0.1:1/",
     "http://169.254.169.254/latest/meta-data",
@@ -178,6 +134,24 @@ test("a model is given images by data URLs, https and Storage only: it must not 
     "../other/a.png",
     "javascript:1",
     "data:text/html,x",
+    "data:image/svg+xml,<svg/>",
+    // Names and addresses inside of a network, however they are written.
+    "https://127.0.0.1/a.png",
+    "https://2130706433/a.png",
+    "https://0x7f.1/a.png",
+    "https://10.1.2.3/a.png",
+    "https://192.168.0.1/a.png",
+    "https://169.254.169.254/latest/meta-data",
+    "https://100.64.0.1/a.png",
+    "https://0.0.0.0/a.png",
+    "https://[::1]/a.png",
+    "https://[::ffff:10.0.0.1]/a.png",
+    "https://[fe80::1]/a.png",
+    "https://[fd00::1]/a.png",
+    "https://localhost/a.png",
+    "https://metadata/a.png",
+    "https://metadata.google.internal/a.png",
+    "https://printer.local./a.png",
     `${stack.url}@example.com/a.png`,
     `${stack.url}.example.com/a.png`,
   ];

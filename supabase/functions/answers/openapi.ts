@@ -97,6 +97,24 @@ const BEGINNING = {
   ],
 };
 
+/** Codes of the files of a message. */
+const FILES = {
+  403: ["session_required"],
+  404: ["file_not_found"],
+  413: ["file_too_large"],
+  422: ["file_type_not_supported", "file_type_mismatch", "too_many_files"],
+  503: ["storage_unavailable"],
+};
+
+/** Adds the codes of files to those of a route. */
+function withFiles(problems: Record<number, string[]>): Record<number, string[]> {
+  const merged = { ...problems };
+  for (const [status, codes] of Object.entries(FILES)) {
+    merged[Number(status)] = [...problems[Number(status)] ?? [], ...codes];
+  }
+  return merged;
+}
+
 /** The OpenAPI document of `answers`. */
 export const document: unknown = describeFunction({
   name: "answers",
@@ -111,7 +129,8 @@ export const document: unknown = describeFunction({
         "`project_id`; without any of them, a new conversation starts. Saves the message, holds the most that the answer " +
         "may cost, and streams the answer as the AI SDK's UI message stream. With `Accept: application/json`, it responds " +
         "with the whole answer when it has ended. A client that disconnects does not end the answer. A repeat returns the " +
-        "same answer.",
+        "same answer. The server runs the tools that `parameters.server_tools` names; a call that needs approval ends the " +
+        "answer, and the next request has the response in the parts of the message.",
       auth: ["user"],
       permission: "answers:write",
       idempotent: true,
@@ -123,7 +142,7 @@ export const document: unknown = describeFunction({
         schema: Ended,
         alsoAs: EVENTS,
       },
-      problems: {
+      problems: withFiles({
         402: BEGINNING[402],
         403: [...BEGINNING[403], "project_read_only", "not_message_author"],
         404: [
@@ -136,6 +155,7 @@ export const document: unknown = describeFunction({
           ...BEGINNING[409],
           "answer_running",
           "nothing_to_answer",
+          "approval_not_pending",
           "message_id_used",
           "conversation_id_used",
           "project_deleted",
@@ -148,6 +168,9 @@ export const document: unknown = describeFunction({
           ...BEGINNING[422],
           "message_missing",
           "tool_output_missing",
+          "unknown_tool",
+          "approval_changed",
+          "invalid_approval",
           "content_missing",
           "invalid_message",
           "invalid_message_id",
@@ -157,7 +180,7 @@ export const document: unknown = describeFunction({
         ],
         429: BEGINNING[429],
         503: BEGINNING[503],
-      },
+      }),
     },
     {
       method: "post",
@@ -175,7 +198,7 @@ export const document: unknown = describeFunction({
         schema: EphemeralEnded,
         alsoAs: EVENTS,
       },
-      problems: BEGINNING,
+      problems: withFiles(BEGINNING),
     },
     {
       method: "get",

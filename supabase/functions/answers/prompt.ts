@@ -4,7 +4,11 @@
  * @module
  */
 
+import { kindOf } from "./file_kinds.ts";
+import type { GivenFiles } from "./given_files.ts";
+import { isInternal } from "./hosts.ts";
 import { asText, type Part, toParts } from "./pieces.ts";
+import { toReference } from "./references.ts";
 
 /** A message for a model. */
 export interface ChatMessage {
@@ -17,7 +21,8 @@ export interface ChatMessage {
 /** A part of what a user says. */
 export type ContentPart =
   | { type: "text"; text: string }
-  | { type: "image_url"; image_url: { url: string } };
+  | { type: "image_url"; image_url: { url: string } }
+  | { type: "file"; file: { filename: string; file_data: string } };
 
 /** A call of a tool. */
 export interface ToolCall {
@@ -28,6 +33,7 @@ export interface ToolCall {
 
 /** A message as the database returns it. */
 export interface StoredMessage {
+  id?: string;
   role: string;
   content: unknown;
 }
@@ -35,58 +41,73 @@ export interface StoredMessage {
 /** What a model is told about a call whose output never came, because it must be told something. */
 const NOT_RUN = "The tool was not run";
 
+/** What a model is told about a call that the user has denied. */
+const DENIED = "The user did not allow this call";
+
 /**
  * Writes the messages for a model. Reasoning is left out: models do not read it again.
  *
  * @param system The system prompt, if there is one.
  * @param history The messages, the oldest first.
+ * @param files What the model is given for files that were read.
  */
-export function toChatMessages(system: string | null, history: StoredMessage[]): ChatMessage[] {
+export function toChatMessages(
+  system: string | null,
+  history: StoredMessage[],
+  files: GivenFiles = new Map(),
+): ChatMessage[] {
   const messages: ChatMessage[] = system ? [{ role: "system", content: system }] : [];
   for (const { role, content } of history) {
     const parts = toParts(content);
     if (role === "assistant") messages.push(...toSteps(parts));
     else if (role === "system") messages.push({ role, content: toText(parts) });
-    else messages.push({ role: "user", content: toContent(parts) });
+    else messages.push({ role: "user", content: toContent(parts, files) });
   }
   return messages;
 }
 
 /** The names of what the messages ask of a model besides text. */
 export function neededFor(messages: StoredMessage[]): string[] {
-  const hasFile = messages.some(({ role, content }) =>
-    role === "user" && toParts(content).some(({ type }) => type === "file")
+  const kinds = messages.flatMap(({ role, content }) =>
+    role === "user"
+      ? toParts(content).flatMap(({ type, mediaType }) =>
+        type === "file" ? [kindOf(asText(mediaType))] : []
+      )
+      : []
   );
-  return hasFile ? ["images"] : [];
+  return [
+    ...kinds.includes("image") ? ["images"] : [],
+    ...kinds.includes("pdf") ? ["files"] : [],
+  ];
 }
 
-/** Whether a part is an image that the model may be given. */
+/** Whether a part is an image whose URL the provider may be given. */
 export function isImage({ type, mediaType, url }: Part): boolean {
-  return type === "file" && asText(mediaType).startsWith("image/") && mayFetch(asText(url));
+  return type === "file" && kindOf(asText(mediaType)) === "image" && mayFetch(asText(url));
 }
 
-/** Whether the provider may be told to fetch a URL. It may be in a network of its own, where others would be dangerous. */
+/** Whether the provider may be told to fetch a URL. */
 function mayFetch(url: string): boolean {
-  if (/^data:image\//i.test(url)) return true;
-  if (!URL.canParse(url)) return false;
-  const { protocol, href } = new URL(url);
-  // Signed URLs of Storage, which has no https on a local stack. href has neither `..` nor a user.
-  const storage = `${Deno.env.get("SUPABASE_URL")}/storage/v1/object/`;
-  return protocol === "https:" || href.startsWith(storage);
+  if (/^data:image\/(png|jpe?g|webp|gif)[;,]/i.test(url)) return true;
+  if (!URL.canParse(url) || toReference(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" && !isInternal(hostname);
 }
 
 function toText(parts: Part[]): string {
   return parts.filter(({ type }) => type === "text").map(({ text }) => asText(text)).join("\n");
 }
 
-function toContent(parts: Part[]): string | ContentPart[] {
-  const images = parts.filter(isImage);
+function toContent(parts: Part[], files: GivenFiles): string | ContentPart[] {
+  const given = parts.flatMap((part): ContentPart[] => {
+    const url = asText(part.url);
+    const file = part.type === "file" ? files.get(url) : undefined;
+    if (file) return [file];
+    return isImage(part) ? [{ type: "image_url", image_url: { url } }] : [];
+  });
   const text = toText(parts);
-  if (images.length === 0) return text;
-  return [
-    ...text ? [{ type: "text" as const, text }] : [],
-    ...images.map(({ url }) => ({ type: "image_url" as const, image_url: { url: asText(url) } })),
-  ];
+  if (given.length === 0) return text;
+  return [...text ? [{ type: "text" as const, text }] : [], ...given];
 }
 
 /** An answer: a message for each step, and one for each output of a tool. */
@@ -97,7 +118,9 @@ function toSteps(parts: Part[]): ChatMessage[] {
     else steps.at(-1)?.push(part);
   }
   return steps.flatMap((step): ChatMessage[] => {
-    const calls = step.filter(({ type, input }) => type.startsWith("tool-") && input !== undefined);
+    const calls = step.filter(({ type, input, providerExecuted }) =>
+      type.startsWith("tool-") && (input !== undefined || providerExecuted === true)
+    );
     const text = toText(step);
     if (!text && calls.length === 0) return [];
     return [
@@ -109,7 +132,7 @@ function toSteps(parts: Part[]): ChatMessage[] {
       ...calls.map((call): ChatMessage => ({
         role: "tool",
         tool_call_id: asText(call.toolCallId),
-        content: toOutput(call),
+        content: outputText(call),
       })),
     ];
   });
@@ -119,11 +142,16 @@ function toCall({ type, toolCallId, input }: Part): ToolCall {
   return {
     id: asText(toolCallId),
     type: "function",
-    function: { name: type.slice("tool-".length), arguments: JSON.stringify(input) },
+    function: { name: type.slice("tool-".length), arguments: JSON.stringify(input ?? {}) },
   };
 }
 
-function toOutput({ state, output, errorText }: Part): string {
+/** What a model is told that a call has returned. */
+export function outputText({ state, output, errorText, approval }: Part): string {
+  if (state === "output-denied") {
+    const { reason } = (approval ?? {}) as { reason?: unknown };
+    return asText(reason) ? `${DENIED}: ${asText(reason)}` : DENIED;
+  }
   if (state === "output-available") {
     return typeof output === "string" ? output : JSON.stringify(output ?? null);
   }

@@ -21,6 +21,8 @@ export interface Usage {
 export type ProviderEvent =
   | { type: "text" | "reasoning"; text: string }
   | { type: "tool"; index: number; id: string | undefined; name: string | undefined; text: string }
+  | { type: "source"; url: string; title: string }
+  | { type: "file"; url: string }
   | { type: "finish"; reason: string }
   | { type: "usage"; usage: Usage };
 
@@ -39,8 +41,11 @@ const Completion = z.looseObject({
     finish_reason: text,
     delta: z.optional(z.nullable(z.looseObject({
       content,
+      refusal: text,
       reasoning_content: text,
       reasoning: text,
+      annotations: z.optional(z.unknown()),
+      images: z.optional(z.unknown()),
       tool_calls: z.optional(z.nullable(z.array(z.looseObject({
         index: z.optional(z.nullable(z.number())),
         id: text,
@@ -50,6 +55,14 @@ const Completion = z.looseObject({
   })))),
   usage: z.optional(z.unknown()),
 });
+
+/** A source that the model names; other annotations are ignored. */
+const Annotation = z.looseObject({
+  url_citation: z.looseObject({ url: z.url({ protocol: /^https?$/ }), title: text }),
+});
+
+/** An image that the model has made. */
+const MadeImage = z.looseObject({ image_url: z.looseObject({ url: z.string() }) });
 
 /** Usage that is anything else is as good as none. */
 const CompletionUsage = z.looseObject({
@@ -81,7 +94,13 @@ export function toEvents(data: string): ProviderEvent[] {
   const { delta, finish_reason } = completion.choices?.find(({ index }) => !index) ?? {};
   const reasoning = delta?.reasoning_content ?? delta?.reasoning;
   if (reasoning) events.push({ type: "reasoning", text: reasoning });
-  events.push(...toTexts(delta?.content));
+  events.push(...toTexts(delta?.content), ...toTexts(delta?.refusal));
+  for (const { url_citation } of known(delta?.annotations, Annotation)) {
+    events.push({ type: "source", url: url_citation.url, title: url_citation.title ?? "" });
+  }
+  for (const { image_url } of known(delta?.images, MadeImage)) {
+    events.push({ type: "file", url: image_url.url });
+  }
   for (const { index, id, function: called } of delta?.tool_calls ?? []) {
     events.push({
       type: "tool",
@@ -106,6 +125,15 @@ export function toEvents(data: string): ProviderEvent[] {
     });
   }
   return events;
+}
+
+/** The elements of a list that have a known form. */
+function known<T extends z.ZodMiniType>(list: unknown, schema: T): z.infer<T>[] {
+  if (!Array.isArray(list)) return [];
+  return list.flatMap((element) => {
+    const { success, data } = z.safeParse(schema, element);
+    return success ? [data] : [];
+  });
 }
 
 /** What a part of a content says. */

@@ -8,10 +8,13 @@ import * as z from "zod/mini";
 
 import type { Json } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
-import { type Part, toParts } from "./pieces.ts";
-import { type ChatMessage, isImage, neededFor, type StoredMessage } from "./prompt.ts";
+import { kindOf } from "./file_kinds.ts";
+import { asText, type Part, toParts } from "./pieces.ts";
+import { isImage, neededFor, type StoredMessage } from "./prompt.ts";
+import { toReference } from "./references.ts";
 import * as schema from "./schema.ts";
 import { countExtra } from "./tokens.ts";
+import { describeTool, findTool, SERVER_TOOLS } from "./tools/registry.ts";
 
 type Request = z.infer<typeof schema.Request>;
 type Parameters = z.infer<typeof schema.parameters>;
@@ -28,13 +31,14 @@ export interface BeginArguments {
   needs?: string[] | undefined;
   extra_tokens?: number | undefined;
   parameters?: Json | undefined;
+  server_tools?: boolean | undefined;
 }
 
 /**
  * Reads a request: what `useChat` posts, or a shorter one.
  *
  * @param request The request.
- * @throws {Problem} 422 `invalid_request` if it contradicts itself.
+ * @throws {Problem} 422 `invalid_request` if it contradicts itself, `unknown_tool`.
  */
 export function toArguments(request: Request): BeginArguments {
   const { id, conversation_id, project_id, model, parameters = {} } = request;
@@ -55,17 +59,18 @@ export function toArguments(request: Request): BeginArguments {
     regenerate,
     max_output_tokens: parameters.max_output_tokens,
     needs: needsOf(parameters, message ? [message as unknown as StoredMessage] : []),
-    extra_tokens: countExtra(parameters),
+    extra_tokens: countExtra(toProvider(parameters)),
+    server_tools: parameters.server_tools && parameters.server_tools.length > 0 || undefined,
     parameters: request.parameters as Json | undefined,
   };
 }
 
 /** Capabilities that a request asks for. */
 export function needsOf(parameters: Parameters, messages: StoredMessage[]): string[] {
-  const { tools, response_format } = parameters;
+  const { tools, server_tools, response_format } = parameters;
   return [
     ...neededFor(messages),
-    ...tools?.length ? ["tools"] : [],
+    ...tools?.length || server_tools?.length ? ["tools"] : [],
     ...response_format && response_format.type !== "text" ? ["structured_output"] : [],
   ];
 }
@@ -74,26 +79,57 @@ export function needsOf(parameters: Parameters, messages: StoredMessage[]): stri
  * The members of the provider's request.
  *
  * @param parameters What the caller wants.
+ * @throws {Problem} 422 `unknown_tool`; `invalid_request` if two tools have the same name.
  */
 export function toProvider(parameters: Parameters = {}): Record<string, unknown> {
-  const { max_output_tokens: _, tools, tool_choice, ...rest } = parameters;
-  if (!tools?.length) return rest;
+  const { max_output_tokens: _, tools = [], server_tools = [], tool_choice, ...rest } = parameters;
+  const names = [...tools.map(({ name }) => name), ...server_tools];
+  if (names.length === 0) return rest;
+  if (new Set(names).size < names.length) {
+    throw invalid("parameters.tools", "Two tools must not have the same name");
+  }
   return {
     ...rest,
-    tools: tools.map(({ name, description, parameters }) => ({
-      type: "function",
-      function: {
-        name,
-        ...description !== undefined && { description },
-        parameters: parameters ?? { type: "object", properties: {} },
-      },
-    })),
+    tools: [
+      ...tools.map(({ name, description, parameters }) => ({
+        type: "function",
+        function: {
+          name,
+          ...description !== undefined && { description },
+          parameters: parameters ?? { type: "object", properties: {} },
+        },
+      })),
+      ...server_tools.map(toServerTool),
+    ],
     ...tool_choice !== undefined && {
       tool_choice: ["auto", "none", "required"].includes(tool_choice)
         ? tool_choice
         : { type: "function", function: { name: tool_choice } },
     },
   };
+}
+
+/** The tools that the client runs; undefined if the server runs none, because then the client runs all. */
+export function clientToolsOf(
+  { tools = [], server_tools = [] }: Parameters,
+): Set<string> | undefined {
+  return server_tools.length > 0 ? new Set(tools.map(({ name }) => name)) : undefined;
+}
+
+function toServerTool(name: string): Record<string, unknown> {
+  const tool = findTool(name);
+  if (tool) return describeTool(tool);
+  throw new Problem(422, "unknown_tool", `The server has no tool "${name}"`, {
+    hint: "Use the names in tools, or declare a tool of your own in parameters.tools",
+    fields: { tools: SERVER_TOOLS.map((known) => known.name) },
+  });
+}
+
+/** Whether a message approves or denies calls of the server's tools. */
+export function hasApprovals(message: unknown): boolean {
+  const { role, content } = message as StoredMessage;
+  return role === "assistant" &&
+    toParts(content).some(({ state }) => state === "approval-responded");
 }
 
 /** Takes of a message what is saved: the AI SDK calls the content parts. */
@@ -139,21 +175,19 @@ export function toStored(messages: Record<string, unknown>[]): StoredMessage[] {
 /** Refuses images that {@link isImage} would leave out, because nobody would see why the model does not know them. */
 function checkImages(messages: StoredMessage[]): void {
   const claimsImage = ({ type, mediaType }: Part) =>
-    type === "file" && typeof mediaType === "string" && mediaType.startsWith("image/");
+    type === "file" && kindOf(asText(mediaType)) === "image";
   const refused = messages.some(({ role, content }) =>
-    role === "user" && toParts(content).some((part) => claimsImage(part) && !isImage(part))
+    role === "user" &&
+    toParts(content).some((part) =>
+      claimsImage(part) && !isImage(part) && !toReference(asText(part.url))
+    )
   );
   if (!refused) return;
   throw invalid(
     "message",
-    "The url of an image must be a data URL of an image, an https URL, or a signed URL of Storage",
+    "The url of an image must be storage://BUCKET/PATH, a URL of Storage, a public https URL, or a data URL of a PNG, " +
+      "JPEG, WebP or GIF image",
   );
-}
-
-/** An upper estimate of the tokens of messages, like that of the database. */
-export function estimatePrompt(messages: ChatMessage[]): number {
-  const bytes = new TextEncoder().encode(JSON.stringify(messages)).length;
-  return Math.ceil(bytes / 3) + 8 * messages.length;
 }
 
 function invalid(path: string, message: string): Problem {

@@ -1,36 +1,30 @@
 /**
- * Runs an answer: asks the model, streams what it says, stores it, and settles it at the end. A client that goes away does
- * not end it.
+ * Runs an answer: asks the model, streams what it says, runs the server's tools that it calls, stores all of it, and settles
+ * it at the end. A client that goes away does not end it.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
 
-import { adminClient } from "../_shared/clients.ts";
-import type { Json } from "../_shared/database.types.ts";
 import { logLine } from "../_shared/log.ts";
-import { defined, unwrap } from "../_shared/rpc.ts";
-import { askPatiently, wait } from "./asking.ts";
 import { type Begun, type Ended, nameOf } from "./begun.ts";
 import { Chunker } from "./chunks.ts";
-import { lastChunks, toFinishReason } from "./endings.ts";
-import { addPiece, type Piece, toPieces } from "./pieces.ts";
+import { lastChunks } from "./endings.ts";
+import { type FileReader, type GivenFiles, readHistoryFiles } from "./given_files.ts";
+import { keepImages } from "./kept_images.ts";
+import { Meter } from "./meter.ts";
+import { addPiece, type Piece, type ToolOutput, toPieces } from "./pieces.ts";
 import { type ChatMessage, toChatMessages } from "./prompt.ts";
-import { ProviderError } from "./provider_error.ts";
-import type { ProviderEvent, Usage } from "./provider_events.ts";
 import { register } from "./running.ts";
+import { type Ending, nextOutputTokens, settle } from "./settling.ts";
 import { DONE, encodeEvent } from "./sse.ts";
+import { askStep, parametersOf } from "./step.ts";
 import { PieceStore } from "./store.ts";
-import { countExtra, countPrompt, countTokens } from "./tokens.ts";
-import { UsageReports } from "./usage.ts";
-import { PieceWriter } from "./writer.ts";
-
-/** Attempts to store the end of an answer, with a pause that grows to {@link LONGEST_PAUSE_MS}. */
-const ENDING_ATTEMPTS = 12;
-
-/** The longest pause between two attempts, in milliseconds. */
-const LONGEST_PAUSE_MS = 2_000;
+import { countExtra, countPrompt, PER_FILE } from "./tokens.ts";
+import { failed } from "./tools/run_tool.ts";
+import { type CallOptions, runApproved, runCalls, toAssistantMessage } from "./tools/steps.ts";
+import { PieceWriter, type SaidEvent } from "./writer.ts";
 
 /** How much of the stream waits for a client that reads slowly, in bytes. */
 const SINK_BYTES = 64 * 1024;
@@ -43,8 +37,16 @@ type Why = "stopped" | "gone" | "time";
 /** What an answer is to be. */
 export interface RunOptions {
   begun: Begun;
+  /** The user who asked. */
+  userId: string;
+  /** Acts with the rights of the user, who has a session. */
+  supabase: FileReader;
   /** Members of the provider's request. */
   parameters: Record<string, unknown>;
+  /** The tools that the client runs. If undefined, the client runs all. */
+  clientTools?: Set<string> | undefined;
+  /** The files of the new message. */
+  files: GivenFiles;
   /** The messages of an ephemeral answer, which the database does not have. */
   messages?: ChatMessage[];
 }
@@ -55,32 +57,27 @@ export class Run {
   readonly done: Promise<Ended | undefined>;
   readonly #options: RunOptions;
   readonly #abort = new AbortController();
-  readonly #messages: ChatMessage[];
   readonly #chunker: Chunker;
   readonly #store: PieceStore;
+  readonly #meter: Meter;
   #why: Why | undefined;
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
   #attempts = 0;
   #bytes = 0;
   #lastPart = -1;
-  #uncounted = "";
   #said = "";
-  #counted = { input: 0, output: 0, reasoning: 0 };
-  readonly #reports = new UsageReports();
   /** What a client that reads slowly has not been sent: joined, it takes no more room than the text. */
   #late: Piece[] = [];
 
   constructor(options: RunOptions) {
     const { begun } = this.#options = options;
     const { answer } = begun;
-    this.#messages = options.messages ?? toChatMessages(begun.system, begun.history ?? []);
-    this.#chunker = new Chunker((placed) => this.#sink?.enqueue(encodeEvent(answer.id, placed)), {
-      firstPart: answer.first_part,
-    });
+    this.#meter = new Meter(begun.limits.context_tokens);
+    this.#chunker = new Chunker((placed) => this.#sink?.enqueue(encodeEvent(answer.id, placed)));
     this.#store = new PieceStore({
       answerId: answer.id,
       ephemeral: answer.ephemeral,
-      count: () => this.#count(),
+      count: () => this.#meter.count(),
       onEnd: (why) => this.end(why),
     });
     this.done = this.#run();
@@ -125,12 +122,12 @@ export class Run {
     try {
       this.#chunker.start(nameOf(message));
       // The parts of earlier steps count, but the client has them.
-      for (const piece of toPieces(message?.content)) this.#chunker.add(piece);
-      const writer = new PieceWriter((piece) => this.#write(piece), answer.first_part);
-      const told = await this.#ask(writer);
+      for (const piece of toPieces(message?.content)) this.#chunker.add(piece, false);
+      const ending = await this.#answer();
       clearTimeout(timer);
-      writer.end(told.state === "complete");
-      ended = await this.#settle(told);
+      const rest = await this.#store.close();
+      const { usage } = this.#meter;
+      ended = await settle(answer, ending, { ...rest, usage, attempts: this.#attempts });
     } catch (error) {
       logLine("error", {
         message: "An answer could not be settled",
@@ -144,65 +141,106 @@ export class Run {
     return ended;
   }
 
-  /** Writes what the model says, and returns how that ended. */
-  async #ask(writer: PieceWriter): Promise<Told> {
-    const { begun: { endpoints, limits }, parameters } = this.#options;
-    let reason: string | undefined;
-    try {
-      const events = askPatiently(
-        endpoints,
-        { messages: this.#messages, output_tokens: limits.output_tokens, parameters },
-        {
-          signal: this.#abort.signal,
-          idleMs: limits.idle_time * 1000,
-          onAttempt: () => this.#attempts++,
+  /** Writes the steps of the answer, and returns how it ended. */
+  async #answer(): Promise<Ending> {
+    const { begun, clientTools, parameters, userId, supabase } = this.#options;
+    const { answer, limits } = begun;
+    const { steps = 1 } = limits;
+    const isServers = (name: string) => clientTools !== undefined && !clientTools.has(name);
+    const calling: CallOptions | undefined = supabase
+      ? {
+        context: {
+          supabase,
+          userId,
+          answerId: answer.id,
+          conversationId: answer.conversation_id,
+          projectId: answer.project_id,
         },
-      );
-      for await (const event of events) {
-        if (event.type === "finish") reason = event.reason;
-        else if (event.type === "usage") this.#reports.add(event.usage);
-        else this.#take(event, writer);
-        if (this.#bytes > limits.bytes) return { state: "complete", reason: "length" };
+        signal: this.#abort.signal,
+        isServers,
+        write: (piece) => this.#write(piece),
+        fit: (output) => this.#fit(output),
       }
-      if (this.#abort.signal.aborted) return this.#ended(reason);
-      return { state: "complete", reason, isWhole: true };
-    } catch (error) {
-      const isWhole = reason !== undefined;
-      if (this.#abort.signal.aborted) return this.#ended(reason);
-      const known = error instanceof ProviderError ? error : undefined;
-      const code = known?.code ?? "server_error";
-      logLine("error", {
-        message: known?.message ?? "An answer failed",
-        // Where, but not the message: it may have something of what was said.
-        ...!known && error instanceof Error && { at: error.stack?.slice(`${error}`.length) },
-        code,
-        answer_id: this.#options.begun.answer.id,
+      : undefined;
+    const extra = countExtra(parameters);
+    let messages = await this.#prepare(calling);
+    let part = answer.first_part;
+    let most = limits.output_tokens;
+    for (let step = 1;; step++) {
+      const writer = new PieceWriter((piece) => this.#write(piece), part, isServers);
+      const prompt = messages;
+      this.#meter.begin(() => countPrompt(prompt) + extra);
+      const told = await askStep(writer, {
+        begun,
+        messages,
+        most,
+        parameters: parametersOf(parameters, step, steps),
+        signal: this.#abort.signal,
+        onAttempt: () => this.#attempts++,
+        take: (event) => this.#take(event, writer),
+        report: (usage) => this.#meter.report(usage),
+        isFull: () => this.#bytes > limits.bytes,
+        stopped: () => this.#stopped(),
       });
-      return { state: "failed", error: code, isWhole };
+      writer.end(told.state === "complete");
+      const images = this.#why === "gone" ? [] : told.images;
+      for (const made of await keepImages(userId, answer.ephemeral, images)) {
+        this.#meter.addTokens(PER_FILE);
+        writer.addPart(made);
+      }
+      this.#meter.end(told.isWhole);
+      part = writer.nextPart;
+      const { calls } = writer;
+      const isOver = told.state !== "complete" || this.#bytes > limits.bytes;
+      if (isOver || !calling || !calls.some(({ name }) => isServers(name))) return told;
+      const results = await runCalls(calls, calling);
+      if (this.#abort.signal.aborted) return this.#stopped();
+      if (results.isWaiting) return told;
+      messages = [...messages, toAssistantMessage(told.text, calls), ...results.messages];
+      most = nextOutputTokens(begun, this.#meter.usage, messages, extra);
+      if (step === steps || most < 1) return { state: "complete", reason: "length" };
     }
   }
 
-  #ended(reason: string | undefined): Told {
-    return {
-      state: "stopped",
-      isWhole: reason !== undefined,
-      ...this.#why === "time" && { error: "time_limit" },
-    };
+  /** Runs what the user has approved, reads the files, and writes what the model is told. */
+  async #prepare(calling: CallOptions | undefined): Promise<ChatMessage[]> {
+    const { begun, files, messages, supabase } = this.#options;
+    if (messages) return messages;
+    const { limits, answer, message, system } = begun;
+    let history = begun.history ?? [];
+    if (calling && answer.first_part > 0) {
+      const content = await runApproved(message?.content, calling);
+      history = history.map((each) => each.id === message?.id ? { ...each, content } : each);
+    }
+    const room = limits.context_tokens - limits.output_tokens - answer.input_tokens;
+    const given = await readHistoryFiles(supabase, history, {
+      given: files,
+      capabilities: begun.endpoints[0]?.capabilities ?? [],
+      textBytes: room * 3,
+    });
+    return toChatMessages(system, history, given);
   }
 
-  #take(said: Extract<ProviderEvent, { text: string }>, writer: PieceWriter): void {
+  #stopped(): Ending {
+    return { state: "stopped", ...this.#why === "time" && { error: "time_limit" } };
+  }
+
+  /** Writes text, and returns it if the model says it to the user. */
+  #take(said: SaidEvent, writer: PieceWriter): string {
     // A provider may send all at once: what no message can hold is cut off.
     const room = this.#options.begun.limits.bytes - this.#bytes + 1;
     const event = { ...said, text: said.text.slice(0, room) };
     writer.add(event);
-    this.#reports.outdate();
-    this.#uncounted += event.text;
-    if (event.type === "text" && this.#options.begun.answer.ephemeral) this.#said += event.text;
-    if (event.type === "reasoning") this.#counted.reasoning += countTokens(event.text);
+    this.#meter.add(event.text, event.type === "reasoning");
+    if (event.type !== "text") return "";
+    if (this.#options.begun.answer.ephemeral) this.#said += event.text;
+    return event.text;
   }
 
   #write(piece: Piece): void {
-    this.#bytes += Buffer.byteLength(JSON.stringify(piece.text ?? "")) - 2;
+    this.#bytes += sizeOf(piece.text ?? "") - 2;
+    if (piece.data) this.#bytes += sizeOf(piece.data);
+    if (piece.output) this.#bytes += sizeOf(piece.output);
     if (piece.part !== this.#lastPart) this.#bytes += PART_BYTES;
     this.#lastPart = piece.part;
     this.#store.add(piece);
@@ -218,48 +256,9 @@ export class Run {
     for (const piece of late) this.#chunker.add(piece);
   }
 
-  #count(): { input: number; output: number } {
-    this.#counted.input ||= countPrompt(this.#messages) + countExtra(this.#options.parameters);
-    this.#counted.output += countTokens(this.#uncounted);
-    this.#uncounted = "";
-    return this.#counted;
-  }
-
-  /** Makes the answer final, and tries again while the database cannot be reached. */
-  async #settle({ state, reason, isWhole, error }: Told): Promise<Ended | undefined> {
-    const { answer, limits } = this.#options.begun;
-    const { pieces, number } = await this.#store.close();
-    const { input, output } = this.#count();
-    const used: Usage = this.#reports.believed(output, limits.context_tokens, isWhole) ?? {
-      input_tokens: input,
-      cached_input_tokens: 0,
-      output_tokens: output,
-      reasoning_tokens: Math.min(this.#counted.reasoning, output),
-      source: "counted",
-    };
-    const args = defined({
-      answer_id: answer.id,
-      state,
-      usage: { ...used } as Record<string, Json>,
-      pieces: pieces as unknown as Json,
-      number,
-      finish_reason: state === "complete" ? toFinishReason(reason) : undefined,
-      error,
-      attempts: this.#attempts,
-    });
-    for (let attempt = 1;; attempt++) {
-      try {
-        const finished = await adminClient().rpc("finish_answer", args);
-        // It has been deleted, with its account.
-        if (!finished.error && !(finished.data as unknown as Ended | null)?.answer) {
-          return undefined;
-        }
-        return unwrap(finished) as unknown as Ended;
-      } catch (failure) {
-        if (attempt === ENDING_ATTEMPTS) throw failure;
-        await wait(Math.min(LONGEST_PAUSE_MS, 100 * 2 ** attempt), new AbortController().signal);
-      }
-    }
+  #fit(output: ToolOutput): ToolOutput {
+    const isTooLong = this.#bytes + sizeOf(output) > this.#options.begun.limits.bytes;
+    return isTooLong ? failed("The message has no room for what the tool returned") : output;
   }
 
   #finish(ended: Ended | undefined): void {
@@ -273,11 +272,6 @@ export class Run {
   }
 }
 
-/** How the model's part of an answer ended. */
-interface Told {
-  state: "complete" | "stopped" | "failed";
-  reason?: string | undefined;
-  /** Whether the provider has said how its answer ended, so that its last report of usage is of all of it. */
-  isWhole?: boolean;
-  error?: string | undefined;
+function sizeOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }

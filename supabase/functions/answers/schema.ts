@@ -56,7 +56,12 @@ export const parameters = z.strictObject({
   ),
   tools: z.optional(list(tool, MOST_TOOLS)),
   tool_choice: z.optional(z.string().check(z.maxLength(64))),
+  /** Names of the tools of the server that the model is offered. */
+  server_tools: z.optional(list(z.string().check(z.maxLength(64)), MOST_TOOLS)),
 });
+
+/** The same for an ephemeral answer. The tools of the server store what they are asked. */
+export const ephemeralParameters = z.omit(parameters, { server_tools: true });
 
 const model = z.optional(z.string().check(z.minLength(1), z.maxLength(100)));
 
@@ -84,7 +89,7 @@ export const EphemeralRequest = z.strictObject({
   trigger: z.optional(z.string()),
   messageId: z.optional(z.string()),
   model,
-  parameters: z.optional(parameters),
+  parameters: z.optional(ephemeralParameters),
 });
 
 /** The path of an answer: its id, or that of its conversation or project. */

@@ -12,7 +12,7 @@ import type { ChatMessage } from "./prompt.ts";
 const PER_MESSAGE = 4;
 
 /** Tokens of an image, as the database takes it. */
-const PER_FILE = 1_500;
+export const PER_FILE = 1_500;
 
 /** Counts the tokens of a text. */
 export function countTokens(text: string): number {
@@ -25,6 +25,18 @@ export function countExtra(
 ): number {
   const extra = [tools, response_format].filter(Boolean);
   return extra.length === 0 ? 0 : countTokens(JSON.stringify(extra));
+}
+
+/** An upper estimate of the tokens of messages, like that of the database. */
+export function estimateTokens(messages: ChatMessage[]): number {
+  let files = 0;
+  const text = JSON.stringify(messages, (_, value) => {
+    if (value?.type !== "image_url" && value?.type !== "file") return value;
+    files++;
+    return null;
+  });
+  return Math.ceil(new TextEncoder().encode(text).length / 3) + files * PER_FILE +
+    8 * messages.length;
 }
 
 /** Counts the tokens of the messages that a model is sent. */

@@ -4,8 +4,11 @@
  * @module
  */
 
+import type { Part, Piece } from "./pieces.ts";
 import type { ProviderEvent } from "./provider_events.ts";
-import type { Piece } from "./pieces.ts";
+
+/** Text of an answer, or of the input of a call. */
+export type SaidEvent = Extract<ProviderEvent, { text: string }>;
 
 /** A call of a tool that is being written. */
 interface Call {
@@ -17,6 +20,19 @@ interface Call {
   text: string;
   part: number | undefined;
 }
+
+/** A call that a step has made. */
+export interface WrittenCall {
+  id: string;
+  name: string;
+  /** The input as JSON, as the model wrote it. */
+  text: string;
+  part: number;
+}
+
+/** The most sources of a step, and of characters of their titles. */
+const MOST_SOURCES = 100;
+const MOST_TITLE = 500;
 
 /** The name of a tool: it becomes a part of the type of a part of a message. */
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -30,25 +46,53 @@ export class PieceWriter {
   readonly #calls = new Set<Call>();
   /** The calls by the index that the provider gives them. */
   readonly #byIndex = new Map<number, Call>();
+  readonly #sources = new Map<string, string>();
+  readonly #isServers: (name: string) => boolean;
   #current: Call | undefined;
 
   /**
    * @param write Receives each piece.
    * @param firstPart Number of the first part of the step.
+   * @param isServers Whether the server runs a tool.
    */
-  constructor(write: (piece: Piece) => void, firstPart: number) {
+  constructor(
+    write: (piece: Piece) => void,
+    firstPart: number,
+    isServers: (name: string) => boolean = () => false,
+  ) {
     this.#write = write;
+    this.#isServers = isServers;
     this.#part = firstPart;
     write({ part: firstPart, type: "step-start" });
   }
 
-  /** Whether a tool was called. */
-  get hasCalls(): boolean {
-    return this.#calls.size > 0;
+  /** The calls whose parts are written. */
+  get calls(): WrittenCall[] {
+    return [...this.#calls].flatMap(({ id, name, part, text }) =>
+      part === undefined ? [] : [{ id, name, part, text: clean(text) }]
+    ).sort((a, b) => a.part - b.part);
+  }
+
+  /** Number of the part that follows the step. */
+  get nextPart(): number {
+    return this.#part + 1;
+  }
+
+  /** Takes a source that the model names. The sources are written at the end, because they come in the middle of a text. */
+  addSource(url: string, title: string): void {
+    if (this.#sources.size < MOST_SOURCES) this.#sources.set(clean(url), clean(title));
+  }
+
+  /** Writes a whole part after the last one. */
+  addPart(data: Part): void {
+    this.#next();
+    this.#type = undefined;
+    this.#current = undefined;
+    this.#write({ part: this.#part, type: "data", data });
   }
 
   /** Takes what the provider sent. */
-  add(event: Extract<ProviderEvent, { text: string }>): void {
+  add(event: SaidEvent): void {
     if (event.type === "tool") return this.#addCall(event);
     if (this.#type !== event.type) {
       this.#next();
@@ -72,6 +116,16 @@ export class PieceWriter {
       if (call.part === undefined) this.#openCall(call);
       else if (call === this.#current) this.#write({ ...this.#piece(call), text: call.text });
     }
+    for (const [url, title] of this.#sources) {
+      const sourceId = String(this.#part + 1);
+      this.addPart({
+        type: "source-url",
+        sourceId,
+        url,
+        ...title && { title: title.slice(0, MOST_TITLE).toWellFormed() },
+      });
+    }
+    this.#sources.clear();
   }
 
   #addCall({ index, id, name, text }: Extract<ProviderEvent, { type: "tool" }>): void {
@@ -105,7 +159,13 @@ export class PieceWriter {
   }
 
   #piece({ id, name, part = 0 }: Call): Piece {
-    return { part, type: "tool", tool_call_id: id, tool_name: name };
+    return {
+      part,
+      type: "tool",
+      tool_call_id: id,
+      tool_name: name,
+      ...this.#isServers(name) && { server: true },
+    };
   }
 
   #next(): void {

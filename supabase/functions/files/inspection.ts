@@ -9,7 +9,7 @@ import type { SupabaseClient } from "@supabase/supabase-js";
 import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { fromStorage, storageStatus } from "../_storage/errors.ts";
-import { isOfType } from "./content.ts";
+import { isOfType } from "../_shared/file_content.ts";
 
 /** What an upload declares. */
 export interface Declared {

@@ -28,7 +28,7 @@ export function Conversation({ id }: { id: string | undefined }) {
 }
 
 function Thread({ id, isNew }: { id: string; isNew: boolean }) {
-  const { messages, answering, problem, ask, askAgain, stop, reload } = useAnswers(id);
+  const { messages, answering, problem, ask, askAgain, respond, stop, reload } = useAnswers(id);
   const [draft, setDraft] = useState("");
   const tellOutOfCredits = useOutOfCredits();
   const end = useRef<HTMLDivElement>(null);
@@ -76,7 +76,7 @@ function Thread({ id, isNew }: { id: string; isNew: boolean }) {
             key={message.id}
             message={message}
             {...message === last && message.role === "assistant" && !answering &&
-              { again: askAgain }}
+              { again: askAgain, respond }}
           />
         ))}
         {answering && last?.role === "user" && (

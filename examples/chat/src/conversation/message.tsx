@@ -1,9 +1,9 @@
-import { getToolName, isToolUIPart } from "ai";
+import { isToolUIPart } from "ai";
 import { useEffect, useState } from "react";
 import Markdown from "react-markdown";
 
-import { AgainIcon, CheckIcon, ClockIcon, CopyIcon } from "../ui/icons";
-import { TOOL_NAMES } from "./tools";
+import { AgainIcon, CheckIcon, CopyIcon } from "../ui/icons";
+import { ToolCall } from "./tool_call";
 import { type ChatMessage, textOf } from "./use_answers";
 
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
@@ -12,22 +12,24 @@ const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 const COPIED_MS = 2_000;
 
 /** A message; beneath the last answer, what can be done with it. */
-export function Message({ message, again }: { message: ChatMessage; again?: () => void }) {
+export function Message(
+  { message, again, respond }: {
+    message: ChatMessage;
+    again?: () => void;
+    respond?: (approvalId: string, approved: boolean) => void;
+  },
+) {
   const { parts, role, metadata } = message;
   const text = textOf(message);
   const tools = parts.filter(isToolUIPart);
   if (!text && tools.length === 0) return null;
-  // Each call of a tool ends an answer that is paid for, and a message has the credits of its last answer only.
+  // A call of a tool may end an answer that is paid for, and a message has the credits of its last answer only.
   const credits = tools.length === 0 ? metadata?.answer?.credits : undefined;
   return (
     <article className={`message ${role}`} data-role={role}>
       {parts.map((part, index) =>
         isToolUIPart(part)
-          ? (
-            <p key={index} className="tool" data-testid="tool">
-              <ClockIcon /> {TOOL_NAMES[getToolName(part)] ?? getToolName(part)}
-            </p>
-          )
+          ? <ToolCall key={index} part={part} {...respond && { respond }} />
           : part.type === "text"
           ? role === "assistant"
             ? (

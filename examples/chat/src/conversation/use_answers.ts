@@ -3,6 +3,8 @@
 import { useChat } from "@ai-sdk/react";
 import {
   DefaultChatTransport,
+  isToolUIPart,
+  lastAssistantMessageIsCompleteWithApprovalResponses,
   lastAssistantMessageIsCompleteWithToolCalls,
   type UIMessage,
 } from "ai";
@@ -10,7 +12,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import { publishableKey, strongroom, supabase, url } from "../backend";
 import { useChanges } from "../changes";
-import { runTool, TOOLS } from "./tools";
+import { runTool, SERVER_TOOLS, TOOLS } from "./tools";
 
 const API = `${url}/functions/v1/answers`;
 
@@ -29,7 +31,7 @@ export type ChatMessage = UIMessage<AnswerFacts>;
 const transport = new DefaultChatTransport<ChatMessage>({
   api: API,
   headers,
-  body: { parameters: { tools: TOOLS } },
+  body: { parameters: { tools: TOOLS, server_tools: SERVER_TOOLS } },
 });
 
 /** An error of the server: a problem document. */
@@ -50,6 +52,8 @@ export interface Answers {
   ask(text: string): Promise<boolean>;
   /** Replaces the last answer. */
   askAgain(): Promise<void>;
+  /** Allows a call of a tool, or does not, and lets the answer go on. */
+  respond(approvalId: string, approved: boolean): Promise<void>;
   stop(): Promise<void>;
   /** Reads the messages again. */
   reload(): void;
@@ -71,7 +75,7 @@ export function useAnswers(id: string): Answers {
   const chat = useChat<ChatMessage>({
     id,
     transport,
-    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+    sendAutomaticallyWhen: isAnswered,
     onToolCall({ toolCall: { toolName, toolCallId } }) {
       if (!asked.current) return;
       chat.addToolOutput({ tool: toolName, toolCallId, output: runTool(toolName) });
@@ -139,12 +143,25 @@ export function useAnswers(id: string): Answers {
       await regenerate();
       if (refused.current) await restore();
     },
+    async respond(id, approved) {
+      begin();
+      await chat.addToolApprovalResponse({ id, approved });
+    },
     async stop() {
       await strongroom.answers.stop(id);
       await stop();
     },
     reload,
   };
+}
+
+/** Whether the last message has all that the answer was waiting for: the outputs of tools, and what the user allows. */
+function isAnswered(chat: { messages: ChatMessage[] }): boolean {
+  const isAsking = chat.messages.at(-1)?.parts.some((part) =>
+    isToolUIPart(part) && part.state === "approval-requested"
+  );
+  return !isAsking && (lastAssistantMessageIsCompleteWithToolCalls(chat) ||
+    lastAssistantMessageIsCompleteWithApprovalResponses(chat));
 }
 
 /** The text of a message. */

@@ -1,0 +1,31 @@
+/**
+ * A tool that gives the conversation another title.
+ *
+ * @module
+ */
+
+import * as z from "zod/mini";
+
+import { unwrap } from "../../_shared/rpc.ts";
+import { serverTool, ToolError } from "./server_tool.ts";
+
+/** Renames the conversation of the answer. It changes what the user sees, so that the user is asked. */
+export const renameConversation = serverTool({
+  name: "rename_conversation",
+  description: "Gives this conversation another title. The user is asked before it is done.",
+  input: z.strictObject({ title: z.string().check(z.minLength(1), z.maxLength(200)) }),
+  needsApproval: true,
+  async run({ title }, { supabase, signal, conversationId }) {
+    if (!conversationId) {
+      throw new ToolError("This is a project, and has no title of a conversation");
+    }
+    const renamed = unwrap(
+      await supabase.from("conversations").update({ title }).eq("id", conversationId).select(
+        "title",
+      )
+        .abortSignal(signal),
+    );
+    if (renamed.length === 0) throw new ToolError("The conversation is not there any more");
+    return { title };
+  },
+});

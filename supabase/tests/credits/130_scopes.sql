@@ -2,7 +2,7 @@
 
 begin;
 select no_plan();
-select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay', 'twice', 'below', 'same', 'room', 'portion']) as name;
+select tests.create_user(name) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'member', 'over', 'many', 'pay', 'twice', 'below', 'same', 'room', 'portion', 'view', 'from', 'to']) as name;
 create function pg_temp.team() returns uuid language sql immutable as $$ select md5('strongroom scopes team')::uuid $$;
 insert into teams (id, name) values (pg_temp.team(), 'Team');
 insert into team_members (team_id, user_id, role) values (pg_temp.team(), tests.user_id('boss'), 'owner'),
@@ -12,7 +12,7 @@ insert into credit_prices (sku, unit, price, quantity_scale, effective_from) val
   ('s.image.large', 'image', 2, 2, '2020-01-01'), ('s.video', 'video', 1, 2, '2020-01-01');
 -- Sign-up credits would be in the way: they come first, as promotional credits do.
 select public.void_credit_grant(g.id, 'me', 'so') from private.credit_grants as g
-where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay', 'twice', 'below', 'same', 'room', 'portion']) as n);
+where g.source = 'signup' and g.account_id in (select tests.account_of(n) from unnest(array['ada', 'bob', 'eve', 'dan', 'due', 'low', 'boss', 'over', 'many', 'pay', 'twice', 'below', 'same', 'room', 'portion', 'view', 'from', 'to']) as n);
 create function pg_temp.grant(name text, amount numeric, reference text, skus text[] default null, priority integer default 50,
   expires_at timestamptz default null) returns uuid language sql as $$
   select (public.grant_credits(tests.user_id($1), $2, external_reference => $3, skus => $4, priority => $5, expires_at => $6)).id
@@ -194,6 +194,20 @@ select is((select spent from team_member_credits where user_id = tests.user_id('
 select is(tests.refusal($$ select public.deduct_credits(tests.user_id('member'), 's.image', 2, team_id => pg_temp.team()) $$),
   'PT402 member_limit_exceeded', 'and refuses more');
 
+-- Grants that differ in one thing each.
+select public.grant_credits(tests.user_id('from'), 5, coalesce(t.category, 'paid'), effective_at => now() + coalesce(t.begins, '1 h'), skus => t.skus,
+  expires_at => t.expires_at, cost_basis => t.cost, currency => case when t.cost is not null then 'eur' end)
+from (values (null::text[], null::timestamptz, null, null::numeric, null::interval), (array['s.image'], null, null, null, null),
+  (null, '2100-01-01', null, null, null), (null, null, 'promotional', null, null), (null, null, null, 0.01, null),
+  (null, null, null, null, '30 min')) as t (skus, expires_at, category, cost, begins);
+update private.credit_grants set effective_at = effective_at - interval '2 h' where account_id = tests.account_of('from') and status = 'pending';
+update credit_accounts set next_due_at = now() - interval '1 h' where id = tests.account_of('from');
+select public.transfer_credits(15, from_user_id => tests.user_id('from'), to_user_id => tests.user_id('to'));
+select public.transfer_credits(15, from_user_id => tests.user_id('from'), to_user_id => tests.user_id('to'));
+select is((select count(*) from credit_grants where account_id = tests.account_of('to') and source = 'transfer'), 6::bigint,
+  'what differs stays apart');
+select is(pg_temp.totals('to'), '30 25 5', 'limited credits do not become unlimited ones on the way, nor the other way round');
+
 -- overdraft and debt ---------------------------------------------------------------------------------------------
 select public.set_credit_overdraft(10, tests.user_id('over'));
 select pg_temp.grant('over', 5, 'over image', array['s.image']);
@@ -262,6 +276,17 @@ create temp table quoted as select * from public.quote_credits('[{"sku": "s.imag
 select is(pg_temp.shortage($$ select public.deduct_credits(tests.user_id('twice'),
     items => '[{"sku": "s.image", "quantity": 10}, {"sku": "s.text", "quantity": 11}]') $$),
   (select concat_ws(' ', trim_scale(available), trim_scale(total)) from quoted where not affordable), 'a charge is refused as its quote says');
+
+select public.set_credit_overdraft(10, tests.user_id('view'));
+select pg_temp.grant('view', 5, 'view image', array['s.image']);
+select public.hold_credits(tests.user_id('view'), items => '[{"sku": "s.image", "quantity": 5}]', expires_in => 60);
+select public.deduct_credits(tests.user_id('view'), amount => 4);
+update private.credit_holds set created_at = created_at - interval '1 h', expires_at = expires_at - interval '1 h'
+where account_id = tests.account_of('view');
+update credit_accounts set next_due_at = next_due_at - interval '1 h' where id = tests.account_of('view');
+select is(pg_temp.totals('view'), '1 6 5', 'limited credits that a hold gives back pay no overdraft, posted or not');
+select public.set_credit_overdraft(10, tests.user_id('view'));
+select is(pg_temp.totals('view'), '1 6 5', 'and posted the same');
 
 -- More has come due than one request posts.
 select pg_temp.grant('portion', 10, 'portion all', null, 10);

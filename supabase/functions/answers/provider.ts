@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createParser } from "eventsource-parser";
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import * as z from "zod/mini";
 
 import type { ChatMessage } from "./prompt.ts";
@@ -126,7 +126,7 @@ export async function* ask(
   try {
     const body = await open(endpoint, question, ending.signal);
     let ended = false;
-    for await (const data of eventsOf(body)) {
+    for await (const { data } of eventsOf(body, ending.signal)) {
       clearTimeout(timer);
       timer = setTimeout(endIdle, idleMs);
       if (data === "[DONE]") return;
@@ -217,15 +217,12 @@ function locate({ provider, base_url, secret_name }: Endpoint): { url: string; k
   );
 }
 
-/** The data of each event. Transforming streams would cost several times as much for each of them. */
-async function* eventsOf(body: ReadableStream<Uint8Array<ArrayBuffer>>): AsyncGenerator<string> {
-  const events: string[] = [];
-  const parser = createParser({ onEvent: ({ data }) => events.push(data) });
-  const decoder = new TextDecoder();
-  for await (const bytes of body) {
-    parser.feed(decoder.decode(bytes, { stream: true }));
-    yield* events.splice(0);
-  }
+function eventsOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal,
+): ReadableStream<{ data: string }> {
+  return body.pipeThrough(new TextDecoderStream(), { signal })
+    .pipeThrough(new EventSourceParserStream(), { signal });
 }
 
 function toEvents(data: string): ProviderEvent[] {

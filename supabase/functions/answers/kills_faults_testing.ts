@@ -38,6 +38,8 @@ export interface Disturbed {
 /** What happens to the answers of a round. */
 export interface Fault {
   happen(world: World, chat: string, answers: Disturbed[]): Promise<unknown>;
+  /** Whether the provider waits until it has happened. Otherwise it goes on at the same time, and may be faster. */
+  isAwaited?: boolean;
   /** Whether it ends the functions, so that nobody ends the answers. */
   isFatal?: boolean;
   /** States besides `complete` that answers may end in. */
@@ -102,6 +104,7 @@ export const FAULTS: Record<string, Fault> = {
   },
   "the user stops it": {
     happen: (_world, chat, answers) => each(answers, ({ user }) => stop(user, chat)),
+    isAwaited: true,
     states: ["stopped"],
   },
   "the database is killed": {

@@ -63,6 +63,7 @@ export async function playRound(world: World, round: Round): Promise<string[]> {
   const all = [...answers, whispered];
   const happening = fault.happen(world, round.chat, all);
   await gates.open();
+  if (fault.isAwaited) await happening;
   for (const { play } of all) play.release();
   await happening;
   await Promise.all(all.map(({ reading }) => reading));
@@ -118,7 +119,11 @@ function saidIn(chunk: StreamEvent["chunk"]): string {
   return chunk.type === "tool-input-delta" ? chunk.inputTextDelta : "";
 }
 
-function statesOf({ states = [], maySpareNone }: Fault, { status }: Disturbed): Known["states"] {
+function statesOf(
+  { states = [], isAwaited, maySpareNone }: Fault,
+  { status, place }: Disturbed,
+): Known["states"] {
+  if (isAwaited && place?.at && place.then !== "end") return states;
   // A client that was told of an answer has one.
   return ["complete", ...states, ...maySpareNone && status !== 200 ? ["none"] : []];
 }

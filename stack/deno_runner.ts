@@ -4,6 +4,7 @@
  * @module
  */
 
+import { TOLD } from "../supabase/functions/_testing/tell.ts";
 import { stopHolder } from "./lock.ts";
 import { PROJECT_DIR } from "./options.ts";
 import type { Selection } from "./test_files.ts";
@@ -59,7 +60,11 @@ export async function runDenoFile(file: Selection, place: Place): Promise<Outcom
 
   const decoder = new TextDecoder();
   const output = `${decoder.decode(stdout)}${decoder.decode(stderr)}`;
-  return toOutcome(file, await Deno.readTextFile(report).catch(() => ""), code, output);
+  const outcome = toOutcome(file, await Deno.readTextFile(report).catch(() => ""), code, output);
+  const told = `${place.dir}/${TOLD}`;
+  outcome.told = await Deno.readTextFile(told).catch(() => "");
+  if (outcome.told) await Deno.remove(told);
+  return outcome;
 }
 
 function endGroup(pid: number): void {

@@ -16,6 +16,8 @@ export interface Outcome {
   skipped: number;
   /** What to print when a test failed. */
   output: string;
+  /** What to print in any case, such as the seeds of random choices. */
+  told?: string;
 }
 
 /** Adds up the numbers of tests. */
@@ -26,15 +28,16 @@ export function sum(outcomes: Outcome[]): Pick<Outcome, "passed" | "failed" | "s
 }
 
 /**
- * Prints the result of a file in one line, followed by its output when a test failed.
+ * Prints the result of a file in one line, followed by what its tests tell, and by its output when a test failed.
  *
  * @param outcome The result.
  * @param start When the file began, from `performance.now()`.
  */
 export function reportFile(outcome: Outcome, start: number): void {
-  const { path, passed, failed, skipped, output } = outcome;
+  const { path, passed, failed, skipped, output, told } = outcome;
   const counts = `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ""}`;
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   say(`${failed ? "FAILED" : "ok"}  ${path}  ${counts} (${seconds} s)`);
+  if (told) say(told.trimEnd().replaceAll(/^/gm, "    "));
   if (failed) say(output.trimEnd().replaceAll(/^/gm, "    "));
 }

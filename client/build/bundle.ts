@@ -24,6 +24,7 @@ export const ENTRIES: Record<string, string> = {
   attachments: `${CLIENT_DIR}attachments/attachments.ts`,
   chats: `${CLIENT_DIR}mod.ts`,
   database: `${CLIENT_DIR}database.ts`,
+  "replaced-keys": `${CLIENT_DIR}chats/replaced_keys.ts`,
   service: `${CLIENT_DIR}service.ts`,
   "store-tests": `${CLIENT_DIR}store_tests.ts`,
   "stores/indexeddb": `${CLIENT_DIR}stores/indexeddb.ts`,

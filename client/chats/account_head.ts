@@ -4,9 +4,18 @@
  * @module
  */
 
-import { type DataKey, type HistoryContent, openHistory, sealHistory } from "../crypto/mod.ts";
+import {
+  type DataKey,
+  emptySum,
+  type HistoryContent,
+  historyTerm,
+  openHistory,
+  sealHistory,
+  xor,
+} from "../crypto/mod.ts";
 import type { AccountHead } from "./chat_store.ts";
 import { historyErrors } from "./chats_error.ts";
+import type { HeadChange } from "./history_parts.ts";
 
 /** As many devices as the head of an account names: those that wrote last. */
 const MOST_WRITERS = 64;
@@ -67,6 +76,22 @@ export function mustFollowHead(
       (writers[writer] ?? least) < counter
     );
   if (forked) throw historyErrors.forked();
+}
+
+/** Counts and adds up the chats after one of them has changed. */
+export async function changeSum(
+  key: DataKey,
+  known: OpenedHead | undefined,
+  { chat_id, before, after }: HeadChange,
+): Promise<Pick<HistoryContent, "chats" | "sum">> {
+  let { chats = 0, sum = emptySum() } = known?.content ?? {};
+  if (before !== null) {
+    [chats, sum] = [chats - 1, xor(sum, await historyTerm(chat_id, before, key))];
+  }
+  if (after !== null) {
+    [chats, sum] = [chats + 1, xor(sum, await historyTerm(chat_id, after, key))];
+  }
+  return { chats, sum };
 }
 
 /** What a new head says of the chats and the epochs, and who makes it. */

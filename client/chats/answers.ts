@@ -79,7 +79,7 @@ export function readAccountHead(members: Members): AccountHeadAnswer {
 export function readHistoryChange(value: unknown, counter: number): void {
   must(
     new Members(value).count("counter", 1) === counter,
-    "the counter is not that of the new head",
+    "the counter is another",
   );
 }
 
@@ -98,7 +98,7 @@ export function readChanged(value: unknown, expected: Expected): ChatState {
 /** Reads the answer to a deletion. Returns whether the head of the account was replaced with it. */
 export function readDeletion(value: unknown, id: string): boolean {
   const members = new Members(value);
-  must(members.uuid("id") === id, "it names a chat other than the deleted one");
+  must(members.uuid("id") === id, "it names another chat");
   must(members.flag("deleted"), "the chat was not deleted");
   return !members.lacks("proven") && members.flag("proven");
 }
@@ -129,7 +129,7 @@ export interface Known {
 export function readChatPage(value: unknown, id: string, known: Known): ChatPage {
   const members = new Members(value);
   const chat = readStoredChat(members);
-  must(chat.id === id, "it names a chat other than the requested one");
+  must(chat.id === id, "it names another chat");
   if (known.chat) mustFollow(chat, known.chat);
   const { version, data_version, next_segment } = chat;
   const encrypted_data = members.lacks("encrypted_data")
@@ -138,7 +138,7 @@ export function readChatPage(value: unknown, id: string, known: Known): ChatPage
   const kept = data_version === known.content?.data_version ? known.content : undefined;
   must(
     (encrypted_data === null) === (kept !== undefined),
-    "the content is missing, or was sent although the device has it",
+    "the content is missing, or sent again",
   );
   const segments = members.list("segments").map((segment) => ({
     number: segment.count("number"),
@@ -149,12 +149,12 @@ export function readChatPage(value: unknown, id: string, known: Known): ChatPage
   segments.forEach(({ number }, index) => {
     if (number !== from + index) throw segmentsMissing(id);
   });
-  must(from + segments.length <= next_segment, "it has segments that the chat does not have");
+  must(from + segments.length <= next_segment, "the chat has fewer segments");
   if (!kept) {
-    must(from < data_version, "the chat had more segments than versions before its content");
+    must(from < data_version, "the chat has more segments than versions");
     must(
       next_segment - from <= version - data_version,
-      "the chat has more segments than versions since its content",
+      "the chat has more segments than versions",
     );
   }
   return { chat, encrypted_data, segments, has_more: members.flag("has_more") };
@@ -204,7 +204,7 @@ export function readSyncPage(value: unknown, cursor: string | null, limit: numbe
   must(/^\d{1,18}(-\d{1,18})?$/.test(page.cursor), "the cursor is malformed");
   must(
     page.cursor.length <= 37 && position(page.cursor) >= position(cursor),
-    "the cursor is earlier than the one that was sent",
+    "the cursor goes back",
   );
   if (page.has_more) must(position(page.cursor) > position(cursor), "the sync does not advance");
   must(

@@ -65,7 +65,7 @@ export async function proveChange<T>(
   if (state && (before || chat.version === 0)) {
     const head = await heads.after(chat, before, state, key);
     const change = { chat_id: chat.id, before: before?.head ?? null, after: head };
-    proof = { head, history: await history.next(key, change, sync) };
+    proof = { head, history: await history.next(change, sync) };
   }
   const read = (answer: unknown) => readChanged(answer, expected);
   return {

@@ -52,13 +52,40 @@ export class ChatHeads {
    */
   async check(chat: StoredChat, content?: StoredContent): Promise<boolean> {
     const holds = await this.#check(chat, content);
-    const { epochs } = this.#parts.keys;
-    const closed = epochs.oldest !== 1 &&
-      this.keyIds(chat, content).some((id) => epochs.closed(id));
+    const closed = this.#isClosed(chat, content);
     // A copy that the server no longer has is from before.
     if (!closed || chat.deleted) return holds;
     if (!this.#isAccepted(chat)) throw epochClosed(chat.id);
     return false;
+  }
+
+  #isClosed(chat: StoredChat, content?: StoredContent): boolean {
+    const { epochs } = this.#parts.keys;
+    return epochs.oldest !== 1 && this.keyIds(chat, content).some((id) => epochs.closed(id));
+  }
+
+  /**
+   * Makes sure that a head is not by an older key than the one with which a sync has proven all chats: since then, honest
+   * devices have made all heads with that key or a newer one.
+   *
+   * @param chat as the server has it
+   * @param known as the store had it before the server was asked
+   * @param proven the id of that key, before the store was asked
+   * @returns false if it is, but the user accepts it
+   * @throws ChatsError `head_false`, or `epoch_closed` if that key was closed
+   */
+  isNew(
+    chat: StoredChat,
+    known: StoredChat | undefined,
+    proven: string | null | undefined,
+  ): boolean {
+    const { dataKeys, epochs } = this.#parts.keys;
+    const ids: unknown[] = dataKeys.map(({ key_id }) => key_id);
+    const { key_id } = parseHead(chat.head ?? "") ?? {};
+    const since = ids.indexOf(proven);
+    if (since < 0 || chat.head === known?.head || ids.indexOf(key_id) <= since) return true;
+    if (this.#isAccepted(chat)) return false;
+    throw (epochs.closed(key_id!) ? epochClosed : headFalse)(chat.id); // it is one of the ids
   }
 
   /** The ids of all keys that a chat was encrypted or proven with; null for format 1. */
@@ -78,7 +105,9 @@ export class ChatHeads {
     const holds = await verifyHead(head, place, chat, key) &&
       (!content || head.fold === await foldOf(content));
     if (!holds) throw headFalse(chat.id);
-    return true;
+    // Somebody with the old key could have made it, unless a sync has proven it.
+    const { key_id } = this.#parts.keys.current;
+    return head.key_id === key_id || !!(await this.#parts.store.state()).proven_key;
   }
 
   /** Lets the user see and change a version that nothing proves. */
@@ -122,7 +151,12 @@ export class ChatHeads {
   ): Promise<StoredChat | undefined> {
     const found = [this.#recent.get(id), await this.#parts.store.get(id)]
       .find((chat) => chat?.version === version && chat.head !== undefined);
-    const chat = found ?? await this.#fetch(id);
+    const { proven_key } = await this.#parts.store.state();
+    const known = await this.#parts.store.get(id);
+    // Perhaps another device has encrypted it again since, and has closed the epoch.
+    const kept = found && this.#isClosed(found) ? undefined : found;
+    const chat = kept ?? await this.#fetch(id);
+    if (chat && !kept) this.isNew(chat, known, proven_key);
     if (chat?.version !== version) return undefined;
     if (!deleted) await this.check(chat);
     return chat;

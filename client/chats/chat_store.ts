@@ -80,6 +80,8 @@ export interface StoreState {
   readonly key_proof: string | null;
   /** Id of the oldest epoch whose content is accepted. Undefined or 1: no epoch was closed. */
   readonly min_epoch?: string | 1;
+  /** Id of the key with which a sync has last proven all chats: heads that older keys make are accepted no longer. */
+  readonly proven_key?: string | null;
   /** The costliest derivation of the password that this device has seen: nothing cheaper is accepted. */
   readonly password_cost: Argon2idCost | null;
   /** The newest head of the account that this device has seen: nothing older is accepted. Undefined is the same as null. */

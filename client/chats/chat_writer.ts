@@ -146,10 +146,10 @@ export class ChatWriter {
   async delete(chat: ChatVersion): Promise<void> {
     const { heads, history, updater, sync } = this.#parts;
     const path = `${pathOf(chat)}?expected_version=${chat.version}`;
-    await this.#change(chat, async (key) => {
+    await this.#change(chat, async () => {
       const before = await heads.before(chat, true);
       const change = { chat_id: chat.id, before: before?.head ?? null, after: null };
-      const next = before && await history.next(key, change, sync);
+      const next = before && await history.next(change, sync);
       const read = (answer: unknown) => readDeletion(answer, chat.id);
       const body = next && { body: { history: next } };
       return {
@@ -193,7 +193,7 @@ export class ChatWriter {
     make: (key: DataKey) => Promise<Change<A, T>>,
     unanswered: Change<A, T> | undefined,
   ): Promise<T> {
-    const { keys, history } = this.#parts;
+    const { keys, history, sync } = this.#parts;
     const again = { ...AGAIN };
     for (;;) {
       const made = unanswered ?? await make(keys.current);
@@ -206,7 +206,9 @@ export class ChatWriter {
         if ((again[error.code] ?? 0) === 0) throw error;
         again[error.code]!--; // there is one
         if (error.code === "key_epoch_old") await keys.refresh();
-        if (error.code === "history_conflict") await history.conflict(error, made.request, seen);
+        if (error.code === "history_conflict") {
+          await history.conflict(error, made.request, seen, sync);
+        }
         unanswered = undefined;
       }
     }
@@ -221,7 +223,7 @@ export class ChatWriter {
       const { version } = error.fields;
       if (!Number.isSafeInteger(version) || version === chat.version) {
         throw falseAnswer(
-          "it reports a conflict with the very version that the change is based on",
+          "it reports a conflict with what the change is based on",
         );
       }
       throw new ChatConflict(chat.id, await open(chat.id).catch(() => undefined), error);

@@ -77,19 +77,21 @@ export class Chats {
    * Opens a chat: fetches from the server what the store does not have of it.
    *
    * @param id of the chat
-   * @param options `unproven`: the user accepts a last change that nothing proves, or an old key that is no longer accepted.
-   * The chat is shown, but not stored
+   * @param options `unproven`: the user accepts an unproven change, or a closed key. The chat is shown, but not stored
    * @throws ChatsError 404 `chat_not_found`; `epoch_closed`; `chat_unproven` if an older client has changed the chat;
    * `chat_rolled_back`, `segments_missing`, `head_missing` or `head_false` if the server does not tell the truth;
    * `keys_locked`; CryptoError `decryption_failed`, or `key_missing` for format 1 without `keys.readV1`
    */
   async open(id: string, { unproven = false }: { unproven?: boolean } = {}): Promise<Chat> {
+    const { proven_key } = await this.store.state();
     const [known, kept] = [await this.store.get(id), await this.store.content(id)];
     const read = await readChat(this.#requests, id, { known, kept });
     if (unproven) this.#heads.accept(read.chat);
     const used = this.#heads.keyIds(read.chat, read.content);
-    await this.#history.learnClosed(used, () => this.sync());
-    const chat = await this.#decrypt(read.chat, read.content);
+    const synced = await this.#history.learn(used, () => this.sync());
+    if (synced) return await this.open(id, { unproven });
+    const isNew = this.#heads.isNew(read.chat, known, proven_key);
+    const chat = await this.#decrypt(read.chat, read.content, isNew);
     this.#heads.remember(read.chat);
     // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
     if (chat.verified || !read.chat.head) await this.#updater.read(read);
@@ -109,10 +111,9 @@ export class Chats {
     return whole ? await this.#decrypt(stored, content) : undefined;
   }
 
-  /** Decrypts a chat with its content, and checks it against its head. */
-  async #decrypt(stored: StoredChat, content: StoredContent): Promise<Chat> {
+  async #decrypt(stored: StoredChat, content: StoredContent, isNew = true): Promise<Chat> {
     const chat = await this.#cipher.chat(stored, content);
-    return { ...chat, verified: await this.#heads.check(stored, content) };
+    return { ...chat, verified: await this.#heads.check(stored, content) && isNew };
   }
 
   async #summary(stored: StoredChat): Promise<ChatSummary> {
@@ -211,10 +212,9 @@ export class Chats {
    * @throws as `open`
    */
   async backup(id: string): Promise<ChatBackup> {
-    const { chat, content } = await readChat(this.#requests, id, {
-      known: await this.store.get(id),
-      kept: undefined,
-    });
+    const [{ proven_key }, known] = [await this.store.state(), await this.store.get(id)];
+    const { chat, content } = await readChat(this.#requests, id, { known, kept: undefined });
+    this.#heads.isNew(chat, known, proven_key);
     await this.#heads.checkIfPossible(chat, content);
     return { chat, content };
   }
@@ -237,8 +237,8 @@ export class Chats {
   }
 
   /**
-   * Brings the store up to date with everything that was saved or deleted before the call, and returns it. Titles come with it; contents
-   * come when they are opened. The keys may be locked.
+   * Brings the store up to date with everything that was saved or deleted before the call. Titles come with it, contents
+   * when they are opened. The keys may be locked.
    *
    * @param options `startOver`: the user accepts what the server has, for example after `chat_rolled_back`: read everything
    * again, and confirm it to the other devices
@@ -277,9 +277,7 @@ export class Chats {
   }
 
   /**
-   * Encrypts outdated chats with the current key, some at a time. Use it after a rotation, or after `keys.readV1`. It
-   * compacts each chat.
-   *
+   * Encrypts outdated chats with the current key, some at a time, after a rotation or `keys.readV1`. It compacts each.
    * @param options `limit`: the largest number of chats (100); `after`: from the previous result
    */
   async reencrypt(options: { limit?: number; after?: string } = {}): Promise<Reencryption> {

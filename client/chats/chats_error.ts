@@ -107,7 +107,7 @@ export function headFalse(id: string): ChatsError {
 export function chatUnproven(id: string): ChatsError {
   return new ChatsError(
     "chat_unproven",
-    `Nothing proves the last change of chat "${id}": ask the user`,
+    `Nothing proves the last change of chat "${id}"`,
   );
 }
 
@@ -146,6 +146,6 @@ export const historyErrors = {
   unproven: () =>
     new ChatsError(
       "history_unproven",
-      "Nothing proves that the chats are complete: ask the user",
+      "Nothing proves that the chats are complete",
     ),
 };

@@ -4,16 +4,9 @@
  * @module
  */
 
+import { type DataKey, equalSums, historyCode, historyKeyOf } from "../crypto/mod.ts";
 import {
-  type DataKey,
-  emptySum,
-  equalSums,
-  historyCode,
-  historyKeyOf,
-  historyTerm,
-  xor,
-} from "../crypto/mod.ts";
-import {
+  changeSum,
   mustFollowHead,
   type NewHistory,
   type NextHead,
@@ -36,6 +29,9 @@ import type { Mirror } from "./mirror.ts";
 import { findKey } from "./open_keys.ts";
 import { change, type Requests } from "./requests.ts";
 
+/** How often a device tries to make a head with a new key from one with an older key. */
+const RENEWALS = 5;
+
 /** The history of one user's account, as far as this device has seen it. */
 export class History {
   readonly #requests: Requests;
@@ -43,8 +39,8 @@ export class History {
   readonly #store: ChatStore;
   readonly #user_id: string;
   #known: OpenedHead | undefined;
-  /** Whether the account had no head when this device needed it. */
-  #learned = false;
+  /** The current key when this device last had to sync before it could accept an older one. */
+  #learned: string | undefined;
   /** One change after the other: each is based on the head that the one before it made. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -72,30 +68,24 @@ export class History {
   /**
    * Makes the next head of the account.
    *
-   * @param key the current data key
    * @param changed the head that changes
    * @param renew syncs, which makes a head with the current key from one with an older key
    */
   async next(
-    key: DataKey,
     changed: HeadChange,
     renew: () => Promise<unknown>,
   ): Promise<NewHistory> {
     let known = await this.#load();
-    if (known && known.key_id !== key.key_id) {
+    // Another device may be faster, or rotate the keys once more: then the server refuses the change itself, with a code.
+    for (let left = RENEWALS; known && known.key_id !== this.#keys.current.key_id; left--) {
+      if (left === 0) throw historyErrors.unproven();
+      if (left < RENEWALS) await this.#keys.refresh();
       await renew();
       known = await this.#load();
-      if (known?.key_id !== key.key_id) throw historyErrors.unproven();
     }
-    const { chat_id, before, after } = changed;
-    let { chats = 0, sum = emptySum() } = known?.content ?? {};
-    if (before !== null) {
-      [chats, sum] = [chats - 1, xor(sum, await historyTerm(chat_id, before, key))];
-    }
-    if (after !== null) {
-      [chats, sum] = [chats + 1, xor(sum, await historyTerm(chat_id, after, key))];
-    }
-    return await this.#next(key, known, { chats, sum, counter: (known?.counter ?? 0) + 1 });
+    const key = this.#keys.current;
+    const counter = (known?.counter ?? 0) + 1;
+    return await this.#next(key, known, { ...await changeSum(key, known, changed), counter });
   }
 
   /** Remembers a head that this device has made, once the server has it. */
@@ -109,30 +99,34 @@ export class History {
    * @param error the refusal
    * @param request what was refused
    * @param seen the newest head that this device had seen when it sent the request
+   * @param sync brings the store up to date
    */
   async conflict(
     { fields }: ChatsError,
     { body }: { readonly body?: Record<string, unknown> },
     seen: AccountHead | null,
+    sync: () => Promise<unknown>,
   ): Promise<void> {
     const answer = new Members(fields);
     if (answer.lacks("history")) throw historyErrors.missing();
     const opened = await this.#open(readAccountHead(answer.object("history")));
     const sent = body?.history as NewHistory | undefined;
     if (opened.counter === sent?.expected) {
-      throw falseAnswer("it reports a conflict with the history that the change is based on");
+      throw falseAnswer("it reports a conflict with what the change is based on");
     }
     if (seen) this.#mustFollow(opened, await this.#open(seen));
     // Somebody with the old key could have made it.
     else if (opened.key_id !== this.#keys.current.key_id) throw historyErrors.unproven();
-    await this.#adopt(opened);
+    // Before an epoch is closed here, the store needs what other devices have encrypted again.
+    if (opened.content.min_epoch !== this.#keys.epochs.oldest) await sync();
+    else await this.#adopt(opened);
   }
 
   /** Forgets what this device has seen, because the user accepts what the server has. Returns the counter. */
   async forget(): Promise<number> {
     const { history } = await this.#store.state();
     this.#known = undefined;
-    if (history) await this.#store.apply({ state: { history: null } });
+    await this.#store.apply({ state: { history: null, proven_key: null } });
     return history?.counter ?? 0;
   }
 
@@ -187,12 +181,18 @@ export class History {
     return { verified: same, proven: same };
   }
 
-  /** A new device learns from the head of the account whether an old key is still accepted, before it uses one. */
-  async learnClosed(used: (string | null)[], sync: () => Promise<unknown>): Promise<void> {
+  /**
+   * Before a device accepts an old key, it learns whether the key is still accepted, and what it has made.
+   *
+   * @returns whether the device had to sync: what it has read may be older
+   */
+  async learn(used: (string | null)[], sync: () => Promise<unknown>): Promise<boolean> {
     const { key_id } = this.#keys.current;
-    if (this.#learned || used.every((id) => id === key_id) || await this.seen()) return;
+    const known = [this.#learned, (await this.#store.state()).proven_key].includes(key_id);
+    if (known || used.every((id) => id === key_id)) return false;
     await sync();
-    this.#learned = true;
+    this.#learned = key_id;
+    return true;
   }
 
   /**
@@ -253,7 +253,7 @@ export class History {
   async #open(head: AccountHead): Promise<OpenedHead> {
     const key_id = historyKeyOf(head.sealed);
     if (key_id === undefined) throw historyErrors.false();
-    return await this.#openWith(head, await findKey(this.#keys, key_id));
+    return await openHead(head, this.#user_id, await findKey(this.#keys, key_id));
   }
 
   /** Opens a head unless its key is missing: another device has rotated the keys. */
@@ -261,11 +261,7 @@ export class History {
     const key_id = historyKeyOf(head.sealed);
     if (key_id === undefined) throw historyErrors.false();
     const key = this.#keys.dataKeys.find((key) => key.key_id === key_id);
-    return key && await this.#openWith(head, key);
-  }
-
-  #openWith(head: AccountHead, key: DataKey): Promise<OpenedHead> {
-    return openHead(head, this.#user_id, key);
+    return key && await openHead(head, this.#user_id, key);
   }
 
   #mustFollow(head: OpenedHead, known: OpenedHead | undefined): void {

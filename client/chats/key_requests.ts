@@ -109,9 +109,9 @@ function readKeyChange(
   if (body) {
     must(
       made.version === body.expected_version + 1,
-      "the version is not the one that the change makes",
+      "the version is another",
     );
-    must(made.key_id === body.key_id, "it names a key other than the changed one");
+    must(made.key_id === body.key_id, "it names another key");
   }
   return made;
 }

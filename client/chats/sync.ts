@@ -82,11 +82,7 @@ export class Sync {
     this.#parts = parts;
   }
 
-  /**
-   * Brings the store up to date.
-   *
-   * @param startOver whether to read everything again, and to accept it
-   */
+  /** Brings the store up to date. With `startOver`, reads everything again and accepts it. */
   async run(startOver: boolean): Promise<SyncResult> {
     const { store, history, keys, updater } = this.#parts;
     const accepted = startOver ? await history.forget() : undefined;
@@ -95,6 +91,7 @@ export class Sync {
     for (let starts = 1;;) {
       const seen = await history.seen();
       const { deletions } = updater;
+      const proven_key = keys.dataKeys[0]?.key_id ?? null;
       let page: SyncPage;
       try {
         page = await this.#read(cursor);
@@ -111,7 +108,7 @@ export class Sync {
       if (found) {
         const version = keys.version;
         return {
-          ...await run.end(found),
+          ...await run.end(found, proven_key),
           started_over: startOver || starts > 1,
           keys_changed: version !== undefined && version !== page.key_version,
         };
@@ -215,10 +212,12 @@ class SyncRun {
    */
   async apply({ changes, cursor, has_more }: SyncPage, deletions: number): Promise<void> {
     const { updater, heads, store } = this.#parts;
+    const { proven_key } = await store.state();
     for (const change of changes) {
       if (!("version" in change)) continue;
       const listed = this.#mirror.get(change.id);
       if (listed) mustFollow(change, listed);
+      heads.isNew(change, listed ?? this.#before.get(change.id), proven_key);
       await heads.checkIfPossible(change);
     }
     await updater.exclusively(async () => {
@@ -283,9 +282,10 @@ class SyncRun {
     this.#changed.add(id);
   }
 
-  /** Removes what was deleted, if that is proven, and returns what has changed. */
+  /** Removes what was deleted, if that is proven, and returns what has changed. `proven_key`: that of the last page. */
   async end(
     { proven, verified }: Verification,
+    proven_key: string | null,
   ): Promise<Omit<SyncResult, "started_over" | "keys_changed">> {
     const { updater, store } = this.#parts;
     const unproven: string[] = [];
@@ -296,7 +296,10 @@ class SyncRun {
         if (proven && stored?.deleted && !stored.unsaved) this.#removed.add(id);
         if (proven || !stored?.deleted) this.#doomed.delete(id);
       }
-      await store.apply({ remove: [...this.#removed] });
+      await store.apply({
+        remove: [...this.#removed],
+        ...(verified && { state: { proven_key } }),
+      });
     });
     for (const id of this.#removed) this.#kept.delete(id);
     return {

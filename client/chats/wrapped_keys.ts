@@ -71,19 +71,19 @@ export function readKeys(answer: unknown): WrappedKeys {
   const [current] = keys;
   must(
     (version === 0) === (current === undefined),
-    "there are keys without a version, or a version without keys",
+    "keys and version do not fit",
   );
   must(keys.every(({ epoch }, index) => epoch === keys.length - index), "the epochs have a gap");
   must(new Set(keys.map(({ id }) => id)).size === keys.length, "two epochs have the same id");
   for (const { wraps } of keys) {
     const names = wraps.map(({ kind, device_id }) => `${kind} ${device_id}`);
-    must(new Set(names).size === names.length, "there are two wraps of the same kind");
+    must(new Set(names).size === names.length, "two wraps are of the same kind");
   }
   const key_id = current ? members.uuid("key_id") : null;
   const epoch = current ? members.count("epoch") : null;
   must(
     !current || key_id === current.id && epoch === current.epoch,
-    "the current epoch is not the newest one",
+    "the current epoch is not the newest",
   );
   const legacy_envelopes = members.count("legacy_envelopes");
   const proof_number = members.optionalCount("proof_number") ?? null;

@@ -975,6 +975,63 @@ export interface components {
           | "try_again";
         user: Record<string, never>;
       };
+      /** @description List wraps that were replaced */
+      "GET /chats/keys/replaced": {
+        answer: {
+          keys: {
+            created_at: components["schemas"]["chats_Time"];
+            id: components["schemas"]["chats_Id"];
+            is_current: boolean;
+            kept_until: components["schemas"]["chats_Time"];
+            key_id: components["schemas"]["chats_Id"];
+            /** @enum {string} */
+            kind: "password" | "recovery";
+            replaced_at: components["schemas"]["chats_Time"];
+          }[];
+        };
+        /** @enum {string} */
+        code:
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_token"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "try_again";
+        user: Record<string, never>;
+      };
+      /** @description Read a wrap that was replaced */
+      "GET /chats/keys/replaced/{id}": {
+        answer: {
+          created_at: components["schemas"]["chats_Time"];
+          id: components["schemas"]["chats_Id"];
+          iterations: number | null;
+          key_id: components["schemas"]["chats_Id"];
+          /** @enum {string} */
+          kind: "password" | "recovery";
+          memory_kib: number | null;
+          passes: number | null;
+          salt: string | null;
+          wrap: string;
+        };
+        /** @enum {string} */
+        code:
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_request"
+          | "invalid_token"
+          | "permission_missing"
+          | "reauthentication_needed"
+          | "replaced_key_not_found"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "try_again";
+        user: Record<string, never>;
+      };
       /** @description The state of the jobs */
       "GET /cleanup": {
         answer: {

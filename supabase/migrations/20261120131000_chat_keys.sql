@@ -154,7 +154,7 @@ create type public.chat_key_change as (
 );
 comment on type public.chat_key_change is 'The version of a user''s chat keys after a change, and the current epoch';
 
--- Stores 1 to 10 wraps of a key. They replace those of the same kind and device; others stay. required are the kinds
+-- Stores 1 to 10 wraps of a key. They replace those of the same kind and device, which are kept for a while; others stay. required are the kinds
 -- that must be among them. previous is the older epoch that a wrap of the kind epoch opens; null when there is none.
 -- Raises: PT409 too_many_devices; PT422 invalid_wraps, invalid_wrap {index}, wrap_missing {kind}.
 create function private.put_chat_key_wraps(user_id uuid, key_id uuid, wraps jsonb, required text[], previous uuid)
@@ -186,6 +186,7 @@ begin
       using errcode = 'PT422', detail = 'invalid_wraps', hint = 'Rotate the keys with POST /chats/keys/rotate';
   end if;
 
+  perform private.keep_chat_key_wraps(user_id, key_id, array(select w.kind from unnest(v_wraps) as w));
   foreach v_wrap in array v_wraps loop
     insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, memory_kib, passes,
       wrap)
@@ -393,6 +394,7 @@ begin
       hint = 'Use a new UUID as key_id';
   end if;
   perform private.put_chat_key_wraps(user_id, key_id, wraps, array['password', 'recovery', 'epoch'], v_owner.key_id);
+  perform private.keep_chat_key_wraps(user_id, v_owner.key_id, array['password', 'recovery']);
   delete from public.chat_key_wraps as w
   where w.user_id = rotate_chat_keys.user_id and w.key_id = v_owner.key_id and w.kind <> 'epoch';
   return private.end_chat_key_change(user_id, key_id, next_proof_hash, idempotency_key, v_request);

@@ -81,6 +81,9 @@ select private.add_account_tables('{private.credit_holds}',
 select private.add_account_tables('{public.stripe_payments}',
   't.account_id = any (private.credit_account_ids($1))', '{account_id,id}');
 
+select private.add_account_tables('{private.replaced_chat_key_wraps}', 't.user_id = $1', '{id}',
+  shown => '{id,key_id,kind,created_at,replaced_at}');
+
 -- Left out, and why.
 select private.add_account_tables('{private.credit_months}',
   't.account_id = any (private.credit_account_ids($1))', '{account_id,month}',

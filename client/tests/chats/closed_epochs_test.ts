@@ -119,7 +119,11 @@ test("closed epochs: a head with an old key proves nothing, and a title with one
   await laptop.store.apply({ put: [forged] });
   const [summary] = await laptop.list();
   assert.deepEqual([summary?.title, code(summary?.title_error)], [null, "epoch_closed"]);
-  await rejection(laptop.rename(summary!, "another title"), ChatsError, "epoch_closed");
+  const rename = () => laptop.rename(summary!, "another title");
+  const inRow: Lie = (_, { path }) => path.startsWith("encrypted_chats") ? [forged] : undefined;
+  assert.equal(code(await server.telling(inRow, rename)), "epoch_closed");
+  // An honest server has no such version.
+  await rejection(rename(), ChatsError, "version_conflict");
 });
 
 test("closed epochs: the next head of the account keeps them closed, and none opens them again", async () => {

@@ -9,14 +9,17 @@ import {
   type DataKey,
   derivePasswordKey,
   deriveRecoveryKey,
+  encrypt,
   epochKey,
+  foldContent,
   generateDataKey,
   generateRecoveryKey,
+  makeHead,
   wrap,
 } from "../../crypto/mod.ts";
 import { MemoryStore } from "../../mod.ts";
-import { device } from "../support/devices.ts";
-import { type Json, LyingServer } from "../support/lying_server.ts";
+import { device, newUser } from "../support/devices.ts";
+import { type Json, type Lie, LyingServer } from "../support/lying_server.ts";
 
 const PASSWORD = "a password for the chats";
 
@@ -131,4 +134,66 @@ test("old keys: an old key opens no newer one, whatever the server repeats", asy
   );
   assert.equal(code(replayed), "device_not_found");
   assert.notEqual(key.device_id, renewed.device_id);
+});
+
+test("old keys: after a rotation, nobody writes into chats under the key from before it", async () => {
+  const { user, password, phone, key } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch, attempts: 1, store: new MemoryStore() });
+  await laptop.keys.unlock({ device: key });
+  const chat = await phone.save(phone.create(), "true", { title: "true" });
+  await laptop.sync();
+  const old = phone.keys.current;
+  await phone.keys.rotate(password);
+  await laptop.keys.unlock({ password });
+  await laptop.sync();
+
+  // The epoch is not closed, and the chat still has the content and the head from before the rotation.
+  const place = { user_id: user.id, chat_id: chat.id };
+  const envelope = (part: "title" | "data") => encrypt("FORGED", { ...place, part, key: old });
+  const [encrypted_title, encrypted_data] = [await envelope("title"), await envelope("data")];
+  const version = chat.version + 1;
+  const state = { version, data_version: version, next_segment: 0, is_starred: false };
+  const fold = await foldContent(encrypted_data);
+  const head = await makeHead(place, { ...state, encrypted_title }, fold, old);
+  const forged = { ...state, encrypted_title, head };
+  const inChat: Lie = (answer, { method, path }) =>
+    method === "GET" && path.startsWith(`chats/${chat.id}`)
+      ? { ...answer, ...forged, encrypted_data, segments: [] }
+      : undefined;
+  const inSync: Lie = (answer, { path }) =>
+    path === "rpc/sync_chats"
+      ? { ...answer, changes: [{ ...chat, ...forged, deleted: false }] }
+      : undefined;
+  for (
+    const [lie, run] of [
+      [inChat, () => laptop.open(chat.id)],
+      [inChat, () => laptop.backup(chat.id)],
+      [inSync, () => laptop.sync()],
+    ] as const
+  ) {
+    assert.equal(code(await server.telling(lie, run)), "head_false");
+    assert.deepEqual((await laptop.list()).map(({ title }) => title), ["true"]);
+  }
+  // A device that knows only the version from its user asks the server for the rest.
+  const other = device(user, { fetch: server.fetch, attempts: 1 });
+  await other.keys.unlock({ password });
+  await other.sync();
+  await other.store.apply({ remove: [chat.id] });
+  const inRow: Lie = (answer, { path }) =>
+    path.startsWith("encrypted_chats") ? [{ ...answer[0], ...forged }] : undefined;
+  const rename = () => other.rename({ ...chat, version }, "another title");
+  assert.equal(code(await server.telling(inRow, rename)), "head_false");
+
+  // A new device syncs before it believes an old key, and shows nothing as verified before that has ended well.
+  const fresh = device(user, { fetch: server.fetch, attempts: 1 });
+  await fresh.keys.unlock({ password });
+  assert.equal(code(await server.telling(inSync, () => fresh.sync())), "history_false");
+  assert.deepEqual((await fresh.list()).map(({ verified }) => verified), [false]);
+  const opener = device(user, { fetch: server.fetch, attempts: 1 });
+  await opener.keys.unlock({ password });
+  assert.equal(code(await server.telling(inChat, () => opener.open(chat.id))), "head_false");
+
+  const shown = await laptop.open(chat.id);
+  assert.deepEqual([shown.content, shown.verified], ["true", true]);
 });

@@ -19,9 +19,10 @@ export interface Entry {
   readonly star?: boolean;
   /**
    * The answer: the new version; "deleted" if this change deleted the chat; "conflict" if another change came first;
-   * "gone" if there is no such chat; "nothing" without an answer.
+   * "gone" if there is no such chat; "refused" if it was not made because another device has changed the keys; "nothing"
+   * without an answer.
    */
-  outcome: number | "deleted" | "conflict" | "gone" | "nothing";
+  outcome: number | "deleted" | "conflict" | "gone" | "refused" | "nothing";
 }
 
 /** A chat without its dates. */

@@ -18,6 +18,8 @@ import {
 } from "../../mod.ts";
 import { device } from "./devices.ts";
 import { FaultyNetwork } from "./faulty_network.ts";
+import { type Action, chooseAction } from "./random_actions.ts";
+import { close, codeOf, isOutdated, rotate } from "./key_changes.ts";
 import type { Entry, Journal } from "./journal.ts";
 
 /** Fewer chats make more conflicts. */
@@ -29,22 +31,8 @@ const FORGOTTEN = 0.3;
 /** The chance in each step to repeat an unanswered change. It is low, so that the chat has often changed by then. */
 const REPEATED = 0.1;
 
-/** What a device does, and the weight of each action. */
-const ACTIONS = {
-  sync: 20,
-  open: 15,
-  list: 2,
-  create: 8,
-  append: 28,
-  save: 8,
-  compact: 4,
-  rename: 5,
-  star: 5,
-  remove: 2,
-  restart: 1,
-} as const;
-
-type Action = keyof typeof ACTIONS;
+/** The password of the chats, which the user types on each device. */
+export const PASSWORD = "one password for all devices";
 
 /** An unanswered change. */
 interface Pending {
@@ -57,6 +45,8 @@ export class RandomDevice {
   chats: Chats;
   readonly network: FaultyNetwork;
   readonly conflicts: ChatConflict[] = [];
+  /** How often this device has rotated the keys, and closed the epochs before. */
+  readonly keyChanges = { rotations: 0, closings: 0 };
   readonly #user: TestUser;
   readonly #name: number;
   readonly #random: () => number;
@@ -83,29 +73,53 @@ export class RandomDevice {
     this.#key = key;
   }
 
+  /** Unlocks the keys with the password, as the user does after another device has rotated them. */
+  async unlockAgain(): Promise<void> {
+    this.#key = undefined;
+    await this.#read(() => this.chats.keys.unlock({ password: PASSWORD }));
+  }
+
+  /** Makes chats for all devices. */
+  async createChats(count: number): Promise<void> {
+    for (let made = 0; made < count; made++) await this.#create();
+  }
+
   /** Does one thing, or two at once. */
   async step(): Promise<void> {
-    const action = this.#chooseAction();
+    const action = chooseAction(this.#random);
     if (action === "restart") return await this.#restart();
-    const other = this.#random() < 0.15 ? this.#chooseAction() : "restart";
+    const other = this.#random() < 0.15 ? chooseAction(this.#random) : "restart";
     await Promise.all([this.#do(action), ...other === "restart" ? [] : [this.#do(other)]]);
   }
 
-  /** Repeats all unanswered changes. */
+  /** Repeats all unanswered changes, and takes over what the other devices have made. */
   async finish(): Promise<void> {
+    await this.unlockAgain();
     for (const pending of this.#pending.splice(0)) await this.#repeat(pending);
     assert.deepEqual(this.#pending, []);
   }
 
+  /** Does something. If another device has rotated the keys, the user types the password. */
   async #do(action: Exclude<Action, "restart">): Promise<void> {
+    try {
+      await this.#act(action);
+    } catch (error) {
+      if (codeOf(error) !== "keys_locked") throw error;
+      await this.unlockAgain();
+    }
+  }
+
+  async #act(action: Exclude<Action, "restart">): Promise<void> {
     const [pending] = this.#pending;
     if (pending && this.#random() < REPEATED) {
       this.#pending.shift();
       if (this.#random() >= FORGOTTEN) await this.#repeat(pending);
       return;
     }
-    if (action === "sync") return await this.#read(() => this.chats.sync());
+    if (action === "sync") return await this.#sync();
     if (action === "list") return await this.#list();
+    if (action === "rotate") return await this.#read(() => this.#rotate());
+    if (action === "close") return await this.#read(() => this.#close());
     const known = await this.chats.store.list();
     if (action === "create" || known.length === 0) {
       return known.length < MOST_CHATS ? await this.#create() : undefined;
@@ -145,9 +159,37 @@ export class RandomDevice {
     await this.#told("save", chat, { text }, () => this.chats.save(chat, text));
   }
 
+  /** No server has lied, so nothing may look as if it had. */
+  async #sync(): Promise<void> {
+    await this.#read(async () => {
+      const { verified, rolled_back, unproven } = await this.chats.sync();
+      assert.deepEqual(rolled_back, []);
+      if (verified) assert.deepEqual(unproven, []);
+    });
+  }
+
+  async #rotate(): Promise<void> {
+    this.#key = undefined;
+    const device = await rotate(this.chats, PASSWORD);
+    if (device === undefined) return;
+    this.#key = device ?? undefined;
+    this.keyChanges.rotations++;
+  }
+
+  async #close(): Promise<void> {
+    for (const { id } of await this.chats.store.list()) {
+      await this.#open(id);
+      const held = this.#held.get(id);
+      if (held && await isOutdated(this.chats, id)) await this.#change("compact", held);
+    }
+    if (await close(this.chats)) this.keyChanges.closings++;
+  }
+
   async #list(): Promise<void> {
-    const summaries = await this.chats.list();
-    for (const { title_error } of summaries) assert.equal(title_error, undefined);
+    for (const { title_error } of await this.chats.list()) {
+      if (codeOf(title_error) === "keys_locked") throw title_error;
+      assert.equal(title_error, undefined);
+    }
   }
 
   async #open(id: string): Promise<void> {
@@ -189,8 +231,12 @@ export class RandomDevice {
         assert.ok(error.version > entry.base && error.id === entry.chat_id);
         if (error.chat) this.#hold(error.chat);
       } else if (error instanceof ChatsError && error.code === "unreachable") {
-        assert.ok(error.repeat);
-        this.#pending.push({ entry, repeat: error.repeat });
+        // Without it, the device was still reading what the change is based on.
+        if (error.repeat) this.#pending.push({ entry, repeat: error.repeat });
+        else entry.outcome = "refused";
+      } else if (codeOf(error) === "keys_locked") {
+        entry.outcome = "refused";
+        await this.unlockAgain();
       } else if (error instanceof ChatsError && /^chat_(deleted|not_found)$/.test(error.code)) {
         entry.outcome = "gone";
         this.#held.delete(entry.chat_id);
@@ -212,10 +258,12 @@ export class RandomDevice {
     this.#pending = [];
     this.#held.clear();
     this.chats = this.#start();
-    const { faulty } = this.network;
-    this.network.faulty = false;
-    if (this.#key) await this.chats.keys.unlock({ device: this.#key });
-    this.network.faulty = faulty;
+    if (!this.#key) return await this.unlockAgain();
+    const device = this.#key;
+    await this.#read(() => this.chats.keys.unlock({ device })).catch(async (error) => {
+      assert.equal(codeOf(error), "device_not_found");
+      await this.unlockAgain();
+    });
   }
 
   #start(): Chats {
@@ -236,12 +284,5 @@ export class RandomDevice {
 
   #newText(): string {
     return `${this.#name}.${++this.#texts};`;
-  }
-
-  #chooseAction(): Action {
-    const entries = Object.entries(ACTIONS) as [Action, number][];
-    const sum = entries.reduce((total, [, weight]) => total + weight, 0);
-    let left = this.#random() * sum;
-    return entries.find(([, weight]) => (left -= weight) < 0)![0]; // less than the sum is left
   }
 }

@@ -3971,6 +3971,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "get_replaced_chat_keys": {
+        Args: Record<PropertyKey, never>;
+        Returns: Database["public"]["CompositeTypes"]["replaced_chat_key"][];
+        SetofOptions: {
+          from: "*";
+          to: "replaced_chat_key";
+          isOneToOne: false;
+          isSetofReturn: true;
+        };
+      };
       "get_storage_usage": {
         Args: { "user_id": string };
         Returns: Database["public"]["CompositeTypes"]["storage_usage"][];
@@ -4121,6 +4131,16 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "answer_reading";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "read_replaced_chat_key": {
+        Args: { "id": string; "session_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["replaced_chat_key_wrap"];
+        SetofOptions: {
+          from: "*";
+          to: "replaced_chat_key_wrap";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -4968,6 +4988,26 @@ export type Database = {
         "finished_at": string | null;
         "project": Json | null;
         "replayed": boolean | null;
+      };
+      "replaced_chat_key": {
+        "id": string | null;
+        "kind": string | null;
+        "key_id": string | null;
+        "is_current": boolean | null;
+        "created_at": string | null;
+        "replaced_at": string | null;
+        "kept_until": string | null;
+      };
+      "replaced_chat_key_wrap": {
+        "id": string | null;
+        "kind": string | null;
+        "key_id": string | null;
+        "salt": string | null;
+        "iterations": number | null;
+        "memory_kib": number | null;
+        "passes": number | null;
+        "wrap": string | null;
+        "created_at": string | null;
       };
       "saved_chat": {
         "id": string | null;

@@ -11,7 +11,7 @@ import { authenticate, userId } from "../_shared/auth.ts";
 import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery, readText } from "../_shared/request.ts";
-import { call, defined, unwrap } from "../_shared/rpc.ts";
+import { call, defined, nullable, unwrap } from "../_shared/rpc.ts";
 import { addAttachmentRoute } from "./attachments.ts";
 import * as schema from "./schema.ts";
 
@@ -47,6 +47,22 @@ for (
     return answer(c, await call(() => supabaseAdmin.rpc(name, args)));
   });
 }
+
+app.get("/keys/replaced", authenticate("user"), async (c) => {
+  const { supabase } = c.var.supabaseContext;
+  return c.json({ keys: unwrap(await supabase.rpc("get_replaced_chat_keys")) });
+});
+
+app.get("/keys/replaced/:id", authenticate("user"), async (c) => {
+  const { supabaseAdmin, jwtClaims } = c.var.supabaseContext;
+  const session = jwtClaims?.session_id;
+  const args = {
+    user_id: userId(c.var.supabaseContext),
+    session_id: nullable(typeof session === "string" ? session : null),
+    ...readPath(c, schema.ReplacedPath),
+  };
+  return c.json(await call(() => supabaseAdmin.rpc("read_replaced_chat_key", args)));
+});
 
 app.delete("/keys/devices/:device_id", authenticate("user"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;

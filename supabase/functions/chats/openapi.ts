@@ -9,6 +9,7 @@ import * as z from "zod/mini";
 import { describeFunction } from "../_openapi/document.ts";
 import { id, time } from "../_shared/schema.ts";
 import { describeAttachmentRoute } from "./attachments_openapi.ts";
+import { replacedKeyRoutes } from "./replaced_keys_openapi.ts";
 import * as schema from "./schema.ts";
 
 const { envelope } = schema;
@@ -151,6 +152,7 @@ export const document: unknown = describeFunction({
         422: keyProblems[422],
       },
     },
+    ...replacedKeyRoutes,
     {
       method: "delete",
       path: "/keys/devices/{device_id}",

@@ -97,5 +97,8 @@ export const Keys = z.strictObject({
 /** The path of a chat. */
 export const ChatPath = z.strictObject({ id });
 
+/** The path of a wrap that was replaced. */
+export const ReplacedPath = z.strictObject({ id });
+
 /** The path of a device. */
 export const DevicePath = z.strictObject({ device_id: id });

@@ -87,6 +87,24 @@ export const RETENTION_SCENES: Record<string, Scene> = {
       } order by n`),
     ],
   },
+  replaced_chat_keys: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await fillRaw(
+        stage,
+        `
+        insert into chat_keys (user_id, id, epoch) select ${id(label, "user")}, ${
+          id(label)
+        }, 1 from ${series};
+        insert into private.replaced_chat_key_wraps (user_id, key_id, kind, wrap, created_at, replaced_at)
+          select ${id(label, "user")}, ${id(label)}, 'recovery', 'x', now() - interval '40 days', ${
+          when("-31 days", "-29 days")
+        } from ${series}`,
+      );
+    },
+    state: (stage, label) =>
+      numbers(stage, label, "select key_id from private.replaced_chat_key_wraps"),
+  },
   webhook_payloads: {
     fill: (stage, label) =>
       fillRaw(

@@ -15,7 +15,7 @@ begin
     when value ?| array['iterations', 'memory_kib', 'passes']
       then 'A wrap of the kind passkey must not have iterations, memory_kib and passes'
     when jsonb_typeof(value -> 'credential_id') is distinct from 'string'
-      or value ->> 'credential_id' !~ '^[A-Za-z0-9_-]{1,1366}$'
+      or value ->> 'credential_id' !~ '^[A-Za-z0-9_-]+$' or octet_length(value ->> 'credential_id') > 1366
       then 'credential_id must be 1 to 1024 bytes long, in base64url without padding'
     when jsonb_typeof(value -> 'salt') is distinct from 'string'
       or octet_length(private.decode_base64(value ->> 'salt')) is distinct from 32

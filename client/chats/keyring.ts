@@ -195,10 +195,8 @@ export class Keyring {
   }
 
   /**
-   * Wraps the current data key under another key, for a passkey or a device that is let in. Stores nothing.
-   *
-   * @returns the keys on the server, and the wrap
-   * @throws ChatsError `keys_locked`
+   * Wraps the current data key under the key of a passkey, or of a device that is let in. Stores nothing. Returns the
+   * keys on the server, and the wrap. Throws `keys_locked`.
    */
   async wrap(under: WrappingKey): Promise<{ stored: WrappedKeys; wraps: NewKeyWrap[] }> {
     const stored = await this.#requests.read();

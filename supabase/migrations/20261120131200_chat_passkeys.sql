@@ -5,7 +5,7 @@
 -- nothing is.
 create function private.chat_passkey_fault(value jsonb)
 returns text
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 declare
   v_kind text := value ->> 'kind';

@@ -34,7 +34,11 @@ export const USER_ROUTES = {
     changeKeys: "PUT /chats/keys",
     rotateKeys: "POST /chats/keys/rotate",
     revokeDevice: "DELETE /chats/keys/devices/{device_id}",
+    usePasskey: "PUT /chats/keys/passkeys/{device_id}/use",
     setHistory: "PUT /chats/history",
+    approvals: "GET /chats/approvals",
+    beginApproval: "POST /chats/approvals",
+    changeApproval: "PATCH /chats/approvals/{approval_id}",
   },
   conversations: {
     start: "POST /conversations",

@@ -145,6 +145,62 @@ async function checkUploads(
   await page.close();
 }
 
+/** Passkeys of Chromium's own authenticator. Its pages need a name: an address cannot have passkeys. */
+async function checkPasskeys(browser: Browser, url: string, session: Session): Promise<void> {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(url);
+  const devtools = await context.newCDPSession(page);
+  await devtools.send("WebAuthn.enable");
+  const plug = async (hasPrf: boolean) => {
+    const { authenticatorId } = await devtools.send("WebAuthn.addVirtualAuthenticator", {
+      options: {
+        ...{ protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal" },
+        ...{ hasResidentKey: true, hasUserVerification: true, isUserVerified: true, hasPrf },
+        automaticPresenceSimulation: true,
+      },
+    });
+    return { authenticatorId };
+  };
+  const first = await plug(true);
+  const added = await call(page, "addPasskey", session, "MacBook", true);
+  assert.deepEqual(added, { shown: "MacBook", supported: true });
+  assert.deepEqual(await call(page, "addPasskey", session, "Again", false), {
+    code: "passkey_exists",
+  });
+  await page.reload();
+  const unlocked = { content: "Good morning", name: "MacBook", used: true };
+  assert.deepEqual(await call(page, "unlockByPasskey", session), unlocked);
+  await devtools.send("WebAuthn.setUserVerified", { ...first, isUserVerified: false });
+  assert.deepEqual(await call(page, "unlockByPasskey", session), { code: "passkey_cancelled" });
+  await devtools.send("WebAuthn.removeVirtualAuthenticator", first);
+
+  const second = await plug(false);
+  const without = await call(page, "addPasskey", session, "Old stick", false);
+  assert.deepEqual(without, { code: "passkey_without_keys" });
+  assert.deepEqual(await call(page, "unlockByPasskey", session), { code: "passkey_cancelled" });
+  await devtools.send("WebAuthn.removeVirtualAuthenticator", second);
+  await context.close();
+}
+
+/** One browser lets another in, which is reloaded meanwhile. */
+async function checkDevices(browser: Browser, url: string, session: Session): Promise<void> {
+  const contexts = [await browser.newContext(), await browser.newContext()];
+  const [old, fresh] = await Promise.all(contexts.map(async (context) => {
+    const page = await context.newPage();
+    await page.goto(url);
+    return page;
+  })) as [Page, Page];
+  const shown = await call(fresh, "beginDevice", session);
+  await fresh.reload();
+  assert.deepEqual(await call(fresh, "beginDevice", session), shown);
+  const accepted = call(fresh, "acceptDevice", session);
+  assert.equal(await call(old, "approveDevice", session, shown.qr), "Chromium");
+  const expected = { content: "Good morning", extractable: false, state: null };
+  assert.deepEqual(await accepted, expected);
+  await Promise.all(contexts.map((context) => context.close()));
+}
+
 async function main(): Promise<void> {
   const missing = await requireChromium();
   if (missing) return console.log(`Not run: ${missing}`);
@@ -156,6 +212,10 @@ async function main(): Promise<void> {
     try {
       await checkStores(browser, platform.url, await signUp(stack, platform.url));
       await checkQuota(browser, platform.url);
+      const named = platform.url.replace("127.0.0.1", "localhost");
+      const session = await signUp(stack, named);
+      await checkPasskeys(browser, named, session);
+      await checkDevices(browser, named, session);
       await checkUploads(browser, platform, await signUp(stack, platform.url));
     } finally {
       await browser.close();

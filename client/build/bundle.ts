@@ -24,6 +24,8 @@ export const ENTRIES: Record<string, string> = {
   attachments: `${CLIENT_DIR}attachments/attachments.ts`,
   chats: `${CLIENT_DIR}mod.ts`,
   database: `${CLIENT_DIR}database.ts`,
+  devices: `${CLIENT_DIR}devices/devices.ts`,
+  passkeys: `${CLIENT_DIR}passkeys/passkeys.ts`,
   "replaced-keys": `${CLIENT_DIR}chats/replaced_keys.ts`,
   service: `${CLIENT_DIR}service.ts`,
   "store-tests": `${CLIENT_DIR}store_tests.ts`,
@@ -35,6 +37,8 @@ export const ENTRIES: Record<string, string> = {
  * that does not need them does not load them. Only these exports are kept.
  */
 const ON_DEMAND: Record<string, string> = {
+  "@noble/curves/ed25519.js":
+    `export { ristretto255, ristretto255_hasher } from "@noble/curves/ed25519.js";`,
   "hash-wasm": `export { argon2id } from "hash-wasm";`,
   "tus-js-client": `export { Upload } from "tus-js-client";`,
 };

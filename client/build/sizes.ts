@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 import { CLIENT_DIR, ENTRIES, PACKAGE_DIR } from "./bundle.ts";
 
 /** The largest sizes in KB (1000 bytes), minified and compressed with gzip. */
-const MOST_KB: Record<string, number> = { chats: 20 };
+const MOST_KB: Record<string, number> = { chats: 20, devices: 11 };
 const MOST_KB_OF_OTHERS = 10;
 
 /** The page whose table says the sizes. */

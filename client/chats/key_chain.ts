@@ -15,7 +15,6 @@ import {
   generateRecoveryKey,
   newPasswordParameters,
   type PasswordKey,
-  type PasswordParameters,
   unwrap,
   wrap,
   type WrappingKey,
@@ -31,13 +30,13 @@ export async function wrapUnderEach(
 ): Promise<NewKeyWrap[]> {
   return await Promise.all(wrappingKeys.map(async (under) => ({
     kind: under.kind,
-    ...("device_id" in under && { device_id: under.device_id }),
-    ...(under.kind === "password" && parametersOf(under)),
+    ...(under.kind !== "epoch" && parametersOf(under)),
     wrap: await wrap(dataKey, { under, user_id }),
   })));
 }
 
-function parametersOf({ kind: _kind, key: _key, ...parameters }: PasswordKey): PasswordParameters {
+/** The members that are stored beside a wrap. */
+function parametersOf<K extends WrappingKey>({ kind: _kind, key: _key, ...parameters }: K) {
   return parameters;
 }
 

@@ -16,7 +16,7 @@ import {
   type WrappingKey,
 } from "../crypto/mod.ts";
 import type { ChatStore } from "./chat_store.ts";
-import { ChatsError, keysRolledBack } from "./chats_error.ts";
+import { keysRolledBack } from "./chats_error.ts";
 import { KeyRequests } from "./key_requests.ts";
 import { checkNewPassword } from "./new_password.ts";
 import { makeEpoch, wrapUnderEach } from "./key_chain.ts";
@@ -25,6 +25,7 @@ import { PasswordKeys } from "./password_keys.ts";
 import type { Requests } from "./requests.ts";
 import {
   findWrap,
+  type NewKeyWrap,
   outdatedIn,
   type RememberedDevice,
   rememberedDevices,
@@ -126,15 +127,17 @@ export class Keyring {
   /**
    * Unlocks the keys.
    *
-   * @param by the password, or the device key from `rememberDevice`
+   * @param by the password, the device key from `rememberDevice`, or the key of a passkey
    * @throws CryptoError `decryption_failed` for a wrong password; ChatsError `keys_not_found` if there are no keys yet,
-   * `device_not_found` if the device was revoked or the keys were rotated, `keys_rolled_back`
+   * `device_not_found` if the device or the passkey was revoked or the keys were rotated, `keys_rolled_back`
    */
   async unlock(by: Unlocking): Promise<void> {
     const stored = await this.#requests.read();
     await this.#openKeys.open(stored, await this.#passwordKeys.unlocking(stored, by));
     if ("device" in by) this.#openKeys.device = by.device;
-    else await this.#strengthen(stored, by.password);
+    if ("password" in by) {
+      await this.#passwordKeys.strengthen(stored, () => this.#setPassword(by.password));
+    }
   }
 
   /**
@@ -189,6 +192,16 @@ export class Keyring {
   async rememberDevice(device?: DeviceKey): Promise<DeviceKey> {
     const key = device ?? await generateDeviceKey();
     return await this.#wrapCurrent(key, () => this.#openKeys.device = key);
+  }
+
+  /**
+   * Wraps the current data key under the key of a passkey, or of a device that is let in. Stores nothing. Returns the
+   * keys on the server, and the wrap. Throws `keys_locked`.
+   */
+  async wrap(under: WrappingKey): Promise<{ stored: WrappedKeys; wraps: NewKeyWrap[] }> {
+    const stored = await this.#requests.read();
+    const key = await this.#openKeys.openToWrap(stored, this.#openKeys.opener(stored));
+    return { stored, wraps: await wrapUnderEach(key, [under], this.#user_id) };
   }
 
   /** Lists the devices that can unlock the keys without the password. */
@@ -276,23 +289,10 @@ export class Keyring {
     await this.#wrapCurrent(under, () => this.#openKeys.reopened(under));
   }
 
-  /** Wraps the key again if the password's derivation is cheaper than that of new ones: nobody has to notice. */
-  async #strengthen(stored: WrappedKeys, password: string): Promise<void> {
-    if (!await this.#passwordKeys.isOutdated(stored)) return;
-    try {
-      await this.#setPassword(password);
-    } catch (error) {
-      // The keys are open. The next password entry tries again.
-      if (!(error instanceof ChatsError)) throw error;
-    }
-  }
-
   /** Wraps the current data key under a new key, which replaces the one of its kind (and device). */
   async #wrapCurrent<T>(under: WrappingKey, done: () => T | Promise<T>): Promise<T> {
-    const stored = await this.#requests.read();
-    const key = await this.#openKeys.openToWrap(stored, this.#openKeys.opener(stored));
-    const wraps = await wrapUnderEach(key, [under], this.#user_id);
-    return await this.#requests.set(stored, { key, wraps }, (answer) => {
+    const { stored, wraps } = await this.wrap(under);
+    return await this.#requests.set(stored, { key: this.current, wraps }, (answer) => {
       this.#openKeys.version = answer.version;
       return done();
     });

@@ -14,6 +14,7 @@ import {
   type WrappingKey,
 } from "../crypto/mod.ts";
 import type { ChatStore } from "./chat_store.ts";
+import { ChatsError } from "./chats_error.ts";
 import {
   passwordParameters,
   type Unlocking,
@@ -54,8 +55,24 @@ export class PasswordKeys {
     return await derivePasswordKey(password, newPasswordParameters(await this.cost()));
   }
 
+  /**
+   * Wraps the key again if the password's derivation is cheaper than that of new ones: nobody has to notice.
+   *
+   * @param stored the keys on the server
+   * @param setPassword wraps the key under the password again
+   */
+  async strengthen(stored: WrappedKeys, setPassword: () => Promise<void>): Promise<void> {
+    if (!await this.#isOutdated(stored)) return;
+    try {
+      await setPassword();
+    } catch (error) {
+      // The keys are open. The next password entry tries again.
+      if (!(error instanceof ChatsError)) throw error;
+    }
+  }
+
   /** Whether the keys on the server are not yet as new ones are: with a costlier derivation, and with a proof. */
-  async isOutdated(stored: WrappedKeys): Promise<boolean> {
+  async #isOutdated(stored: WrappedKeys): Promise<boolean> {
     const parameters = passwordParameters(stored);
     if (stored.proof_number === null) return true;
     return parameters !== undefined && workOfParameters(parameters) < workOf(await this.cost());

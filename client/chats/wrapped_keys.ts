@@ -8,6 +8,7 @@ import {
   type Argon2idCost,
   derivePasswordKey,
   type DeviceKey,
+  type PasskeyKey,
   type PasswordParameters,
   workOf,
   type WrappingKey,
@@ -17,8 +18,8 @@ import { keyOf } from "./chat_cipher.ts";
 import type { ChatStore } from "./chat_store.ts";
 import { ChatsError, keysLocked } from "./chats_error.ts";
 
-/** What unlocks the keys: the password, or the key of a remembered device. */
-export type Unlocking = { password: string } | { device: DeviceKey };
+/** What unlocks the keys: the password, the key of a remembered device, or the key that a passkey computed. */
+export type Unlocking = { password: string } | { device: DeviceKey } | { passkey: PasskeyKey };
 
 /** A wrap as a client sends it. */
 export interface NewKeyWrap {
@@ -29,6 +30,8 @@ export interface NewKeyWrap {
   iterations?: number;
   memory_kib?: number;
   passes?: number;
+  credential_id?: string;
+  name?: string;
 }
 
 /** A wrap as the server returns it. */
@@ -145,15 +148,15 @@ export function findWrap(
       return wrap.salt === under.salt && wrap.iterations === iterations &&
         wrap.memory_kib === memory_kib && wrap.passes === passes;
     }
-    return under.kind !== "device" || wrap.device_id === under.device_id;
+    return !("device_id" in under) || wrap.device_id === under.device_id;
   });
 }
 
 /**
- * Returns the wrapping key that opens the current key: the device's, or one derived from the password.
+ * Returns the wrapping key that opens the current key: the device's or the passkey's, or one derived from the password.
  *
  * @param stored the keys on the server
- * @param by the password or the device
+ * @param by the password, the device or the passkey
  * @param least the cost of the costliest derivation that this device has seen: nothing cheaper is accepted
  * @throws ChatsError `keys_not_found`, `device_not_found`, `keys_locked`, `password_weakened`
  */
@@ -165,8 +168,9 @@ export async function unlockingKey(
   if (stored.version === 0) {
     throw new ChatsError("keys_not_found", "The user has no keys yet: set them up");
   }
-  if ("device" in by) {
-    if (findWrap(stored, by.device)) return by.device;
+  if (!("password" in by)) {
+    const key = "device" in by ? by.device : by.passkey;
+    if (findWrap(stored, key)) return key;
     throw new ChatsError(
       "device_not_found",
       "This device was revoked, or the keys were rotated: use the password",
@@ -201,8 +205,8 @@ export function workOfParameters(parameters: PasswordParameters): number {
 
 /** Lists the devices that can unlock the current key. */
 export function rememberedDevices({ keys: [current] }: WrappedKeys): RememberedDevice[] {
-  return (current?.wraps ?? []).flatMap(({ device_id, created_at }) =>
-    device_id === undefined ? [] : { device_id, created_at }
+  return (current?.wraps ?? []).flatMap(({ kind, device_id, created_at }) =>
+    kind === "device" ? { device_id: device_id!, created_at } : [] // each device has an id
   );
 }
 

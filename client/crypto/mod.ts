@@ -53,6 +53,12 @@ export {
 export { changeProof, changeProofHash, keyIdOf, keyProof } from "./key_proof.ts";
 export { padmeLength } from "./padding.ts";
 export {
+  derivePasskeyKey,
+  passkeyInput,
+  type PasskeyKey,
+  type PasskeyParameters,
+} from "./passkey_key.ts";
+export {
   derivePasswordKey,
   newPasswordParameters,
   type PasswordKey,

@@ -22,11 +22,12 @@ import { associatedData, type Bytes, parseObject, uuidArgument } from "./encodin
 import { DATA_KEY_USAGES, type DataKey, type EpochKey, SECRET_USAGES } from "./data_key.ts";
 import type { DeviceKey } from "./device_key.ts";
 import { mayHaveId } from "./key_proof.ts";
+import type { PasskeyKey } from "./passkey_key.ts";
 import type { PasswordKey } from "./password_key.ts";
 import type { RecoveryKey } from "./recovery_key.ts";
 
 /** A key that wraps data keys. */
-export type WrappingKey = PasswordKey | RecoveryKey | DeviceKey | EpochKey;
+export type WrappingKey = PasswordKey | RecoveryKey | DeviceKey | PasskeyKey | EpochKey;
 
 const VERSION = "2";
 
@@ -128,6 +129,11 @@ export function wrapMembers(
       return members;
     case "device":
       return { ...members, device_id: uuidArgument("device_id", under.device_id) };
+    case "passkey": {
+      const { credential_id, salt } = under;
+      const device_id = uuidArgument("device_id", under.device_id);
+      return { ...members, credential_id, device_id, salt };
+    }
     case "epoch": {
       const wrapped_by = uuidArgument("wrapped_by", under.wrapped_by);
       if (wrapped_by === members.key_id) {

@@ -163,6 +163,17 @@ export interface components {
       /** @enum {string} */
       source?: "provider" | "counted";
     };
+    /** @description The messages between a new device and one that lets it in: docs/device-approval.md */
+    chats_Approval: {
+      answer: string | null;
+      closed: ("refused" | "done") | null;
+      created_at: components["schemas"]["chats_Time"];
+      expires_at: components["schemas"]["chats_Time"];
+      hello: string | null;
+      id: components["schemas"]["chats_Id"];
+      reply: string | null;
+      share: string;
+    };
     /** @description The text of `{"v": "2", "key_id", "nonce", "ciphertext", "mac"}`: docs/encryption.md */
     chats_Envelope: string;
     /** @description A new head of the account, and the counter of the one that it replaces: docs/verified-history.md */
@@ -192,11 +203,13 @@ export interface components {
     /** Format: date-time */
     chats_Time: string;
     chats_Wrap: {
+      credential_id?: string;
       device_id?: components["schemas"]["chats_Id"];
       iterations?: number;
       /** @enum {string} */
-      kind: "password" | "recovery" | "device" | "epoch";
+      kind: "password" | "recovery" | "device" | "passkey" | "epoch";
       memory_kib?: number;
+      name?: string;
       passes?: number;
       salt?: string;
       wrap: string;
@@ -645,7 +658,7 @@ export interface components {
           expected_version?: string | number;
         };
       };
-      /** @description Revoke a device */
+      /** @description Revoke a device or a passkey */
       "DELETE /chats/keys/devices/{device_id}": {
         answer: components["schemas"]["chats_KeyChange"];
         /** @enum {string} */
@@ -935,6 +948,24 @@ export interface components {
           known_data_version?: string | number;
         };
       };
+      /** @description List approvals of new devices */
+      "GET /chats/approvals": {
+        answer: {
+          approvals: components["schemas"]["chats_Approval"][];
+        };
+        /** @enum {string} */
+        code:
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_token"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "try_again";
+        user: Record<string, never>;
+      };
       /** @description Read the wrapped keys */
       "GET /chats/keys": {
         answer: {
@@ -947,11 +978,14 @@ export interface components {
             id: components["schemas"]["chats_Id"];
             wraps: {
               created_at: components["schemas"]["chats_Time"];
+              credential_id?: string;
               device_id?: components["schemas"]["chats_Id"];
               iterations?: number;
               /** @enum {string} */
-              kind: "password" | "recovery" | "device" | "epoch";
+              kind: "password" | "recovery" | "device" | "passkey" | "epoch";
+              last_used_at?: components["schemas"]["chats_Time"];
               memory_kib?: number;
+              name?: string;
               passes?: number;
               salt?: string;
               wrap: string;
@@ -1307,6 +1341,41 @@ export interface components {
           head?: string;
           history?: components["schemas"]["chats_History"];
           is_starred?: boolean;
+        };
+      };
+      /** @description Send a message of an approval, or close it */
+      "PATCH /chats/approvals/{approval_id}": {
+        answer: components["schemas"]["chats_Approval"];
+        /** @enum {string} */
+        code:
+          | "approval_closed"
+          | "approval_expired"
+          | "approval_not_found"
+          | "approval_out_of_turn"
+          | "body_incomplete"
+          | "body_too_large"
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_approval"
+          | "invalid_json"
+          | "invalid_request"
+          | "invalid_token"
+          | "invalid_value"
+          | "nested_too_deep"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_requests"
+          | "try_again"
+          | "user_not_found";
+        user: {
+          answer?: string;
+          /** @enum {string} */
+          closed?: "refused" | "done";
+          hello?: string;
+          reply?: string;
         };
       };
       /** @description Replace the content of a draft */
@@ -1781,6 +1850,36 @@ export interface components {
           head?: string;
           history?: components["schemas"]["chats_History"];
           number: number;
+        };
+      };
+      /** @description Begin an approval */
+      "POST /chats/approvals": {
+        answer: components["schemas"]["chats_Approval"];
+        /** @enum {string} */
+        code:
+          | "approval_id_used"
+          | "body_incomplete"
+          | "body_too_large"
+          | "credentials_missing"
+          | "database_timeout"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_approval"
+          | "invalid_json"
+          | "invalid_request"
+          | "invalid_token"
+          | "invalid_value"
+          | "nested_too_deep"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_approvals"
+          | "too_many_requests"
+          | "try_again"
+          | "user_not_found";
+        user: {
+          id: components["schemas"]["chats_Id"];
+          share: string;
         };
       };
       /** @description Start a new epoch */
@@ -3515,6 +3614,29 @@ export interface components {
           proof?: string;
           wraps: components["schemas"]["chats_Wrap"][];
         };
+      };
+      /** @description Note that a passkey has unlocked the keys */
+      "PUT /chats/keys/passkeys/{device_id}/use": {
+        answer: {
+          device_id: components["schemas"]["chats_Id"];
+          last_used_at: components["schemas"]["chats_Time"];
+        };
+        /** @enum {string} */
+        code:
+          | "credentials_missing"
+          | "database_timeout"
+          | "device_not_found"
+          | "internal_error"
+          | "invalid_api_key"
+          | "invalid_request"
+          | "invalid_token"
+          | "permission_missing"
+          | "signing_keys_missing"
+          | "token_expired"
+          | "too_many_requests"
+          | "try_again"
+          | "user_not_found";
+        user: Record<string, never>;
       };
       /** @description Replace a message */
       "PUT /conversations/{id}/messages/{message_id}": {

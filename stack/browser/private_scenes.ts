@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import postgres from "postgres";
 
-import type { Scene } from "./site.ts";
+import type { Scene, Site } from "./site.ts";
 
 const PASSPHRASE = "seven quiet otters";
 const SECRET = "The surprise party is on Friday";
@@ -70,7 +70,66 @@ export const PRIVATE_SCENES: Record<string, Scene> = {
     await unlock(laptop, "nine patient herons");
     await laptop.getByRole("link", { name: SECRET }).waitFor();
   },
+
+  async "a new device is let in by another, also after a reload"(site) {
+    const laptop = await site.device();
+    const person = await site.signUp(laptop);
+    await setUp(laptop);
+    await write(laptop, SECRET);
+
+    const phone = await site.device({ dark: true });
+    await site.signIn(phone, person);
+    await phone.getByRole("link", { name: "Private chats" }).click();
+    await phone.getByRole("button", { name: "Use another device" }).click();
+    const code = await phone.getByTestId("device-code").innerText();
+    await phone.getByAltText("The same code, to scan").waitFor();
+    await phone.reload();
+    assert.equal(await phone.getByTestId("device-code").innerText(), code);
+
+    await laptop.getByRole("button", { name: "Add a device" }).click();
+    const typed = laptop.getByLabel("Code on the new device");
+    await typed.fill(`${code.slice(0, -1)}${code.endsWith("0") ? "1" : "0"}`);
+    await typed.press("Enter");
+    await laptop.getByRole("alert").getByText("mistyped").waitFor();
+    await typed.fill(code.toLowerCase());
+    await typed.press("Enter");
+    await laptop.getByText("Let “Chrome on Linux” read your private chats?").waitFor();
+    await laptop.getByRole("button", { name: "Let it in" }).click();
+    await phone.getByRole("link", { name: SECRET }).click();
+    await texts(phone).getByText(SECRET).waitFor();
+    assert.equal(await keyOf(phone), await keyOf(laptop));
+    await phone.reload();
+    await texts(phone).getByText(SECRET).waitFor();
+  },
+
+  async "a passkey unlocks the chats"(site) {
+    const laptop = await site.device();
+    await laptop.goto(named(site));
+    const devtools = await laptop.context().newCDPSession(laptop);
+    await devtools.send("WebAuthn.enable");
+    await devtools.send("WebAuthn.addVirtualAuthenticator", {
+      options: {
+        ...{ protocol: "ctap2", ctap2Version: "ctap2_1", transport: "internal" },
+        ...{ hasResidentKey: true, hasUserVerification: true, isUserVerified: true },
+        ...{ hasPrf: true, automaticPresenceSimulation: true },
+      },
+    });
+    await site.signUp(laptop);
+    await setUp(laptop);
+    await write(laptop, SECRET);
+    await laptop.getByRole("button", { name: "Add a passkey" }).click();
+    await laptop.getByText("1 passkey", { exact: true }).waitFor();
+    await laptop.getByRole("button", { name: "Lock this device" }).click();
+    await laptop.getByRole("button", { name: "Use a passkey" }).click();
+    await laptop.getByRole("link", { name: SECRET }).click();
+    await texts(laptop).getByText(SECRET).waitFor();
+  },
 };
+
+/** The app under a name: pages under an address cannot have passkeys. */
+function named({ url }: Site): string {
+  return url.replace("127.0.0.1", "localhost");
+}
 
 /** Sets the keys up; returns the recovery key. */
 async function setUp(page: Page): Promise<string> {

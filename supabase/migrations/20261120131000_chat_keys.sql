@@ -1,5 +1,5 @@
 -- The keys of encrypted chats. The server has only wraps of them, which it cannot open: a key is wrapped under a
--- password, under a recovery key and under keys that devices keep; that of an older epoch under the next one.
+-- password, under a recovery key and under keys that devices and passkeys keep; that of an older epoch under the next one.
 -- docs/encryption.md describes wraps.
 
 create table public.chat_keys (
@@ -37,26 +37,35 @@ create table public.chat_key_wraps (
   iterations integer,
   memory_kib integer,
   passes integer,
+  credential_id text,
+  name text,
   wrap text not null,
   created_at timestamptz not null default now(),
+  last_used_at timestamptz,
   constraint chat_key_wraps_key_id_fkey foreign key (user_id, key_id)
     references public.chat_keys (user_id, id) on delete cascade,
   constraint chat_key_wraps_unique unique nulls not distinct (user_id, key_id, kind, device_id),
-  constraint chat_key_wraps_kind_check check (kind in ('password', 'recovery', 'device', 'epoch')),
-  constraint chat_key_wraps_device_check check ((kind = 'device') = (device_id is not null)),
+  constraint chat_key_wraps_kind_check check (kind in ('password', 'recovery', 'device', 'passkey', 'epoch')),
+  constraint chat_key_wraps_device_check check ((kind in ('device', 'passkey')) = (device_id is not null)),
   constraint chat_key_wraps_epoch_check check ((kind = 'epoch') = (wrapped_by is not null)),
   constraint chat_key_wraps_password_check check (
-    (kind = 'password') = (salt is not null) and (memory_kib is null) = (passes is null)
-    and num_nonnulls(iterations, memory_kib) = (kind = 'password')::integer)
+    (kind in ('password', 'passkey')) = (salt is not null) and (memory_kib is null) = (passes is null)
+    and num_nonnulls(iterations, memory_kib) = (kind = 'password')::integer),
+  constraint chat_key_wraps_passkey_check check (
+    num_nonnulls(credential_id, name) = (kind = 'passkey')::integer * 2 and (last_used_at is null or kind = 'passkey'))
 );
 comment on table public.chat_key_wraps is 'Encrypted data keys of chats; the database has no key that opens them';
 comment on column public.chat_key_wraps.kind is
-  'What the data key is encrypted under: a password, the recovery key, the key of a device, or the data key of the next epoch';
+  'What the data key is encrypted under: a password, the recovery key, the key of a device, a passkey, or the data key of the next epoch';
 comment on column public.chat_key_wraps.wrapped_by is 'The next epoch, for the kind epoch';
-comment on column public.chat_key_wraps.salt is 'The salt of the password in base64, for the kind password';
+comment on column public.chat_key_wraps.device_id is 'Names the device or the passkey; chosen by the client';
+comment on column public.chat_key_wraps.salt is 'The salt in base64, for the kinds password and passkey';
 comment on column public.chat_key_wraps.iterations is 'Rounds of PBKDF2-SHA256, for a password that was derived with it';
 comment on column public.chat_key_wraps.memory_kib is 'Kibibytes of memory of Argon2id, for a password that was derived with it';
 comment on column public.chat_key_wraps.passes is 'Passes of Argon2id over the memory';
+comment on column public.chat_key_wraps.credential_id is 'The id of the passkey in its authenticator, in base64url';
+comment on column public.chat_key_wraps.name is 'The name of the passkey, encrypted under the data key';
+comment on column public.chat_key_wraps.last_used_at is 'When the passkey last unlocked the keys, as far as clients say';
 
 alter table public.chat_key_wraps enable row level security;
 revoke all on public.chat_key_wraps from public, anon, authenticated, service_role;
@@ -79,8 +88,8 @@ exception when data_exception then
 end $$;
 revoke all on function private.decode_base64(text) from public, anon, authenticated, service_role;
 
--- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, memory_kib,
--- passes, wrap}. A password has either iterations (PBKDF2) or memory_kib and passes (Argon2id). index is its place in the
+-- Checks and returns a wrap as a client sends it: {kind, device_id, salt, iterations, memory_kib, passes, credential_id,
+-- name, wrap}. A password has either iterations (PBKDF2) or memory_kib and passes (Argon2id). index is its place in the
 -- list from 0, which an error names.
 -- Raises: PT422 invalid_wrap {index}.
 create function private.read_chat_key_wrap(value jsonb, index integer)
@@ -88,6 +97,8 @@ returns public.chat_key_wraps
 language plpgsql stable set search_path = ''
 as $$
 declare
+  v_members constant text[] := array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'credential_id',
+    'name', 'wrap'];
   v_wrap public.chat_key_wraps;
   v_json jsonb;
   v_says text;
@@ -96,13 +107,13 @@ begin
   v_wrap.wrap := value ->> 'wrap';
   v_json := private.json_strings(v_wrap.wrap, array['ciphertext', 'mac', 'nonce', 'v']);
   if jsonb_typeof(value) is distinct from 'object'
-    or value - array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'wrap'] <> '{}'
-    or (v_wrap.kind in ('password', 'recovery', 'device', 'epoch')) is not true then
+    or value - v_members <> '{}'
+    or (v_wrap.kind in ('password', 'recovery', 'device', 'passkey', 'epoch')) is not true then
     v_says := case
       when jsonb_typeof(value) is distinct from 'object' then 'A wrap must be a JSON object'
-      when value - array['kind', 'device_id', 'salt', 'iterations', 'memory_kib', 'passes', 'wrap'] <> '{}'
-        then 'A wrap can only have the members kind, device_id, salt, iterations, memory_kib, passes and wrap'
-      else 'kind must be password, recovery, device or epoch' end;
+      when value - v_members <> '{}'
+        then 'A wrap can only have the members ' || array_to_string(v_members, ', ')
+      else 'kind must be password, recovery, device, passkey or epoch' end;
   elsif octet_length(v_wrap.wrap) > 1024 or v_json is null or v_json ->> 'v' <> '2'
     or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
     or octet_length(private.decode_base64(v_json ->> 'ciphertext')) is distinct from 32
@@ -113,10 +124,13 @@ begin
         then 'wrap must be the text of a JSON object with exactly the members v, nonce, ciphertext and mac, all strings'
       when v_json ->> 'v' <> '2' then 'The member v of wrap must be "2"'
       else 'nonce, ciphertext and mac of wrap must be 12, 32 and 16 bytes long, in base64 with padding' end;
-  elsif (v_wrap.kind = 'device') <> (value ? 'device_id')
+  elsif (v_wrap.kind in ('device', 'passkey')) <> (value ? 'device_id')
     or value ? 'device_id' and private.json_uuid(value -> 'device_id') is null then
-    v_says := case v_wrap.kind when 'device' then 'A wrap of the kind device must have a device_id, which must be a UUID'
-      else format('A wrap of the kind %s must not have a device_id', v_wrap.kind) end;
+    v_says := format(case when v_wrap.kind in ('device', 'passkey')
+      then 'A wrap of the kind %s must have a device_id, which must be a UUID'
+      else 'A wrap of the kind %s must not have a device_id' end, v_wrap.kind);
+  elsif v_wrap.kind = 'passkey' or value ?| array['credential_id', 'name'] then
+    v_says := private.chat_passkey_fault(value);
   elsif (v_wrap.kind = 'password') <> (value ? 'salt') or (value ? 'memory_kib') <> (value ? 'passes')
     or (v_wrap.kind = 'password')::integer <> (value ? 'iterations')::integer + (value ? 'memory_kib')::integer then
     v_says := case v_wrap.kind
@@ -142,6 +156,8 @@ begin
   v_wrap.iterations := private.json_integer(value -> 'iterations');
   v_wrap.memory_kib := private.json_integer(value -> 'memory_kib');
   v_wrap.passes := private.json_integer(value -> 'passes');
+  v_wrap.credential_id := value ->> 'credential_id';
+  v_wrap.name := value ->> 'name';
   return v_wrap;
 end $$;
 revoke all on function private.read_chat_key_wrap(jsonb, integer) from public, anon, authenticated, service_role;
@@ -178,7 +194,7 @@ begin
     end if;
   end loop;
   if exists (select 1 from unnest(v_wraps) as w group by w.kind, w.device_id having count(*) > 1) then
-    raise exception 'wraps must contain at most one wrap of each kind; of the kind device, at most one for each device'
+    raise exception 'wraps must contain at most one wrap of each kind; of the kinds device and passkey, at most one for each device_id'
       using errcode = 'PT422', detail = 'invalid_wraps';
   end if;
   if exists (select 1 from unnest(v_wraps) as w where w.kind = 'epoch' and previous is null) then
@@ -189,19 +205,20 @@ begin
   perform private.keep_chat_key_wraps(user_id, key_id, array(select w.kind from unnest(v_wraps) as w));
   foreach v_wrap in array v_wraps loop
     insert into public.chat_key_wraps as w (user_id, key_id, kind, device_id, wrapped_by, salt, iterations, memory_kib, passes,
-      wrap)
+      credential_id, name, wrap)
     values (put_chat_key_wraps.user_id,
       case v_wrap.kind when 'epoch' then previous else put_chat_key_wraps.key_id end, v_wrap.kind, v_wrap.device_id,
       case v_wrap.kind when 'epoch' then put_chat_key_wraps.key_id end, v_wrap.salt, v_wrap.iterations,
-      v_wrap.memory_kib, v_wrap.passes, v_wrap.wrap)
+      v_wrap.memory_kib, v_wrap.passes, v_wrap.credential_id, v_wrap.name, v_wrap.wrap)
     on conflict on constraint chat_key_wraps_unique do update
       set salt = excluded.salt, iterations = excluded.iterations, memory_kib = excluded.memory_kib,
-        passes = excluded.passes, wrap = excluded.wrap, created_at = now();
+        passes = excluded.passes, credential_id = excluded.credential_id, name = excluded.name, wrap = excluded.wrap,
+        created_at = now();
   end loop;
   if (select count(*) from public.chat_key_wraps as w where w.user_id = put_chat_key_wraps.user_id
-      and w.key_id = put_chat_key_wraps.key_id and w.kind = 'device') > private.setting('chats.max_devices') then
-    raise exception 'At most % devices can have a key', private.setting('chats.max_devices')
-      using errcode = 'PT409', detail = 'too_many_devices', hint = 'Revoke a device that is no longer used';
+      and w.key_id = put_chat_key_wraps.key_id and w.kind in ('device', 'passkey')) > private.setting('chats.max_devices') then
+    raise exception 'At most % devices and passkeys can have a key', private.setting('chats.max_devices')
+      using errcode = 'PT409', detail = 'too_many_devices', hint = 'Revoke one that is no longer used';
   end if;
 end $$;
 revoke all on function private.put_chat_key_wraps(uuid, uuid, jsonb, text[], uuid)
@@ -402,7 +419,7 @@ end $$;
 revoke all on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text, text, text) from public, anon, authenticated;
 grant execute on function public.rotate_chat_keys(uuid, integer, uuid, jsonb, text, text, text) to service_role;
 
--- Deletes the wraps of a device, which can then no longer open the chats with the key that it keeps. It may have kept
+-- Deletes the wraps of a device or a passkey, which can then no longer open the chats with the key that it keeps. It may have kept
 -- the data key: rotate the keys when a device was lost. A second call raises device_not_found.
 -- Definer: no role may write keys. For the service only, which answers for user_id.
 -- Raises: PT404 device_not_found.

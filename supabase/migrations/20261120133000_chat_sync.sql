@@ -123,8 +123,9 @@ begin
       'envelopes', coalesce((select e.number from envelopes as e where e.key_id = k.id), 0),
       'wraps', coalesce((
         select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('kind', w.kind, 'device_id', w.device_id,
-          'wrapped_by', w.wrapped_by, 'salt', w.salt, 'iterations', w.iterations, 'memory_kib', w.memory_kib, 'passes', w.passes, 'wrap', w.wrap,
-          'created_at', w.created_at)) order by w.kind, w.created_at, w.device_id)
+          'wrapped_by', w.wrapped_by, 'salt', w.salt, 'iterations', w.iterations, 'memory_kib', w.memory_kib, 'passes', w.passes,
+          'credential_id', w.credential_id, 'name', w.name, 'wrap', w.wrap, 'created_at', w.created_at,
+          'last_used_at', w.last_used_at)) order by w.kind, w.created_at, w.device_id)
         from public.chat_key_wraps as w where w.user_id = v_user_id and w.key_id = k.id), '[]'))
       order by k.epoch desc)
     from public.chat_keys as k where k.user_id = v_user_id), '[]'),

@@ -13,6 +13,7 @@ insert into private.cleanup_jobs (name, schedule, batch_size, description) value
   ('project_clones', '* * * * *', 5000, 'Continues the clones of large projects, and forgets those that finished long ago'),
   ('stale_drafts', '*/5 * * * *', 1000, 'Aborts drafts that nobody writes to any more'),
   ('chat_tombstones', '57 2 * * *', 500, 'Forgets deletions of chats that devices no longer need to hear of'),
+  ('chat_approvals', '52 * * * *', 5000, 'Deletes approvals of new devices that were begun more than a day ago'),
   ('webhook_payloads', '8 3 * * *', 1000, 'Clears the payloads of old webhook events and deletes old counts of refusals'),
   ('api_key_events', '48 3 * * *', 5000, 'Deletes old records of what happened to API keys'),
   ('expired_sessions', '18 * * * *', 5000, 'Deletes sessions of Auth that have ended and refresh tokens that were revoked'),
@@ -353,6 +354,18 @@ begin
   return v_result;
 end $$;
 revoke all on function private.cleanup_chat_tombstones(private.cleanup_jobs, boolean)
+  from public, anon, authenticated, service_role;
+
+-- chat_approvals ------------------------------------------------------------------------------------
+
+create function private.cleanup_chat_approvals(job private.cleanup_jobs, dry_run boolean)
+returns private.cleanup_result
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  return private.delete_due(job, dry_run, 'public.chat_approvals', 'created_at <= $1', 'created_at', now() - interval '1 day');
+end $$;
+revoke all on function private.cleanup_chat_approvals(private.cleanup_jobs, boolean)
   from public, anon, authenticated, service_role;
 
 -- webhook_payloads ----------------------------------------------------------------------------------

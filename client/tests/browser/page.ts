@@ -12,6 +12,8 @@ import { createStrongroom, type UploadProgress } from "../../index.ts";
 import { storeTests } from "../../store_tests.ts";
 import { IndexedDbStore, StoreError } from "../../stores/indexeddb.ts";
 
+export * from "./devices_page.ts";
+
 /** A session that the check made: the page is loaded several times. */
 export interface Session {
   url: string;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { deviceVectors } from "./device_vectors.ts";
 import { envelopeVectors } from "./envelope_vectors.ts";
 import { historyVectors } from "./history_vectors.ts";
 import { keyVectors } from "./key_vectors.ts";
@@ -18,11 +19,13 @@ const LENGTHS = [1, 2, 63, 64, 65, 72, 73, 100, 200, 1000, 1024, 1025, 65_537, 1
 /** Returns the text of the file, which is the same each time. */
 export async function makeVectors(): Promise<string> {
   const vectors = {
-    about: "Test vectors of docs/encryption.md and docs/verified-history.md, which explain them",
+    about:
+      "Test vectors of docs/encryption.md, verified-history.md, device-approval.md and passkeys.md, which explain them",
     padding: LENGTHS.map((length) => ({ length, padded: padmeLength(length) })),
     ...await keyVectors(),
     ...await envelopeVectors(),
     ...await historyVectors(),
+    ...await deviceVectors(),
   };
   // ASCII only: an editor could compose characters that are meant to be decomposed.
   return JSON.stringify(vectors, null, 2).replace(

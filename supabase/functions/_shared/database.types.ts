@@ -319,15 +319,55 @@ export type Database = {
         };
         Relationships: [];
       };
+      "chat_approvals": {
+        Row: {
+          "answer": string | null;
+          "closed": string | null;
+          "created_at": string;
+          "expires_at": string;
+          "hello": string | null;
+          "id": string;
+          "reply": string | null;
+          "share": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answer"?: string | null;
+          "closed"?: string | null;
+          "created_at"?: string;
+          "expires_at": string;
+          "hello"?: string | null;
+          "id": string;
+          "reply"?: string | null;
+          "share": string;
+          "user_id": string;
+        };
+        Update: {
+          "answer"?: string | null;
+          "closed"?: string | null;
+          "created_at"?: string;
+          "expires_at"?: string;
+          "hello"?: string | null;
+          "id"?: string;
+          "reply"?: string | null;
+          "share"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "chat_key_wraps": {
         Row: {
           "created_at": string;
+          "credential_id": string | null;
           "device_id": string | null;
           "id": string;
           "iterations": number | null;
           "key_id": string;
           "kind": string;
+          "last_used_at": string | null;
           "memory_kib": number | null;
+          "name": string | null;
           "passes": number | null;
           "salt": string | null;
           "user_id": string;
@@ -337,12 +377,15 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "created_at"?: string;
+          "credential_id"?: string | null;
           "device_id"?: string | null;
           "id"?: string;
           "iterations"?: number | null;
           "key_id": string;
           "kind": string;
+          "last_used_at"?: string | null;
           "memory_kib"?: number | null;
+          "name"?: string | null;
           "passes"?: number | null;
           "salt"?: string | null;
           "user_id": string;
@@ -351,12 +394,15 @@ export type Database = {
         };
         Update: {
           "created_at"?: string;
+          "credential_id"?: string | null;
           "device_id"?: string | null;
           "id"?: string;
           "iterations"?: number | null;
           "key_id"?: string;
           "kind"?: string;
+          "last_used_at"?: string | null;
           "memory_kib"?: number | null;
+          "name"?: string | null;
           "passes"?: number | null;
           "salt"?: string | null;
           "user_id"?: string;
@@ -3586,6 +3632,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "begin_chat_approval": {
+        Args: { "approval_id": string; "share": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["chat_approval"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_approval";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "begin_ephemeral_answer": {
         Args: {
           "input_tokens": number;
@@ -3626,6 +3682,23 @@ export type Database = {
         SetofOptions: {
           from: "*";
           to: "credit_entry";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "change_chat_approval": {
+        Args: {
+          "answer"?: string;
+          "approval_id": string;
+          "closed"?: string;
+          "hello"?: string;
+          "reply"?: string;
+          "user_id": string;
+        };
+        Returns: Database["public"]["CompositeTypes"]["chat_approval"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_approval";
           isOneToOne: true;
           isSetofReturn: false;
         };
@@ -4080,6 +4153,26 @@ export type Database = {
           to: "team_members";
           isOneToOne: true;
           isSetofReturn: false;
+        };
+      };
+      "list_chat_approvals": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "answer": string | null;
+          "closed": string | null;
+          "created_at": string;
+          "expires_at": string;
+          "hello": string | null;
+          "id": string;
+          "reply": string | null;
+          "share": string;
+          "user_id": string;
+        }[];
+        SetofOptions: {
+          from: "*";
+          to: "chat_approvals";
+          isOneToOne: false;
+          isSetofReturn: true;
         };
       };
       "name": {
@@ -4679,6 +4772,16 @@ export type Database = {
           isSetofReturn: false;
         };
       };
+      "use_chat_passkey": {
+        Args: { "device_id": string; "user_id": string };
+        Returns: Database["public"]["CompositeTypes"]["chat_passkey_use"];
+        SetofOptions: {
+          from: "*";
+          to: "chat_passkey_use";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
       "verify_credit_ledger": {
         Args: {
           "account_id": string;
@@ -4794,6 +4897,17 @@ export type Database = {
         "is_opaque": boolean | null;
         "download_seconds": number | null;
       };
+      "chat_approval": {
+        "id": string | null;
+        "share": string | null;
+        "reply": string | null;
+        "hello": string | null;
+        "answer": string | null;
+        "closed": string | null;
+        "created_at": string | null;
+        "expires_at": string | null;
+        "replayed": boolean | null;
+      };
       "chat_changes": {
         "changes": Json | null;
         "cursor": string | null;
@@ -4836,6 +4950,11 @@ export type Database = {
         "head": string | null;
         "segments": Json | null;
         "has_more": boolean | null;
+      };
+      "chat_passkey_use": {
+        "device_id": string | null;
+        "last_used_at": string | null;
+        "replayed": boolean | null;
       };
       "cleanup_batch": {
         "job": string | null;

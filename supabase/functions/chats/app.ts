@@ -12,6 +12,7 @@ import type { Database } from "../_shared/database.types.ts";
 import { Problem } from "../_shared/problem.ts";
 import { readIdempotencyKey, readJson, readPath, readQuery, readText } from "../_shared/request.ts";
 import { call, defined, nullable, unwrap } from "../_shared/rpc.ts";
+import { addApprovalRoutes } from "./approvals.ts";
 import { addAttachmentRoute } from "./attachments.ts";
 import * as schema from "./schema.ts";
 
@@ -23,9 +24,17 @@ const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** At most 100 wraps, of which the largest has some hundred bytes. */
 const MAX_KEYS_BODY_BYTES = 256 * 1024;
 
+/** A message has at most 32 KiB. */
+const MAX_APPROVAL_BODY_BYTES = 64 * 1024;
+
 /** The routes of `chats`; `openapi.ts` describes them. */
 export const app = createApp("chats", openapi, {
-  maxBodyBytes: (path) => path.includes("/chats/keys") ? MAX_KEYS_BODY_BYTES : MAX_BODY_BYTES,
+  maxBodyBytes: (path) =>
+    path.includes("/chats/keys")
+      ? MAX_KEYS_BODY_BYTES
+      : path.includes("/chats/approvals")
+      ? MAX_APPROVAL_BODY_BYTES
+      : MAX_BODY_BYTES,
 });
 
 app.get("/keys", authenticate("user"), async (c) => {
@@ -70,6 +79,8 @@ app.delete("/keys/devices/:device_id", authenticate("user"), async (c) => {
   const args = { user_id, ...readPath(c, schema.DevicePath) };
   return answer(c, await call(() => supabaseAdmin.rpc("revoke_chat_device", args)));
 });
+
+addApprovalRoutes(app);
 
 app.put("/history", authenticate("user"), async (c) => {
   const { supabaseAdmin } = c.var.supabaseContext;

@@ -8,6 +8,7 @@ import * as z from "zod/mini";
 
 import { describeFunction } from "../_openapi/document.ts";
 import { id, time } from "../_shared/schema.ts";
+import { describeApprovalRoutes } from "./approvals_openapi.ts";
 import { describeAttachmentRoute } from "./attachments_openapi.ts";
 import { replacedKeyRoutes } from "./replaced_keys_openapi.ts";
 import * as schema from "./schema.ts";
@@ -49,12 +50,14 @@ const KeyChange = z.object({ version: z.int(), key_id: id, epoch: z.int() });
 z.globalRegistry.add(KeyChange, { id: "KeyChange" });
 
 const Wrap = z.object({
-  kind: z.enum(["password", "recovery", "device", "epoch"]),
+  kind: z.enum(["password", "recovery", "device", "passkey", "epoch"]),
   device_id: z.optional(id),
   salt: z.optional(z.string()),
   iterations: z.optional(z.int()),
   memory_kib: z.optional(z.int()),
   passes: z.optional(z.int()),
+  credential_id: z.optional(z.string()),
+  name: z.optional(z.string()),
   wrap: z.string(),
 });
 z.globalRegistry.add(Wrap, { id: "Wrap" });
@@ -69,7 +72,14 @@ const Keyring = z.object({
     epoch: z.int(),
     created_at: time,
     envelopes: z.int(),
-    wraps: z.array(z.object({ ...Wrap.shape, wrapped_by: z.optional(id), created_at: time })),
+    wraps: z.array(
+      z.object({
+        ...Wrap.shape,
+        wrapped_by: z.optional(id),
+        created_at: time,
+        last_used_at: z.optional(time),
+      }),
+    ),
   })),
   legacy_envelopes: z.int(),
   proof_number: z.nullable(z.int()),
@@ -125,7 +135,7 @@ export const document: unknown = describeFunction({
       path: "/keys",
       summary: "Replace wraps",
       description:
-        "Adds or replaces wraps of the current epoch, for a new password, a new recovery key or another device. Other " +
+        "Adds or replaces wraps of the current epoch, for a new password, a new recovery key, another device or a passkey. Other " +
         "wraps stay. With `expected_version` 0, it creates the first epoch. If the keys have a `proof_number`, `proof` must " +
         "show that the client has the current key.",
       auth: ["user"],
@@ -156,14 +166,15 @@ export const document: unknown = describeFunction({
     {
       method: "delete",
       path: "/keys/devices/{device_id}",
-      summary: "Revoke a device",
+      summary: "Revoke a device or a passkey",
       description:
-        "Deletes the wrap of the device. If somebody else may have the device, also rotate the keys.",
+        "Deletes the wrap of the device or the passkey. If somebody else may have the device, also rotate the keys.",
       auth: ["user"],
       params: schema.DevicePath,
       response: { status: 200, description: "The new version of the keys", schema: KeyChange },
       problems: { 404: ["device_not_found", "user_not_found"], 422: ["invalid_request"] },
     },
+    ...describeApprovalRoutes(),
     {
       method: "put",
       path: "/history",

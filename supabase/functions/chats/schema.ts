@@ -89,6 +89,8 @@ export const Keys = z.strictObject({
       iterations: z.optional(json),
       memory_kib: z.optional(json),
       passes: z.optional(json),
+      credential_id: z.optional(json),
+      name: z.optional(json),
     }),
     MOST_WRAPS,
   ) as z.ZodMiniType<Json[]>,

@@ -34,7 +34,7 @@ begin
     'public.credit_transactions', 'public.credit_grants', 'public.credit_holds', 'public.credit_alerts', 'public.messages',
     'public.projects', 'public.project_files', 'private.project_purges', 'private.project_clones', 'private.storage_removals', 'storage.objects',
     'public.tasks', 'public.team_invitations', 'private.idempotency_keys', 'auth.sessions', 'auth.refresh_tokens', 'public.file_uploads',
-    'private.spent_uploads', 'private.chat_tombstones', 'private.chat_owners', 'public.webhook_events', 'public.webhook_refusals'] loop
+    'private.spent_uploads', 'private.chat_tombstones', 'private.chat_owners', 'public.chat_approvals', 'public.webhook_events', 'public.webhook_refusals'] loop
     execute format('select md5(string_agg(t::text, %L order by t::text)) from %s as t', '|', v_table) into v_part;
     v_image := v_image || coalesce(v_part, '-');
   end loop;
@@ -387,6 +387,14 @@ select bag_eq($$ select chat_id from private.chat_tombstones $$, array[pg_temp.i
   'deletions of 90 days ago are forgotten');
 select bag_eq($$ select user_id, pruned_through from private.chat_owners where user_id in (tests.user_id('owner'), tests.user_id('other')) $$,
   $$ select * from pruned $$, 'and each user is known to lack them');
+
+-- chat_approvals ---------------------------------------------------------------------------------------------
+delete from chat_approvals;
+insert into chat_approvals (user_id, id, share, created_at, expires_at)
+select tests.user_id('owner'), pg_temp.id('approval' || n), 'x', now() - interval '1 day' + (n - 5) * interval '1 microsecond', now()
+from generate_series(1, 6) as n;
+select pg_temp.check_job('chat_approvals', 5, 2);
+select bag_eq($$ select id from chat_approvals $$, array[pg_temp.id('approval6')], 'approvals are kept for a day, to the instant');
 
 -- webhook_payloads -------------------------------------------------------------------------------------------
 delete from webhook_events;

@@ -105,6 +105,19 @@ export const RETENTION_SCENES: Record<string, Scene> = {
     state: (stage, label) =>
       numbers(stage, label, "select key_id from private.replaced_chat_key_wraps"),
   },
+  chat_approvals: {
+    async fill(stage, label) {
+      await fillUsers(stage, label);
+      await fillRaw(
+        stage,
+        `insert into chat_approvals (user_id, id, share, created_at, expires_at)
+        select ${id(label, "user")}, ${id(label)}, 'x', ${
+          when("-25 hours", "-23 hours")
+        }, now() - interval '1 hour' from ${series}`,
+      );
+    },
+    state: (stage, label) => numbers(stage, label, "select id from chat_approvals"),
+  },
   webhook_payloads: {
     fill: (stage, label) =>
       fillRaw(

@@ -32,6 +32,8 @@ select bag_eq(
     ('replaced_messages', 'replaced_messages_pkey'),
     ('replaced_messages', 'replaced_messages_project_id'),
     ('replaced_messages', 'replaced_messages_user_id'),
+    ('chat_approvals', 'chat_approvals_created_at'),
+    ('chat_approvals', 'chat_approvals_pkey'),
     ('chat_key_wraps', 'chat_key_wraps_pkey'),
     ('chat_key_wraps', 'chat_key_wraps_unique'),
     ('chat_keys', 'chat_keys_pkey'),

@@ -120,6 +120,8 @@ insert into matrix values
     'user_id, id, epoch', '{owner}, {new}, 2', 'epoch = 9', 'user_id = {owner}'),
   ('chat_key_wraps',     '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
     'user_id, key_id, kind, wrap', '{owner}, {key}, ''epoch'', ''x''', 'wrap = ''y''', 'user_id = {owner}'),
+  ('chat_approvals',     '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
+    'user_id, id, share, expires_at', '{owner}, {new}, ''x'', now()', 'closed = ''done''', 'user_id = {owner}'),
   ('chat_segments',      '1xxx', '0xxx', '0xxx', '0xxx', '0xxx', 'xxxx', '1xxx',
     'user_id, chat_id, number, encrypted_data, key_id', '{owner}, {chat}, 1, ''x'', {key}', 'number = 9',
     'user_id = {owner}'),

@@ -2,6 +2,8 @@ import { type FormEvent, useState } from "react";
 
 import { CheckIcon, LockIcon } from "../ui/icons";
 import { Problem } from "../ui/problem";
+import { isWaiting, NewDeviceCode } from "./new_device";
+import { UnlockByPasskey } from "./passkey";
 import type { Vault } from "./vault";
 
 /** What a new passphrase must have. The client refuses those that are easy to guess. */
@@ -93,12 +95,14 @@ export function SetUp({ vault }: { vault: Vault }) {
 
 /** Unlocks the chats on a device that has no key yet. */
 export function Unlock({ vault }: { vault: Vault }) {
+  const [elsewhere, setElsewhere] = useState(isWaiting);
   const [forgotten, setForgotten] = useState(false);
   const [recoveryKey, setRecoveryKey] = useState("");
   const [passphrase, setPassphrase] = useState("");
   const { busy, problem, submit } = useSubmit(() =>
     forgotten ? vault.recover(recoveryKey, passphrase) : vault.unlock(passphrase)
   );
+  if (elsewhere) return <NewDeviceCode vault={vault} back={() => setElsewhere(false)} />;
   return (
     <form className="card vault" onSubmit={submit}>
       <LockIcon />
@@ -129,6 +133,12 @@ export function Unlock({ vault }: { vault: Vault }) {
       </label>
       <Problem of={problem} />
       <button className="button wide" disabled={busy}>{busy ? "Unlocking …" : "Unlock"}</button>
+      <UnlockByPasskey vault={vault} />
+      <p className="switch">
+        <button type="button" className="link" onClick={() => setElsewhere(true)}>
+          Use another device
+        </button>
+      </p>
       <p className="switch">
         <button type="button" className="link" onClick={() => setForgotten(!forgotten)}>
           {forgotten ? "I know my passphrase" : "Forgot your passphrase?"}

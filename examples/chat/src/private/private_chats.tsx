@@ -4,7 +4,9 @@ import { Composer } from "../conversation/composer";
 import { go } from "../route";
 import { LockIcon, PlusIcon, TrashIcon } from "../ui/icons";
 import { Problem } from "../ui/problem";
+import { AddDevice } from "./add_device";
 import { SetUp, Unlock } from "./gate";
+import { AddPasskey } from "./passkey";
 import { type Chat, type ChatSummary, useVault, type Vault } from "./vault";
 
 /** Encrypted chats: a list, and the chat that is open. */
@@ -159,6 +161,8 @@ function Devices({ vault }: { vault: Vault }) {
         {count !== undefined && ` on ${count} ${count === 1 ? "device" : "devices"}`}. It looks the
         same on all of them.
       </p>
+      <AddDevice vault={vault} />
+      <AddPasskey vault={vault} />
       <button className="quiet" onClick={vault.lock}>Lock this device</button>
     </footer>
   );

@@ -1,6 +1,12 @@
 /** The keys and the encrypted chats of the user on this device. */
 
-import { type Chat, ChatConflict, Chats, type ChatSummary } from "@strongroom/client/chats";
+import {
+  type Chat,
+  ChatConflict,
+  Chats,
+  type ChatSummary,
+  type DeviceKey,
+} from "@strongroom/client/chats";
 import { IndexedDbStore } from "@strongroom/client/stores/indexeddb";
 import { useCallback, useEffect, useMemo, useState } from "react";
 
@@ -24,6 +30,10 @@ export interface Vault {
   enter(): Promise<void>;
   unlock(passphrase: string): Promise<void>;
   recover(recoveryKey: string, passphrase: string): Promise<void>;
+  /** Unlocks the chats by something else than the passphrase. */
+  unlockBy(run: () => Promise<void>): Promise<void>;
+  /** Keeps the key of this device, which another one has let in. */
+  keep(device: DeviceKey): Promise<void>;
   lock(): Promise<void>;
   /** Adds a text to a chat, or begins one; returns the chat. */
   write(chat: Chat | undefined, text: string): Promise<Chat>;
@@ -101,6 +111,14 @@ export function useVault(): Vault {
       async recover(recoveryKey, passphrase) {
         await ready().chats.keys.recover(recoveryKey, passphrase);
         await remember();
+      },
+      async unlockBy(run) {
+        await run();
+        await remember();
+      },
+      async keep(device) {
+        await ready().store.setDeviceKey(device);
+        setState("open");
       },
       async lock() {
         const { chats, store } = ready();

@@ -63,7 +63,7 @@ export async function* ask(
   let ended = false;
   try {
     const body = await open(endpoint, question, ending.signal);
-    for await (const data of eventsOf(body, stayAlive)) {
+    for await (const data of eventsOf(body, ending.signal, stayAlive)) {
       stayAlive();
       if (data === "[DONE]") return;
       for (const event of toEvents(data)) {
@@ -146,10 +146,12 @@ function locate({ provider, base_url, secret_name }: Endpoint): { url: string; k
  * The data of each event. Transforming streams would cost several times as much for each of them.
  *
  * @param body What the provider sends.
+ * @param signal Ends the reading.
  * @param onComment Called when it says only that it is there, as gateways do while a model thinks.
  */
 async function* eventsOf(
   body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal: AbortSignal,
   onComment: () => void,
 ): AsyncGenerator<string> {
   const events: string[] = [];
@@ -163,8 +165,21 @@ async function* eventsOf(
     },
   });
   const decoder = new TextDecoder();
-  for await (const bytes of body) {
-    parser.feed(decoder.decode(bytes, { stream: true }));
-    yield* events.splice(0);
+  const reader = body.getReader();
+  // The runtime may collect the signal of a request that has its response, and then it never comes to the body.
+  const cancel = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", cancel);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const { value, done } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* events.splice(0);
+    }
+  } finally {
+    signal.removeEventListener("abort", cancel);
+    cancel();
   }
 }

@@ -186,7 +186,7 @@ test("a refusal is the fault of the question, of the operator, or passes", async
     [302, "model_misconfigured", 1],
     [307, "model_misconfigured", 1],
   ];
-  await Promise.all(cases.map(async ([status, code, attempts, after]) => {
+  const ask = async ([status, code, attempts, after]: typeof cases[number]) => {
     const result = await asked(user, (response) => {
       response.writeHead(status, {
         location: "/v1/chat/completions",
@@ -200,7 +200,8 @@ test("a refusal is the fault of the question, of the operator, or passes", async
       `${status} ${after}: ${JSON.stringify(result.answer.body)}`,
     );
     assert.equal(result.answer.status, code === "provider_refused" ? 422 : 503);
-  }));
+  };
+  await withSettings({ "answers.at_once": cases.length }, () => Promise.all(cases.map(ask)));
   const { answers, charged } = await booksOf(user);
   assert.deepEqual([answers.length, charged], [cases.length, 0]);
   await assertSettled(user);

@@ -52,14 +52,17 @@ export async function playRound(world: World, round: Round): Promise<string[]> {
   const gates = await ClosedGates.close(world.of, waiting);
   const whispered = await whisper(world, round);
   const answers = round.users.map((user, n) => prepare(world, round, user, round.places[n]));
-  // Those that wait while they begin come last: the database lets no statement take longer than some seconds.
-  const [last, first] = [true, false].map((is) =>
-    answers.filter(({ place }) => (place?.begins ?? false) === is)
-  );
-  for (const answer of first!) ask(world, round, answer);
-  await reach(world, round.chat, first!);
-  for (const answer of last!) ask(world, round, answer);
-  await until(async () => await gates.waiting() === waiting.length);
+  // When the call waits that stores what all say, nobody else gets further. Those that wait while they begin come last: the
+  // database lets no statement take longer than some seconds.
+  const wave = ({ place }: Disturbed) => place?.begins ? 2 : place?.stores ? 1 : 0;
+  let gated = 0;
+  for (const n of [0, 1, 2]) {
+    const some = answers.filter((answer) => wave(answer) === n);
+    for (const answer of some) ask(world, round, answer);
+    if (n < 2) await reach(world, round.chat, some);
+    gated += some.filter(({ place }) => place?.gate).length;
+    await until(async () => await gates.waiting() === gated);
+  }
   const all = [...answers, whispered];
   const happening = fault.happen(world, round.chat, all);
   await gates.open();

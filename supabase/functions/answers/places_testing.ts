@@ -26,6 +26,8 @@ export interface Place {
   gate?: string;
   /** Whether the answer has not begun there. */
   begins?: boolean;
+  /** Whether the transaction that waits there also stores what all other answers say. */
+  stores?: boolean;
   /** The line before which the provider waits. */
   at?: keyof Marks;
   /** Waits at `at` until the first part is stored, and then goes on to this line, or to the end. */
@@ -58,9 +60,15 @@ export const PLACES: Place[] = [
   { name: "the model thinks", at: "thought" },
   { name: "the first word has come", at: "word" },
   { name: "half a character has come", at: "half" },
-  { name: "the first part is stored, not committed", gate: "first", at: "middle" },
+  { name: "the first part is stored, not committed", gate: "first", stores: true, at: "middle" },
   { name: "the first part is stored", at: "middle", then: "half" },
-  { name: "another part is stored, not committed", gate: "later", at: "middle", then: "half" },
+  {
+    name: "another part is stored, not committed",
+    gate: "later",
+    stores: true,
+    at: "middle",
+    then: "half",
+  },
   { name: "half a tool call has come", at: "input" },
   { name: "all has been said", at: "finish" },
   { name: "the reason of the end has come", at: "usage" },

@@ -8,6 +8,7 @@ import {
   soak,
   test,
   type TestUser,
+  until,
   withDatabase,
 } from "../_testing/testing.ts";
 
@@ -164,3 +165,45 @@ test("transfers in a ring never deadlock, and nothing of either unit is made or 
     ]);
   });
 });
+
+test("a transfer locks the account with the lower id first, whichever way it goes", async () => {
+  const users = await Promise.all([signUp(), signUp()]);
+  const accounts = await readAccounts(users.map(({ id }) => id));
+  for (const [from, to] of [accounts, accounts.toReversed()]) {
+    let transfer: Promise<unknown> | undefined;
+    await withDatabase((sql) =>
+      sql.begin(async (tx) => {
+        const [{ pid } = {}] = await tx`select pg_backend_pid() as pid from credit_accounts
+          where id = ${accounts[0]!.id} for update`;
+        transfer = withDatabase((other) =>
+          other`select public.transfer_credits(1, from_user_id => ${from!.user_id}, to_user_id => ${
+            to!.user_id
+          })`
+        );
+        await until(async () => {
+          let waits = false;
+          await withDatabase(async (other) => {
+            const rows =
+              await other`select from pg_stat_activity where ${pid} = any (pg_blocking_pids(pid))`;
+            waits = rows.length === 1;
+          });
+          return waits;
+        });
+        await tx`select from credit_accounts where id = ${accounts[1]!.id} for update nowait`;
+      })
+    );
+    await transfer;
+  }
+});
+
+/** The accounts of users, in the order of their ids. */
+async function readAccounts(ids: string[]): Promise<{ id: string; user_id: string }[]> {
+  const accounts: { id: string; user_id: string }[] = [];
+  await withDatabase(async (sql) => {
+    accounts.push(
+      ...await sql<{ id: string; user_id: string }[]>`
+      select id, user_id from credit_accounts where user_id = any (${ids}) and unit = 'credits' order by id`,
+    );
+  });
+  return accounts;
+}

@@ -122,7 +122,8 @@ select is(pg_temp.finish('denied 1', '[]', 'stopped') -> 0 ->> 'state', 'output-
 select pg_temp.ask('killed');
 select pg_temp.finish('killed', pg_temp.call(0, 'c') || pg_temp.request(0, 'killed'));
 select pg_temp.ask('killed 1', pg_temp.approve('killed', 'true'));
-select append_answer_parts((pg_temp.asked('killed 1') #>> '{answer,id}')::uuid, 0, '[]', 10, 0);
+select append_answer_parts(jsonb_build_array(jsonb_build_object('answer_id', pg_temp.asked('killed 1') #> '{answer,id}', 'number', 0,
+  'pieces', '[]'::jsonb, 'input_tokens', 10, 'output_tokens', 0)));
 update answer_parts set written_at = now() - interval '1 day';
 select is((select r.message #>> '{content,0,state}' from read_answer(tests.user_id('owner'), 'killed') as r), 'output-error',
   'a call whose function was killed has failed, because it may have run');
@@ -130,8 +131,9 @@ select throws_ok($$ select pg_temp.ask('killed 2', pg_temp.approve('killed', 'tr
 
 -- Between two steps.
 select pg_temp.ask('between');
-select append_answer_parts((pg_temp.asked('between') #>> '{answer,id}')::uuid, 0, '[{"part": 0, "type": "step-start"}]' || pg_temp.call(1, 'a')
-  || pg_temp.call(2, 'b') || pg_temp.output(1, 'blue'), 30, 10);
+select append_answer_parts(jsonb_build_array(jsonb_build_object('answer_id', pg_temp.asked('between') #> '{answer,id}', 'number', 0,
+  'pieces', '[{"part": 0, "type": "step-start"}]' || pg_temp.call(1, 'a') || pg_temp.call(2, 'b') || pg_temp.output(1, 'blue'),
+  'input_tokens', 30, 'output_tokens', 10)));
 update answer_parts set written_at = now() - interval '1 day';
 update answers set created_at = created_at - interval '1 day' where state = 'running';
 select is((select concat_ws(' ', r.answer ->> 'state', r.answer ->> 'credits', r.message #>> '{content,1,state}', r.message #>> '{content,2,state}')

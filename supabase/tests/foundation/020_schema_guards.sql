@@ -106,7 +106,7 @@ select set_eq(
     'get_project_clone(uuid,uuid)',
     'finish_draft(uuid,text,text,jsonb,jsonb,jsonb,uuid,text,jsonb,text)',
     'append_answer_parts(jsonb)',
-    'begin_answer(uuid,jsonb,text,text,uuid,boolean,boolean,integer,text[],integer,jsonb,text)',
+    'begin_answer(uuid,jsonb,text,text,uuid,boolean,boolean,integer,text[],integer,jsonb,text,boolean)',
     'begin_ephemeral_answer(uuid,bigint,text,integer,text[])',
     'finish_answer(uuid,text,jsonb,jsonb,integer,text,text,integer)',
     'read_answer(uuid,text,integer)',

@@ -64,6 +64,8 @@ async function run(random: () => number): Promise<void> {
     await syncHonest(phone, count);
     await grow(phone, random);
     if (random() < 0.02) {
+      // Another device wraps the keys under the password again if it is told that the wrap costs too little.
+      await phone.keys.unlock({ password });
       password = `a new password for the chats ${step}`;
       await phone.keys.changePassword(password);
       count("changed password");

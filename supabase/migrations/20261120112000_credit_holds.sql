@@ -129,7 +129,10 @@ declare
   v_grant private.credit_grants;
 begin
   for v_portion in
+    -- The portions of a hold for several items are not in spending order, but what has lapsed is posted in it.
     select p.grant_id, p.amount from jsonb_to_recordset(portions) as p (grant_id uuid, amount numeric)
+    join private.credit_grants as g on g.id = p.grant_id
+    order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
   loop
     update private.credit_grants as g
     set held = g.held - v_portion.amount,

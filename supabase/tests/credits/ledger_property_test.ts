@@ -2,12 +2,39 @@ import fc from "fast-check";
 import postgres from "postgres";
 
 import { soak, stack, test, withDatabase } from "../../functions/_testing/testing.ts";
-import { sequence, UNITS } from "./ledger_commands_testing.ts";
+import type { Call } from "./ledger_calls_testing.ts";
+import { type Command, sequence, UNITS } from "./ledger_commands_testing.ts";
 import { Ledger } from "./ledger_database_testing.ts";
 import { addUnits } from "./ledger_scopes_testing.ts";
 
 /** What the account that only gives has, in credits. */
 const BANK = 1_000_000;
+
+const grant = (sku: string) => ({
+  ...{
+    name: "grant_credits",
+    key: null,
+    unit: "credits",
+    amount: 100_000,
+    category: "paid",
+    priority: 0,
+  },
+  ...{ effective_at: null, expires_at: 1_800_000, external_reference: null, skus: [sku] },
+});
+
+/** Sequences that have failed: a hold for several items gives back to grants that have ended. */
+const FAILED = [[
+  [{ name: "set_credit_overdraft", overdraft_limit: 600_000 }],
+  [
+    grant("b"),
+    grant("a"),
+    {
+      ...{ name: "hold_credits", key: null, unit: "credits", amount: 100_000 },
+      ...{ buys: ["a", "b", "a"], expires_in: 3600 },
+    },
+    { name: "advance", key: null, unit: "ledger_images", hours: 1 },
+  ],
+]] as unknown as [[Call[], Command[]]];
 
 test("the credit ledger does what its model does, for any calls in any order", async () => {
   const root = postgres(stack.adminDbUrl, { max: 1, onnotice: () => {} });
@@ -50,7 +77,7 @@ test("the credit ledger does what its model does, for any calls in any order", a
           await sql`delete from auth.users where id in ${sql(Object.values(users))}`;
         }
       });
-      await fc.assert(property, { numRuns: 150 * soak, ...again });
+      await fc.assert(property, { numRuns: 150 * soak, examples: [FAILED], ...again });
     });
   } finally {
     await root.end();

@@ -56,7 +56,12 @@ test("the scheduler calls a job only in the minutes of its schedule, in UTC", as
         withDatabase((sql) =>
           sql`select 1 from cleanup_health() where next_run_at <= now() and enabled`
         );
-      await until(async () => (await health()).length === 0);
+      // Jobs of every minute are due again if the first call lasts beyond the minute.
+      await until(async () => {
+        const due = (await health()).length;
+        if (due > 0) await scheduler.tick(new Date());
+        return due === 0;
+      });
       const before = await runsOf("finished_tasks");
       await scheduler.tick(new Date("2026-11-20T05:16:59Z"));
       await scheduler.tick(new Date("2026-11-20T05:18:00Z"));

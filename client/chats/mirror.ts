@@ -41,11 +41,6 @@ export class Mirror {
     return heads;
   }
 
-  /** Whether a chat is listed. */
-  has(id: string): boolean {
-    return this.#chats.has(id);
-  }
-
   /** Takes in a chat as it is listed. */
   list(chat: StoredChat): void {
     this.#toggle(chat.id);

@@ -87,7 +87,7 @@ export class StoreUpdater {
   }
 
   /** Tells whether this device has heard of a chat's deletion since it had heard of so many. */
-  isDeletedSince(deletions: number, id: string): boolean {
+  isDeleted(deletions: number, id: string): boolean {
     return (this.#deleted.get(id) ?? 0) > deletions;
   }
 

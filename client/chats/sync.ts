@@ -272,7 +272,7 @@ class SyncRun {
       remove.push(id);
       this.#rolledBack.add(id);
     } else if (
-      updater.isDeletedSince(deletions, id) ||
+      updater.isDeleted(deletions, id) ||
       stored && !stored.deleted && stored.version >= version
     ) {
       return;

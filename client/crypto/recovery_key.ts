@@ -105,7 +105,7 @@ export function parseRecoveryKey(text: string): Bytes {
   if (polymod(values) !== CONSTANT) {
     throw new CryptoError(
       "recovery_key_mistyped",
-      "The recovery key is mistyped: compare it with the one that was written down",
+      "The recovery key is mistyped: compare it with what was written down",
     );
   }
   const digits = values.slice(PREFIX.length, PREFIX.length + SECRET_LENGTH);

@@ -34,6 +34,8 @@ export const USER_ROUTES = {
     changeKeys: "PUT /chats/keys",
     rotateKeys: "POST /chats/keys/rotate",
     revokeDevice: "DELETE /chats/keys/devices/{device_id}",
+    replacedKeys: "GET /chats/keys/replaced",
+    replacedKey: "GET /chats/keys/replaced/{id}",
     usePasskey: "PUT /chats/keys/passkeys/{device_id}/use",
     setHistory: "PUT /chats/history",
     approvals: "GET /chats/approvals",

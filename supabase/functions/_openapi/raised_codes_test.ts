@@ -119,6 +119,11 @@ const UNREACHABLE: Record<string, Record<string, string>> = {
     "a hold that is gone charges nothing": "hold_already_captured hold_released hold_expired " +
       "capture_exceeds_hold",
     "the function writes them": "invalid_ending invalid_pieces",
+    "the model is told why a tool has failed": "invalid_query invalid_limit",
+    "an image that cannot be stored is a part of the answer that names the code":
+      "chat_not_found upload_not_found upload_expired upload_missing upload_changed " +
+      "upload_already_complete bucket_not_found too_many_uploads storage_quota_exceeded invalid_name " +
+      "invalid_size invalid_content_type content_type_not_allowed chat_required not_project_owner",
   },
   chats: {
     "only direct writes to the tables":

@@ -12,7 +12,7 @@
 
 import { readOptions } from "../stack/options.ts";
 import { startPlayedModel } from "../stack/played_model/server.ts";
-import { freePort } from "../stack/ports.ts";
+import { freePorts } from "../stack/ports.ts";
 import { noReport, say } from "../stack/progress.ts";
 import { startStack } from "../stack/stack.ts";
 import { DURABLE } from "./throughput.ts";
@@ -49,7 +49,7 @@ switch (role) {
     break;
   case "stack": {
     const stack = await startStack(
-      { ...await readOptions(), dir: args[0] ?? "", apiPort: freePort(), dbPort: freePort() },
+      { ...await readOptions(), dir: args[0] ?? "", ...freePorts() },
       { report: noReport, log: () => {}, watch: false, durable: DURABLE, schedule: false },
     );
     stop = () => stack.stop();

@@ -121,7 +121,7 @@ export class Approval {
   async approve(): Promise<void> {
     const side = this.#side;
     const { id, until, answer } = side.state;
-    if (this.#name === undefined) throw approvalErrors.malformed();
+    if (this.#name === undefined) throw approvalErrors.nameless();
     if (Date.now() > until) throw approvalErrors.expired();
     const keys = await side.keys();
     if (!answer) {

@@ -11,7 +11,10 @@ const make = (code: string, message: string) => (cause?: unknown) =>
 
 /** Makes the errors. */
 export const approvalErrors = {
-  codeMistyped: make("approval_code_mistyped", "The code is mistyped: compare it with the screen"),
+  codeMistyped: make(
+    "approval_code_mistyped",
+    "The code is mistyped: compare it with the one on the new device",
+  ),
   codeWrong: make(
     "approval_code_wrong",
     "The code is not that of the new device, or the server has changed what the devices sent",
@@ -22,4 +25,5 @@ export const approvalErrors = {
   outdated: make("approval_outdated", "The keys were rotated meanwhile: begin again"),
   false: make("approval_false", "The server has changed what the devices sent to each other"),
   malformed: make("invalid_argument", "This is not the state of an approval"),
+  nameless: make("invalid_argument", "Call name() first, and show the user who wants to be let in"),
 };

@@ -11,7 +11,7 @@ const make = (code: string, message: string) => (cause?: unknown) =>
 
 /** Makes the errors. */
 export const passkeyErrors = {
-  unsupported: make("passkey_unsupported", "This browser cannot derive keys from passkeys"),
+  unsupported: make("passkey_unsupported", "This browser does not support passkeys"),
   withoutKeys: make(
     "passkey_without_keys",
     "This passkey cannot derive keys: choose another place to keep it",

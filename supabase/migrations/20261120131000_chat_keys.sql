@@ -170,8 +170,9 @@ create type public.chat_key_change as (
 );
 comment on type public.chat_key_change is 'The version of a user''s chat keys after a change, and the current epoch';
 
--- Stores 1 to 10 wraps of a key. They replace those of the same kind and device, which are kept for a while; others stay. required are the kinds
--- that must be among them. previous is the older epoch that a wrap of the kind epoch opens; null when there is none.
+-- Stores 1 to 10 wraps of a key. They replace those of the same kind and device; others stay. Password and recovery wraps
+-- that are replaced are kept for a while. required are the kinds that must be among them. previous is the older epoch that
+-- a wrap of the kind epoch opens; null when there is none.
 -- Raises: PT409 too_many_devices; PT422 invalid_wraps, invalid_wrap {index}, wrap_missing {kind}.
 create function private.put_chat_key_wraps(user_id uuid, key_id uuid, wraps jsonb, required text[], previous uuid)
 returns void

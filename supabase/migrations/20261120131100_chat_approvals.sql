@@ -115,7 +115,7 @@ begin
   v_limit := private.setting('chats.daily_approvals');
   if (select count(*) from public.chat_approvals as a
     where a.user_id = begin_chat_approval.user_id and a.created_at > now() - interval '1 day') >= v_limit then
-    raise exception 'At most % approvals can be begun in 24 hours', v_limit
+    raise exception 'A user can begin at most % approvals in 24 hours', v_limit
       using errcode = 'PT429', detail = format('too_many_approvals {"limit": %s}', v_limit),
         hint = 'Unlock the chats with the password, or try again tomorrow';
   end if;
@@ -163,7 +163,8 @@ begin
   select a.* into v_approval from public.chat_approvals as a
   where a.user_id = change_chat_approval.user_id and a.id = approval_id;
   if not found then
-    raise exception 'There is no approval "%"', approval_id using errcode = 'PT404', detail = 'approval_not_found';
+    raise exception 'There is no approval "%"', approval_id using errcode = 'PT404', detail = 'approval_not_found',
+      hint = 'Begin again on the new device';
   end if;
   v_known := case v_name when 'reply' then v_approval.reply when 'hello' then v_approval.hello
     when 'answer' then v_approval.answer else v_approval.closed end;
@@ -180,7 +181,7 @@ begin
       hint = 'Begin again on the new device';
   end if;
   if v_known is not null or v_name = 'hello' and v_approval.reply is null or v_name = 'answer' and v_approval.hello is null then
-    raise exception 'It is not the turn of %: each message is sent once, in the order reply, hello, answer', v_name
+    raise exception '% cannot be sent now: each message is sent once, in the order reply, hello, answer', v_name
       using errcode = 'PT409', detail = 'approval_out_of_turn', hint = 'Begin again on the new device';
   end if;
   update public.chat_approvals as a

@@ -49,7 +49,8 @@ begin
   from public.chat_key_wraps as w
   where w.user_id = use_chat_passkey.user_id and w.device_id = use_chat_passkey.device_id and w.kind = 'passkey';
   if not found then
-    raise exception 'There is no passkey "%"', device_id using errcode = 'PT404', detail = 'device_not_found';
+    raise exception 'There is no passkey "%"', device_id using errcode = 'PT404', detail = 'device_not_found',
+      hint = 'Read the keys again: the passkey may have been revoked';
   end if;
   if v_use.replayed is not true then
     update public.chat_key_wraps as w set last_used_at = now()

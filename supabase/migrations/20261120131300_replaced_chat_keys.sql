@@ -55,7 +55,7 @@ comment on type public.replaced_chat_key is
   'A wrap of a chat key that was replaced. is_current: whether the key that it opens still encrypts';
 
 -- The work of public.get_replaced_chat_keys.
--- Definer: clients have no rights in the table. It acts for the caller alone, and does not tell the wraps themselves.
+-- Definer: clients have no rights in the table. It acts for the caller alone, and does not return the wraps themselves.
 create function private.get_replaced_chat_keys()
 returns setof public.replaced_chat_key
 language plpgsql stable security definer set search_path = ''
@@ -73,7 +73,7 @@ end $$;
 revoke all on function private.get_replaced_chat_keys() from public, anon, authenticated, service_role;
 grant execute on function private.get_replaced_chat_keys() to authenticated;
 
--- Returns what was replaced of the caller's wraps, the last ones first: kinds and times, not the wraps themselves.
+-- Returns the caller's replaced wraps, the last replacement first: their kinds and times, not the wraps themselves.
 create function public.get_replaced_chat_keys()
 returns setof public.replaced_chat_key
 language sql stable set search_path = ''
@@ -116,7 +116,7 @@ begin
   select r.replaced_at into v_replaced_at from private.replaced_chat_key_wraps as r
   where r.id = read_replaced_chat_key.id and r.user_id = read_replaced_chat_key.user_id
     and r.replaced_at > now() - private.retention('chats.replaced_key_retention');
-  -- Whether there is such a wrap, the list has told already.
+  -- This also tells whether there is such a wrap, but so does the list.
   if v_signed_in_at is null or v_replaced_at >= v_signed_in_at then
     raise exception 'Reading a key that was replaced requires a sign-in that is recent, and later than the replacement'
       using errcode = 'PT403', detail = 'reauthentication_needed ' || jsonb_build_object(

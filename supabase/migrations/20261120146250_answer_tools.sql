@@ -86,12 +86,13 @@ begin
           hint = 'Load the conversation again: the call may have been approved or denied already';
     end if;
     if v_digest <> private.call_digest(v_part) or v_response -> 'input' is distinct from v_part -> 'input' then
-      raise exception 'The call is not the one that was to be approved'
+      raise exception 'The call is not the one that the user was asked to approve'
         using errcode = 'PT422', detail = format('approval_changed %s', jsonb_build_object('approval_id', left(v_id, 100))),
           hint = 'Send the input of the call as the server sent it';
     end if;
     if jsonb_typeof(v_response #> '{approval,approved}') is distinct from 'boolean' then
-      raise exception 'approval.approved must be true or false' using errcode = 'PT422', detail = 'invalid_approval';
+      raise exception 'approval.approved must be true or false' using errcode = 'PT422', detail = 'invalid_approval',
+        hint = 'Send true to approve the call, or false to deny it';
     end if;
     update public.answers as a set approvals = a.approvals - v_id
     where a.id = private.json_uuid(to_jsonb(split_part(v_id, '/', 1)));

@@ -350,8 +350,8 @@ end $$;
 revoke all on function public.append_answer_parts(jsonb) from public, anon, authenticated;
 grant execute on function public.append_answer_parts(jsonb) to service_role;
 
--- Ends a running answer: what was stored under lower numbers than number, and the last pieces, become its message; usage is charged at the prices of
--- the beginning; the rest of the hold is released. state is complete, stopped or failed. usage is {input_tokens,
+-- Ends a running answer: what was stored under lower numbers than number, and the last pieces, become its message; usage
+-- is charged at the prices of the beginning; the rest of the hold is released. state is complete, stopped or failed. usage is {input_tokens,
 -- cached_input_tokens, output_tokens, reasoning_tokens, source}; source is provider or counted. Returns the answer as it is
 -- then; null if there is none any more. A repeat, or a call that comes after another has ended the answer, changes nothing.
 -- Definer: as append_answer_parts.

@@ -57,8 +57,9 @@ app.post("/", asUser(), async (c) => {
   const supabase = readerOf(c);
   const asked = toArguments(request);
   if (!supabase && (asked.server_tools || hasApprovals(asked.message ?? {}))) {
-    throw new Problem(403, "session_required", "With an API key, no tools of the server are run", {
-      hint: "Sign in and send the session token, or leave out server_tools",
+    throw new Problem(403, "session_required", "An API key cannot use the tools of the server", {
+      hint:
+        "Sign in and send the session token, or leave out server_tools and responses to approvals",
     });
   }
   const files: GivenFiles = asked.message

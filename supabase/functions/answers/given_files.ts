@@ -17,7 +17,7 @@ import { asText, type Part, toParts } from "./pieces.ts";
 import type { ContentPart, StoredMessage } from "./prompt.ts";
 import { type Reference, toReference } from "./references.ts";
 
-/** The most files of a request. */
+/** The most files of a request that are read. */
 const MOST_FILES = 10;
 
 /** The most bytes of all files of a request: the function has 256 MB, and providers accept no more. */
@@ -25,6 +25,13 @@ const MOST_TOTAL_BYTES = 20 * 1024 * 1024;
 
 /** How long Storage may take for all files, in milliseconds. */
 const TIMEOUT_MS = 20_000;
+
+/** What is wrong with another URL. */
+const FAULT = {
+  path: "message",
+  message:
+    "The url of a PDF or a text must be storage://BUCKET/PATH, a URL of Storage, or a data URL",
+};
 
 /** What the model is given for the files of messages, by their URL. */
 export type GivenFiles = Map<string, ContentPart>;
@@ -210,9 +217,12 @@ async function fromStorage(
 ): Promise<Uint8Array> {
   const reference = toReference(url);
   if (!reference) {
-    throw new Problem(422, "invalid_request", "The url of the file is not one of Storage", {
-      hint: "Upload the file, and send storage://BUCKET/PATH",
-    });
+    throw new Problem(
+      422,
+      "invalid_request",
+      "The request is invalid: errors lists what is wrong",
+      { hint: "Upload the file, and send storage://BUCKET/PATH", fields: { errors: [FAULT] } },
+    );
   }
   const stream = await open(source, reference);
   if (!stream) {
@@ -258,7 +268,7 @@ async function open(
     if (response.status >= 500) throw unavailable(response.status);
   }
   if (!reader && !url) {
-    throw new Problem(403, "session_required", "With an API key, files cannot be read by path", {
+    throw new Problem(403, "session_required", "An API key cannot read files by their path", {
       hint: "Sign in and send the session token, or send a signed URL of the file",
     });
   }

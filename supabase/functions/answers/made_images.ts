@@ -55,7 +55,11 @@ async function read(url: string): Promise<{ type: string; bytes: Uint8Array<Arra
   const [, type = "", data = ""] = url.match(/^data:([\w/+.-]+);base64,([\w+/=\s-]*)$/) ?? [];
   const bytes = new Uint8Array(Buffer.from(data, "base64"));
   if (!IMAGES.includes(type) || !(await isOfType(bytes.subarray(0, 4100), type)).ok) {
-    throw new Problem(422, "file_type_not_supported", "The model sent something that is no image");
+    throw new Problem(
+      422,
+      "file_type_not_supported",
+      "The model sent something that is not a PNG, JPEG, WebP or GIF image",
+    );
   }
   return { type, bytes };
 }

@@ -30,7 +30,7 @@ export interface StepOptions {
   report: (usage: Usage) => void;
   /** Whether the message can hold no more. */
   isFull: () => boolean;
-  /** Says why the signal came. */
+  /** Says why the signal was aborted. */
   stopped: () => Ending;
 }
 

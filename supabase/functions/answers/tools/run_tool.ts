@@ -69,7 +69,7 @@ export function checkCall(
  *
  * @param call The call.
  * @param context What the tool may use.
- * @param answerSignal Comes when the answer ends.
+ * @param answerSignal Aborted when the answer ends.
  */
 export async function runCall(
   { tool, input }: CheckedCall,
@@ -107,7 +107,7 @@ export async function runCall(
   }
 }
 
-/** What a tool throws may contain what the user said, so that only its kind is logged. */
+/** What a tool throws may contain what the user said, so only its name and code are logged. */
 function log({ name }: ServerTool, error: unknown): void {
   const kind = error instanceof Error ? `${error.name}${codeOf(error)}` : typeof error;
   logLine("error", { message: `The tool ${name} failed: ${kind}` });

@@ -15,7 +15,7 @@ const MOST_MESSAGES = 5;
 /** How much of a message the model gets. */
 const MOST_CHARACTERS = 500;
 
-/** Searches the messages that the user may read. It changes nothing, so that it needs no approval. */
+/** Searches the messages that the user may read. It changes nothing, so it needs no approval. */
 export const searchMessages = serverTool({
   name: "search_messages",
   description: "Searches the user's earlier conversations for words. Returns the best matches.",

@@ -13,7 +13,7 @@ import type { Database } from "../../_shared/database.types.ts";
 export interface ToolContext {
   /** A client with the rights of the user who asked: row level security decides what it reads and changes. */
   supabase: SupabaseClient<Database>;
-  /** Comes when the answer is stopped, or the tool has taken too long. What is returned afterwards is thrown away. */
+  /** Aborted when the answer is stopped, or the tool has taken too long. What the tool returns later is thrown away. */
   signal: AbortSignal;
   /** The user who asked. */
   userId: string;
@@ -31,7 +31,7 @@ export interface ServerTool<Input = unknown> {
   name: string;
   /** What the model is told: what the tool does, and when to call it. */
   description: string;
-  /** What the tool takes. An input of another form is told to the model, and the tool is not run. */
+  /** What the tool takes. If the input has another form, the tool is not run, and the model learns why. */
   input: z.ZodMiniType<Input>;
   /** Whether the user must allow a call first: always, or depending on its input. Default: never. */
   needsApproval?: boolean | ((input: Input) => boolean);
@@ -43,7 +43,7 @@ export interface ServerTool<Input = unknown> {
    * @param input The input, as the schema returns it.
    * @param context See {@link ToolContext}.
    * @returns JSON of at most 32 KiB, which the model reads.
-   * @throws {ToolError} with a message for the model. It is not told about other errors: the log has them.
+   * @throws {ToolError} with a message for the model. Of other errors, it learns only that the tool failed; the log has their names and codes.
    */
   run(input: Input, context: ToolContext): Promise<unknown>;
 }

@@ -78,6 +78,7 @@ app.post("/", asUser(), async (c) => {
       files,
       parameters: toProvider(request.parameters),
       clientTools: clientToolsOf(request.parameters ?? {}),
+      serverTools: request.parameters?.server_tools,
     }),
   );
 });

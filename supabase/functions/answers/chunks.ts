@@ -10,6 +10,7 @@
  */
 
 import type { Piece } from "./pieces.ts";
+import { parseInput } from "./tools/input.ts";
 
 /** A chunk of the stream; https://ai-sdk.dev/docs/ai-sdk-ui/stream-protocol describes them. */
 export interface Chunk {
@@ -215,11 +216,3 @@ function toCallChunk(
 }
 
 const INCOMPLETE = "The answer ended before the call was complete";
-
-function parseInput(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

@@ -150,6 +150,12 @@ test("files that a model cannot be given are refused with a code, and nothing is
     refuse("application/zip", png.url, 422, "file_type_not_supported");
     refuse("text/plain", "https://example.com/a.txt", 422, "invalid_request");
     refuse("image/png", `storage://${png.bucket}/../${png.path}`, 422, "invalid_request");
+    // Written into a URL as they are, these would lead out of the bucket: to what Storage says of it, to a table.
+    const up = "%252e%252e/";
+    refuse("text/plain", "storage://../bucket/chat_attachments", 422, "invalid_request");
+    refuse("text/plain", "storage://%2e%2e/bucket/chat_attachments", 422, "invalid_request");
+    refuse("text/plain", `storage://a/${up}${up}bucket/${png.bucket}`, 404, "file_not_found");
+    refuse("text/plain", `storage://a/${up.repeat(4)}rest/v1/profiles`, 404, "file_not_found");
     for (const [file, status, code] of cases as unknown as [[string, string], number, string][]) {
       const refused = await ask(user, { message: message(file), model });
       assert.deepEqual(

@@ -253,8 +253,10 @@ async function open(
   { bucket, path, url }: Reference,
 ): Promise<ReadableStream<Uint8Array> | undefined> {
   if (reader) {
-    const { data, error } = await reader.storage.from(bucket).download(path, {}, { signal })
-      .asStream();
+    // The client writes both into a URL as they are: a "%2e%2e" or a "?" in a name would lead elsewhere.
+    const encoded = path.split("/").map(encodeURIComponent).join("/");
+    const { data, error } = await reader.storage.from(encodeURIComponent(bucket))
+      .download(encoded, {}, { signal }).asStream();
     if (data) return data;
     const { status = 0 } = error as { status?: number };
     if (status === 0 || status >= 500 || status === 429) throw unavailable(error);

@@ -10,7 +10,7 @@ import { storeImage } from "./made_images.ts";
 import type { Part } from "./pieces.ts";
 
 /** The most images of a step that are stored. */
-const MOST_IMAGES = 4;
+export const MOST_IMAGES = 4;
 
 /** Stores an image for a user, and returns its part. */
 type Store = (userId: string, url: string) => Promise<Part>;

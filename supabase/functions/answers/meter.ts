@@ -68,26 +68,24 @@ export class Meter {
   }
 
   /**
-   * Ends a step. If what the provider has reported cannot be true, our own count takes its place.
+   * Ends a step. If what the provider has reported cannot be true, our own count takes its place. A step that ended before
+   * anything was said or reported is not counted.
    *
    * @param isWhole Whether the provider has said how its answer ended.
    */
   end(isWhole: boolean): void {
     const { input, output } = this.#countStep();
-    const used: Usage = this.#reports.believed(output, this.#contextTokens, isWhole) ?? {
-      input_tokens: input,
-      cached_input_tokens: 0,
-      output_tokens: output,
-      reasoning_tokens: Math.min(this.#reasoning, output),
-      source: "counted",
-    };
-    this.#ended = {
-      input_tokens: this.#ended.input_tokens + used.input_tokens,
-      cached_input_tokens: this.#ended.cached_input_tokens + used.cached_input_tokens,
-      output_tokens: this.#ended.output_tokens + used.output_tokens,
-      reasoning_tokens: this.#ended.reasoning_tokens + used.reasoning_tokens,
-      source: this.#ended.source === "counted" ? "counted" : used.source,
-    };
+    const isNothing = !isWhole && output === 0 && this.#reports.isEmpty;
+    const used: Usage | undefined = isNothing
+      ? undefined
+      : this.#reports.believed(output, this.#contextTokens, isWhole) ?? {
+        input_tokens: input,
+        cached_input_tokens: 0,
+        output_tokens: output,
+        reasoning_tokens: Math.min(this.#reasoning, output),
+        source: "counted",
+      };
+    if (used) this.#add(used);
     this.begin(() => 0);
     this.#prompt = undefined;
   }
@@ -95,6 +93,16 @@ export class Meter {
   /** The usage of the steps that have ended. */
   get usage(): Usage {
     return this.#ended;
+  }
+
+  #add(used: Usage): void {
+    this.#ended = {
+      input_tokens: this.#ended.input_tokens + used.input_tokens,
+      cached_input_tokens: this.#ended.cached_input_tokens + used.cached_input_tokens,
+      output_tokens: this.#ended.output_tokens + used.output_tokens,
+      reasoning_tokens: this.#ended.reasoning_tokens + used.reasoning_tokens,
+      source: this.#ended.source === "counted" ? "counted" : used.source,
+    };
   }
 
   #countStep(): { input: number; output: number } {

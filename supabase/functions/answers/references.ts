@@ -39,16 +39,22 @@ export function toReference(url: string): Reference | undefined {
 }
 
 function toObject(place: string): Reference | undefined {
-  const [, bucket, encoded] = place.match(/^([^/?#]+)\/([^?#]+)$/) ?? [];
-  if (!bucket || !encoded) return undefined;
+  const [, first, rest] = place.match(/^([^/?#]+)\/([^?#]+)$/) ?? [];
+  if (!first || !rest) return undefined;
+  let bucket: string;
   let path: string;
   try {
-    path = decodeURIComponent(encoded);
+    bucket = decodeURIComponent(first);
+    path = decodeURIComponent(rest);
   } catch {
     return undefined;
   }
-  const exists = path.length <= MOST_CHARACTERS && path.isWellFormed() &&
-    // deno-lint-ignore no-control-regex -- the pattern is about control characters
-    !/[\0-\x1f\x7f]|^\/|(^|\/)\.{1,2}(\/|$)/.test(path);
+  const exists = path.length <= MOST_CHARACTERS && !bucket.includes("/") &&
+    [bucket, path].every(isPath);
   return exists ? { bucket, path } : undefined;
+}
+
+function isPath(path: string): boolean {
+  // deno-lint-ignore no-control-regex -- the pattern is about control characters
+  return path.isWellFormed() && !/[\0-\x1f\x7f]|^\/|(^|\/)\.{1,2}(\/|$)/.test(path);
 }

@@ -22,6 +22,7 @@ import { DONE, encodeEvent } from "./sse.ts";
 import { askStep, parametersOf } from "./step.ts";
 import { PieceStore } from "./store.ts";
 import { countExtra, countPrompt, PER_FILE } from "./tokens.ts";
+import { SERVER_TOOLS } from "./tools/registry.ts";
 import { failed } from "./tools/run_tool.ts";
 import { type CallOptions, runApproved, runCalls, toAssistantMessage } from "./tools/steps.ts";
 import { PieceWriter, type SaidEvent } from "./writer.ts";
@@ -45,6 +46,8 @@ export interface RunOptions {
   parameters: Record<string, unknown>;
   /** The tools that the client runs. If undefined, the client runs all. */
   clientTools?: Set<string> | undefined;
+  /** Names of the tools of the server that the model is offered. */
+  serverTools?: string[] | undefined;
   /** The files of the new message. */
   files: GivenFiles;
   /** The messages of an ephemeral answer, which the database does not have. */
@@ -158,6 +161,7 @@ export class Run {
         },
         signal: this.#abort.signal,
         isServers,
+        offered: SERVER_TOOLS.filter(({ name }) => this.#options.serverTools?.includes(name)),
         write: (piece) => this.#write(piece),
         fit: (output) => this.#fit(output),
       }
@@ -166,8 +170,9 @@ export class Run {
     let messages = await this.#prepare(calling);
     let part = answer.first_part;
     let most = limits.output_tokens;
+    const ids = new Set(toPieces(begun.message?.content).map((piece) => piece.tool_call_id ?? ""));
     for (let step = 1;; step++) {
-      const writer = new PieceWriter((piece) => this.#write(piece), part, isServers);
+      const writer = new PieceWriter((piece) => this.#write(piece), part, isServers, ids);
       const prompt = messages;
       this.#meter.begin(() => countPrompt(prompt) + extra);
       const told = await askStep(writer, {

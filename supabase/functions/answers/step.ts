@@ -7,6 +7,7 @@
 import { logLine } from "../_shared/log.ts";
 import { askPatiently } from "./asking.ts";
 import type { Begun } from "./begun.ts";
+import { MOST_IMAGES } from "./kept_images.ts";
 import type { ChatMessage } from "./prompt.ts";
 import { ProviderError } from "./provider_error.ts";
 import type { Usage } from "./provider_events.ts";
@@ -63,8 +64,10 @@ export async function askStep(writer: PieceWriter, options: StepOptions): Promis
       if (event.type === "finish") told.reason = event.reason;
       else if (event.type === "usage") options.report(event.usage);
       else if (event.type === "source") writer.addSource(event.url, event.title);
-      else if (event.type === "file") told.images.push(event.url);
-      else told.text += options.take(event);
+      else if (event.type === "file") {
+        // Each may be large, and those that are too many are refused as one.
+        if (told.images.length <= MOST_IMAGES) told.images.push(event.url);
+      } else told.text += options.take(event);
       if (options.isFull()) return { ...told, reason: "length" };
     }
     if (!signal.aborted) return { ...told, isWhole: true };

@@ -11,6 +11,11 @@ export class UsageReports {
   #usage: Usage | undefined;
   #isOutdated = false;
 
+  /** Whether there is none. */
+  get isEmpty(): boolean {
+    return this.#usage === undefined;
+  }
+
   /** Takes a report. */
   add(usage: Usage): void {
     this.#usage = usage;

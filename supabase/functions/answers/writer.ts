@@ -30,9 +30,13 @@ export interface WrittenCall {
   part: number;
 }
 
-/** The most sources of a step, and of characters of their titles. */
+/** The most sources of a step, and of characters of their URLs and titles. */
 const MOST_SOURCES = 100;
+const MOST_URL = 2_000;
 const MOST_TITLE = 500;
+
+/** The most characters of the id of a call. */
+const MOST_ID = 200;
 
 /** The name of a tool: it becomes a part of the type of a part of a message. */
 const TOOL_NAME = /^[A-Za-z0-9_-]{1,64}$/;
@@ -48,20 +52,24 @@ export class PieceWriter {
   readonly #byIndex = new Map<number, Call>();
   readonly #sources = new Map<string, string>();
   readonly #isServers: (name: string) => boolean;
+  readonly #ids: Set<string>;
   #current: Call | undefined;
 
   /**
    * @param write Receives each piece.
    * @param firstPart Number of the first part of the step.
    * @param isServers Whether the server runs a tool.
+   * @param ids The ids of the calls that the message has. Those of the step are added.
    */
   constructor(
     write: (piece: Piece) => void,
     firstPart: number,
     isServers: (name: string) => boolean = () => false,
+    ids: Set<string> = new Set(),
   ) {
     this.#write = write;
     this.#isServers = isServers;
+    this.#ids = ids;
     this.#part = firstPart;
     write({ part: firstPart, type: "step-start" });
   }
@@ -69,7 +77,7 @@ export class PieceWriter {
   /** The calls whose parts are written. */
   get calls(): WrittenCall[] {
     return [...this.#calls].flatMap(({ id, name, part, text }) =>
-      part === undefined ? [] : [{ id, name, part, text: clean(text) }]
+      part === undefined ? [] : [{ id, name, part, text: cleanInput(text) }]
     ).sort((a, b) => a.part - b.part);
   }
 
@@ -80,7 +88,8 @@ export class PieceWriter {
 
   /** Takes a source that the model names. The sources are written at the end, because they come in the middle of a text. */
   addSource(url: string, title: string): void {
-    if (this.#sources.size < MOST_SOURCES) this.#sources.set(clean(url), clean(title));
+    if (this.#sources.size >= MOST_SOURCES || url.length > MOST_URL) return;
+    this.#sources.set(clean(url), clean(title.slice(0, MOST_TITLE)));
   }
 
   /** Writes a whole part after the last one. */
@@ -122,7 +131,7 @@ export class PieceWriter {
         type: "source-url",
         sourceId,
         url,
-        ...title && { title: title.slice(0, MOST_TITLE).toWellFormed() },
+        ...title && { title },
       });
     }
     this.#sources.clear();
@@ -135,7 +144,7 @@ export class PieceWriter {
       // A model may call a tool that it was not given: its name is the model's word.
       const known = name !== undefined && TOOL_NAME.test(name) ? name : "unknown";
       call = {
-        id: clean(id ?? crypto.randomUUID()),
+        id: this.#toId(id),
         givenId: id,
         name: known,
         text: "",
@@ -149,13 +158,25 @@ export class PieceWriter {
     call.text += text;
   }
 
+  /**
+   * The id of a new call. Some providers give the same one again in each step, or count from 0: clients would take two calls
+   * for one.
+   */
+  #toId(given = ""): string {
+    const known = clean(given);
+    const isNew = known !== "" && known.length <= MOST_ID && !this.#ids.has(known);
+    const id = isNew ? known : crypto.randomUUID();
+    this.#ids.add(id);
+    return id;
+  }
+
   /** Begins the part of a call, with the input that has come so far. */
   #openCall(call: Call): void {
     this.#next();
     this.#type = "tool";
     this.#current = call;
     call.part = this.#part;
-    this.#write({ ...this.#piece(call), text: clean(call.text) });
+    this.#write({ ...this.#piece(call), text: cleanInput(call.text) });
   }
 
   #piece({ id, name, part = 0 }: Call): Piece {
@@ -173,12 +194,18 @@ export class PieceWriter {
     this.#part++;
   }
 
-  /** Half a surrogate pair at the end waits for its other half, because the database cannot hold it. */
+  /**
+   * Half a surrogate pair at the end waits for its other half, because the database cannot hold it. So does half an escape
+   * of the JSON of an input.
+   */
   #text(piece: Piece, text: string): void {
     const whole = this.#held + text;
-    const cut = /[\ud800-\udbff]$/.test(whole) ? whole.length - 1 : whole.length;
+    const isInput = piece.type === "tool";
+    const half = whole.match(isInput ? /(?:[\ud800-\udbff]|\\+(?:u0{0,3})?)$/ : /[\ud800-\udbff]$/);
+    const cut = half?.index ?? whole.length;
     this.#held = whole.slice(cut);
-    if (cut > 0) this.#write({ ...piece, text: clean(whole.slice(0, cut)) });
+    const said = whole.slice(0, cut);
+    if (cut > 0) this.#write({ ...piece, text: isInput ? cleanInput(said) : clean(said) });
   }
 
   #flush(): void {
@@ -188,5 +215,10 @@ export class PieceWriter {
 
 /** Replaces what the database cannot hold. */
 function clean(text: string): string {
-  return text.toWellFormed().replaceAll("\0", "\ufffd").replaceAll("\\u0000", "\\ufffd");
+  return text.toWellFormed().replaceAll("\0", "\ufffd");
+}
+
+/** Replaces it in the JSON of an input, too. After a backslash that is escaped, it is a text about escapes. */
+function cleanInput(json: string): string {
+  return clean(json).replace(/(?<!\\)((?:\\\\)*)\\u0000/g, "$1\\ufffd");
 }

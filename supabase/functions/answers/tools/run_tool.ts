@@ -26,8 +26,16 @@ export interface CheckedCall {
 /** What the tools of an answer use, besides the call. */
 export type AnswerContext = Omit<ToolContext, "toolCallId" | "signal">;
 
-/** Says why a call failed, to the model. */
-export function failed(errorText: string): ToolOutput {
+/** The most characters of what a model is told about a failure. */
+const MOST_ERROR = 2_000;
+
+/**
+ * Says why a call failed, to the model.
+ *
+ * @param reason Why. It may repeat what the model has written, so that it is cut off, and what cannot be stored is replaced.
+ */
+export function failed(reason: string): ToolOutput {
+  const errorText = reason.slice(0, MOST_ERROR).toWellFormed().replaceAll("\0", "\ufffd");
   return { state: "output-error", errorText };
 }
 

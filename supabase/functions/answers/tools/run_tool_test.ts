@@ -27,6 +27,9 @@ Deno.test("whatever a tool does, the model gets an output that it can read", asy
   for (let n = 0; n < 200; n++) deep = [deep];
   const cases: [what: () => unknown, told: RegExp][] = [
     [() => Promise.reject(new ToolError("Not today")), /^Not today$/],
+    // A message may repeat what the model has written.
+    [() => Promise.reject(new ToolError("No \0 \ud800")), /^No \ufffd \ufffd$/],
+    [() => Promise.reject(new ToolError("x".repeat(1_000_000))), /^x{2000}$/],
     [() => Promise.reject(new Error("the secret of the database")), /^The tool failed$/],
     [() => {
       throw "a text";

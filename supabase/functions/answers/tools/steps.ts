@@ -7,7 +7,9 @@
 import { asText, type Part, type Piece, type ToolOutput, toParts } from "../pieces.ts";
 import { type ChatMessage, outputText } from "../prompt.ts";
 import type { WrittenCall } from "../writer.ts";
+import { parseInput } from "./input.ts";
 import { type AnswerContext, checkCall, failed, runCall } from "./run_tool.ts";
+import type { ServerTool } from "./server_tool.ts";
 
 /** The most calls of one step that are run. */
 const MOST_CALLS = 16;
@@ -18,6 +20,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** Whether the server runs a tool. */
   isServers: (name: string) => boolean;
+  /** The tools of the server that the model is offered. It may call others, too. */
+  offered: readonly ServerTool[];
   /** Writes a piece. */
   write: (piece: Piece) => void;
   /** Returns an output, or why the message has no room for it. */
@@ -40,15 +44,15 @@ export interface CallResults {
  * @param options See {@link CallOptions}.
  */
 export async function runCalls(calls: WrittenCall[], options: CallOptions): Promise<CallResults> {
-  const { context, signal, isServers, write, fit } = options;
+  const { context, signal, isServers, offered, write, fit } = options;
   const results: CallResults = { messages: [], isWaiting: false };
   const approvals: Piece[] = [];
   const running = calls.map((call, index) => {
     if (!isServers(call.name)) return "client";
-    const input = parse(call.text);
+    const input = parseInput(call.text);
     if (input === undefined) return "unreadable";
     if (index >= MOST_CALLS) return failed(`A step can have at most ${MOST_CALLS} calls`);
-    const checked = checkCall(call.name, input);
+    const checked = checkCall(call.name, input, offered);
     if ("state" in checked) return checked;
     if (checked.needsApproval) return "approval";
     return runCall(checked, { ...context, toolCallId: call.id }, signal);
@@ -118,19 +122,14 @@ export function toAssistantMessage(text: string, calls: WrittenCall[]): ChatMess
       id: call.id,
       type: "function",
       // Some providers refuse a request in which the input of a call is not JSON.
-      function: { name: call.name, arguments: parse(call.text) === undefined ? "{}" : call.text },
+      function: {
+        name: call.name,
+        arguments: parseInput(call.text) === undefined ? "{}" : call.text,
+      },
     })),
   };
 }
 
 function toMessage(tool_call_id: string, output: ToolOutput): ChatMessage {
   return { role: "tool", tool_call_id, content: outputText({ type: "tool", ...output }) };
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

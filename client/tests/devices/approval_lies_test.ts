@@ -137,7 +137,7 @@ test("approval lies: another share, reply, message or row", async () => {
   await rejection(phone.read(scanned.qr), ChatsError, "approval_false");
   phone.server.lie = aboutRows((row) => ({ ...row, share: btoa("\0".repeat(32)) }));
   await rejection(phone.read(scanned.code), ChatsError, "approval_false");
-  tablet.server.lie = aboutRows((row) => ({ ...row, share: other }));
+  tablet.server.lie = aboutRows((row) => ({ ...row, share: other, reply: other }));
   await rejection(scanned.accept(POLL), ChatsError, "approval_false");
 
   // Two waiting devices, mixed up.

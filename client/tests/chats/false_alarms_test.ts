@@ -94,3 +94,24 @@ test("false alarms: a device that learns of a closed epoch from a conflict lists
     ]),
   );
 });
+
+test("false alarms: what another device has written before a rotation is no lie, though the keys change during a sync", async () => {
+  const { user, password, phone, key } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch, attempts: 1 });
+  await laptop.keys.unlock({ device: key });
+  await phone.save(phone.create(), "A");
+  let rotated = false;
+  // After the server has answered, and before the laptop has read it.
+  server.lie = async (_, { path }) => {
+    if (rotated || path !== "rpc/sync_chats") return;
+    rotated = true;
+    await phone.save(phone.create(), "B");
+    await phone.keys.rotate(password);
+    await laptop.keys.unlock({ password });
+  };
+  await laptop.sync();
+  assert.ok(rotated);
+  assert.equal((await laptop.sync()).verified, true);
+  assert.equal((await laptop.list()).length, 2);
+});

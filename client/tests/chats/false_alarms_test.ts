@@ -101,6 +101,7 @@ test("false alarms: what another device has written before a rotation is no lie,
   const laptop = device(user, { fetch: server.fetch, attempts: 1 });
   await laptop.keys.unlock({ device: key });
   await phone.save(phone.create(), "A");
+  await laptop.sync();
   let rotated = false;
   // After the server has answered, and before the laptop has read it.
   server.lie = async (_, { path }) => {

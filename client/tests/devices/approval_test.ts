@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 
 import { invoke, test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
+import { sealHistory } from "../../crypto/mod.ts";
 import { Approval, NewDevice, waitingDevices } from "../../devices/devices.ts";
 import { ChatsError, MemoryStore } from "../../mod.ts";
 import { ApprovingDevice, letIn, PASSWORD, POLL, twoDevices } from "../support/approvals.ts";
@@ -173,4 +174,18 @@ test("approval: lost responses do no harm", async () => {
   ]);
   assert.equal((await laptop.chats.open(chat.id)).content, "Hello");
   assert.equal((await phone.chats.keys.devices()).length, 1);
+});
+
+test("approval: a device that has seen another branch of the history is not let into this one", async () => {
+  const { user, phone } = await twoDevices();
+  const writers = { "0123456789abcdef": 1 };
+  const content = { chats: 0, min_epoch: 1 as const, sum: new Uint8Array(32), writers };
+  const sealed = await sealHistory(content, user.id, 1, phone.chats.keys.current);
+  await phone.chats.save(phone.chats.create(), "in the branch of the phone");
+  const store = new MemoryStore();
+  await store.apply({ state: { history: { counter: 1, sealed } } });
+  const laptop = new ApprovingDevice(user, store);
+  await rejection(letIn(phone, laptop), ChatsError, "history_forked");
+  assert.equal(laptop.chats.keys.locked, true);
+  assert.deepEqual(await phone.chats.keys.devices(), []);
 });

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { invoke, test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
 import { sealHistory } from "../../crypto/mod.ts";
 import { Approval, NewDevice, waitingDevices } from "../../devices/devices.ts";
-import { ChatsError, MemoryStore } from "../../mod.ts";
+import { Chats, ChatsError, MemoryStore } from "../../mod.ts";
 import { ApprovingDevice, letIn, PASSWORD, POLL, twoDevices } from "../support/approvals.ts";
 import { rejection } from "../support/assertions.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -188,4 +188,30 @@ test("approval: a device that has seen another branch of the history is not let 
   await rejection(letIn(phone, laptop), ChatsError, "history_forked");
   assert.equal(laptop.chats.keys.locked, true);
   assert.deepEqual(await phone.chats.keys.devices(), []);
+});
+
+test("approval: a new device knows what the other has seen, before the server tells it anything", async () => {
+  const { user, phone } = await twoDevices();
+  await phone.chats.keys.rotate(PASSWORD);
+  await phone.chats.reencrypt();
+  await phone.chats.closeEpochs();
+  const { supabase, ...options } = new ApprovingDevice(user).options;
+  const unreachable = new ApprovingDevice(user);
+  unreachable.server.lie = (_, { path }) =>
+    path === "rpc/sync_chats" ? new Response("{}", { status: 503 }) : undefined;
+  const chats = new Chats(unreachable.options.supabase, user.id, { attempts: 1 });
+  const device = await NewDevice.begin({ ...options, supabase, chats }, "Firefox");
+  const accepted = device.accept(POLL);
+  const approval = await phone.read(device.code);
+  await approval.name(POLL);
+  await approval.approve();
+  await accepted;
+  const { min_epoch, password_cost, history } = await phone.chats.store.state();
+  assert.equal(min_epoch, phone.chats.keys.current.key_id);
+  assert.ok(password_cost);
+  const taken = await chats.store.state();
+  assert.deepEqual(
+    [taken.min_epoch, taken.password_cost, taken.history],
+    [min_epoch, password_cost, history],
+  );
 });

@@ -215,3 +215,26 @@ test("approval: a new device knows what the other has seen, before the server te
     [min_epoch, password_cost, history],
   );
 });
+
+test("approval: after ten minutes by their own clocks, both devices take no more part in it", async () => {
+  const { phone, laptop } = await twoDevices();
+  const device = await laptop.begin();
+  const leaving = new AbortController();
+  const greeting = device.accept({ ...POLL, signal: leaving.signal }).catch(() => {});
+  const approval = await phone.read(device.code);
+  await approval.name(POLL);
+  leaving.abort();
+  await greeting;
+  const { now } = Date;
+  Date.now = () => now() + 11 * 60 * 1000;
+  try {
+    await rejection(approval.approve(), ChatsError, "approval_expired");
+    const waiting = new AbortController();
+    let looked = 0;
+    laptop.server.lie = () => void (++looked > 5 && waiting.abort());
+    const late = device.accept({ ...POLL, signal: waiting.signal });
+    await rejection(late, ChatsError, "approval_expired");
+  } finally {
+    Date.now = now;
+  }
+});

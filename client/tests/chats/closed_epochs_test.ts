@@ -201,3 +201,17 @@ test("closed epochs: an account without chats can close them, and one to which a
   await user.client.from("encrypted_chats").delete().eq("id", id);
   await phone.closeEpochs();
 });
+
+test("closed epochs: none is closed while something is not proven", async () => {
+  const { user, password, phone } = await newUser();
+  const chats = [await phone.save(phone.create(), "A"), await phone.save(phone.create(), "B")];
+  await phone.keys.rotate(password);
+  assert.equal((await phone.reencrypt()).done.length, chats.length);
+  // An older app deletes a chat, or the server says so.
+  await user.client.from("encrypted_chats").delete().eq("id", chats[0]!.id).throwOnError();
+  await rejection(phone.closeEpochs(), ChatsError, "history_unproven");
+  assert.equal((await phone.store.state()).min_epoch ?? 1, 1);
+  await phone.sync({ startOver: true });
+  await phone.closeEpochs();
+  assert.equal((await phone.store.state()).min_epoch, phone.keys.current.key_id);
+});

@@ -199,6 +199,21 @@ test("history: after a rotation, whoever has the old key makes no head of the ac
   assert.equal((await fresh.open(chat.id)).verified, true);
 });
 
+test("history: the user accepts a restored backup from before chats were encrypted again", async () => {
+  const { user, password, phone, laptop } = await newUser();
+  const chat = await phone.save(phone.create(), "A");
+  await phone.keys.rotate(password);
+  await laptop.keys.unlock({ password });
+  assert.equal((await laptop.sync()).verified, true);
+  const backup = await snapshot(user);
+  await phone.reencrypt();
+  await laptop.sync();
+  await backup();
+  await assert.rejects(laptop.sync());
+  assert.equal((await laptop.sync({ startOver: true })).verified, true);
+  assert.equal((await laptop.open(chat.id)).content, "A");
+});
+
 test("history: while the keys are locked, deleted chats stay until they are unlocked", async () => {
   const { user, phone, key } = await newUser();
   const store = new MemoryStore();
@@ -214,6 +229,20 @@ test("history: while the keys are locked, deleted chats stay until they are unlo
   await locked.keys.unlock({ device: key });
   const result = await locked.sync();
   assert.deepEqual([result.removed, result.verified], [[chat.id], true]);
+});
+
+test("history: while a device lacks the new key, deleted chats stay until the keys are unlocked again", async () => {
+  const { password, phone, laptop } = await newUser();
+  const chat = await phone.save(phone.create(), "A");
+  await laptop.sync();
+  await laptop.open(chat.id);
+  await phone.keys.rotate(password);
+  await phone.delete(chat);
+  const { unproven, removed, verified } = await laptop.sync();
+  assert.deepEqual([unproven, removed, verified], [[chat.id], [], false]);
+  assert.equal((await laptop.openKept(chat.id))?.content, "A");
+  await laptop.keys.unlock({ password });
+  assert.deepEqual((await laptop.sync()).removed, [chat.id]);
 });
 
 /** Makes an account and a store as they were before there were heads. */

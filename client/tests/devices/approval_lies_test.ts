@@ -137,7 +137,7 @@ test("approval lies: another share, reply, message or row", async () => {
   await rejection(phone.read(scanned.qr), ChatsError, "approval_false");
   phone.server.lie = aboutRows((row) => ({ ...row, share: btoa("\0".repeat(32)) }));
   await rejection(phone.read(scanned.code), ChatsError, "approval_false");
-  tablet.server.lie = aboutRows((row) => ({ ...row, share: other }));
+  tablet.server.lie = aboutRows((row) => ({ ...row, share: other, reply: other }));
   await rejection(scanned.accept(POLL), ChatsError, "approval_false");
 
   // Two waiting devices, mixed up.
@@ -165,8 +165,18 @@ test("approval lies: another share, reply, message or row", async () => {
   phone.server.lie = undefined;
   assert.equal(await again.name(POLL), "Firefox on Linux");
   // Another reply than the one that was taken: each would be a guess.
-  tablet.server.lie = aboutRows((row) => row.id === id ? { ...row, reply: share } : row);
-  await rejection(scanned.accept(POLL), ChatsError, "approval_false");
+  // So is another greeting than the one that was sent. A device that believes either waits for an answer in vain.
+  for (const change of [{ reply: share }, { hello }]) {
+    const waiting = new AbortController();
+    let told = 0;
+    tablet.server.lie = aboutRows((row) => {
+      if (row.id !== id) return row;
+      if (++told > 3) waiting.abort();
+      return { ...row, ...change };
+    });
+    const misled = scanned.accept({ ...POLL, signal: waiting.signal });
+    await rejection(misled, ChatsError, "approval_false");
+  }
   // Now the earlier greeting is opened in place of the true one.
   phone.server.lie = aboutRows((row) => row.id === id ? { ...row, hello } : row);
   const resumed = await Approval.resume(phone.options, kept);
@@ -210,6 +220,29 @@ test("approval lies: a wrong code lets nobody in, and uses the approval up", asy
   await rejection(approval.name(POLL), ChatsError, "approval_code_wrong");
   await accepted;
   await rejection(phone.read(device.code), ChatsError, "approval_not_found");
+});
+
+test("approval lies: a stolen session begins one, and gets in only if the user types its code", async () => {
+  const { user, phone, laptop, chat } = await twoDevices();
+  const device = await laptop.begin();
+  const thief = new ApprovingDevice(user);
+  const stolen = await thief.begin();
+  const refused = rejection(stolen.accept(POLL), ChatsError, "approval_refused");
+  // The newest is the thief's, but the user types the code of the laptop.
+  const misled = await phone.read(device.code);
+  await rejection(misled.name(POLL), ChatsError, "approval_code_wrong");
+  await refused;
+  assert.equal(thief.chats.keys.locked, true);
+  const accepted = device.accept(POLL);
+  const approval = await phone.read(device.code);
+  await approval.name(POLL);
+  await approval.approve();
+  await accepted;
+  assert.equal((await laptop.chats.open(chat.id)).content, "Hello");
+  // This works: the user types what the thief says.
+  await letIn(phone, thief);
+  assert.equal((await thief.chats.open(chat.id)).content, "Hello");
+  assert.equal((await phone.chats.keys.devices()).length, 2);
 });
 
 test("approval lies: an older state than the other device has seen is noticed at once", async () => {

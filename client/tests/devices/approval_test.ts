@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 
 import { invoke, test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
+import { sealHistory } from "../../crypto/mod.ts";
 import { Approval, NewDevice, waitingDevices } from "../../devices/devices.ts";
-import { ChatsError, MemoryStore } from "../../mod.ts";
+import { Chats, ChatsError, MemoryStore } from "../../mod.ts";
 import { ApprovingDevice, letIn, PASSWORD, POLL, twoDevices } from "../support/approvals.ts";
 import { rejection } from "../support/assertions.ts";
 import { startProxy } from "../support/proxy.ts";
@@ -44,12 +45,14 @@ test("approval: a new device gets the keys by a typed code, and no password", as
 });
 
 test("approval: a scanned code, also after a rotation, with older keys and closed epochs", async () => {
-  const { phone, laptop, chat } = await twoDevices();
+  const { user, phone, laptop, chat } = await twoDevices();
   await phone.chats.keys.rotate(PASSWORD);
   await phone.chats.sync();
   while ((await phone.chats.reencrypt()).after) { /* goes on */ }
   await phone.chats.closeEpochs();
   const device = await laptop.begin("Chromium");
+  // The text says which one it is, though another is newer.
+  await new ApprovingDevice(user).begin();
   const accepted = device.accept(POLL);
   const approval = await phone.read(device.qr);
   assert.equal(await approval.name(POLL), "Chromium");
@@ -171,4 +174,67 @@ test("approval: lost responses do no harm", async () => {
   ]);
   assert.equal((await laptop.chats.open(chat.id)).content, "Hello");
   assert.equal((await phone.chats.keys.devices()).length, 1);
+});
+
+test("approval: a device that has seen another branch of the history is not let into this one", async () => {
+  const { user, phone } = await twoDevices();
+  const writers = { "0123456789abcdef": 1 };
+  const content = { chats: 0, min_epoch: 1 as const, sum: new Uint8Array(32), writers };
+  const sealed = await sealHistory(content, user.id, 1, phone.chats.keys.current);
+  await phone.chats.save(phone.chats.create(), "in the branch of the phone");
+  const store = new MemoryStore();
+  await store.apply({ state: { history: { counter: 1, sealed } } });
+  const laptop = new ApprovingDevice(user, store);
+  await rejection(letIn(phone, laptop), ChatsError, "history_forked");
+  assert.equal(laptop.chats.keys.locked, true);
+  assert.deepEqual(await phone.chats.keys.devices(), []);
+});
+
+test("approval: a new device knows what the other has seen, before the server tells it anything", async () => {
+  const { user, phone } = await twoDevices();
+  await phone.chats.keys.rotate(PASSWORD);
+  await phone.chats.reencrypt();
+  await phone.chats.closeEpochs();
+  const { supabase, ...options } = new ApprovingDevice(user).options;
+  const unreachable = new ApprovingDevice(user);
+  unreachable.server.lie = (_, { path }) =>
+    path === "rpc/sync_chats" ? new Response("{}", { status: 503 }) : undefined;
+  const chats = new Chats(unreachable.options.supabase, user.id, { attempts: 1 });
+  const device = await NewDevice.begin({ ...options, supabase, chats }, "Firefox");
+  const accepted = device.accept(POLL);
+  const approval = await phone.read(device.code);
+  await approval.name(POLL);
+  await approval.approve();
+  await accepted;
+  const { min_epoch, password_cost, history } = await phone.chats.store.state();
+  assert.equal(min_epoch, phone.chats.keys.current.key_id);
+  assert.ok(password_cost);
+  const taken = await chats.store.state();
+  assert.deepEqual(
+    [taken.min_epoch, taken.password_cost, taken.history],
+    [min_epoch, password_cost, history],
+  );
+});
+
+test("approval: after ten minutes by their own clocks, both devices take no more part in it", async () => {
+  const { phone, laptop } = await twoDevices();
+  const device = await laptop.begin();
+  const leaving = new AbortController();
+  const greeting = device.accept({ ...POLL, signal: leaving.signal }).catch(() => {});
+  const approval = await phone.read(device.code);
+  await approval.name(POLL);
+  leaving.abort();
+  await greeting;
+  const { now } = Date;
+  Date.now = () => now() + 11 * 60 * 1000;
+  try {
+    await rejection(approval.approve(), ChatsError, "approval_expired");
+    const waiting = new AbortController();
+    let looked = 0;
+    laptop.server.lie = () => void (++looked > 5 && waiting.abort());
+    const late = device.accept({ ...POLL, signal: waiting.signal });
+    await rejection(late, ChatsError, "approval_expired");
+  } finally {
+    Date.now = now;
+  }
 });

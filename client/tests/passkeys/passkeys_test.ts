@@ -117,6 +117,8 @@ test("passkeys: what a browser or an authenticator cannot do has a name", async 
   await rejection(device.passkeys.add("Too early", USER), ChatsError, "keys_locked");
   await device.chats.keys.setUp(PASSWORD);
   await rejection(device.passkeys.add("Old stick", USER), ChatsError, "passkey_without_keys");
+  // Locked keys cost the user no confirmation, and a passkey that never computes costs one.
+  assert.equal(authenticator.asked, 1);
   for (
     const [name, code] of [
       ["NotAllowedError", "passkey_cancelled"],
@@ -139,6 +141,17 @@ test("passkeys: what a browser or an authenticator cannot do has a name", async 
   });
   assert.equal(await bare.supported(), false);
   await rejection(bare.add("No", USER), ChatsError, "passkey_unsupported");
+});
+
+test("passkeys: one that no longer computes opens nothing, and nothing is stored under its key", async () => {
+  const { user, authenticator, first, passkey } = await withPasskey();
+  authenticator.computes = "never";
+  const second = newDevice(user, authenticator);
+  await rejection(second.passkeys.unlock(), ChatsError, "passkey_without_keys");
+  assert.equal(second.chats.keys.locked, true);
+  await first.chats.keys.revokeDevice(passkey.device_id);
+  await rejection(first.passkeys.renew(passkey), ChatsError, "passkey_without_keys");
+  assert.deepEqual(await first.passkeys.list(), []);
 });
 
 test("passkeys: a server that swaps ids, salts or wraps is noticed", async () => {

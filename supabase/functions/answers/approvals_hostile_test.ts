@@ -73,7 +73,10 @@ test("in a team's project, only the member who asked can approve a call", async 
   const { status, body } = await ask(member, { ...place, message, parameters });
   assert.equal(status, 200, JSON.stringify(body));
   const call = body.message.content.find(({ type }: { type: string }) => type.startsWith("tool-"));
-  assert.equal(call.errorText, "This is a project, and has no title of a conversation");
+  assert.equal(
+    call.errorText,
+    "This answer is in a project, so there is no conversation to rename",
+  );
   await boss.client.from("projects").delete().eq("id", place.project_id);
 });
 

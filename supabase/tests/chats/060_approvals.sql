@@ -1,4 +1,4 @@
--- Approvals of new devices: messages in turn, each once; limits; and who may read them.
+-- Approvals of new devices: what is sent in turn, each once; limits; and who may read them.
 
 begin;
 alter default privileges grant execute on functions to public;
@@ -49,10 +49,10 @@ select is(tests.refusal($$ select pg_temp.change('one', answer => pg_temp.sealed
   'there is no answer to who has not shown the code');
 select is((pg_temp.change('one', hello => pg_temp.sealed())).hello, pg_temp.sealed(), 'the new device shows the code');
 select is(tests.refusal($$ select pg_temp.change('one', hello => pg_temp.sealed(17)) $$), 'PT409 approval_out_of_turn', 'once');
-select is((pg_temp.change('one', answer => pg_temp.sealed())).answer, pg_temp.sealed(), 'the other one answers');
+select is((pg_temp.change('one', answer => pg_temp.sealed())).answer, pg_temp.sealed(), 'the other one responds');
 select is(tests.refusal($$ select pg_temp.change('one', answer => pg_temp.sealed(17)) $$), 'PT409 approval_out_of_turn', 'once');
 select results_eq($$ select reply, hello, answer, closed from pg_temp.change('one', closed => 'done') $$,
-  $$ values (null::text, null::text, null::text, 'done') $$, 'when it is done, the messages go');
+  $$ values (null::text, null::text, null::text, 'done') $$, 'when it is done, what was sent goes');
 select is((pg_temp.change('one', closed => 'done')).replayed, true, 'it is done once');
 select is(tests.refusal($$ select pg_temp.change('one', closed => 'refused') $$), 'PT409 approval_closed', 'and not refused then');
 select is(tests.refusal($$ select pg_temp.change('one', reply => pg_temp.share('old')) $$), 'PT409 approval_closed', 'nor used again');
@@ -62,7 +62,7 @@ select lives_ok($$ select pg_temp.begin_one('two') $$, 'another new device');
 select is(tests.refusal(statement), 'PT422 invalid_approval', what)
 from (values
   ('nothing', $$ select pg_temp.change('two') $$),
-  ('two messages', $$ select pg_temp.change('two', reply => pg_temp.share('old'), hello => pg_temp.sealed()) $$),
+  ('two at once', $$ select pg_temp.change('two', reply => pg_temp.share('old'), hello => pg_temp.sealed()) $$),
   ('an end that is none', $$ select pg_temp.change('two', closed => 'lost') $$),
   ('a reply that is no share', $$ select pg_temp.change('two', reply => 'x') $$),
   ('a message without its members', $$ select pg_temp.change('two', hello => '{}') $$),

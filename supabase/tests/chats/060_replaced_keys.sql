@@ -111,9 +111,13 @@ update private.replaced_chat_key_wraps set replaced_at = now() - interval '30 da
 update private.replaced_chat_key_wraps set replaced_at = now() - interval '30 days' + interval '1 second'
 where user_id = tests.user_id('owner') and wrap = pg_temp.wrap('second');
 select is(pg_temp.read('new'), 'PT404 replaced_key_not_found', 'what was kept for 30 days is gone, even before the cleanup');
-select is(tests.clean_up('replaced_chat_keys'), 2::bigint, 'which then deletes it');
+
+-- cleanup: what was kept long enough ---------------------------------------------------------------------
+select is(tests.clean_up('replaced_chat_keys'), 2::bigint, 'the cleanup then deletes it');
 select is(array_length(pg_temp.kept(), 1), 2, 'and nothing else');
 select is(tests.clean_up('replaced_chat_keys'), 0::bigint, 'once');
+
+-- with their user --------------------------------------------------------------------------------------
 delete from auth.users where id = tests.user_id('owner');
 select is(pg_temp.kept(), array[]::text[], 'they go with their user');
 

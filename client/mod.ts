@@ -35,7 +35,7 @@ export type { Reencryption } from "./chats/reencrypt.ts";
 export type { AnySupabaseClient } from "./chats/supabase_client.ts";
 export type { RequestOptions, Requests } from "./chats/requests.ts";
 export { signIn } from "./chats/sign_in.ts";
-export type { SyncResult } from "./chats/sync.ts";
+export type { SyncResult } from "./chats/sync_run.ts";
 export type {
   RememberedDevice,
   Rotation,

@@ -20,7 +20,8 @@ import { reencrypt, type Reencryption } from "./reencrypt.ts";
 import type { AnySupabaseClient } from "./supabase_client.ts";
 import { Requests } from "./requests.ts";
 import { StoreUpdater } from "./store_updater.ts";
-import { Sync, type SyncResult } from "./sync.ts";
+import { Sync } from "./sync.ts";
+import type { SyncResult } from "./sync_run.ts";
 
 /** The encrypted chats of one user on one device. */
 export class Chats {

@@ -1,8 +1,8 @@
 /**
  * Several devices of one user change the same chats at random, rotate the keys and close epochs, over a network that loses
  * requests and answers and delivers requests twice. No device may report that the server lies. In the end, all devices
- * must agree, and their state must follow from the answers that they got. `SOAK=10` takes ten times as many steps. `SEED=...` repeats the choices of a failed run; the order in which the server
- * handles the requests still varies.
+ * must agree, and their state must follow from the answers that they got. `SOAK=10` takes ten times as many steps.
+ * `SEED=...` repeats the choices of a failed run; the order in which the server handles the requests still varies.
  */
 
 import assert from "node:assert/strict";

@@ -23,8 +23,8 @@ test("a stop, another stop, a resume and a regenerate when an answer ends leave 
     const response = await post(user, { id: "chat", message: "[words=8] [pace=2]" });
     let count = 0;
     let meanwhile: Promise<Response[]> | undefined;
-    const { done } = await readEvents(response, () => {
-      if (++count < 6 + n * 2) return false;
+    const { done } = await readEvents(response, ({ chunk }) => {
+      if (++count < 6 + n * 2 && chunk.type !== "text-end") return false;
       meanwhile ??= Promise.all([
         stop(user, "chat"),
         post(user, { id: "chat", trigger: "regenerate-message" }, {
@@ -47,7 +47,11 @@ test("a stop, another stop, a resume and a regenerate when an answer ends leave 
     const sum = answers.reduce((all, { credits }) => all + Number(credits), 0);
     assert.equal(charged.toFixed(4), sum.toFixed(4));
     const { data } = await user.client.from("messages").select("role, status");
-    assert.deepEqual(data?.map(({ role }) => role).toSorted(), ["assistant", "user"]);
+    // The second stop may end the new answer before its first word: then it has no message, and costs nothing.
+    const last = answers.at(-1)!;
+    assert.ok(last.content !== null || last.state === "stopped" && Number(last.credits) === 0);
+    const roles = last.content === null ? ["user"] : ["assistant", "user"];
+    assert.deepEqual(data?.map(({ role }) => role).toSorted(), roles);
     await assertSettled(user);
   }));
 });
@@ -145,11 +149,10 @@ test("many devices follow one answer, and all have its text", async () => {
   const response = await post(user, { id: "chat", message: "[words=60] [pace=20]" });
   const reading = readEvents(response);
   await until(async () => (await booksOf(user)).parts > 0);
+  // By its own id, because it may have ended before the last of them asks.
+  const id = String((await booksOf(user)).answers[0]?.id);
   const texts = await Promise.all(
-    Array.from(
-      { length: FOLLOWERS },
-      async () => textIn(await readChunks(await resume(user, "chat"))),
-    ),
+    Array.from({ length: FOLLOWERS }, async () => textIn(await readChunks(await resume(user, id)))),
   );
   const { events } = await reading;
   assert.deepEqual([...new Set(texts)], [textIn(events.map(({ chunk }) => chunk))]);

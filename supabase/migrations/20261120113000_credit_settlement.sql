@@ -140,10 +140,9 @@ begin
     select g as credit_grant, e.at, p.amount
     from rows from (jsonb_to_recordset(v_ended.others) as (at timestamptz, portions jsonb)) with ordinality
       as e (at, portions, place)
-    cross join rows from (jsonb_to_recordset(e.portions) as (grant_id uuid, amount numeric)) with ordinality
-      as p (grant_id, amount, place)
+    cross join jsonb_to_recordset(e.portions) as p (grant_id uuid, amount numeric)
     join private.credit_grants as g on g.id = p.grant_id and g.status in ('expired', 'voided')
-    order by e.place, p.place
+    order by e.place, g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
   loop
     account := private.lapse_credits(account, v_portion.credit_grant, v_portion.amount, v_portion.at);
   end loop;

@@ -188,7 +188,8 @@ export class RandomDevice {
   async #list(): Promise<void> {
     for (const { title_error } of await this.chats.list()) {
       if (codeOf(title_error) === "keys_locked") throw title_error;
-      assert.equal(title_error, undefined);
+      // The keys of a chat that another device has encrypted with new ones could not be read.
+      if (codeOf(title_error) !== "unreachable") assert.equal(title_error, undefined);
     }
   }
 

@@ -101,6 +101,8 @@ select results_eq(format($$ select total, available, affordable from public.quot
   format('values (%s::numeric, %s::numeric, %L::boolean)', q.total, q.available, q.affordable), 'quote of ' || q.items)
 from (values ('[{"sku": "s.text", "quantity": 4}]', 4, 4, true), ('[{"sku": "s.text", "quantity": 5}]', 5, 4, false),
   ('[{"sku": "s.image", "quantity": 6}]', 6, 6, true), ('[{"sku": "s.image", "quantity": 7}]', 7, 6, false),
+  ('[{"sku": "s.image", "quantity": 1}, {"sku": "s.image", "quantity": 2}]', 3, 6, true),
+  ('[{"sku": "s.image", "quantity": 0}, {"sku": "s.text", "quantity": 1}]', 1, 4, true),
   ('[{"sku": "s.text", "quantity": 3}, {"sku": "s.video", "quantity": 3}]', 6, 6, true),
   ('[{"sku": "s.text", "quantity": 3}, {"sku": "s.video", "quantity": 4}]', 7, 6, false)) as q (items, total, available, affordable);
 

@@ -21,15 +21,24 @@ revoke all on function private.is_grant_scope(text[]) from public, anon, authent
 -- The service edits stripe_prices, of which it is a check.
 grant execute on function private.is_grant_scope(text[]) to service_role;
 
+-- Returns what in the list of a grant lets it pay for a sku: the sku, and its beginnings with an asterisk after them; null for
+-- null. Whoever looks at many grants calls this once: to compare two lists costs a tenth of calling pays_for.
+create function private.sku_patterns(sku text)
+returns text[]
+language plpgsql immutable strict set search_path = ''
+as $$
+begin
+  return array(select left(sku, i) || '*' from generate_series(1, char_length(sku)) as i) || sku;
+end $$;
+revoke all on function private.sku_patterns(text) from public, anon, authenticated, service_role;
+
 -- Whether a grant that is limited to skus, or to none when that is null, pays for a sku; null stands for what has none.
 create function private.pays_for(skus text[], sku text)
 returns boolean
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  return skus is null or sku is not null and exists (
-    select from unnest(skus) as s (pattern)
-    where s.pattern = sku or right(s.pattern, 1) = '*' and starts_with(sku, left(s.pattern, -1)));
+  return coalesce(skus && private.sku_patterns(sku), skus is null);
 end $$;
 revoke all on function private.pays_for(text[], text) from public, anon, authenticated, service_role;
 
@@ -112,6 +121,9 @@ create index credit_grants_spendable
   on private.credit_grants (account_id, priority, expires_at, category desc, effective_at, created_at, id)
   where spendable;
 create index credit_grants_scoped on private.credit_grants (account_id) where skus is not null and spendable;
+-- What a transfer on the same terms adds to, also when all of it is spent.
+create index credit_grants_transferred on private.credit_grants (account_id, effective_at)
+  where source = 'transfer' and status = 'active';
 
 alter table private.credit_grants enable row level security;
 revoke all on private.credit_grants from public, anon, authenticated, service_role;

@@ -77,6 +77,7 @@ declare
   v_part numeric;
   v_ids uuid[];
   v_parts numeric[];
+  v_patterns text[] := private.sku_patterns(draw_credits.sku);
   v_limit integer := 4;
   v_read integer;
 begin
@@ -91,7 +92,7 @@ begin
       select g.id, g.remaining - g.held as free from private.credit_grants as g
       where g.account_id = account.id and g.spendable and (g.expires_at is null or g.expires_at > draw_credits.at)
         and (draw_credits.category is null or g.category = draw_credits.category)
-        and (g.skus is null or any_scope or private.pays_for(g.skus, draw_credits.sku))
+        and (g.skus is null or any_scope or g.skus && v_patterns)
       order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
       limit v_limit
     loop

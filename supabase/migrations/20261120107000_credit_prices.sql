@@ -145,35 +145,35 @@ as $$
 declare
   v_item record;
   v_part numeric;
-  v_room numeric := available;
+  v_room numeric;
   v_uncovered numeric := 0;
   v_total numeric := 0;
-  v_free numeric[] := array[]::numeric[];
-  v_grants record;
+  v_free numeric[];
+  v_skus jsonb[];
+  v_patterns text[];
+  v_counted boolean[];
 begin
-  select array_agg(f.skus is null) as whole, array_agg(f.free) as free, array_agg(to_jsonb(f.skus)) as skus into v_grants
-  from private.free_grants_at(account, at) as f;
+  -- As jsonb, because there are no arrays of lists of different lengths.
+  select coalesce(array_agg(f.free), array[]::numeric[]), array_agg(to_jsonb(f.skus)), array_agg(f.skus is null),
+    available - coalesce(sum(f.free) filter (where f.skus is null), 0)
+  into v_free, v_skus, v_counted, v_room
+  from private.free_grants_at(account, at) as f
+  where f.free > 0;
   payable := available;
-  v_free := coalesce(v_grants.free, v_free);
-  for v_place in 1..cardinality(v_free) loop
-    if v_grants.whole[v_place] then
-      v_room := v_room - v_free[v_place];
-    elsif exists (
-      select from jsonb_to_recordset(items) as i (sku text, amount numeric)
-      where i.amount > 0 and private.pays_for(
-        array(select jsonb_array_elements_text(v_grants.skus[v_place])), i.sku)) then
-      payable := payable + v_free[v_place];
-    end if;
-  end loop;
   for v_item in
     select i.value ->> 'sku' as sku, (i.value ->> 'amount')::numeric as amount
-    from jsonb_array_elements(items) with ordinality as i order by i.ordinality
+    from jsonb_array_elements(items) with ordinality as i
+    where (i.value ->> 'amount')::numeric > 0
+    order by i.ordinality
   loop
     v_total := v_total + v_item.amount;
+    v_patterns := private.sku_patterns(v_item.sku);
     for v_place in 1..cardinality(v_free) loop
-      exit when v_item.amount = 0;
-      continue when v_free[v_place] = 0 or not v_grants.whole[v_place] and not private.pays_for(
-        array(select jsonb_array_elements_text(v_grants.skus[v_place])), v_item.sku);
+      continue when v_skus[v_place] is not null and not v_skus[v_place] ?| v_patterns;
+      if not v_counted[v_place] then
+        v_counted[v_place] := true;
+        payable := payable + v_free[v_place];
+      end if;
       v_part := least(v_item.amount, v_free[v_place]);
       v_item.amount := v_item.amount - v_part;
       v_free[v_place] := v_free[v_place] - v_part;

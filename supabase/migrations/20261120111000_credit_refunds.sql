@@ -64,6 +64,7 @@ declare
   v_amount numeric;
   v_portion record;
   v_part numeric;
+  v_late numeric;
   v_grant private.credit_grants;
   v_now timestamptz;
 begin
@@ -164,7 +165,13 @@ begin
   v_account.balance := v_account.balance + v_amount;
   v_entry := private.post_credit_entry(v_entry, v_account);
   v_account := private.after_credit_entry(v_account, v_entry);
-  perform private.restore_allowance(v_account, v_charge.actor_id, v_amount, v_charge.created_at);
+  -- A member's limit has counted what a capture had held when it was held, and only the rest when it was charged.
+  v_late := case when v_charge.hold is null or (v_charge.hold ->> 'expires_at')::timestamptz <= v_charge.created_at
+    then -v_charge.amount else -v_charge.amount - (v_charge.hold ->> 'amount')::numeric end;
+  v_part := greatest(0, least(v_amount, v_late - v_refunded));
+  perform private.restore_allowance(v_account, v_charge.actor_id, v_part, v_charge.created_at);
+  perform private.restore_allowance(v_account, v_charge.actor_id, v_amount - v_part,
+    (v_charge.hold ->> 'created_at')::timestamptz);
   v_account := private.repay_credit_overdraft(v_account, v_now);
   perform private.save_credit_account(private.take_credit_head(v_account));
   return private.to_credit_entry(v_entry, v_account.unit);

@@ -72,15 +72,18 @@ declare
   v_ids uuid[];
   v_left numeric[];
   v_taken numeric[];
+  v_skus jsonb[];
+  v_patterns text[];
   v_part numeric;
 begin
   taken := '[]';
   rest := '[]';
   missing := '[]';
-  select coalesce(array_agg(p.grant_id), array[]::uuid[]), array_agg(p.amount), array_agg(0::numeric)
-  into v_ids, v_left, v_taken
+  select coalesce(array_agg(p.grant_id), array[]::uuid[]), array_agg(p.amount), array_agg(0::numeric),
+    array_agg(to_jsonb(p.skus))
+  into v_ids, v_left, v_taken, v_skus
   from (
-    select x.grant_id, x.amount from jsonb_to_recordset(portions) as x (grant_id uuid, amount numeric)
+    select x.grant_id, x.amount, g.skus from jsonb_to_recordset(portions) as x (grant_id uuid, amount numeric)
     join private.credit_grants as g on g.id = x.grant_id
     order by g.priority, g.expires_at, g.category desc, g.effective_at, g.created_at, g.id
   ) as p;
@@ -89,10 +92,11 @@ begin
       coalesce(items, jsonb_build_array(jsonb_build_object('amount', split_held_credits.amount))))
       as i (sku text, amount numeric)
   loop
+    v_patterns := private.sku_patterns(v_item.sku);
     for v_place in 1..cardinality(v_ids) loop
       v_part := least(v_item.amount, v_left[v_place]);
-      continue when v_part = 0 or items is not null and not private.pays_for(
-        (select g.skus from private.credit_grants as g where g.id = v_ids[v_place]), v_item.sku);
+      continue when v_part = 0
+        or items is not null and not coalesce(v_skus[v_place] ?| v_patterns, v_skus[v_place] is null);
       v_item.amount := v_item.amount - v_part;
       v_left[v_place] := v_left[v_place] - v_part;
       v_taken[v_place] := v_taken[v_place] + v_part;

@@ -65,8 +65,8 @@ revoke all on function private.transfer_accounts(uuid, uuid, uuid, uuid, text, u
   from public, anon, authenticated, service_role;
 
 -- Gives an account grants like those that another account's entry has drawn on: the same category, priority, beginning,
--- end, skus and cost. What it has by transfers on the same terms grows instead, so that many small transfers do not become many
--- grants. Returns the allocations of its entry, how many grants the account then has, and when something of it is
+-- end, skus and cost. What it has by transfers on the same terms grows instead, spent or not, so that many transfers do not
+-- become many grants. Returns the allocations of its entry, how many grants the account then has, and when something of it is
 -- due. The caller has put back its head.
 -- Raises: PT409 too_many_grants {most}.
 create function private.receive_credit_grants(
@@ -89,9 +89,9 @@ begin
     update private.credit_grants as g set amount = g.amount + v_part.part, remaining = g.remaining + v_part.part
     where g.id = (
       select x.id from private.credit_grants as x
-      where x.account_id = account.id and x.spendable and x.priority = v_part.priority and x.category = v_part.category
-        and x.expires_at is not distinct from v_part.expires_at and x.effective_at = v_part.effective_at
-        and x.source = 'transfer' and x.amount <= 99999999999 - v_part.part
+      where x.account_id = account.id and x.status = 'active' and x.priority = v_part.priority
+        and x.category = v_part.category and x.expires_at is not distinct from v_part.expires_at
+        and x.effective_at = v_part.effective_at and x.source = 'transfer' and x.amount <= 99999999999 - v_part.part
         and (x.cost_basis, x.currency, x.description, x.skus) is not distinct from
           (v_part.cost_basis, v_part.currency, v_part.description, v_part.skus)
       order by x.created_at limit 1)

@@ -212,7 +212,7 @@ begin
     select t.entry_no, t.kind, t.amount, t.balance_after, t.sku, t.quantity, t.unit_price, t.items, t.description,
       t.actor, t.actor_id, t.refund_of, t.counterpart, t.created_at
     from public.credit_transactions as t
-    where t.account_id = v_account.id and t.entry_no between greatest(v_first, after + 1) and v_last
+    where t.account_id = v_account.id and t.entry_no between v_first and v_last and t.entry_no > after
     order by t.entry_no
     limit page_size
   ) as p;

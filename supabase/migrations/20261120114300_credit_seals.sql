@@ -175,6 +175,8 @@ begin
     raise exception 'The request for a verification is invalid' using errcode = 'PT422', detail = 'invalid_verification',
       hint = 'after must be 0 or greater and page_size 1 to 100000; give entry_no and seal (64 hexadecimal digits) together';
   end if;
+  -- No entry has a number near the largest one of its type, which the sums below must not exceed.
+  after := least(after, 1000000000000000000);
   select a.version into v_version from public.credit_accounts as a where a.id = verify_credit_ledger.account_id;
   if not found then
     raise exception 'There is no credit account "%"', verify_credit_ledger.account_id using errcode = 'PT404', detail = 'account_not_found';

@@ -180,21 +180,49 @@ test("a transfer locks the account with the lower id first, whichever way it goe
             to!.user_id
           })`
         );
-        await until(async () => {
-          let waits = false;
-          await withDatabase(async (other) => {
-            const rows =
-              await other`select from pg_stat_activity where ${pid} = any (pg_blocking_pids(pid))`;
-            waits = rows.length === 1;
-          });
-          return waits;
-        });
+        await until(() => isWaitedFor(pid));
         await tx`select from credit_accounts where id = ${accounts[1]!.id} for update nowait`;
       })
     );
     await transfer;
   }
 });
+
+test("a transfer that waits for an account is refused if its member leaves the team meanwhile", async () => {
+  const { team_id, owner, member } = await team();
+  for (
+    const [user, body] of [
+      [owner, { from_team_id: team_id, to_user_id: member.id }],
+      [member, { to_team_id: team_id }],
+    ] as const
+  ) {
+    await service.from("team_members").upsert({ team_id, user_id: member.id, role: "member" });
+    let answer: ReturnType<typeof transfer> | undefined;
+    await withDatabase((sql) =>
+      sql.begin(async (tx) => {
+        const [{ pid } = {}] = await tx`select pg_backend_pid() as pid from credit_accounts
+          where user_id = ${member.id} and unit = 'credits' for update`;
+        answer = transfer(user, { ...body, amount: 10 });
+        await until(() => isWaitedFor(pid));
+        await service.from("team_members").delete().eq("user_id", member.id);
+      })
+    );
+    const { status, body: problem } = await answer!;
+    assert.deepEqual([status, problem.code], [404, "account_not_found"]);
+  }
+  assert.deepEqual(await Promise.all([owner, member].map(balance)), [100, 100]);
+  assert.equal((await invoke(service, `credits?team_id=${team_id}`)).body.balance, 100);
+});
+
+/** Whether somebody waits for a lock that a connection has. */
+async function isWaitedFor(pid: number): Promise<boolean> {
+  let waits = false;
+  await withDatabase(async (sql) => {
+    const rows = await sql`select from pg_stat_activity where ${pid} = any (pg_blocking_pids(pid))`;
+    waits = rows.length === 1;
+  });
+  return waits;
+}
 
 /** The accounts of users, in the order of their ids. */
 async function readAccounts(ids: string[]): Promise<{ id: string; user_id: string }[]> {

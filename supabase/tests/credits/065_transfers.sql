@@ -162,6 +162,27 @@ select results_eq($$ select category, remaining from credit_grants
   $$ values ('promotional', 7::numeric(15, 4)) $$, 'and lets paid ones go');
 select is((public.transfer_credits(7, from_user_id => tests.user_id('member'), to_user_id => tests.user_id('stranger'))).balance_after,
   0::numeric, 'a service moves them all the same');
+select public.grant_credits(tests.user_id('giver'), 30, priority => 7, description => 'To and fro');
+create function pg_temp.to_and_fro() returns text language sql stable as $$
+  select string_agg(concat_ws(' ', a.name, trim_scale(g.amount), trim_scale(g.remaining)), ', ' order by a.name, g.amount desc)
+  from unnest(array['giver', 'taker']) as a (name)
+  join public.credit_grants as g on g.account_id = tests.account_of(a.name) and g.description = 'To and fro'
+$$;
+-- The grants of a user come before others of theirs.
+update private.settings set value = 20000 where name = 'credits.live_grants';
+select public.void_credit_grant(g.id, 'me', 'In the way') from credit_grants as g
+where g.account_id in (tests.account_of('giver'), tests.account_of('taker')) and g.status = 'active' and g.description is distinct from 'To and fro';
+select pg_temp.move(3);
+select public.transfer_credits(1, from_user_id => tests.user_id('taker'), to_user_id => tests.user_id('giver'));
+select is(pg_temp.to_and_fro(), 'giver 30 27, giver 1 1, taker 3 2', 'what comes back does not become part of a grant from elsewhere');
+select public.deduct_credits(tests.user_id('taker'), amount => 2);
+select pg_temp.move(4);
+select is(pg_temp.to_and_fro(), 'giver 30 23, giver 1 1, taker 7 4', 'a grant that was spent grows, too: no account gets full of them');
+select public.hold_credits(tests.user_id('taker'), 4);
+select pg_temp.move(5);
+select is(pg_temp.to_and_fro(), 'giver 30 18, giver 1 1, taker 12 9', 'and one that is held');
+select is((public.deduct_credits(tests.user_id('taker'), amount => 5)).balance_after, 4::numeric, 'what came to it is spent');
+select is_empty($$ select pg_temp.books() $$, 'the books agree');
 -- Credits that went to and fro for years.
 select pg_temp.by('boss', 2, to_user => 'boss');
 update private.credit_grants set amount = 99999999999 where account_id = tests.account_of('boss') and source = 'transfer';

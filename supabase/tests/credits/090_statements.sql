@@ -59,6 +59,7 @@ select results_eq(
 select is((select string_agg(e.value ->> 'entry_no', ' ') || s.next_after
     from pg_temp.statement(1, 1, 2) s cross join jsonb_array_elements(s.entries) e group by s.next_after), '2 33', 'a page of it');
 select is((pg_temp.statement(1, 3, 2)).next_after, null, 'and the last one');
+select is((pg_temp.statement(1, 9223372036854775807)).entries, '[]', 'nothing is behind it');
 select results_eq($$ select opening_balance, closing_balance, entry_count, entries from pg_temp.statement(2) $$,
   $$ values (0::numeric, 0::numeric, 0::bigint, '[]'::jsonb) $$, 'the month before is empty');
 select deduct_credits(tests.user_id('owner'), amount => 1);

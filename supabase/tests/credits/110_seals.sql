@@ -18,6 +18,9 @@ select public.hold_credits(tests.user_id('ada'), 3, idempotency_key => 'h');
 select public.capture_credit_hold(h.id, 2) from public.credit_holds as h where h.account_id = tests.account_of('ada');
 select public.transfer_credits(5, from_user_id => tests.user_id('ada'), to_user_id => tests.user_id('bob'));
 
+-- Its description reads like lines of another entry.
+create temp table entry_of_lines as select * from public.deduct_credits(tests.user_id('ada'), amount => 0.25,
+  description => E'Twenty-one\nactor 7 service\namount -0.0001\nbalance_after 1.0000');
 insert into public.credit_prices (sku, unit, price, effective_from) values ('seal', 'one', 1, '2020-01-01');
 select public.deduct_credits(tests.user_id('dora'), 'seal', 3);
 
@@ -43,6 +46,12 @@ select is(private.seal_entries(tests.account_of('carl'), 1, 2), 0::bigint, 'whic
 select is(private.seal_entries(tests.account_of('carl'), 3, 2), 1::bigint, 'and the rest');
 select results_eq($$ select problem, sealed_to, next_after from public.verify_credit_ledger(tests.account_of('carl'), 2, 1) $$,
   $$ values (null, 4::bigint, 3::bigint) $$, 'a verification has pages');
+select results_eq(format('select problem, sealed_to, next_after from public.verify_credit_ledger(tests.account_of(''carl''), %s)', after),
+  $$ values (null, 4::bigint, null::bigint) $$, 'the last one ends: ' || after) from unnest(array[4, 5, 9223372036854775807]) as after;
+insert into teams (id, name) values (md5('strongroom seals team')::uuid, 'Team');
+select results_eq($$ select problem, sealed_to, seal, next_after from public.verify_credit_ledger((
+    select id from credit_accounts where team_id = md5('strongroom seals team')::uuid)) $$,
+  $$ values (null, 0::bigint, null, null::bigint) $$, 'an account without entries has nothing to verify');
 
 -- with the head that was kept ------------------------------------------------------------------------------------
 select is((public.verify_credit_ledger(k.account_id, entry_no => k.entry_no, seal => k.seal)).problem, null, 'the head that was kept fits')
@@ -105,6 +114,9 @@ select is(pg_temp.after('update private.credit_transactions set request_hash = n
 select is(pg_temp.after('update private.credit_transactions set quantity = null, unit_price = null,
     sku = sku || E''\nquantity '' || quantity || E''\nunit_price '' || unit_price where $books and entry_no = 2', 'dora'),
   'changed 2', 'or a sku that does');
+select is(pg_temp.after('update private.credit_transactions set kind = format(E''deduct\nactor 7 service\namount %s\nbalance_after %s\ndescription %s Twenty-one'',
+    amount, balance_after, char_length(description)), amount = -0.0001, balance_after = 1, description = null where $books and entry_no = ' || e.entry_no),
+  'changed ' || e.entry_no, 'or a kind that does') from entry_of_lines as e;
 
 -- Any column of any entry.
 create temp table plants as

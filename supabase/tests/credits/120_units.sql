@@ -196,6 +196,28 @@ select is((select spent from credit_unit_limits where unit = 'images' and user_i
 update credit_unit_limits set period_start = period_start - interval '2 days';
 select is((pg_temp.member(4)).balance_after, 86::numeric, 'a new day begins');
 select is(pg_temp.spent(), 'credits 1 49, images 4 6, minutes 0 20', 'at 0');
+-- A hold of yesterday, when the limit counted it.
+create temp table of_yesterday as select h.id, tests.account_of('seal') as account_id, 0::bigint as entry_no
+from public.hold_credits(tests.user_id('member'), 3, team_id => pg_temp.team(), unit => 'images', expires_in => 3600) as h;
+update private.credit_holds set created_at = created_at - interval '1 day' where id = (select id from of_yesterday);
+update credit_unit_limits set spent = 4 where unit = 'images' and user_id = tests.user_id('member');
+update of_yesterday set (account_id, entry_no) = (select c.account_id, c.entry_no
+  from public.capture_credit_hold(id, amount => 5, allow_overage => true) as c);
+select is(pg_temp.spent(), 'credits 1 49, images 6 4, minutes 0 20', 'a capture today counts what it charges beyond the hold of yesterday');
+select public.refund_credits(account_id, entry_no, 1) from of_yesterday;
+select is(pg_temp.spent(), 'credits 1 49, images 5 5, minutes 0 20', 'a refund gives back what was counted today');
+select public.refund_credits(account_id, entry_no, 3) from of_yesterday;
+select is(pg_temp.spent(), 'credits 1 49, images 4 6, minutes 0 20', 'and no more than that');
+select public.refund_credits(account_id, entry_no) from of_yesterday;
+select is(pg_temp.spent(), 'credits 1 49, images 4 6, minutes 0 20', 'the rest is of yesterday');
+insert into of_yesterday select h.id from public.hold_credits(tests.user_id('member'), 2, team_id => pg_temp.team(), unit => 'images') as h;
+update private.credit_holds set created_at = created_at - interval '1 day', expires_at = expires_at - interval '1 day'
+where id = (select id from of_yesterday where entry_no is null);
+update credit_accounts set next_due_at = next_due_at - interval '1 day' where team_id = pg_temp.team() and unit = 'images';
+update credit_unit_limits set spent = 4 where unit = 'images' and user_id = tests.user_id('member');
+select public.refund_credits(c.account_id, c.entry_no, 1) from of_yesterday as o
+cross join public.capture_credit_hold(o.id, amount => 2, message_id => 'late') as c where o.entry_no is null;
+select is(pg_temp.spent(), 'credits 1 49, images 5 5, minutes 0 20', 'what an expired hold is charged was counted then, not when it was held');
 delete from team_members where user_id = tests.user_id('left');
 select is(tests.refusal($$ select public.deduct_credits(tests.user_id('left'), amount => 1, team_id => pg_temp.team(), unit => 'images') $$),
   'PT404 account_not_found', 'who has left pays with nothing of the team''s');

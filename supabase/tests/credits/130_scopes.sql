@@ -101,6 +101,8 @@ select results_eq(format($$ select total, available, affordable from public.quot
   format('values (%s::numeric, %s::numeric, %L::boolean)', q.total, q.available, q.affordable), 'quote of ' || q.items)
 from (values ('[{"sku": "s.text", "quantity": 4}]', 4, 4, true), ('[{"sku": "s.text", "quantity": 5}]', 5, 4, false),
   ('[{"sku": "s.image", "quantity": 6}]', 6, 6, true), ('[{"sku": "s.image", "quantity": 7}]', 7, 6, false),
+  ('[{"sku": "s.image", "quantity": 1}, {"sku": "s.image", "quantity": 2}]', 3, 6, true),
+  ('[{"sku": "s.image", "quantity": 0}, {"sku": "s.text", "quantity": 1}]', 1, 4, true),
   ('[{"sku": "s.text", "quantity": 3}, {"sku": "s.video", "quantity": 3}]', 6, 6, true),
   ('[{"sku": "s.text", "quantity": 3}, {"sku": "s.video", "quantity": 4}]', 7, 6, false)) as q (items, total, available, affordable);
 
@@ -334,6 +336,11 @@ select lives_ok($$ select public.grant_credits(tests.user_id('many'), 1) $$, 'bu
 
 -- the books ------------------------------------------------------------------------------------------------------
 select is_empty('select * from pg_temp.books()', 'the books balance');
+update credit_accounts as a set head_grant_id = g.id, head_free = 1 from private.credit_grants as g
+where a.id = tests.account_of('many') and g.account_id = a.id and g.skus is null and g.spendable;
+select is((select array_agg(concat_ws(' ', r.problem, r.subject, trim_scale(r.actual))) from credit_reconciliation(tests.account_of('many')) as r),
+  array['head free credits that pay for some skus only, beside a head 100'], 'reconciliation finds a head beside free limited credits');
+update credit_accounts set head_grant_id = null, head_free = 0 where id = tests.account_of('many');
 update credit_accounts set scoped_grants = scoped_grants + 1 where id = tests.account_of('many');
 update private.credit_grants set skus = array['s.video'] where external_reference = 'ada image';
 update credit_accounts set head_grant_id = (select id from private.credit_grants where external_reference = 'pay image')

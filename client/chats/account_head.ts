@@ -8,6 +8,7 @@ import {
   type DataKey,
   emptySum,
   type HistoryContent,
+  historyKeyOf,
   historyTerm,
   openHistory,
   sealHistory,
@@ -26,12 +27,22 @@ export interface OpenedHead extends AccountHead {
   readonly content: HistoryContent;
 }
 
+/** A head of the account that another one replaces: without `content` if it did not open. */
+export type BaseHead = AccountHead & Partial<OpenedHead>;
+
 /** A new head of the account, to be sent with the change. */
 export interface NewHistory {
   /** The counter of the head that it replaces. */
   readonly expected: number;
   readonly counter: number;
   readonly sealed: string;
+}
+
+/** Returns the id of the key that sealed a head of the account. Throws `history_false` if it is malformed. */
+export function keyOf({ sealed }: AccountHead): string {
+  const key_id = historyKeyOf(sealed);
+  if (key_id === undefined) throw historyErrors.false();
+  return key_id;
 }
 
 /**
@@ -105,7 +116,7 @@ export interface NextHead extends Pick<HistoryContent, "chats" | "sum" | "min_ep
 /** Makes a head of the account that replaces another one, or is the first. */
 export async function nextHead(
   key: DataKey,
-  before: OpenedHead | undefined,
+  before: BaseHead | null | undefined,
   { user_id, writer, counter, chats, sum, min_epoch }: NextHead,
 ): Promise<NewHistory> {
   const { writers = {} } = before?.content ?? {};

@@ -149,10 +149,10 @@ export class ChatHeads {
     { id, version }: ChatVersion,
     deleted = false,
   ): Promise<StoredChat | undefined> {
-    const found = [this.#recent.get(id), await this.#parts.store.get(id)]
-      .find((chat) => chat?.version === version && chat.head !== undefined);
     const { proven_key } = await this.#parts.store.state();
     const known = await this.#parts.store.get(id);
+    const found = [this.#recent.get(id), known]
+      .find((chat) => chat?.version === version && chat.head !== undefined);
     // Perhaps another device has encrypted it again since, and has closed the epoch.
     const kept = found && this.#isClosed(found) ? undefined : found;
     const chat = kept ?? await this.#fetch(id);

@@ -49,15 +49,15 @@ export class Chats {
     const { password_cost = MIN_COST, ...requests } = others;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
-    const device = { store, password_cost, sync: () => this.sync() };
-    this.keys = new Keyring(this.#requests, user_id, device);
+    const sync = () => this.sync();
+    this.keys = new Keyring(this.#requests, user_id, { store, password_cost, sync });
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#updater = new StoreUpdater(store);
     const parts = { requests: this.#requests, keys: this.keys, store, user_id };
     this.#heads = new ChatHeads(parts);
     this.#history = new History(parts);
     const [heads, history, updater] = [this.#heads, this.#history, this.#updater];
-    const [open, sync] = [(id: string) => this.open(id), () => this.sync()];
+    const open = (id: string) => this.open(id);
     const more = { ...parts, heads, history, updater };
     this.#writer = new ChatWriter({ ...more, cipher: this.#cipher, open, sync });
     this.#sync = new Sync({ ...more, limit: page_size });
@@ -242,8 +242,8 @@ export class Chats {
    * when they are opened. The keys may be locked.
    *
    * @param options `startOver`: the user accepts what the server has, for example after `chat_rolled_back`: read everything
-   * again, and confirm it to the other devices
-   * @throws ChatsError `unreachable`: the pages that did arrive are in the store; `history_missing`,
+   * again, and confirm it to the other devices. A chat with a false head is then listed with an error
+   * @throws CryptoError `decryption_failed` if the head of the account was not made with the keys; ChatsError `unreachable`: the pages that did arrive are in the store; `history_missing`,
    * `history_rolled_back`, `history_forked`, `history_false`, `head_missing`, `head_false` or `chat_rolled_back` if the
    * server leaves something out, brings it back or changes it: nothing is removed from the store
    */

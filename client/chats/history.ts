@@ -4,9 +4,11 @@
  * @module
  */
 
-import { type DataKey, equalSums, historyCode, historyKeyOf } from "../crypto/mod.ts";
+import { type DataKey, equalSums, historyCode } from "../crypto/mod.ts";
 import {
+  type BaseHead,
   changeSum,
+  keyOf,
   mustFollowHead,
   type NewHistory,
   type NextHead,
@@ -154,15 +156,18 @@ export class History {
       throw historyErrors.missing();
     }
     if (none || this.#keys.locked) return { verified: false, proven: none };
-    const opened = answer ? await this.#openIfPossible(answer) : undefined;
-    if (answer && !opened) return { verified: false, proven: false };
+    const opened = answer && await this.#openIfPossible(answer).catch((error) => {
+      if (accepted === undefined) throw error;
+      return null; // somebody without the keys has put it there
+    });
+    if (opened === undefined) return { verified: false, proven: false };
     const { current } = this.#keys;
     if (opened && seen) this.#mustFollow(opened, await this.#open(seen));
-    const same = opened !== undefined && await this.#isOf(opened, mirror);
+    const same = opened !== null && await this.#isOf(opened, mirror);
     const missing = answer?.unproven_deletions ?? 0;
     if (accepted !== undefined) {
       const enough = same && missing === 0 && opened.counter >= accepted;
-      if (!enough) await this.#replace(mirror, opened, accepted);
+      if (!enough) await this.#replace(mirror, opened ?? answer, accepted);
     } else if (!same) {
       const explained = missing > 0 && opened?.content.chats === mirror.heads + missing;
       if (!explained) return undefined;
@@ -217,7 +222,7 @@ export class History {
   /** Replaces the head of the account by one of what was listed, under the current key. */
   async #replace(
     mirror: Mirror,
-    since: OpenedHead | undefined,
+    since: BaseHead | null | undefined,
     seen: number,
     min_epoch = this.#keys.epochs.oldest,
   ): Promise<void> {
@@ -251,17 +256,14 @@ export class History {
   }
 
   async #open(head: AccountHead): Promise<OpenedHead> {
-    const key_id = historyKeyOf(head.sealed);
-    if (key_id === undefined) throw historyErrors.false();
-    return await openHead(head, this.#user_id, await findKey(this.#keys, key_id));
+    return await openHead(head, this.#user_id, await findKey(this.#keys, keyOf(head)));
   }
 
   /** Opens a head unless its key is missing: another device has rotated the keys. */
   async #openIfPossible(head: AccountHead): Promise<OpenedHead | undefined> {
-    const key_id = historyKeyOf(head.sealed);
-    if (key_id === undefined) throw historyErrors.false();
-    const key = this.#keys.dataKeys.find((key) => key.key_id === key_id);
-    return key && await openHead(head, this.#user_id, key);
+    const key_id = keyOf(head);
+    const possible = this.#keys.dataKeys.some((key) => key.key_id === key_id);
+    return possible ? await this.#open(head) : undefined;
   }
 
   #mustFollow(head: OpenedHead, known: OpenedHead | undefined): void {
@@ -270,7 +272,7 @@ export class History {
 
   async #next(
     key: DataKey,
-    before: OpenedHead | undefined,
+    before: BaseHead | null | undefined,
     next: Pick<NextHead, "chats" | "sum" | "counter"> & Partial<NextHead>,
   ): Promise<NewHistory> {
     const { user_id, writer } = { user_id: this.#user_id, writer: await this.#writer() };

@@ -115,7 +115,8 @@ export class SyncRun {
       const listed = this.#mirror.get(change.id);
       if (listed) mustFollow(change, listed);
       heads.isNew(change, listed ?? this.#before.get(change.id), proven_key);
-      await heads.checkIfPossible(change);
+      // A head that the user accepts although it is false still does not open: the chat can be deleted.
+      if (!this.#accepted) await heads.checkIfPossible(change);
     }
     await updater.exclusively(async () => {
       const put: StoredChat[] = [];

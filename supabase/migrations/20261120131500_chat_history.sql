@@ -33,7 +33,7 @@ begin
   if octet_length(head) <= 512 then
     v_json := private.json_strings(head, array['fold', 'key_id', 'mac', 'v', 'version']);
   end if;
-  if v_json is null or v_json ->> 'v' <> '1' or private.json_uuid(v_json -> 'key_id') is null
+  if v_json is null or v_json ->> 'v' <> '1' or private.json_uuid(v_json -> 'key_id')::text is distinct from v_json ->> 'key_id'
     or octet_length(private.decode_base64(v_json ->> 'fold')) is distinct from 32
     or octet_length(private.decode_base64(v_json ->> 'mac')) is distinct from 32 then
     raise exception 'head must be the text of a JSON object with exactly the members v, version, key_id, fold and mac'
@@ -44,9 +44,21 @@ begin
 end $$;
 revoke all on function private.check_chat_head(text, jsonb, bigint) from public, anon, authenticated, service_role;
 
+-- Reads a counter, which clients count exactly: 0 to 2^53 - 1. Null when it is anything else.
+create function private.json_counter(value jsonb)
+returns bigint
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and 9007199254740991
+    and (value #>> '{}')::numeric % 1 = 0 then (value #>> '{}')::numeric::bigint end;
+end $$;
+revoke all on function private.json_counter(jsonb) from public, anon, authenticated, service_role;
+
 -- Replaces the head of a user's account: history is {expected, counter, sealed}, and null leaves it as it is. expected is
--- the counter of the head that the client knows, 0 for none, and counter that of the new one. proven_deletions is how many
--- deletions in this transaction the new head proves. The caller holds the lock of lock_chat_owner.
+-- the counter of the head that the client knows, 0 for none, and counter that of the new one, which is greater by at most
+-- a million: so a stolen session cannot use all numbers up. proven_deletions is how many deletions in this transaction the
+-- new head proves. The caller holds the lock of lock_chat_owner.
 -- Raises: PT409 history_conflict {history}, key_epoch_old {key_id}; PT422 invalid_history.
 create function private.put_chat_history(user_id uuid, history jsonb, proven_deletions bigint default 0)
 returns void
@@ -55,14 +67,14 @@ as $$
 declare
   v_owner private.chat_owners;
   v_json jsonb;
-  v_expected integer;
-  v_counter integer;
+  v_expected bigint;
+  v_counter bigint;
 begin
   if history is null then
     return;
   end if;
-  v_expected := private.json_integer(history -> 'expected');
-  v_counter := private.json_integer(history -> 'counter');
+  v_expected := private.json_counter(history -> 'expected');
+  v_counter := private.json_counter(history -> 'counter');
   if octet_length(history ->> 'sealed') <= 8192 then
     v_json := private.json_strings(history ->> 'sealed', array['ciphertext', 'key_id', 'mac', 'nonce', 'v']);
   end if;
@@ -70,8 +82,9 @@ begin
     or octet_length(private.decode_base64(v_json ->> 'nonce')) is distinct from 12
     or octet_length(private.decode_base64(v_json ->> 'mac')) is distinct from 16
     or private.decode_base64(v_json ->> 'ciphertext') is null
-    or (v_counter > v_expected) is not true then
-    raise exception 'history must be {expected, counter, sealed}, with a counter greater than expected'
+    or private.json_uuid(v_json -> 'key_id')::text is distinct from v_json ->> 'key_id'
+    or (v_counter - v_expected between 1 and 1000000) is not true then
+    raise exception 'history must be {expected, counter, sealed}, with a counter greater than expected, by at most 1000000'
       using errcode = 'PT422', detail = 'invalid_history', hint = 'Make the head of the account as docs/verified-history.md describes';
   end if;
   select o.* into v_owner from private.chat_owners as o where o.user_id = put_chat_history.user_id;

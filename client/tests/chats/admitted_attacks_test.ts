@@ -4,8 +4,10 @@
 
 import assert from "node:assert/strict";
 
-import { signUp, test } from "../../../supabase/functions/_testing/testing.ts";
-import { ChatsError } from "../../mod.ts";
+import { random } from "../../../supabase/functions/_testing/envelope.ts";
+import { invoke, signUp, test } from "../../../supabase/functions/_testing/testing.ts";
+import { wraps } from "../../../supabase/functions/chats/chats_testing.ts";
+import { ChatsError, CryptoError } from "../../mod.ts";
 import { rejection } from "../support/assertions.ts";
 import { device, newUser } from "../support/devices.ts";
 import { code, deceived, inSync, recorded, showsTruth } from "../support/history_lies.ts";
@@ -69,4 +71,15 @@ test("admitted attacks: a stolen session deletes and overwrites chats, which is 
     "A",
     "B",
   ]);
+});
+
+test("admitted attacks: a stolen session makes the first keys of an account that has none", async () => {
+  const user = await signUp();
+  const key_id = crypto.randomUUID();
+  const body = { expected_version: 0, key_id, wraps: wraps(), next_proof_hash: random(32) };
+  assert.equal((await invoke(user.client, "chats/keys", { method: "PUT", body })).status, 200);
+  const chats = device(user);
+  const password = "a password for the chats";
+  await rejection(chats.keys.setUp(password), ChatsError, "version_conflict");
+  await rejection(chats.keys.unlock({ password }), CryptoError, "decryption_failed");
 });

@@ -108,6 +108,16 @@ Deno.test("vectors: the client takes each head only in its own place and state",
         "[]",
         head.replace('"v":"1"', '"v":"2"'),
         `${head.slice(0, -1)},"x":"y"}`,
+        ...["0", "-1", "01", "1.0", "1e0", " 1", "9007199254740993", ""].map((version) =>
+          JSON.stringify({ ...JSON.parse(head), version })
+        ),
+        ...["fold", "mac"].flatMap((name) =>
+          [31, 33].map((length) =>
+            JSON.stringify({ ...JSON.parse(head), [name]: btoa("x".repeat(length)) })
+          )
+        ),
+        head.replace(key_id, key_id.toUpperCase()),
+        head.replace(key_id, key_id.slice(1)),
       ]
     ) {
       assert.equal(parseHead(malformed), undefined, malformed);
@@ -122,5 +132,8 @@ Deno.test("vectors: the client takes each head only in its own place and state",
     await assert.rejects(openHistory("{}", user_id, counter, key), failed);
     const other = await dataKey(vectors.heads[0]!.user_id, data_key);
     await assert.rejects(openHistory(sealed, user_id, counter, other), failed);
+    // The id in the text is not authenticated by itself.
+    const renamed = sealed.replace(key_id, vectors.heads[0]!.user_id);
+    await assert.rejects(openHistory(renamed, user_id, counter, key), failed);
   }
 });

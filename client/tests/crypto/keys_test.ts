@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 
 import {
+  decrypt,
   decryptText,
+  derivePasskeyKey,
   derivePasswordKey,
   deriveRecoveryKey,
   deriveV1Key,
@@ -181,4 +183,28 @@ Deno.test("keys: invalid ids, and secrets of another length, are refused", async
   await assert.rejects(wrap(key, { under: epochKey(key), user_id: USER }), invalid);
   await assert.rejects(importDeviceKey(device.device_id, new Uint8Array(16)), invalid);
   await assert.rejects(importDeviceKey("phone", new Uint8Array(32)), invalid);
+  const passkey = { device_id: USER, credential_id: "id", salt: PARAMETERS.salt, name: "{}" };
+  for (const length of [0, 16, 31, 33, 64]) {
+    await assert.rejects(derivePasskeyKey(new Uint8Array(length), passkey), invalid);
+  }
+});
+
+Deno.test("keys: a mistake of the program is not taken for a wrong key", async () => {
+  const { key_id, key, secret } = await generateDataKey();
+  const place = { user_id: USER, chat_id: USER, part: "data" as const };
+  const envelope = await encrypt("text", { ...place, key: { key_id, key, secret } });
+  const raw = await crypto.subtle.exportKey("raw", key);
+  const useless = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt"]);
+  const keys = [{ key_id, key: useless, secret }];
+  await assert.rejects(decrypt(envelope, { ...place, keys }), { name: "InvalidAccessError" });
+});
+
+Deno.test("keys: a page without WebCrypto is told so", async () => {
+  const { subtle } = crypto;
+  Object.defineProperty(crypto, "subtle", { value: undefined, configurable: true });
+  try {
+    await assert.rejects(generateDataKey(), coded("webcrypto_missing"));
+  } finally {
+    Object.defineProperty(crypto, "subtle", { value: subtle, configurable: true });
+  }
 });

@@ -20,7 +20,7 @@ const count = version.check(z.maximum(2_147_483_647));
 export const envelope = z.string();
 
 /** A new head of the account: SQL checks it. */
-export const History = z.strictObject({ expected: count, counter: count, sealed: z.string() });
+export const History = z.strictObject({ expected: version, counter: version, sealed: z.string() });
 
 /** What proves a change: the head of the chat, and that of the account. */
 const proofs = { head: z.optional(z.string()), history: z.optional(History) };

@@ -60,7 +60,11 @@ select is(tests.refusal(format('select pg_temp.save(4, %s, %s)', r.head, r.histo
   ('pg_temp.head(5)', 'pg_temp.history(9, 9)', 'PT422 invalid_history', 'the same counter'),
   ('pg_temp.head(5)', 'pg_temp.history(9) - ''expected''', 'PT422 invalid_history', 'no expected counter'),
   ('pg_temp.head(5)', 'pg_temp.history(9) - ''sealed''', 'PT422 invalid_history', 'nothing sealed'),
-  ('pg_temp.head(5)', 'pg_temp.history(9, 3000000000)', 'PT422 invalid_history', 'a counter that is too great'),
+  ('pg_temp.head(5)', 'pg_temp.history(9, 1000010)', 'PT422 invalid_history', 'a counter that skips too many numbers'),
+  ('pg_temp.head(5)', 'pg_temp.history(9, 9007199254740992)', 'PT422 invalid_history', 'a counter that is too great'),
+  ('pg_temp.head(5)', $$pg_temp.history(9, sealed => pg_temp.sealed(changes => jsonb_build_object('key_id', upper(pg_temp.id('key')::text))))$$,
+    'PT422 invalid_history', 'an id in upper case, which clients do not read'),
+  ($$pg_temp.head(5, jsonb_build_object('key_id', upper(pg_temp.id('key')::text)))$$, 'pg_temp.history(9)', 'PT422 invalid_head', 'nor that of a head'),
   ('pg_temp.head(5)', $$pg_temp.history(9, sealed => pg_temp.sealed(changes => '{"v": "2"}'))$$, 'PT422 invalid_history', 'another format'),
   ('pg_temp.head(5)', $$pg_temp.history(9, sealed => pg_temp.sealed(changes => '{"nonce": "AAAA"}'))$$, 'PT422 invalid_history', 'a short nonce'),
   ('pg_temp.head(5)', $$pg_temp.history(9, sealed => pg_temp.sealed(changes => '{"mac": "AAAA"}'))$$, 'PT422 invalid_history', 'a short mac'),
@@ -146,6 +150,9 @@ create temp table accepted as select pg_temp.history(13, 20) as history;
 select results_eq('select c.counter, c.replayed from accepted, pg_temp.set(history) as c', 'values (20::bigint, false)', 'the head is replaced');
 select is((select unproven_deletions from pg_temp.kept), 0::bigint, 'the user has accepted the deletions');
 select results_eq('select c.counter, c.replayed from accepted, pg_temp.set(history, 1) as c', 'values (20::bigint, true)', 'once');
+select results_eq('select (pg_temp.set(pg_temp.history(20, 1000020))).counter', 'values (1000020::bigint)', 'a million numbers may be skipped');
+update private.chat_owners set history_counter = 3000000000 where user_id = tests.user_id('owner');
+select results_eq('select (pg_temp.set(pg_temp.history(3000000000))).counter', 'values (3000000001::bigint)', 'and they do not end');
 select tests.authenticate_as('owner');
 select throws_ok($$ select set_chat_history(tests.user_id('owner'), '{}', 0) $$, '42501', null, 'only the service may do so');
 

@@ -214,7 +214,7 @@ test("a call that cannot be run is told to the model, and is no error of the ans
     ['[call search_messages {"words":"x"}]', /The input is invalid/],
     ["[call search_messages {oops}]", /The input is not JSON/],
     ["[call delete_everything {}]", /There is no tool "delete_everything"/],
-    ["[call search_messages 1e999]", /The input is invalid/],
+    ["[call search_messages 1e999]", /The input is not JSON that the server can hold/],
   ];
   for (const [message, told] of cases) {
     const { status, body } = await ask(user, { message, parameters: search });

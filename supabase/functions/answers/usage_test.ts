@@ -50,8 +50,9 @@ test("a stop while the model thinks costs the thoughts, shown or reported; a sto
     const user = await signUp();
     let arrived = () => {};
     const arrival = new Promise<void>((resolve) => arrived = resolve);
-    await withOddProvider((response) => {
-      writeToReader(response, toStream(chunks)).then(arrived);
+    await withOddProvider(async (response) => {
+      await writeToReader(response, toStream(chunks));
+      arrived();
     }, async (model) => {
       const response = await post(user, { id: "chat", message: "Hi", model });
       const reading = readEvents(response);

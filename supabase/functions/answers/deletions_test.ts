@@ -25,7 +25,7 @@ interface Running {
   reading: Promise<{ events: StreamEvent[]; done: boolean }>;
 }
 
-/** Asks, and returns when something of the answer is stored. */
+/** Asks, and returns when something that the model has said is stored: the first part may have the beginning of its step only. */
 async function begin(user: TestUser, body: Record<string, unknown>): Promise<Running> {
   const response = await post(user, body);
   const events: StreamEvent[] = [];
@@ -37,7 +37,8 @@ async function begin(user: TestUser, body: Record<string, unknown>): Promise<Run
   const id = events[0]!.id.split("/")[0]!;
   await until(async () =>
     await withDatabase(async (sql) =>
-      (await sql`select from answer_parts where answer_id = ${id}`).length > 0
+      (await sql`select from answer_parts where answer_id = ${id} and pieces::text like '%"text"%'`)
+        .length > 0
     )
   );
   return { id, events, reading };

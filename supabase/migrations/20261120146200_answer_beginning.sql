@@ -19,6 +19,48 @@ begin
 end $$;
 revoke all on function private.estimate_tokens(jsonb) from public, anon, authenticated, service_role;
 
+-- Returns a part of a URL without its escapes; null if they are no text.
+create function private.unescape_url(value text)
+returns text
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return (
+    select convert_from(string_agg(coalesce(decode(m[1], 'hex'), convert_to(m[2], 'UTF8')), ''), 'UTF8')
+    from regexp_matches(value, '%([0-9A-Fa-f]{2})|(%|[^%]+)', 'g') as m);
+exception when data_exception then
+  return null;
+end $$;
+revoke all on function private.unescape_url(text) from public, anon, authenticated, service_role;
+
+-- Returns how many tokens the text of the files in messages [{role, content}] has, besides the 1,500 that each file is taken for:
+-- one for each three bytes. Counts what is in data URLs and in the folder of the user in Storage, up to the size at which
+-- files are still read, and each once, because it is given once.
+create function private.estimate_file_text(user_id uuid, messages jsonb)
+returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(sum(greatest(0, ceil(x.size / 3.0) - 1500)), 0)
+    from (
+      select distinct f.url, s.size
+      from jsonb_array_elements(messages) as m
+      cross join lateral jsonb_array_elements(
+        case jsonb_typeof(m.value -> 'content') when 'array' then m.value -> 'content' else '[]' end) as p
+      cross join lateral (select p.value ->> 'url' as url, coalesce(substring(p.value ->> 'url' from '^storage://(.*)$'),
+        substring(p.value ->> 'url' from '^https?://[^/]+/storage/v1/object/(?:(?:sign|public|authenticated)/)?([^?#]+)')) as place) as f
+      cross join lateral (select case when f.url like 'data:%' then octet_length(f.url)::numeric else (
+        select (o.metadata ->> 'size')::numeric from storage.objects as o
+        where o.bucket_id = private.unescape_url(split_part(f.place, '/', 1))
+          and o.name = private.unescape_url(substr(f.place, strpos(f.place, '/') + 1))
+          and split_part(o.name, '/', 1) = estimate_file_text.user_id::text) end as size) as s
+      where m.value ->> 'role' = 'user' and p.value ->> 'type' = 'file'
+        and lower(btrim(split_part(p.value ->> 'mediaType', ';', 1))) ~ '^(text(/.*)?|application/(json|xml|yaml))$'
+        and s.size <= case when f.url like 'data:%' then 4 else 1 end * 262144) as x);
+end $$;
+revoke all on function private.estimate_file_text(uuid, jsonb) from public, anon, authenticated, service_role;
+
 -- Limits and price ----------------------------------------------------------------------------------
 
 -- Refuses another answer of a user who has as many as allowed: at the same time, in the last 60 seconds, or in the last 60

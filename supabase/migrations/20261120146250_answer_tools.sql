@@ -10,6 +10,30 @@ as $$
 $$;
 revoke all on function private.call_digest(jsonb) from public, anon, authenticated, service_role;
 
+-- Returns all values in JSON with their paths, the numbers as JavaScript reads them: a client that sends an input back has
+-- rounded 12345678901234567890.
+create function private.rounded_values(value jsonb)
+returns jsonb
+language sql immutable set search_path = ''
+as $$
+  with recursive v as (
+    select array[]::text[] as path, rounded_values.value
+    union all
+    select v.path || c.key, c.value
+    from v cross join lateral (
+      select o.key, o.value from jsonb_each(case jsonb_typeof(v.value) when 'object' then v.value else '{}' end) as o
+      union all
+      select a.ordinality::text, a.value
+      from jsonb_array_elements(case jsonb_typeof(v.value) when 'array' then v.value else '[]' end) with ordinality as a) as c)
+  select jsonb_agg(jsonb_build_array(v.path, jsonb_typeof(v.value), case
+    when jsonb_typeof(v.value) in ('object', 'array') then null
+    when jsonb_typeof(v.value) = 'number' and abs(v.value::numeric) between 1e-300 and 1e300
+      then to_jsonb((v.value #>> '{}')::float8)
+    else v.value end) order by v.path)
+  from v
+$$;
+revoke all on function private.rounded_values(jsonb) from public, anon, authenticated, service_role;
+
 -- Returns the part of a call with its output, {state, output, errorText}. Without one, a call that was to be run has failed:
 -- it must not be run later, because it may have been run already.
 create function private.with_output(part jsonb, output jsonb)
@@ -85,7 +109,9 @@ begin
         using errcode = 'PT409', detail = format('approval_not_pending %s', jsonb_build_object('approval_id', left(v_id, 100))),
           hint = 'Load the conversation again: the call may have been approved or denied already';
     end if;
-    if v_digest <> private.call_digest(v_part) or v_response -> 'input' is distinct from v_part -> 'input' then
+    if v_digest <> private.call_digest(v_part) or v_response -> 'input' is distinct from v_part -> 'input'
+      and private.rounded_values(v_response -> 'input') is distinct from private.rounded_values(v_part -> 'input')
+    then
       raise exception 'The call is not the one that the user was asked to approve'
         using errcode = 'PT422', detail = format('approval_changed %s', jsonb_build_object('approval_id', left(v_id, 100))),
           hint = 'Send the input of the call as the server sent it';

@@ -12,8 +12,8 @@ comment on type public.ended_answer is
 -- Joining -------------------------------------------------------------------------------------------
 
 -- Returns the JSON that a text is; null if it is none, or none that can be stored. A model may write anything: 1e999999 is
--- no number of PostgreSQL, 1e100000 is one of 100,000 digits, and what is nested more than 128 levels deep, not all code can
--- write. The function decides in the same way (parseInput).
+-- no number of PostgreSQL, 1e400 is none of JavaScript, 1e-100000 has 100,000 digits, and what is nested more than 128 levels
+-- deep, not all code can write. The function decides in the same way (parseInput).
 create function private.parse_json(value text)
 returns jsonb
 language plpgsql immutable set search_path = ''
@@ -22,8 +22,9 @@ declare
   v_json jsonb;
 begin
   v_json := value::jsonb;
-  return case when octet_length(v_json::text) <= 2 * octet_length(value) + 1000
-    and not jsonb_path_exists(v_json, 'strict $.**{128} ? (@.type() == "array" || @.type() == "object")') then v_json end;
+  return case when not jsonb_path_exists(v_json, 'strict $.**{128} ? (@.type() == "array" || @.type() == "object")')
+    and not jsonb_path_exists(v_json, 'strict $.** ? (@.type() == "number" && @ != 0 && (@.abs() >= 1e100 || @.abs() < 1e-100))')
+    then v_json end;
 exception when data_exception or program_limit_exceeded or statement_too_complex then
   return null;
 end $$;

@@ -124,7 +124,8 @@ revoke all on function private.earlier_answer(uuid, jsonb, uuid, uuid) from publ
 -- is not there yet is started. A message of the role assistant has the outputs of tools: the answer with its id goes on.
 -- regenerate answers the message, or without one the last of the user, once more. The same message again returns the
 -- answer that it has, as does the same idempotency_key. model is a name in models; null: the user's default. needs are
--- capabilities that the request asks for. extra_tokens is what else is sent to the model, such as the tools.
+-- capabilities that the request asks for. extra_tokens is what else is sent to the model, such as the tools, and the text of
+-- the files of message.
 -- parameters is what else the model is told: it is not stored, but a repeat must have the same. server_tools: whether the
 -- model is offered tools that the server runs; then the prompt is held once for each of the steps that answers.steps allows.
 -- An answer in a project of a team is paid by the team.
@@ -168,6 +169,7 @@ declare
   v_answer public.answers;
   v_history record;
   v_room bigint;
+  v_file_tokens bigint;
 begin
   -- The profile is the lock for the limits of the user, and keeps repeats of this request apart.
   perform 1 from public.profiles as p where p.id = begin_answer.user_id for no key update;
@@ -200,7 +202,8 @@ begin
 
   if begin_answer.project_id is null and v_conversation_id is null then
     if message is null or message ->> 'role' is distinct from 'user' then
-      raise exception 'There is no conversation "%"', conversation_id using errcode = 'PT404', detail = 'conversation_not_found',
+      raise exception '%', format('There is no conversation%s', ' "' || left(conversation_id, 100) || '"')
+        using errcode = 'PT404', detail = 'conversation_not_found',
         hint = 'To start a new conversation, send a user message';
     end if;
     v_question := jsonb_populate_record(null::public.messages, (public.start_conversation(begin_answer.user_id, message,
@@ -248,16 +251,19 @@ begin
       using errcode = 'PT422', hint = 'Shorten the message or the system prompt, ask for a shorter answer, or use another model',
         detail = format('context_exceeded %s', jsonb_build_object('tokens', v_history.tokens, 'most', greatest(0, v_room)));
   end if;
+  -- The function reads the files of earlier messages as far as they fit. Those of a new message are in extra_tokens.
+  v_file_tokens := least(v_room - v_history.tokens, private.estimate_file_text(begin_answer.user_id,
+    case when message ->> 'role' = 'user' then v_history.messages - -1 else v_history.messages end));
   v_answer.user_id := begin_answer.user_id;
   v_answer.conversation_id := v_conversation_id;
   v_answer.project_id := begin_answer.project_id;
   v_answer.question_id := v_question.id;
   v_answer.message_id := v_draft.id;
-  v_answer.input_tokens := v_model.context_tokens - v_output - v_room + v_history.tokens;
+  v_answer.input_tokens := v_model.context_tokens - v_output - v_room + v_history.tokens + v_file_tokens;
   v_answer := private.open_answer(v_answer, v_model, v_output, v_team_id, v_steps);
   perform private.keep_response(begin_answer.user_id, 'user', idempotency_key, v_request, jsonb_build_array(v_answer.id));
   return row(private.answer_json(v_answer), to_jsonb(v_draft), v_history.messages, v_system, private.model_endpoints(v_model),
-    private.answer_limits(v_model, v_output, v_draft.content) || jsonb_build_object('steps', v_steps), false)::public.begun_answer;
+    private.answer_limits(v_model, v_output, v_draft.content) || jsonb_build_object('steps', v_steps, 'file_tokens', v_file_tokens), false)::public.begun_answer;
 end $$;
 revoke all on function public.begin_answer(
   uuid, jsonb, text, text, uuid, boolean, boolean, integer, text[], integer, jsonb, text, boolean)
@@ -349,6 +355,33 @@ begin
 end $$;
 revoke all on function private.find_answer(uuid, text) from public, anon, authenticated, service_role;
 
+-- Returns the content of the message of an answer as it was when the answer ended. If the message went on, that is without the
+-- steps of later answers, and without what was said later about the calls of this one.
+create function private.content_of_answer(answer public.answers, content jsonb)
+returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_end integer;
+begin
+  select min(a.first_part) into v_end from public.answers as a
+  where (a.conversation_id = answer.conversation_id or a.project_id = answer.project_id)
+    and a.created_at > answer.created_at and a.message_id = answer.message_id;
+  if v_end is null or jsonb_typeof(content) <> 'array' then
+    return content;
+  end if;
+  return (
+    select coalesce(jsonb_agg(case
+        when p.ordinality <= answer.first_part or not p.value ? 'input' then p.value
+        when p.value ? 'approval' then p.value - '{output,errorText}'::text[] || jsonb_build_object('state', 'approval-requested',
+          'approval', jsonb_build_object('id', p.value #> '{approval,id}'))
+        when p.value -> 'providerExecuted' = 'true' then p.value
+        else p.value - '{output,errorText}'::text[] || '{"state": "input-available"}' end order by p.ordinality), '[]')
+    from jsonb_array_elements(content) with ordinality as p
+    where p.ordinality <= v_end);
+end $$;
+revoke all on function private.content_of_answer(public.answers, jsonb) from public, anon, authenticated, service_role;
+
 create type public.answer_reading as (
   answer jsonb,
   parts jsonb,
@@ -380,7 +413,8 @@ begin
   into v_reading.parts
   from public.answer_parts as p where p.answer_id = v_answer.id and p.number > read_answer.after;
   if v_answer.state <> 'running' or after < 0 then
-    select to_jsonb(m) into v_reading.message from public.messages as m where m.id = v_answer.message_id;
+    select to_jsonb(m) || jsonb_build_object('content', private.content_of_answer(v_answer, m.content)) into v_reading.message
+    from public.messages as m where m.id = v_answer.message_id;
   end if;
   return v_reading;
 end $$;

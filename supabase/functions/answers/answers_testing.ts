@@ -20,7 +20,7 @@ import postgres from "postgres";
 
 import { fetchChecked } from "../_testing/answers.ts";
 import type { Database } from "../_shared/database.types.ts";
-import { serviceClient, stack, type TestStack, type TestUser } from "../_testing/testing.ts";
+import { serviceClient, stack, type TestStack, type TestUser, until } from "../_testing/testing.ts";
 
 let current = stack;
 
@@ -173,6 +173,23 @@ export function resume(user: TestUser, id: string, lastEventId?: string): Promis
 /** Stops an answer. */
 export function stop(user: TestUser, id: string): Promise<Response> {
   return fetchChecked(urlOf(`/${id}/stop`), { method: "POST", headers: headersOf(user) });
+}
+
+/**
+ * Stops an answer, and returns how it ended. One request waits five seconds at most, which a busy machine may need longer
+ * than.
+ */
+// deno-lint-ignore no-explicit-any -- each test asserts what it expects
+export async function stopToEnd(user: TestUser, id: string): Promise<any> {
+  // deno-lint-ignore no-explicit-any -- as above
+  let body: any;
+  await until(async () => {
+    const response = await stop(user, id);
+    body = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(body));
+    return body.answer.state !== "running";
+  });
+  return body;
 }
 
 /** Holds each chunk of a stream against the schema of the AI SDK. */

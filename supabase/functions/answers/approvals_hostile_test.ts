@@ -115,8 +115,7 @@ test("an answer that goes on after an approval can be resumed from each of its e
   const { answers } = await booksOf(user);
   const id = String(answers.at(-1)!.id);
   for (const [index, event] of live.entries()) {
-    // Before the first event of its own, a client also gets the steps that were there.
-    if (event.chunk.type === "start" || event.chunk.type === "text-delta") continue;
+    if (event.chunk.type === "text-delta") continue;
     const { events } = await readEvents(await resume(user, id, event.id));
     const rest = (list: typeof live) =>
       JSON.stringify(
@@ -126,4 +125,35 @@ test("an answer that goes on after an approval can be resumed from each of its e
   }
   const whole = await readChunks(await resume(user, id));
   assert.ok(whole.some(({ type }) => type === "tool-output-available"));
+});
+
+test("an answer whose message went on is replayed as it was, from its beginning and from each of its events", async () => {
+  const user = await signUp();
+  const both = { ...parameters, tools: [{ name: "clock" }] };
+  const message = `${text} [call search_messages {"query":"x"}] [call clock {}]`;
+  const asked = { id: "chat", parameters: both };
+  const { events: first } = await readEvents(await post(user, { ...asked, message }));
+  const { answers: [waiting] } = await booksOf(user);
+  const parts = (waiting!.content as (Waiting["parts"][number] & { toolCallId?: string })[]).map(
+    (part) =>
+      part.type === "tool-clock" ? { ...part, state: "output-available", output: "noon" } : part,
+  );
+  const answered = approved({ id: String(waiting!.message_id), role: "assistant", parts });
+  const { events: second } = await readEvents(await post(user, { ...asked, message: answered }));
+  assert.equal(second.at(-1)?.chunk.type, "finish");
+  const { answers } = await booksOf(user);
+  const outline = (list: typeof first) =>
+    list.map(({ id, chunk }) => [id, chunk]).filter(([, chunk]) =>
+      !/-delta$/.test((chunk as { type: string }).type)
+    );
+  for (const [n, live] of [first, second].entries()) {
+    const id = String(answers[n]!.id);
+    for (const [index, event] of live.entries()) {
+      if (event.chunk.type.endsWith("-delta")) continue;
+      const { events } = await readEvents(await resume(user, id, event.id));
+      assert.deepEqual(outline(events), outline(live.slice(index + 1)), event.id);
+    }
+  }
+  const { events } = await readEvents(await resume(user, String(answers[0]!.id)));
+  assert.deepEqual(outline(events), outline(first));
 });

@@ -9,17 +9,18 @@ import {
 
 import { signUp, test, type TestUser, until } from "../_testing/testing.ts";
 import { ask, booksOf, Chat, plain, post, readChunks, resume, textOf } from "./answers_testing.ts";
+import { calling, type Held, IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
 
 const parameters = { server_tools: ["rename_conversation", "search_messages"] };
 const rename = (title: string) => `[call rename_conversation {"title":"${title}"}]`;
 
 /** A chat whose model wants to rename the conversation. */
-async function askToRename(user: TestUser, text: string): Promise<Chat> {
+async function askToRename(user: TestUser, text: string, model = "played"): Promise<Chat> {
   const chat = new Chat(user, {
     id: generateId(),
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
   });
-  await chat.sendMessage({ text }, { body: { parameters } });
+  await chat.sendMessage({ text }, { body: { model, parameters } });
   assert.equal(chat.status, "ready", String(chat.error));
   return chat;
 }
@@ -27,17 +28,26 @@ async function askToRename(user: TestUser, text: string): Promise<Chat> {
 /** The calls of the last message. */
 const callsOf = (chat: Chat) => chat.lastMessage!.parts.filter(isToolUIPart);
 
-async function respond(chat: Chat, approved: boolean, reason?: string): Promise<void> {
+async function respond(
+  chat: Chat,
+  approved: boolean,
+  { reason, model = "played", last = "returned" }: {
+    reason?: string;
+    model?: string;
+    /** A word that the answer ends with. */
+    last?: string;
+  } = {},
+): Promise<void> {
   for (const { approval, state } of callsOf(chat)) {
     if (state !== "approval-requested") continue;
     await chat.addToolApprovalResponse({
       id: approval!.id,
       approved,
       ...reason !== undefined && { reason },
-      options: { body: { parameters } },
+      options: { body: { model, parameters } },
     });
   }
-  await until(() => chat.status === "ready" && textOf(chat.lastMessage).includes("returned"));
+  await until(() => chat.status === "ready" && textOf(chat.lastMessage).includes(last));
 }
 
 async function titleOf(user: TestUser, chat: Chat): Promise<string | undefined> {
@@ -86,25 +96,33 @@ test("useChat asks the user before a tool is run, and the answer goes on when it
 
 test("a device that follows an approved call gets what the one that approved gets", async () => {
   const user = await signUp();
-  const chat = await askToRename(
-    user,
-    `${rename("A")} ${rename("B")} [call search_messages {"query":"x"}] [words=2] [pace=60]`,
+  const calls: Held = calling(
+    ["rename_conversation", '{"title":"A"}'],
+    ["rename_conversation", '{"title":"B"}'],
+    ["search_messages", '{"query":"x"}'],
   );
-  const responding = respond(chat, true);
-  await until(() => textOf(chat.lastMessage).includes("The tool"));
-  const other = new Chat(user, { id: chat.id, messages: plain(chat.messages.slice(0, 1)) });
-  await other.resumeStream();
-  await responding;
-  assert.equal(other.status, "ready", String(other.error));
-  assert.deepEqual(plain(other.messages), plain(chat.messages));
-  const { answers } = await booksOf(user);
-  assert.deepEqual(answers.at(-1)?.content, plain(chat.lastMessage?.parts));
+  await withHeldProvider([calls, IN_TWO_HALVES], async (model, goOn) => {
+    const chat = await askToRename(user, "Hi", model);
+    const responding = respond(chat, true, { model, last: "six" });
+    const shows = (of: Chat, word: string) => textOf(of.messages[1]).includes(word);
+    await until(() => shows(chat, "four"));
+    const other = new Chat(user, { id: chat.id, messages: plain(chat.messages.slice(0, 1)) });
+    const resuming = other.resumeStream();
+    await until(() => shows(other, "four"));
+    goOn();
+    await resuming;
+    await responding;
+    assert.equal(other.status, "ready", String(other.error));
+    assert.deepEqual(plain(other.messages), plain(chat.messages));
+    const { answers } = await booksOf(user);
+    assert.deepEqual(answers.at(-1)?.content, plain(chat.lastMessage?.parts));
+  });
 });
 
 test("a call that the user denies is not run, and the model is told so", async () => {
   const user = await signUp();
   const chat = await askToRename(user, `${rename("Lakes")} [words=2]`);
-  await respond(chat, false, "I like the old one");
+  await respond(chat, false, { reason: "I like the old one" });
   assert.equal(chat.status, "ready", String(chat.error));
   assert.match(String(await titleOf(user, chat)), /^\[call/);
   assert.match(textOf(chat.lastMessage), /The user did not allow this call: I like the old one/);

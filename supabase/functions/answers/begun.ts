@@ -48,6 +48,8 @@ export interface Begun {
     total_time: number;
     idle_time: number;
     bytes: number;
+    /** Tokens of the text of earlier files that `input_tokens` contains. Not there for ephemeral answers. */
+    file_tokens?: number;
     /** The most steps. Not there for answers that have one. */
     steps?: number;
   };

@@ -62,18 +62,28 @@ export class Chunker {
     this.#after = after;
   }
 
-  /** Begins the message. */
-  start(messageId: string | undefined): void {
-    this.#one({ type: "start", ...messageId !== undefined && { messageId } }, true);
+  /**
+   * Begins the message.
+   *
+   * @param messageId The id by which the app knows it.
+   * @param had What the client has of it already: the position of the first chunk is after that.
+   */
+  start(messageId: string | undefined, had: Piece[] = []): void {
+    this.#units++;
+    for (const piece of had) this.#add(piece, false);
+    this.#close();
+    if (this.#units <= this.#after.units) return;
+    const chunk = { type: "start", ...messageId !== undefined && { messageId } };
+    this.#emit({ chunk, position: String(this.#units) });
   }
 
-  /**
-   * Takes the next piece.
-   *
-   * @param piece The piece.
-   * @param shown Whether it is emitted; it is only counted otherwise, because the client has it.
-   */
-  add(piece: Piece, shown = true): void {
+  /** Takes the next piece. */
+  add(piece: Piece): void {
+    this.#add(piece, true);
+  }
+
+  /** Takes a piece, which is only counted if it is not shown. */
+  #add(piece: Piece, shown: boolean): void {
     if (this.#open && !continues(this.#open, piece)) this.#close();
     const aboutCall = toCallChunk(piece);
     if (aboutCall) {

@@ -13,8 +13,10 @@ import {
 } from "../_testing/testing.ts";
 import { fetchChecked } from "../_testing/answers.ts";
 import { booksOf, post, readEvents, resume, type StreamEvent, textIn } from "./answers_testing.ts";
+import { IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
 
-const LONG = "[words=2000] [pace=5]";
+/** Takes longer than any deletion, even on a busy machine. */
+const LONG = "[words=2000] [pace=50]";
 
 /** An answer that is being written. */
 interface Running {
@@ -23,7 +25,7 @@ interface Running {
   reading: Promise<{ events: StreamEvent[]; done: boolean }>;
 }
 
-/** Asks, and returns when something of the answer is stored. */
+/** Asks, and returns when something that the model has said is stored: the first part may have the beginning of its step only. */
 async function begin(user: TestUser, body: Record<string, unknown>): Promise<Running> {
   const response = await post(user, body);
   const events: StreamEvent[] = [];
@@ -35,7 +37,8 @@ async function begin(user: TestUser, body: Record<string, unknown>): Promise<Run
   const id = events[0]!.id.split("/")[0]!;
   await until(async () =>
     await withDatabase(async (sql) =>
-      (await sql`select from answer_parts where answer_id = ${id}`).length > 0
+      (await sql`select from answer_parts where answer_id = ${id} and pieces::text like '%"text"%'`)
+        .length > 0
     )
   );
   return { id, events, reading };
@@ -158,11 +161,14 @@ test("a conversation that is deleted while an answer is written stops it, and wh
 
 test("a member who leaves while an answer is written gets it no more; the team keeps and pays it", async () => {
   await withTeam(async ({ id, member, project_id }) => {
-    const running = await begin(member, { message: "[words=60] [pace=15]", project_id });
-    await withDatabase((sql) =>
-      sql`delete from team_members where team_id = ${id} and user_id = ${member.id}`
-    );
-    await assertEnds(running, ["finish"]);
+    await withHeldProvider([IN_TWO_HALVES], async (model, goOn) => {
+      const running = await begin(member, { message: "Hi", model, project_id });
+      await withDatabase((sql) =>
+        sql`delete from team_members where team_id = ${id} and user_id = ${member.id}`
+      );
+      goOn();
+      await assertEnds(running, ["finish"]);
+    });
     const { balance, messages, ...rest } = await leftIn(id, project_id);
     assert.deepEqual(rest, { held: 0, holds: 0, problems: 0 });
     assert.deepEqual(messages, ["complete"]);

@@ -73,7 +73,7 @@ test("an ephemeral answer streams like any other, is charged by tokens, and leav
 test("an ephemeral answer ends when its client goes, and cannot be followed", async () => {
   const user = await signUp();
   const gone = new AbortController();
-  const messages = [{ role: "user", parts: [{ type: "text", text: "[words=2000]" }] }];
+  const messages = [{ role: "user", parts: [{ type: "text", text: "[words=2000] [pace=50]" }] }];
   const response = await post(user, { messages }, { path: PATH, signal: gone.signal });
   const { events } = await readEvents(response, ({ chunk }) => chunk.type === "text-delta");
   const id = events[0]!.id.split("/")[0]!;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { signUp, soak, test } from "../_testing/testing.ts";
-import { type Books, booksOf, post, readEvents, stop, textIn } from "./answers_testing.ts";
+import { type Books, booksOf, post, readEvents, stopToEnd, textIn } from "./answers_testing.ts";
 
 /** Compares what an answer left behind with what it must. */
 function check(books: Books, seen: string, context: string): void {
@@ -39,12 +39,12 @@ async function stopAtTheEnd(): Promise<void> {
   await Promise.all(users.map(async (user, n) => {
     const response = await post(user, { id: "chat", message: "[words=10] [pace=2]" });
     let count = 0;
-    let stopping: Promise<Response> | undefined;
+    let stopping: ReturnType<typeof stopToEnd> | undefined;
     const { events } = await readEvents(response, () => {
-      if (++count >= 2 + n % 12) stopping ??= stop(user, "chat");
+      if (++count >= 2 + n % 12) stopping ??= stopToEnd(user, "chat");
       return false;
     });
-    const { answer } = await (await stopping!).json();
+    const { answer } = await stopping!;
     assert.ok(["complete", "stopped"].includes(answer.state), answer.state);
     const books = await booksOf(user);
     assert.equal(books.answers[0]?.state, answer.state);

@@ -189,6 +189,32 @@ test("files that a model cannot be given are refused with a code, and nothing is
   assert.deepEqual([answers, charged], [[], 0]);
 });
 
+test("a file that is named again is given and counted once", async () => {
+  const user = await signUp();
+  const long = new TextEncoder().encode("word ".repeat(10_000));
+  const text = await stored(user, long, "text/plain", "long.txt");
+  const png = await stored(user, PNG, "image/png", "pixel.png");
+  await withTold(async (model, told) => {
+    const twice: Parameters<typeof message> = [
+      ["text/plain", text.url, "long.txt"],
+      ["image/png", png.url, "a.png"],
+    ];
+    let first: { held: number } | undefined;
+    for (let n = 0; n < 3; n++) {
+      const asked = message(...twice, ...twice);
+      const { status, body } = await ask(user, { id: "chat", message: asked, model });
+      assert.equal(status, 200, JSON.stringify(body));
+      first ??= body.answer;
+      // Each mention is taken for 1,500 tokens; the text, once more for those of the history.
+      assert.ok(body.answer.held < first!.held + 30, `${first!.held} ${body.answer.held}`);
+    }
+    const last = JSON.stringify(told.at(-1));
+    assert.equal(last.split("word word").length, 5_001);
+    assert.equal(last.split("base64").length, 2);
+    assert.match(last, /\[The file \\"long\.txt\\" is named above\]/);
+  });
+});
+
 test("a file that lies about its type, uploaded directly, is not given to the model", async () => {
   const user = await signUp();
   const reserved = await reserve(user, { content_type: "image/png", size: 9, name: "a.png" });
@@ -209,8 +235,27 @@ test("the text of a file counts in what is held, and an API key reads only what 
     "long.txt",
   );
   const short = await ask(user, { message: "Look [words=1]", model: "played" });
-  const { body } = await ask(user, { message: message(["text/plain", long.url]), model: "played" });
+  const { body } = await ask(user, {
+    id: "chat",
+    message: message(["text/plain", long.url]),
+    model: "played",
+  });
   assert.ok(body.answer.held > short.body.answer.held + 9, `${body.answer.held}`);
+  // When it is read again, too, however the message names it.
+  const next = await ask(user, { id: "chat", message: "And now? [words=1]", model: "played" });
+  assert.ok(next.body.answer.held > short.body.answer.held + 9, `${next.body.answer.held}`);
+  assert.ok(next.body.answer.credits < next.body.answer.held, `${next.body.answer.credits}`);
+  const { data: link } = await user.client.storage.from(long.bucket).createSignedUrl(
+    long.path,
+    600,
+  );
+  const inside = `data:text/plain;base64,${btoa("word ".repeat(6_000))}`;
+  for (const [id, url] of [["signed", link!.signedUrl], ["data", inside]] as const) {
+    await ask(user, { id, message: message(["text/plain; charset=utf-8", url]), model: "played" });
+    const again = await ask(user, { id, message: "And now? [words=1]", model: "played" });
+    assert.equal(again.status, 200, JSON.stringify(again.body));
+    assert.ok(again.body.answer.held > short.body.answer.held + 9, `${again.body.answer.held}`);
+  }
   const key = await invoke(user.client, "keys", {
     body: { name: "k", permissions: ["answers:write"] },
   });

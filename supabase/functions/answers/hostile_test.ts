@@ -252,12 +252,17 @@ test("providers that answer with rubbish fail the answer, which costs nothing", 
       );
     });
   }
-  const lines = [say("x".repeat(1_000_000)), FINISH, "[DONE]"];
-  await withProvider(() => lines, async (model) => {
-    const { status, body } = await ask(user, { message: "Hi", model });
-    assert.equal(status, 200, JSON.stringify(body).slice(0, 500));
-    assert.deepEqual([body.answer.state, body.answer.finish_reason], ["complete", "length"]);
-  });
+  for (const character of ["x", "東", "\u0001"]) {
+    const lines = [say(character.repeat(1_000_000)), say("more"), FINISH, "[DONE]"];
+    await withProvider(() => lines, async (model) => {
+      const { status, body } = await ask(user, { message: "Hi", model });
+      assert.equal(status, 200, JSON.stringify(body).slice(0, 500));
+      assert.deepEqual([body.answer.state, body.answer.finish_reason], ["complete", "length"]);
+      const size = new TextEncoder().encode(JSON.stringify(body.message.content)).length;
+      assert.ok(size > 100_000 && size < 262_144, `${size} bytes`);
+      assert.ok(!body.message.content.at(-1).text.endsWith("more"));
+    }, { output_price: 0 });
+  }
   const call = (id: string) => ({
     choices: [{
       delta: { tool_calls: [{ index: 0, id, function: { name: "t", arguments: "{}" } }] },

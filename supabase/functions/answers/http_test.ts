@@ -9,9 +9,11 @@ import {
   readEvents,
   resume,
   stop,
+  stopToEnd,
   textIn,
   withModel,
 } from "./answers_testing.ts";
+import { IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
 
 test("POST /answers with application/json returns the whole answer, and starts a conversation", async () => {
   const user = await signUp();
@@ -187,18 +189,21 @@ test("a request that is repeated, by its key or its message, returns its answer 
 test("limits are exact however many requests come at the same time", async () => {
   const user = await signUp();
   await withSettings({ "answers.at_once": 3, "answers.per_minute": 6 }, async () => {
-    const begin = () => post(user, { message: "[words=30] [pace=50]" });
-    const responses = await Promise.all(Array.from({ length: 12 }, begin));
-    const refused = responses.filter(({ status }) => status === 429);
-    assert.equal(refused.length, 9);
-    const problem = await refused[0]!.json();
-    assert.deepEqual([problem.code, problem.limit, problem.most], [
-      "too_many_answers",
-      "at_once",
-      3,
-    ]);
-    assert.ok(Number(refused[0]!.headers.get("retry-after")) >= 1);
-    await Promise.all(responses.filter(({ status }) => status === 200).map(readChunks));
+    await withHeldProvider([IN_TWO_HALVES], async (model, goOn) => {
+      const begin = () => post(user, { message: "Hi", model });
+      const responses = await Promise.all(Array.from({ length: 12 }, begin));
+      goOn();
+      const refused = responses.filter(({ status }) => status === 429);
+      assert.equal(refused.length, 9);
+      const problem = await refused[0]!.json();
+      assert.deepEqual([problem.code, problem.limit, problem.most], [
+        "too_many_answers",
+        "at_once",
+        3,
+      ]);
+      assert.ok(Number(refused[0]!.headers.get("retry-after")) >= 1);
+      await Promise.all(responses.filter(({ status }) => status === 200).map(readChunks));
+    });
     for (let n = 0; n < 3; n++) {
       assert.equal((await ask(user, { message: "[words=1]" })).status, 200);
     }
@@ -217,12 +222,14 @@ test("limits are exact however many requests come at the same time", async () =>
 
 test("a conversation has one answer at a time, and a stop makes room for the next", async () => {
   const user = await signUp();
-  const response = await post(user, { id: "c", message: "[words=500]" });
-  const { events } = await readEvents(response, ({ chunk }) => chunk.type === "text-delta");
-  const second = await ask(user, { id: "c", message: "Me too" });
-  assert.deepEqual([second.status, second.body.code], [409, "answer_running"]);
-  assert.equal(second.body.answer_id, events[0]!.id.split("/")[0]);
-  assert.equal((await stop(user, "c")).status, 200);
+  await withHeldProvider([IN_TWO_HALVES], async (model) => {
+    const response = await post(user, { id: "c", message: "Hi", model });
+    const { events } = await readEvents(response, ({ chunk }) => chunk.type === "text-delta");
+    const second = await ask(user, { id: "c", message: "Me too" });
+    assert.deepEqual([second.status, second.body.code], [409, "answer_running"]);
+    assert.equal(second.body.answer_id, events[0]!.id.split("/")[0]);
+    assert.equal((await stopToEnd(user, "c")).answer.state, "stopped");
+  });
   assert.equal((await ask(user, { id: "c", message: "Me too [words=1]" })).status, 200);
   assert.equal((await stop(user, "none")).status, 404);
 });

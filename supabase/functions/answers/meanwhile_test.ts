@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 
-import { serviceClient, signUp, soak, test, until, withDatabase } from "../_testing/testing.ts";
+import type { UIMessageChunk } from "ai";
+
+import {
+  serviceClient,
+  signUp,
+  soak,
+  test,
+  type TestUser,
+  until,
+  withDatabase,
+} from "../_testing/testing.ts";
 import {
   ask,
   booksOf,
@@ -9,13 +19,26 @@ import {
   readEvents,
   resume,
   stop,
+  type StreamEvent,
   textIn,
   withModel,
 } from "./answers_testing.ts";
+import { IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
 import { assertSettled } from "./odd_provider_testing.ts";
 
 /** Devices that follow one answer; with `SOAK=40`, 1,000. */
 const FOLLOWERS = Math.ceil(25 * soak);
+
+/** Waits until a word of the running answer is stored. */
+function untilStored(user: TestUser, word: string): Promise<void> {
+  return until(() =>
+    withDatabase(async (sql) => {
+      const [row] = await sql`select from answer_parts where user_id = ${user.id}
+        and pieces::text like ${`%${word}%`}`;
+      return row !== undefined;
+    })
+  );
+}
 
 test("a stop, another stop, a resume and a regenerate when an answer ends leave each answer with one price", async () => {
   const users = await Promise.all(Array.from({ length: 5 }, () => signUp()));
@@ -85,20 +108,26 @@ test("an answer costs what its model cost when it began, even if the model is sw
 test("a clock that steps leaves an answer with one ending and one price", async () => {
   for (const step of ["-1 day", "1 day"]) {
     const user = await signUp();
-    const response = await post(user, { id: "chat", message: "[words=200] [pace=10]" });
-    const reading = readEvents(response);
-    await until(async () => (await booksOf(user)).parts > 0);
-    let id = "";
-    await withDatabase(async (sql) => {
-      const [changed] = await sql`
-        update answers set created_at = created_at + ${step}::interval where user_id = ${user.id} returning id`;
-      id = changed?.id;
-      await sql`update answer_parts set written_at = written_at + ${step}::interval where user_id = ${user.id}`;
+    let followed: UIMessageChunk[] = [];
+    let events: StreamEvent[] = [];
+    await withHeldProvider([IN_TWO_HALVES], async (model, goOn) => {
+      const reading = readEvents(await post(user, { id: "chat", message: "Hi", model }));
+      await untilStored(user, "four");
+      let id = "";
+      await withDatabase(async (sql) => {
+        const [changed] = await sql`
+          update answers set created_at = created_at + ${step}::interval where user_id = ${user.id} returning id`;
+        id = changed?.id;
+        await sql`update answer_parts set written_at = written_at + ${step}::interval where user_id = ${user.id}`;
+      });
+      // By its own id, because whoever looks may find it abandoned, and then nothing of the chat runs.
+      const following = await resume(user, id);
+      goOn();
+      followed = await readChunks(following);
+      const { done, ...read } = await reading;
+      assert.ok(done);
+      events = read.events;
     });
-    // By its own id, because whoever looks may find it abandoned, and then nothing of the chat runs.
-    const followed = await readChunks(await resume(user, id));
-    const { events, done } = await reading;
-    assert.ok(done);
     const { answers: [answer], charged } = await booksOf(user);
     const said = textIn(events.map(({ chunk }) => chunk));
     const kept = (answer?.content as { text?: string }[]).map(({ text = "" }) => text).join("");
@@ -146,15 +175,18 @@ test("of a long history, the newest part is read; a message that is too large is
 
 test("many devices follow one answer, and all have its text", async () => {
   const user = await signUp();
-  const response = await post(user, { id: "chat", message: "[words=60] [pace=20]" });
-  const reading = readEvents(response);
-  await until(async () => (await booksOf(user)).parts > 0);
-  // By its own id, because it may have ended before the last of them asks.
-  const id = String((await booksOf(user)).answers[0]?.id);
-  const texts = await Promise.all(
-    Array.from({ length: FOLLOWERS }, async () => textIn(await readChunks(await resume(user, id)))),
-  );
-  const { events } = await reading;
-  assert.deepEqual([...new Set(texts)], [textIn(events.map(({ chunk }) => chunk))]);
+  await withHeldProvider([IN_TWO_HALVES], async (model, goOn) => {
+    const reading = readEvents(await post(user, { id: "chat", message: "Hi", model }));
+    await untilStored(user, "four");
+    const following = await Promise.all(
+      Array.from({ length: FOLLOWERS }, () => resume(user, "chat")),
+    );
+    goOn();
+    const texts = await Promise.all(
+      following.map(async (response) => textIn(await readChunks(response))),
+    );
+    const { events } = await reading;
+    assert.deepEqual([...new Set(texts)], [textIn(events.map(({ chunk }) => chunk))]);
+  });
   await assertSettled(user);
 });

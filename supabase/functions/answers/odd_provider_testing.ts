@@ -92,6 +92,21 @@ export function stream(
   response.end();
 }
 
+/** More bytes than all buffers between a provider and the function hold. */
+const MORE_THAN_BUFFERS = 24 * 1024 * 1024;
+
+/** Begins a stream, and resolves when the function has read this of it, which comments behind it prove. */
+export async function writeToReader(response: ServerResponse, text: string): Promise<void> {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.write(text);
+  const comment = `: ${"x".repeat(1024 * 1024)}\n\n`;
+  for (let written = 0; written < MORE_THAN_BUFFERS; written += comment.length) {
+    await new Promise<void>((resolve, reject) =>
+      response.write(comment, (error) => error ? reject(error) : resolve())
+    );
+  }
+}
+
 /** Asks a provider, and returns what came of it, and how often it was asked. */
 export async function asked(user: TestUser, respond: Respond, body: Record<string, unknown> = {}) {
   let result: { answer: Awaited<ReturnType<typeof ask>>; attempts: number } | undefined;

@@ -57,11 +57,12 @@ export function toChatMessages(
   files: GivenFiles = new Map(),
 ): ChatMessage[] {
   const messages: ChatMessage[] = system ? [{ role: "system", content: system }] : [];
+  const given = new Set<string>();
   for (const { role, content } of history) {
     const parts = toParts(content);
     if (role === "assistant") messages.push(...toSteps(parts));
     else if (role === "system") messages.push({ role, content: toText(parts) });
-    else messages.push({ role: "user", content: toContent(parts, files) });
+    else messages.push({ role: "user", content: toContent(parts, files, given) });
   }
   return messages;
 }
@@ -98,11 +99,23 @@ function toText(parts: Part[]): string {
   return parts.filter(({ type }) => type === "text").map(({ text }) => asText(text)).join("\n");
 }
 
-function toContent(parts: Part[], files: GivenFiles): string | ContentPart[] {
+/** What a user says. A file is given once, however often it is named: it may be large, and was counted once. */
+function toContent(
+  parts: Part[],
+  files: GivenFiles,
+  before: Set<string>,
+): string | ContentPart[] {
   const given = parts.flatMap((part): ContentPart[] => {
     const url = asText(part.url);
     const file = part.type === "file" ? files.get(url) : undefined;
-    if (file) return [file];
+    if (file && before.has(url)) {
+      const name = asText(part.filename) || url.slice(0, 200).split("/").at(-1);
+      return [{ type: "text", text: `[The file ${JSON.stringify(name)} is named above]` }];
+    }
+    if (file) {
+      before.add(url);
+      return [file];
+    }
     return isImage(part) ? [{ type: "image_url", image_url: { url } }] : [];
   });
   const text = toText(parts);

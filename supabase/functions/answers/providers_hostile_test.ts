@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 
-import { signUp, test, until, withSettings } from "../_testing/testing.ts";
+import { signUp, test, withSettings } from "../_testing/testing.ts";
 import { booksOf } from "./answers_testing.ts";
 import {
   asked,
@@ -12,6 +12,7 @@ import {
   say,
   stream,
   toStream,
+  writeToReader,
 } from "./odd_provider_testing.ts";
 import { parseRetryAfter } from "./provider_error.ts";
 
@@ -50,12 +51,7 @@ test("however a provider cuts its bytes and ends its lines, the answer is the sa
     "no end": (response) => stream(response, [toStream(WHOLE.slice(0, -1))]),
     "another type": (response) => stream(response, [bytes], { "content-type": "text/plain" }),
     async "an end that breaks"(response) {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      await new Promise<void>((resolve) =>
-        response.write(toStream(WHOLE.slice(0, 4)), () => resolve())
-      );
-      // It is stored: the function has read it.
-      await until(async () => (await booksOf(user)).parts > 0);
+      await writeToReader(response, toStream(WHOLE.slice(0, 4)));
       response.destroy();
     },
   };
@@ -247,21 +243,22 @@ test("a line without an end is given up, and what a provider repeats of the prom
 
 test("a gateway that only says that it is there keeps an answer alive; silence ends it", async () => {
   const user = await signUp();
-  await withSettings({ "answers.idle_time": 1 }, async () => {
-    const { answer: { body } } = await asked(user, async (response) => {
+  await withSettings({ "answers.idle_time": 4 }, async () => {
+    const alive = asked(user, async (response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
-      for (let n = 0; n < 6; n++) {
+      for (let n = 0; n < 20; n++) {
         response.write(": PROCESSING\n\n");
-        await new Promise((resolve) => setTimeout(resolve, 300));
+        await new Promise((resolve) => setTimeout(resolve, 250));
       }
       response.end(toStream(WHOLE));
     });
-    assert.equal(body.answer?.state, "complete", JSON.stringify(body));
     // After the last word, silence only means that the provider has not closed the connection.
     const late = await asked(user, (response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write(toStream(WHOLE.slice(0, -1)));
     });
+    const { answer: { body } } = await alive;
+    assert.equal(body.answer?.state, "complete", JSON.stringify(body));
     assert.deepEqual([late.answer.body.answer?.state, late.answer.body.answer?.usage_source], [
       "complete",
       "provider",

@@ -41,7 +41,7 @@ test("a provider is asked again before its first word only, then its fallback", 
 
 test("a provider that is silent, and an answer that takes too long, are ended", async () => {
   const user = await signUp();
-  await withSettings({ "answers.idle_time": 1 }, async () => {
+  await withSettings({ "answers.idle_time": 3 }, async () => {
     const { body } = await ask(user, { message: "[stall] [words=9]" });
     assert.deepEqual([body.answer.state, body.answer.error], ["failed", "provider_silent"]);
     assert.equal(body.message.content[1].text, "This answer comes from the");

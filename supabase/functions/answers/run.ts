@@ -67,6 +67,8 @@ export class Run {
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
   #attempts = 0;
   #bytes = 0;
+  /** Whether something had no room. */
+  #isCut = false;
   #lastPart = -1;
   #said = "";
   /** What a client that reads slowly has not been sent: joined, it takes no more room than the text. */
@@ -123,9 +125,8 @@ export class Run {
     const timer = setTimeout(() => this.end("time"), limits.total_time * 1000);
     let ended: Ended | undefined;
     try {
-      this.#chunker.start(nameOf(message));
-      // The parts of earlier steps count, but the client has them.
-      for (const piece of toPieces(message?.content)) this.#chunker.add(piece, false);
+      // The client has the parts of earlier steps.
+      this.#chunker.start(nameOf(message), toPieces(message?.content));
       const ending = await this.#answer();
       clearTimeout(timer);
       const rest = await this.#store.close();
@@ -184,7 +185,7 @@ export class Run {
         onAttempt: () => this.#attempts++,
         take: (event) => this.#take(event, writer),
         report: (usage) => this.#meter.report(usage),
-        isFull: () => this.#bytes > limits.bytes,
+        isFull: () => this.#isCut || this.#bytes + writer.waiting > limits.bytes,
         stopped: () => this.#stopped(),
       });
       writer.end(told.state === "complete");
@@ -196,7 +197,7 @@ export class Run {
       this.#meter.end(told.isWhole);
       part = writer.nextPart;
       const { calls } = writer;
-      const isOver = told.state !== "complete" || this.#bytes > limits.bytes;
+      const isOver = told.state !== "complete" || this.#isCut || this.#bytes > limits.bytes;
       if (isOver || !calling || !calls.some(({ name }) => isServers(name))) return told;
       const results = await runCalls(calls, calling);
       if (this.#abort.signal.aborted) return this.#stopped();
@@ -217,7 +218,8 @@ export class Run {
       const content = await runApproved(message?.content, calling);
       history = history.map((each) => each.id === message?.id ? { ...each, content } : each);
     }
-    const room = limits.context_tokens - limits.output_tokens - answer.input_tokens;
+    const { context_tokens, output_tokens, file_tokens = 0 } = limits;
+    const room = context_tokens - output_tokens - answer.input_tokens + file_tokens;
     const given = await readHistoryFiles(supabase, history, {
       given: files,
       capabilities: begun.endpoints[0]?.capabilities ?? [],
@@ -233,8 +235,9 @@ export class Run {
   /** Writes text, and returns it if the model says it to the user. */
   #take(said: SaidEvent, writer: PieceWriter): string {
     // A provider may send all at once: what no message can hold is cut off.
-    const room = this.#options.begun.limits.bytes - this.#bytes + 1;
-    const event = { ...said, text: said.text.slice(0, room) };
+    const text = cut(said.text, this.#options.begun.limits.bytes - this.#bytes - writer.waiting);
+    this.#isCut ||= text.length < said.text.length;
+    const event = { ...said, text };
     writer.add(event);
     this.#meter.add(event.text, event.type === "reasoning");
     if (event.type !== "text") return "";
@@ -275,6 +278,17 @@ export class Run {
     this.#sink?.close();
     this.#sink = undefined;
   }
+}
+
+/** The beginning of a text that has at most so many bytes as JSON. */
+function cut(text: string, bytes: number): string {
+  // A character has at most six.
+  if (text.length * 6 <= bytes) return text;
+  let rest = text;
+  for (let size = sizeOf(rest) - 2; size > bytes; size = sizeOf(rest) - 2) {
+    rest = rest.slice(0, Math.floor(rest.length * Math.max(0, bytes) / size));
+  }
+  return rest;
 }
 
 function sizeOf(value: unknown): number {

@@ -125,6 +125,41 @@ test("inputs that cannot be stored are told to the model, and the answer ends", 
   });
 });
 
+test("numbers in inputs are the same in the stream and in the message, or the call is none", async () => {
+  const user = await signUp();
+  const kept = [
+    "-0",
+    "1e99",
+    "-1E-99",
+    "6.62607015e-34",
+    "12345678901234567890",
+    "9".repeat(99),
+    "0.1234567890123456789",
+    '"1e400 \\" 1e400"',
+  ];
+  const refused = ["1e400", "[-1e400]", '{"a":1E+0400}', "1e-400", "1e100000", "9".repeat(400)];
+  const inputs = [...kept, ...refused, `[${Array(1_000).fill("1e99")}]`, `["\\"",1e400]`];
+  for (const input of inputs) {
+    const events = [calls(["a", "t", `{"n":${input}}`]), FINISH, "[DONE]"];
+    await withProvider(() => events, async (model) => {
+      const parameters = { tools: [{ name: "t" }] };
+      const chunks = await readChunks(await post(user, { message: "Hi", model, parameters }));
+      const { answers } = await booksOf(user);
+      const [call] = callsIn(answers.at(-1)!.content) as unknown as Record<string, unknown>[];
+      const chunk = chunks.find(({ type }) => /^tool-input-(available|error)$/.test(type))!;
+      assert.deepEqual(
+        [chunk.type, plain((chunk as { input?: unknown }).input)],
+        call!.state === "input-available"
+          ? ["tool-input-available", plain(call!.input)]
+          : ["tool-input-error", call!.rawInput],
+        input.slice(0, 50),
+      );
+      if (kept.includes(input)) assert.equal(call!.state, "input-available", input);
+      if (refused.includes(input)) assert.equal(call!.state, "output-error", input);
+    });
+  }
+});
+
 test("escapes in inputs are stored wherever the provider cuts them, and texts about escapes stay", async () => {
   const user = await signUp();
   const input = String.raw`{"a":"x\u0000y","b":"\\u0000","c":"\\\u0000"}`;
@@ -191,6 +226,37 @@ test("a model that calls 50 tools in a step gets 16 run, and the answer ends", a
     const { open, held, problems } = await booksOf(user);
     assert.deepEqual([open, held, problems], [0, 0, 0]);
   });
+});
+
+test("calls without end, and inputs that come while another is written, do not fill more than a message", async () => {
+  const user = await signUp();
+  const call = (index: number, text: string, id?: string) => ({
+    choices: [{
+      delta: {
+        tool_calls: [{ index, ...id && { id }, function: { name: "t", arguments: text } }],
+      },
+    }],
+  });
+  const waiting = [
+    call(0, "{", "a"),
+    call(1, '{"x":"', "b"),
+    ...Array.from({ length: 50 }, () => call(1, "y".repeat(100_000))),
+    call(1, '"}'),
+    call(0, "}"),
+  ];
+  const many = Array.from({ length: 20_000 }, (_, n) => call(n, "{}", `c${n}`));
+  for (const events of [waiting, many]) {
+    await withProvider(() => [...events, FINISH, "[DONE]"], async (model) => {
+      const parameters = { tools: [{ name: "t" }] };
+      const { status, body } = await ask(user, { message: "Hi", model, parameters });
+      assert.equal(status, 200, JSON.stringify(body).slice(0, 500));
+      assert.deepEqual([body.answer.state, body.answer.finish_reason], ["complete", "length"]);
+      const { length } = JSON.stringify(body.message.content);
+      assert.ok(length < 262_144, String(length));
+    });
+  }
+  const { open, held, drafts, problems } = await booksOf(user);
+  assert.deepEqual([open, held, drafts, problems], [0, 0, 0, 0]);
 });
 
 test("sources and images without end do not fill the message", async () => {

@@ -16,6 +16,7 @@ import {
   textIn,
   textOf,
 } from "./answers_testing.ts";
+import { calling, IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
 import { FINISH, say, usage, withProvider } from "./provider_testing.ts";
 
 const search = { server_tools: ["search_messages"] };
@@ -91,15 +92,24 @@ test("useChat shows the steps of the server's tools as they are stored, and resu
   const id = generateId();
   let asked = 0;
   const chat = new Chat(user, { id, onToolCall: () => void asked++ });
-  const text = `${call("tower")} ${call("bridge")} [words=3] [pace=40]`;
-  const sending = chat.sendMessage({ text }, { body: { parameters: search } });
-  await until(() => textOf(chat.lastMessage).includes("The tool"));
-  const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
-  await reloaded.resumeStream();
-  await sending;
-  assert.equal(chat.status, "ready", String(chat.error));
-  assert.equal(asked, 0, "the client is not asked to run what the server runs");
-  assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
+  const calls = calling(
+    ["search_messages", '{"query":"tower"}'],
+    ["search_messages", '{"query":"bridge"}'],
+  );
+  await withHeldProvider([calls, IN_TWO_HALVES], async (model, goOn) => {
+    const sending = chat.sendMessage({ text: "Hi" }, { body: { model, parameters: search } });
+    const shows = (of: Chat, word: string) => textOf(of.messages[1]).includes(word);
+    await until(() => shows(chat, "four"));
+    const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
+    const resuming = reloaded.resumeStream();
+    await until(() => shows(reloaded, "four"));
+    goOn();
+    await resuming;
+    await sending;
+    assert.equal(chat.status, "ready", String(chat.error));
+    assert.equal(asked, 0, "the client is not asked to run what the server runs");
+    assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
+  });
   const { answers: [answer] } = await booksOf(user);
   assert.deepEqual(answer!.content, plain(chat.lastMessage?.parts));
 
@@ -204,7 +214,7 @@ test("a call that cannot be run is told to the model, and is no error of the ans
     ['[call search_messages {"words":"x"}]', /The input is invalid/],
     ["[call search_messages {oops}]", /The input is not JSON/],
     ["[call delete_everything {}]", /There is no tool "delete_everything"/],
-    ["[call search_messages 1e999]", /The input is invalid/],
+    ["[call search_messages 1e999]", /The input is not JSON that the server can hold/],
   ];
   for (const [message, told] of cases) {
     const { status, body } = await ask(user, { message, parameters: search });
@@ -227,18 +237,24 @@ test("a call that cannot be run is told to the model, and is no error of the ans
 
 test("a stop in the second step keeps both, and charges for both", async () => {
   const user = await signUp();
-  const body = { id: "chat", message: `${call("x")} [words=3] [pace=30]`, parameters: search };
-  let stopping: Promise<Response> | undefined;
-  let outputs = 0;
-  await readEvents(await post(user, body), ({ chunk }) => {
-    if (chunk.type === "tool-output-available") outputs++;
-    if (outputs > 0 && chunk.type === "text-delta") stopping ??= stop(user, "chat");
-    return false;
+  const calls = calling(["search_messages", '{"query":"x"}']);
+  await withHeldProvider([calls, IN_TWO_HALVES], async (model) => {
+    const body = { id: "chat", message: "Hi", model, parameters: search };
+    let stopping: Promise<Response> | undefined;
+    await readEvents(await post(user, body), ({ chunk }) => {
+      if (chunk.type === "text-delta") stopping ??= stop(user, "chat");
+      return false;
+    });
+    await (await stopping!).body?.cancel();
   });
-  await (await stopping!).body?.cancel();
   const { answers: [answer], charged } = await booksOf(user);
   assert.deepEqual([answer?.state, answer?.usage_source], ["stopped", "counted"]);
-  assert.equal(outline(answer?.content)[2], "tool-search_messages output-available");
+  assert.deepEqual(outline(answer?.content), [
+    "step-start",
+    "tool-search_messages output-available",
+    "step-start",
+    "text",
+  ]);
   assert.equal(charged, answer?.credits);
   assert.ok(charged > 0);
 });

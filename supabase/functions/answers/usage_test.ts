@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
-import { signUp, test, until } from "../_testing/testing.ts";
-import { booksOf, post, readEvents, stop } from "./answers_testing.ts";
+import { signUp, test } from "../_testing/testing.ts";
+import { booksOf, post, readEvents, stopToEnd } from "./answers_testing.ts";
 import {
   asked,
   FINISH,
@@ -10,6 +10,7 @@ import {
   stream,
   toStream,
   withOddProvider,
+  writeToReader,
 } from "./odd_provider_testing.ts";
 
 test("of several reports of usage, the last one counts, if it is of all that was said", async () => {
@@ -49,16 +50,14 @@ test("a stop while the model thinks costs the thoughts, shown or reported; a sto
     const user = await signUp();
     let arrived = () => {};
     const arrival = new Promise<void>((resolve) => arrived = resolve);
-    await withOddProvider((response) => {
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.write(toStream(chunks), () => arrived());
+    await withOddProvider(async (response) => {
+      await writeToReader(response, toStream(chunks));
+      arrived();
     }, async (model) => {
       const response = await post(user, { id: "chat", message: "Hi", model });
       const reading = readEvents(response);
       await arrival;
-      // It is stored, or a sign of life is: the function has read it.
-      await until(async () => (await booksOf(user)).parts > 0);
-      const { answer } = await (await stop(user, "chat")).json();
+      const { answer } = await stopToEnd(user, "chat");
       await reading;
       assert.equal(answer.state, "stopped", name);
       assert.ok(

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 import type { Part, Piece } from "./pieces.ts";
 import type { ProviderEvent } from "./provider_events.ts";
 
@@ -35,6 +37,9 @@ const MOST_SOURCES = 100;
 const MOST_URL = 2_000;
 const MOST_TITLE = 500;
 
+/** What a call takes up besides its id, name and input. */
+const CALL_BYTES = 150;
+
 /** The most characters of the id of a call. */
 const MOST_ID = 200;
 
@@ -54,6 +59,7 @@ export class PieceWriter {
   readonly #isServers: (name: string) => boolean;
   readonly #ids: Set<string>;
   #current: Call | undefined;
+  #waiting = 0;
 
   /**
    * @param write Receives each piece.
@@ -72,6 +78,11 @@ export class PieceWriter {
     this.#ids = ids;
     this.#part = firstPart;
     write({ part: firstPart, type: "step-start" });
+  }
+
+  /** About how many bytes wait until other calls are written. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   /** The calls whose parts are written. */
@@ -153,8 +164,10 @@ export class PieceWriter {
       this.#byIndex.set(index, call);
       this.#calls.add(call);
       if (this.#type !== "tool") this.#openCall(call);
+      else this.#waiting += CALL_BYTES + call.id.length + known.length;
     }
     if (call === this.#current) this.#text(this.#piece(call), text);
+    else this.#waiting += Buffer.byteLength(JSON.stringify(text));
     call.text += text;
   }
 

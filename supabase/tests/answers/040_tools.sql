@@ -102,6 +102,17 @@ select is((select m.content -> 1 ->> 'text' from messages as m where m.id = (pg_
 select throws_ok($$ select pg_temp.ask('approval 10', pg_temp.approve('approval', 'true')) $$, 'PT409', null, 'an approval counts once');
 select is((select a.approvals from answers as a where a.id = (pg_temp.asked('approval') #>> '{answer,id}')::uuid), '{}', 'nothing waits any more');
 
+-- JavaScript rounds 12345678901234567890, so that a client sends another number back.
+select pg_temp.ask('long');
+select pg_temp.finish('long', jsonb_set(pg_temp.call(0, 'c'), '{0,text}', '"{\"n\": 12345678901234567890, \"m\": [0, 0.30]}"')
+  || pg_temp.request(0, 'long'));
+select throws_ok($$ select pg_temp.ask('long 1', pg_temp.approve('long', 'true', '{"input": {"n": 12345678901234560000, "m": [0, 0.3]}}')) $$,
+  'PT422', null, 'another number is refused');
+select throws_ok($$ select pg_temp.ask('long 2', pg_temp.approve('long', 'true', '{"input": {"n": 12345678901234567000, "m": [0.3, 0]}}')) $$,
+  'PT422', null, 'as are the same in another order');
+select lives_ok($$ select pg_temp.ask('long 3', pg_temp.approve('long', 'true', '{"input": {"n": 12345678901234567000, "m": [0, 0.3]}}')) $$,
+  'a call whose number a client has rounded can be approved');
+
 -- The state of a message proves nothing: the user writes it.
 select tests.authenticate_as('owner');
 update messages set content = jsonb_build_array(pg_temp.approve('approval', 'true') -> 'content' -> 0,

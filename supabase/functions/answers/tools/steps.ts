@@ -69,7 +69,9 @@ export async function runCalls(calls: WrittenCall[], options: CallOptions): Prom
         approval: { id: `${context.answerId}/${part}` },
       });
     } else if (result === "unreadable") {
-      results.messages.push(toMessage(id, failed("The input is not JSON")));
+      results.messages.push(
+        toMessage(id, failed("The input is not JSON that the server can hold")),
+      );
     } else if (result) {
       const output = fit(await result);
       write({ ...piece, type: "output", output });

@@ -78,8 +78,9 @@ as $$
 declare
   v_part record;
   v_id uuid;
+  v_ids uuid[] := array[]::uuid[];
+  v_parts numeric[] := array[]::numeric[];
 begin
-  allocations := '[]';
   for v_part in
     select g.*, -(d.value ->> 'amount')::numeric as part, d.ordinality as place
     from jsonb_array_elements(drawn) with ordinality as d
@@ -97,7 +98,8 @@ begin
       order by x.created_at limit 1)
     returning g.id into v_id;
     if found then
-      allocations := allocations || private.credit_allocation(v_id, v_part.part);
+      v_ids := v_ids || v_id;
+      v_parts := v_parts || v_part.part;
       continue;
     end if;
     perform private.require_room_for_grant(account, v_part.skus);
@@ -112,8 +114,12 @@ begin
     account.live_grants := account.live_grants + 1;
     account.scoped_grants := account.scoped_grants + (v_part.skus is not null)::integer;
     account.next_due_at := least(account.next_due_at, v_part.expires_at);
-    allocations := allocations || private.credit_allocation(v_id, v_part.part);
+    v_ids := v_ids || v_id;
+    v_parts := v_parts || v_part.part;
   end loop;
+  -- At the end: to add to a list of jsonb reads all of it.
+  select jsonb_agg(private.credit_allocation(t.id, t.part) order by t.place) into allocations
+  from unnest(v_ids, v_parts) with ordinality as t (id, part, place);
   live_grants := account.live_grants;
   scoped_grants := account.scoped_grants;
   next_due_at := account.next_due_at;

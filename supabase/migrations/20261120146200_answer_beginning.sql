@@ -202,7 +202,7 @@ revoke all on function private.comes_after(public.messages, public.messages) fro
 -- Returns the newest messages of a conversation or project that fit into a number of tokens, whole and in order, as
 -- [{id, role, content}], and the tokens they are taken for. The question, which is the newest, is always among them. The
 -- first is never an answer, because a model must know what was asked. Drafts, and system messages of a project, are left
--- out: at most 1,000 messages are read.
+-- out: at most 1,000 messages are read, and 20 MiB of files in data URLs, because the function has 256 MB for all answers.
 create function private.answer_history(
   project_id uuid, conversation_id uuid, draft_id uuid, most bigint, out messages jsonb, out tokens bigint
 )
@@ -214,6 +214,7 @@ declare
   v_message public.messages;
   v_list jsonb[] := array[]::jsonb[];
   v_tokens bigint;
+  v_bytes bigint := 0;
 begin
   tokens := 0;
   if project_id is null then
@@ -231,7 +232,11 @@ begin
     continue when v_message.status = 'streaming' and v_message.id is distinct from draft_id
       or v_message.content in ('[]', '""');
     v_tokens := private.estimate_tokens(v_message.content);
-    exit when v_list <> array[]::jsonb[] and tokens + v_tokens > most;
+    v_bytes := v_bytes + (
+      select coalesce(sum(octet_length(p.value ->> 'url')), 0)
+      from jsonb_array_elements(case jsonb_typeof(v_message.content) when 'array' then v_message.content else '[]' end) as p
+      where p.value ->> 'type' = 'file');
+    exit when v_list <> array[]::jsonb[] and (tokens + v_tokens > most or v_bytes > 20 * 1024 * 1024);
     tokens := tokens + v_tokens;
     v_list := jsonb_build_object('id', v_message.id, 'role', v_message.role, 'content', v_message.content) || v_list;
   end loop;

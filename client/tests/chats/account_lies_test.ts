@@ -112,6 +112,10 @@ test("history: the refusal of a change is checked like any other answer", async 
       }), "false_answer"],
       ["an older head", () => ({ ...problem, history: before }), "history_rolled_back"],
       ["no object", () => ({ ...problem, history: 1 }), "unexpected_answer"],
+      ["another text", ({ counter }) => ({
+        ...problem,
+        history: { counter: counter + 1, sealed: "{}", unproven_deletions: 0 },
+      }), "history_false"],
     ] as [string, (history: Json) => Json, string][]
   ) {
     const { history } = await laptop.store.state();

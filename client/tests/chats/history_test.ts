@@ -33,6 +33,10 @@ test("history: a change by a client that writes no heads is shown when the user 
   assert.equal(proven.verified, true);
   await phone.sync();
   assert.deepEqual(await phone.open(chat.id), proven);
+  // The user has accepted one version, and not those after it.
+  const again = { is_starred: false };
+  await user.client.from("encrypted_chats").update(again).eq("id", chat.id).throwOnError();
+  await rejection(laptop.open(chat.id), ChatsError, "chat_unproven");
 });
 
 test("history: a deletion by a client that writes no heads is accepted by the user, for all devices", async () => {

@@ -133,12 +133,15 @@ test("a lying server: the answer to a change names the chat, and what the change
     current = await laptop.open(a.id);
   }
   const stale = { ...current, version: current.version - 1 };
-  const conflict = about("PATCH", (answer) => ({ ...answer, version: stale.version }));
   server.status = 409;
-  assert.equal(
-    code(await server.telling(conflict, () => laptop.star(stale, true))),
-    "false_answer",
-  );
+  for (const version of [stale.version, undefined, null, "7", 7.5, 2 ** 53]) {
+    const conflict = about("PATCH", (answer) => ({ ...answer, version }));
+    assert.equal(
+      code(await server.telling(conflict, () => laptop.star(stale, true))),
+      "false_answer",
+      `${version}`,
+    );
+  }
   server.status = 200;
   assert.deepEqual(await phone.open(b.id), before);
   for (const wrong of [{ id: b.id }, { deleted: false }]) {
@@ -147,6 +150,23 @@ test("a lying server: the answer to a change names the chat, and what the change
     const lie = about("DELETE", members(wrong));
     assert.equal(code(await server.telling(lie, () => laptop.delete(chat))), "false_answer");
   }
+  // The device remembers no head that the server does not say it has.
+  const chat = await laptop.save(laptop.create(), "deleted");
+  const { history } = await laptop.store.state();
+  await server.telling(about("DELETE", members({ proven: false })), () => laptop.delete(chat));
+  assert.deepEqual((await laptop.store.state()).history, history);
+  assert.equal((await laptop.sync()).verified, true);
+});
+
+test("a lying server: the head of a change is not made from another chat", async () => {
+  const { server, fresh, phone, a, b } = await deceived();
+  const { chat: row } = await phone.backup(b.id);
+  const lie: Lie = (_, { path }) => path.startsWith("encrypted_chats") ? [row] : undefined;
+  await server.telling(lie, () => fresh.rename(a, "renamed"));
+  // It is sent without a head, as if an older client had made it.
+  assert.equal(code(await phone.open(a.id).catch((error: unknown) => error)), "chat_unproven");
+  const renamed = await phone.open(a.id, { unproven: true });
+  assert.deepEqual([renamed.title, renamed.segments], ["renamed", a.segments]);
 });
 
 test("a lying server: a sync lists each chat once, moves on, and ends", async () => {

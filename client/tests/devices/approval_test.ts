@@ -10,6 +10,7 @@ import { Approval, NewDevice, waitingDevices } from "../../devices/devices.ts";
 import { Chats, ChatsError, MemoryStore } from "../../mod.ts";
 import { ApprovingDevice, letIn, PASSWORD, POLL, twoDevices } from "../support/approvals.ts";
 import { rejection } from "../support/assertions.ts";
+import type { Json, Lie } from "../support/lying_server.ts";
 import { startProxy } from "../support/proxy.ts";
 
 test("approval: a new device gets the keys by a typed code, and no password", async () => {
@@ -214,6 +215,35 @@ test("approval: a new device knows what the other has seen, before the server te
     [taken.min_epoch, taken.password_cost, taken.history],
     [min_epoch, password_cost, history],
   );
+});
+
+test("approval: the device that has the keys learns the present state before it hands them over", async () => {
+  const { user, phone, laptop, chat } = await twoDevices();
+  await phone.chats.sync();
+  const old = (await user.client.rpc("sync_chats", { with_titles: true })).data;
+  const inSync = (change: (answer: Json) => Json): Lie => (answer, { path }) =>
+    path.startsWith("rpc/sync_chats") ? change(answer) : undefined;
+  const tablet = new ApprovingDevice(user);
+  await tablet.chats.keys.unlock({ password: PASSWORD });
+  await tablet.chats.append(await tablet.chats.open(chat.id), ", world");
+  // Only the tablet has seen what the server hides from the new device.
+  laptop.server.lie = inSync(() => old);
+  await rejection(letIn(phone, laptop), ChatsError, "history_rolled_back");
+  assert.equal(laptop.chats.keys.locked, true);
+
+  // The server hides it from the device that has the keys: this one hands nothing over.
+  laptop.server.lie = undefined;
+  phone.server.lie = inSync((answer) => ({ ...answer, changes: [], history: old!.history }));
+  const leaving = new AbortController();
+  const device = await laptop.begin();
+  const accepted = device.accept({ ...POLL, signal: leaving.signal }).catch(() => {});
+  const approval = await phone.read(device.code);
+  await approval.name(POLL);
+  await rejection(approval.approve(), ChatsError, "history_rolled_back");
+  const { data } = await user.client.from("chat_approvals").select("answer").eq("id", approval.id);
+  assert.deepEqual(data, [{ answer: null }]);
+  leaving.abort();
+  await accepted;
 });
 
 test("approval: after ten minutes by their own clocks, both devices take no more part in it", async () => {

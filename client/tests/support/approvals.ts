@@ -58,6 +58,8 @@ export async function twoDevices() {
 export async function letIn(phone: ApprovingDevice, laptop: ApprovingDevice, text?: string) {
   const device = await laptop.begin();
   const accepted = device.accept(POLL);
+  // It may fail before it is awaited below.
+  accepted.catch(() => {});
   const approval = await phone.read(text ?? device.code);
   await approval.name(POLL);
   await approval.approve();

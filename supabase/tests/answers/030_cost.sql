@@ -44,5 +44,17 @@ end $$;
 select cmp_ok(pg_temp.pages('long', false), '<', 2 * pg_temp.pages('short', false), 'a conversation of 6,001 messages costs what one of 41 does');
 select cmp_ok(pg_temp.pages('long', true), '<', 2 * pg_temp.pages('short', true), 'and so does a project');
 
+-- Files in data URLs are taken for 1,500 tokens, and may be much larger.
+select tests.create_user('images');
+insert into models (name, provider, endpoint_model, context_tokens, output_tokens, input_price, output_price, capabilities, rank)
+values ('lab/huge', 'lab', 'huge', 1000000, 100, 0, 0, '{images}', 1);
+insert into conversations (id, user_id) values (md5('images')::uuid, tests.user_id('images'));
+insert into messages (conversation_id, role, content, created_at)
+select md5('images')::uuid, 'user', jsonb_build_array(jsonb_build_object('type', 'file', 'mediaType', 'image/png',
+    'url', 'data:image/png;base64,' || repeat('A', 250000))), now() - interval '1 day' + n * interval '1 second'
+from generate_series(1, 100) as n;
+select is(jsonb_array_length((begin_answer(tests.user_id('images'), '{"role": "user", "content": "Which is best?"}', 'lab/huge',
+  md5('images')::uuid::text)).history), 84, 'the model is told the newest messages with 20 MiB of them');
+
 select * from finish();
 rollback;

@@ -189,7 +189,7 @@ export class LedgerModel {
       const given = () => {
         const same = this.grants.find((grant) =>
           grant.source === "transfer" && grant.status === "active" &&
-          grant.effective_at === this.clock && this.#free(grant) > 0
+          grant.effective_at === this.clock
         );
         if (same) same.amount += amount;
         return [{ grant_id: (same ?? this.#addGrant(terms, "transfer", "active")).id, amount }];

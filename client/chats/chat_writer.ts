@@ -28,7 +28,8 @@ export interface SaveOptions {
 
 /** How often a change is made anew after each refusal that says nothing about the change itself. */
 const AGAIN: Readonly<Record<string, number>> = {
-  key_epoch_old: 1,
+  // Another device may rotate again while the change is made anew.
+  key_epoch_old: 9,
   nonce_reused: 1,
   // Other devices have changed other chats first: once, unless many write at the same time.
   history_conflict: 100,

@@ -49,6 +49,25 @@ test("false alarms: after a rotation, a device makes its change although another
   }
 });
 
+test("false alarms: a change is made although another device rotates the keys twice meanwhile", async () => {
+  const { user, password, phone, key } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch });
+  await laptop.keys.unlock({ device: key });
+  let rotations = 0;
+  // Before the server has the change.
+  server.swallow = async ({ method }, path) => {
+    if (method !== "PUT" || path === HISTORY || path === "chats/keys" || rotations > 1) return;
+    rotations++;
+    await phone.keys.rotate(password);
+    await laptop.keys.unlock({ password });
+  };
+  const chat = await laptop.save(laptop.create(), "Hello");
+  assert.equal(rotations, 2);
+  await phone.sync();
+  assert.equal((await phone.open(chat.id)).content, "Hello");
+});
+
 test("false alarms: a change of a copy from before an epoch was closed is a conflict", async () => {
   const { password, phone, laptop } = await newUser();
   const chat = await phone.save(phone.create(), "Hello", { title: "A title" });

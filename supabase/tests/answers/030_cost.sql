@@ -56,5 +56,9 @@ from generate_series(1, 100) as n;
 select is(jsonb_array_length((begin_answer(tests.user_id('images'), '{"role": "user", "content": "Which is best?"}', 'lab/huge',
   md5('images')::uuid::text)).history), 84, 'the model is told the newest messages with 20 MiB of them');
 
+-- The text of files is counted by the size of their objects.
+select is(private.unescape_url('a%20b/%C3%A4%zz'), 'a b/ä%zz', 'the name of an object is found in a URL');
+select is(private.unescape_url('%ff'), null, 'if it is a text');
+
 select * from finish();
 rollback;

@@ -132,6 +132,17 @@ test("history: the refusal of a change is checked like any other answer", async 
   await showsTruth(laptop, phone);
 });
 
+test("history: the user accepts no head from before one that was seen, though its chats are the present ones", async () => {
+  const { server, laptop, phone } = await deceived();
+  const [{ history: before }] = await recorded(server, () => laptop.sync());
+  await phone.delete(await phone.save(phone.create(), "gone"));
+  await laptop.sync();
+  const older = inSync((answer) => ({ ...answer, history: before }));
+  const error = await server.telling(older, () => laptop.sync({ startOver: true }));
+  assert.equal(code(error), "history_conflict");
+  await showsTruth(laptop, phone);
+});
+
 test("history: a deletion that nothing proves removes nothing, until the user accepts it", async () => {
   const { server, laptop, fresh, phone, a, b } = await deceived();
   await laptop.open(a.id);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 
-import { ChatsError, CryptoError } from "../../mod.ts";
+import { createClient } from "@supabase/supabase-js";
+
 import { invoke, signUp, test } from "../../../supabase/functions/_testing/testing.ts";
+import { reencrypt } from "../../chats/reencrypt.ts";
+import { Requests } from "../../chats/requests.ts";
+import { ChatConflict, ChatsError, CryptoError } from "../../mod.ts";
 import { rejection } from "../support/assertions.ts";
 import { device, newUser } from "../support/devices.ts";
 
@@ -79,3 +83,43 @@ async function v1Envelope(content: string, password: string, salt: string): Prom
     mac: base64(sealed.subarray(-16)),
   });
 }
+
+Deno.test("reencrypt: deleted chats are left out, conflicts are tried again, and locked keys end it", async () => {
+  const ids = ["a", "b"].map((digit) => `${digit.repeat(8)}-0000-4000-8000-000000000000`);
+  const supabase = createClient("http://127.0.0.1", "key", {
+    accessToken: () => Promise.resolve("token"),
+    global: {
+      fetch: (input) => {
+        const chats = new Request(input).url.includes("encrypted_chats");
+        return Promise.resolve(Response.json(chats ? ids.map((id) => ({ id })) : []));
+      },
+    },
+  });
+  const run = async (...errors: Error[]) => {
+    const { done, failed } = await reencrypt(
+      new Requests(supabase),
+      crypto.randomUUID(),
+      {},
+      (id) => {
+        const error = id === ids[0] ? errors.shift() : undefined;
+        return error ? Promise.reject(error) : Promise.resolve();
+      },
+    );
+    return [done, failed.map(({ id, error }) => [id, (error as ChatsError).code])];
+  };
+  const refused = (code: string) => new ChatsError(code, "refused", { fields: { version: 2 } });
+  const conflict = new ChatConflict(ids[0]!, undefined, refused("version_conflict"));
+  const [first, second] = ids;
+  assert.deepEqual(await run(), [ids, []]);
+  assert.deepEqual(await run(refused("chat_not_found")), [[second], []]);
+  assert.deepEqual(await run(refused("chat_deleted")), [[second], []]);
+  assert.deepEqual(await run(conflict, conflict), [ids, []]);
+  assert.deepEqual(await run(conflict, conflict, conflict), [[second], [[
+    first,
+    "version_conflict",
+  ]]]);
+  assert.deepEqual(await run(refused("head_false")), [[second], [[first, "head_false"]]]);
+  for (const code of ["keys_locked", "unreachable"]) {
+    await assert.rejects(run(refused(code)), { code });
+  }
+});

@@ -159,4 +159,18 @@ test("replaced keys: a server that lies does not learn the password, and puts no
   // The device has seen a costlier derivation.
   assert.equal(await lied({}, replacedKeys(signedIn, server.fetch, store)), "password_weakened");
   assert.equal((await used.open(chat.id)).content, "Hello");
+  for (
+    const [change, expected] of [
+      [{ kind: "device" }, "false_answer"],
+      [{ id: "1" }, "unexpected_answer"],
+      [{ is_current: "yes" }, "unexpected_answer"],
+      [{ kept_until: "soon" }, "unexpected_answer"],
+    ] as const
+  ) {
+    const lie: Lie = ({ keys: kept }) => ({
+      keys: kept.map((one: Record<string, unknown>) => ({ ...one, ...change })),
+    });
+    const error = await server.telling(lie, () => keys.list());
+    assert.equal((error as { code?: string }).code, expected, JSON.stringify(change));
+  }
 });

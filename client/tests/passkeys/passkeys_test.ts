@@ -212,6 +212,13 @@ test("passkeys: a server that swaps ids, salts or wraps is noticed", async () =>
   const lie = own({ name: theirs.name });
   const listed = await device.server.telling(lie, () => device.passkeys.list()) as Json;
   assert.deepEqual(listed.map(({ name }: Json) => name), [null]);
+  // One that was just stored is listed.
+  const [passkey] = (await first.passkeys.list()).filter(({ credential_id }) =>
+    credential_id === mine.credential_id
+  );
+  const hidden = aboutWraps((wrap) => wrap.device_id === mine.device_id ? [] : wrap);
+  const error = await first.server.telling(hidden, () => first.passkeys.renew(passkey!));
+  assert.equal((error as ChatsError).code, "false_answer");
 });
 
 test("passkeys: a server that repeats an old wrap is noticed", async () => {

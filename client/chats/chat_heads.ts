@@ -105,9 +105,9 @@ export class ChatHeads {
     const holds = await verifyHead(head, place, chat, key) &&
       (!content || head.fold === await foldOf(content));
     if (!holds) throw headFalse(chat.id);
-    // Somebody with the old key could have made it, unless a sync has proven it.
+    // Somebody with the old key could have made it, unless a sync since the rotation has proven it.
     const { key_id } = this.#parts.keys.current;
-    return head.key_id === key_id || !!(await this.#parts.store.state()).proven_key;
+    return [head.key_id, (await this.#parts.store.state()).proven_key].includes(key_id);
   }
 
   /** Lets the user see and change a version that nothing proves. */

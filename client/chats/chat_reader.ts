@@ -6,6 +6,7 @@
 
 import { type ChatPage, readChatPage, segmentsMissing } from "./answers.ts";
 import type { ContentUpdate, StoredChat, StoredContent } from "./chat_store.ts";
+import type { ChatsError } from "./chats_error.ts";
 import type { ChatRequest, Requests } from "./requests.ts";
 
 /** The result of reading a chat. */
@@ -59,6 +60,30 @@ export async function readChat(
     const { next_segment } = content;
     const update = replaced ? content : { id, data_version, segments: added, next_segment };
     return { chat, content, update };
+  }
+}
+
+/**
+ * Reads a chat, and checks it. If it does not fit its head, reads all of it: what the device has of the content may be of a
+ * change that the server only claimed to have made.
+ *
+ * @param requests as the user
+ * @param id of the chat
+ * @param device what the device has of the chat and of its content
+ * @param check receives what was read, and returns the result
+ * @throws as `readChat` and `check`
+ */
+export async function readProven<T>(
+  requests: Requests,
+  id: string,
+  device: { known: StoredChat | undefined; kept: StoredContent | undefined },
+  check: (read: ChatRead) => Promise<T>,
+): Promise<T> {
+  try {
+    return await check(await readChat(requests, id, device));
+  } catch (error) {
+    if (!device.kept || (error as ChatsError).code !== "head_false") throw error;
+    return await check(await readChat(requests, id, { ...device, kept: undefined }));
   }
 }
 

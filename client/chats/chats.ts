@@ -8,7 +8,7 @@ import { MIN_COST } from "../crypto/mod.ts";
 import type { Chat, ChatSummary, ChatVersion } from "./chat.ts";
 import { ChatCipher } from "./chat_cipher.ts";
 import { ChatHeads } from "./chat_heads.ts";
-import { readChat } from "./chat_reader.ts";
+import { readChat, readProven } from "./chat_reader.ts";
 import type { ChatBackup, ChatStore, StoredChat, StoredContent } from "./chat_store.ts";
 import type { ChatsError } from "./chats_error.ts";
 import type { ChatsOptions } from "./chats_options.ts";
@@ -49,7 +49,7 @@ export class Chats {
     const { password_cost = MIN_COST, ...requests } = others;
     this.store = store;
     this.#requests = new Requests(supabase, requests);
-    const sync = () => this.sync();
+    const [open, sync] = [(id: string) => this.open(id), () => this.sync()];
     this.keys = new Keyring(this.#requests, user_id, { store, password_cost, sync });
     this.#cipher = new ChatCipher(this.keys, user_id);
     this.#updater = new StoreUpdater(store);
@@ -57,7 +57,6 @@ export class Chats {
     this.#heads = new ChatHeads(parts);
     this.#history = new History(parts);
     const [heads, history, updater] = [this.#heads, this.#history, this.#updater];
-    const open = (id: string) => this.open(id);
     const more = { ...parts, heads, history, updater };
     this.#writer = new ChatWriter({ ...more, cipher: this.#cipher, open, sync });
     this.#sync = new Sync({ ...more, limit: page_size });
@@ -85,18 +84,19 @@ export class Chats {
    */
   async open(id: string, { unproven = false }: { unproven?: boolean } = {}): Promise<Chat> {
     const { proven_key } = await this.store.state();
-    const [known, kept] = [await this.store.get(id), await this.store.content(id)];
-    const read = await readChat(this.#requests, id, { known, kept });
-    if (unproven) this.#heads.accept(read.chat);
-    const used = this.#heads.keyIds(read.chat, read.content);
-    const synced = await this.#history.learn(used, () => this.sync());
-    if (synced) return await this.open(id, { unproven });
-    const isNew = this.#heads.isNew(read.chat, known, proven_key);
-    const chat = await this.#decrypt(read.chat, read.content, isNew);
-    this.#heads.remember(read.chat);
-    // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
-    if (chat.verified || !read.chat.head) await this.#updater.read(read);
-    return chat;
+    const device = { known: await this.store.get(id), kept: await this.store.content(id) };
+    return await readProven(this.#requests, id, device, async (read) => {
+      if (unproven) this.#heads.accept(read.chat);
+      const used = this.#heads.keyIds(read.chat, read.content);
+      const synced = await this.#history.learn(used, () => this.sync());
+      if (synced) return await this.open(id, { unproven });
+      const isNew = this.#heads.isNew(read.chat, device.known, proven_key);
+      const chat = await this.#decrypt(read.chat, read.content, isNew);
+      this.#heads.remember(read.chat);
+      // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
+      if (chat.verified || !read.chat.head) await this.#updater.read(read);
+      return chat;
+    });
   }
 
   /**
@@ -243,9 +243,10 @@ export class Chats {
    *
    * @param options `startOver`: the user accepts what the server has, for example after `chat_rolled_back`: read everything
    * again, and confirm it to the other devices. A chat with a false head is then listed with an error
-   * @throws CryptoError `decryption_failed` if the head of the account was not made with the keys; ChatsError `unreachable`: the pages that did arrive are in the store; `history_missing`,
-   * `history_rolled_back`, `history_forked`, `history_false`, `head_missing`, `head_false` or `chat_rolled_back` if the
-   * server leaves something out, brings it back or changes it: nothing is removed from the store
+   * @throws CryptoError `decryption_failed` if the head of the account was not made with the keys; ChatsError `unreachable`
+   * (the pages that did arrive are in the store); `history_missing`, `history_rolled_back`, `history_forked`,
+   * `history_false`, `head_missing`, `head_false` or `chat_rolled_back` if the server leaves something out, brings it back or
+   * changes it: nothing is removed from the store
    */
   sync({ startOver = false }: { startOver?: boolean } = {}): Promise<SyncResult> {
     return this.#afterSync(() => this.#sync.run(startOver));
@@ -266,9 +267,8 @@ export class Chats {
   }
 
   /**
-   * Notes that the app has unsaved changes of a chat, which the app keeps itself. If another device then deletes the
-   * chat, a sync does not remove it but marks it as `deleted`: save the changes under a new id, then clear the mark, which
-   * removes the chat.
+   * Notes that the app has unsaved changes of a chat, which it keeps itself. If another device then deletes the chat, a sync
+   * marks it as `deleted`: save the changes under a new id, then clear the mark, which removes the chat.
    *
    * @param id of a chat in the store
    * @param unsaved whether there are unsaved changes

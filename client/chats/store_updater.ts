@@ -101,13 +101,13 @@ export class StoreUpdater {
     this.#deleted.clear();
   }
 
-  /** Returns an update of a content only if it continues the stored content or is newer. */
+  /** Returns an update of a content only if it continues the stored content, or if all of it is no older. */
   async #fitting(update: ContentUpdate | undefined): Promise<ContentUpdate[]> {
     if (!update) return [];
     const kept = await this.store.content(update.id);
     if (update.encrypted_data !== undefined) {
       const newer = !kept || kept.data_version < update.data_version ||
-        kept.data_version === update.data_version && kept.next_segment < update.next_segment;
+        kept.data_version === update.data_version && kept.next_segment <= update.next_segment;
       return newer ? [update] : [];
     }
     const from = update.next_segment - update.segments.length;

@@ -7,6 +7,8 @@ import assert from "node:assert/strict";
 
 import { test } from "../../../supabase/functions/_testing/testing.ts";
 import type { Chat } from "../../mod.ts";
+import { device, newUser } from "../support/devices.ts";
+import { pretend } from "../support/forgeries.ts";
 import {
   code,
   deceived,
@@ -16,7 +18,7 @@ import {
   recorded,
   showsTruth,
 } from "../support/history_lies.ts";
-import { type Json } from "../support/lying_server.ts";
+import { type Json, LyingServer } from "../support/lying_server.ts";
 
 test("history: a content that the server calls newer cannot come without its segments", async () => {
   const { server, laptop, fresh, phone, a } = await deceived();
@@ -136,4 +138,26 @@ test("history: a chat cannot be rolled back under a higher version, nor lose its
   assert.equal((shown as Chat).verified, false);
   await showsTruth(laptop, phone);
   await showsTruth(chats, phone);
+});
+
+test("history: what the server only claimed to have saved does not stay in the way of the truth", async () => {
+  const { user, phone, key } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch, attempts: 1 });
+  await laptop.keys.unlock({ device: key });
+  const chat = await phone.save(phone.create(), "one");
+  await laptop.sync();
+  const opened = await laptop.open(chat.id);
+  server.swallow = pretend;
+  await laptop.save(opened, "by the laptop");
+  server.swallow = undefined;
+  const saved = await phone.star(await phone.save(chat, "by the phone"), true);
+
+  assert.equal(code(await laptop.sync().catch((error: unknown) => error)), "history_forked");
+  assert.equal((await laptop.sync({ startOver: true })).verified, true);
+  // The content that the laptop has is of an earlier version, whose number is that of the content.
+  for (const shown of [await laptop.open(chat.id), await laptop.openKept(chat.id)]) {
+    assert.deepEqual([shown?.content, shown?.verified], ["by the phone", true]);
+  }
+  assert.equal((await laptop.append(await laptop.open(chat.id), "!")).version, saved.version + 1);
 });

@@ -9,7 +9,13 @@ import {
 
 import { signUp, test, type TestUser, until } from "../_testing/testing.ts";
 import { ask, booksOf, Chat, plain, post, readChunks, resume, textOf } from "./answers_testing.ts";
-import { calling, type Held, IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
+import {
+  calling,
+  type Held,
+  IN_TWO_HALVES,
+  reloadInTheMiddle,
+  withHeldProvider,
+} from "./held_provider_testing.ts";
 
 const parameters = { server_tools: ["rename_conversation", "search_messages"] };
 const rename = (title: string) => `[call rename_conversation {"title":"${title}"}]`;
@@ -104,16 +110,7 @@ test("a device that follows an approved call gets what the one that approved get
   await withHeldProvider([calls, IN_TWO_HALVES], async (model, goOn) => {
     const chat = await askToRename(user, "Hi", model);
     const responding = respond(chat, true, { model, last: "six" });
-    const shows = (of: Chat, word: string) => textOf(of.messages[1]).includes(word);
-    await until(() => shows(chat, "four"));
-    const other = new Chat(user, { id: chat.id, messages: plain(chat.messages.slice(0, 1)) });
-    const resuming = other.resumeStream();
-    await until(() => shows(other, "four"));
-    goOn();
-    await resuming;
-    await responding;
-    assert.equal(other.status, "ready", String(other.error));
-    assert.deepEqual(plain(other.messages), plain(chat.messages));
+    await reloadInTheMiddle(user, chat, responding, goOn);
     const { answers } = await booksOf(user);
     assert.deepEqual(answers.at(-1)?.content, plain(chat.lastMessage?.parts));
   });

@@ -4,7 +4,12 @@ import { generateId, lastAssistantMessageIsCompleteWithToolCalls } from "ai";
 
 import { serviceClient, signUp, test, until } from "../_testing/testing.ts";
 import { booksOf, Chat, plain, stopToEnd, textOf, withModel } from "./answers_testing.ts";
-import { calling, IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
+import {
+  calling,
+  IN_TWO_HALVES,
+  reloadInTheMiddle,
+  withHeldProvider,
+} from "./held_provider_testing.ts";
 
 test("useChat streams an answer, and the conversation has what it shows", async () => {
   const user = await signUp();
@@ -89,28 +94,14 @@ test("useChat goes on with a conversation, regenerates an answer and edits a mes
   }
 });
 
-/** Whether a chat shows that its answer has a word. */
-const shows = (chat: Chat, word: string) =>
-  chat.lastMessage?.role === "assistant" && textOf(chat.lastMessage).includes(word);
-
 test("useChat resumes an answer in the middle", async () => {
   const user = await signUp();
   const id = generateId();
   const chat = new Chat(user, { id });
   await withHeldProvider([IN_TWO_HALVES], async (model, goOn) => {
     const sending = chat.sendMessage({ text: "Tell me" }, { body: { model } });
-    await until(() => shows(chat, "four"));
-
-    // A reload: the app has the messages of the conversation, and the draft.
-    const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
-    const resuming = reloaded.resumeStream();
-    await until(() => shows(reloaded, "four"));
-    goOn();
-    await resuming;
-    await sending;
-    assert.equal(reloaded.status, "ready", String(reloaded.error));
-    assert.ok(shows(chat, "six"));
-    assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
+    // The app has the messages of the conversation, and the draft.
+    const reloaded = await reloadInTheMiddle(user, chat, sending, goOn);
     await reloaded.resumeStream();
     assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
   });
@@ -179,16 +170,7 @@ test("useChat resumes an answer that goes on after a tool call, with the parts b
     const call = chat.lastMessage?.parts.at(-1) as { toolCallId: string };
     await chat.addToolOutput({ tool: "weather", toolCallId: call.toolCallId, output: "blue" });
     const going = chat.sendMessage(undefined, { body: { model, parameters } });
-    await until(() => shows(chat, "four"));
-    const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
-    const resuming = reloaded.resumeStream();
-    await until(() => shows(reloaded, "four"));
-    goOn();
-    await resuming;
-    await going;
-    assert.equal(chat.status, "ready", String(chat.error));
-    assert.ok(shows(chat, "six"));
-    assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
+    await reloadInTheMiddle(user, chat, going, goOn);
   });
 });
 

@@ -5,9 +5,12 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 
 import type { Database } from "../_shared/database.types.ts";
+import { type TestUser, until } from "../_testing/testing.ts";
+import { Chat, plain, textOf } from "./answers_testing.ts";
 import { FINISH, report, say, toStream, withOddProvider } from "./odd_provider_testing.ts";
 
 /** What it says to one request: at once, and when the test goes on. */
@@ -70,4 +73,37 @@ export async function withHeldProvider(
   } finally {
     held.resolve();
   }
+}
+
+/** Whether the answer that a chat shows has a word. */
+export function shows({ lastMessage }: Chat, word: string): boolean {
+  return lastMessage?.role === "assistant" && textOf(lastMessage).includes(word);
+}
+
+/**
+ * Reloads an app in the middle of an answer of two halves, which the new one then shows as the old one does.
+ *
+ * @param user The user.
+ * @param chat The chat before the reload.
+ * @param sending Ends with the answer.
+ * @param goOn Lets the provider go on.
+ * @returns The chat after the reload.
+ */
+export async function reloadInTheMiddle(
+  user: TestUser,
+  chat: Chat,
+  sending: Promise<unknown>,
+  goOn: () => void,
+): Promise<Chat> {
+  await until(() => shows(chat, "four"));
+  const reloaded = new Chat(user, { id: chat.id, messages: plain(chat.messages.slice(0, 1)) });
+  const resuming = reloaded.resumeStream();
+  await until(() => shows(reloaded, "four"));
+  goOn();
+  await Promise.all([resuming, sending]);
+  assert.equal(chat.status, "ready", String(chat.error));
+  assert.equal(reloaded.status, "ready", String(reloaded.error));
+  assert.ok(shows(chat, "six"));
+  assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
+  return reloaded;
 }

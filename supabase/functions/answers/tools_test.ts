@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { generateId } from "ai";
 
-import { signUp, test, until } from "../_testing/testing.ts";
+import { signUp, test } from "../_testing/testing.ts";
 import {
   ask,
   booksOf,
@@ -16,7 +16,12 @@ import {
   textIn,
   textOf,
 } from "./answers_testing.ts";
-import { calling, IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
+import {
+  calling,
+  IN_TWO_HALVES,
+  reloadInTheMiddle,
+  withHeldProvider,
+} from "./held_provider_testing.ts";
 import { FINISH, say, usage, withProvider } from "./provider_testing.ts";
 
 const search = { server_tools: ["search_messages"] };
@@ -98,17 +103,8 @@ test("useChat shows the steps of the server's tools as they are stored, and resu
   );
   await withHeldProvider([calls, IN_TWO_HALVES], async (model, goOn) => {
     const sending = chat.sendMessage({ text: "Hi" }, { body: { model, parameters: search } });
-    const shows = (of: Chat, word: string) => textOf(of.messages[1]).includes(word);
-    await until(() => shows(chat, "four"));
-    const reloaded = new Chat(user, { id, messages: plain(chat.messages.slice(0, 1)) });
-    const resuming = reloaded.resumeStream();
-    await until(() => shows(reloaded, "four"));
-    goOn();
-    await resuming;
-    await sending;
-    assert.equal(chat.status, "ready", String(chat.error));
+    await reloadInTheMiddle(user, chat, sending, goOn);
     assert.equal(asked, 0, "the client is not asked to run what the server runs");
-    assert.deepEqual(plain(reloaded.messages), plain(chat.messages));
   });
   const { answers: [answer] } = await booksOf(user);
   assert.deepEqual(answer!.content, plain(chat.lastMessage?.parts));

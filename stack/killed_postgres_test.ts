@@ -66,7 +66,7 @@ async function killConnection(stack: TestStack): Promise<void> {
 
 test("the stack stays up when PostgreSQL is killed, and every route answers 503 until it runs again", async () => {
   await withCheckout(async (checkout) => {
-    const { child } = await checkout.start();
+    const { child, rest } = await checkout.start();
     let ended = false;
     child.status.then(() => ended = true);
     const stack = await checkout.stack();
@@ -74,7 +74,9 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
     let unavailable = 0;
     /** Sends a request, and returns whether it was answered as if nothing had happened. */
     const send = async ([path, statuses, init]: Route): Promise<boolean> => {
-      const response = await fetch(`${stack.url}/${path}`, init);
+      const response = await fetch(`${stack.url}/${path}`, init).catch((error) =>
+        assert.fail(`${path}: ${error.cause ?? error}\n${rest()}`)
+      );
       const text = await response.text();
       if (statuses.includes(response.status)) return true;
       const what = `${path}: ${response.status} ${text}`;

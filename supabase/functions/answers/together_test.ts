@@ -79,8 +79,10 @@ test("many devices that follow an answer in one process share its readings", asy
     await admin`select pg_reload_conf()`;
     await withSettings(LIMITS, async () => {
       // The connections of the API have taken the setting over when a reading counts.
+      let asked = 0;
       await until(async () => {
         const before = await readings();
+        asked++;
         await resume(user, crypto.randomUUID());
         return await readings() > before;
       });
@@ -99,7 +101,8 @@ test("many devices that follow an answer in one process share its readings", asy
       // Together, the devices read it once in 250 ms; and each of them once on its own when it comes.
       const together = (performance.now() - start) / 250;
       const calls = await readings() - before;
-      assert.ok(calls < 2 * MANY + together, `${calls} readings`);
+      // A connection counts its calls up to a second later, so what was asked before may be among them.
+      assert.ok(calls < 2 * MANY + together + asked, `${calls} readings`);
     });
   } finally {
     await admin`alter system reset track_functions`;

@@ -7,7 +7,7 @@
  */
 
 import { type Lite, type LiteOptions, startLite } from "./lite.ts";
-import { connect } from "./postgres.ts";
+import { isReachable } from "./postgres.ts";
 import { within } from "./within.ts";
 
 /** Milliseconds that a request may still take after a connection was lost: its own connection may have been another. */
@@ -48,15 +48,15 @@ export async function keepLite(options: LiteOptions): Promise<Lite> {
   let current: Instance | undefined = await startInstance(options);
   let renewal = Promise.resolve();
 
+  const startAgain = async () =>
+    await isReachable(options.access) ? await startInstance(options) : undefined;
   const renew = async (former: Instance) => {
     await former.lost;
     if (closing) return;
     current = undefined;
     const ended = former.lite.close();
     while (!closing && !current) {
-      current = await isReachable(options)
-        ? await startInstance(options).catch(nothing)
-        : undefined;
+      current = await startAgain().catch(nothing);
       if (!current) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
     await ended;
@@ -115,18 +115,6 @@ async function startInstance(options: LiteOptions): Promise<Instance> {
     lost,
     lose,
   };
-}
-
-async function isReachable({ access }: LiteOptions): Promise<boolean> {
-  const sql = connect(access, "supabase_admin", { connect_timeout: 5 });
-  try {
-    await sql`select 1`;
-    return true;
-  } catch {
-    return false;
-  } finally {
-    await sql.end();
-  }
 }
 
 /** What PostgREST answers while it cannot reach the database. */

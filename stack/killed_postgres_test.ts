@@ -16,6 +16,9 @@ import {
 
 const KILLS = Math.ceil(3 * soak);
 
+/** How often a connection is killed in quick succession. */
+const SUCCESSION = 10;
+
 /** Requests at a time to each route. */
 const CLIENTS = 2;
 
@@ -56,12 +59,26 @@ function routesOf(stack: TestStack, { id, token }: { id: string; token: string }
 
 /** Kills one process of the API's connections: PostgreSQL then ends all others and recovers. */
 async function killConnection(stack: TestStack): Promise<void> {
-  const sql = postgres(stack.adminDbUrl, { max: 1 });
+  const sql = postgres(stack.adminDbUrl, { max: 1, fetch_types: false });
   const [row] = await sql`
     select pid from pg_stat_activity where usename = 'stack_api' order by random() limit 1`;
   // Before the kill, because the driver cannot end a connection that was lost.
   await sql.end();
   if (row) Deno.kill(row.pid, "SIGKILL");
+}
+
+/** Kills connections while PostgreSQL and the API recover from the loss of the one before. */
+async function killInSuccession(stack: TestStack): Promise<void> {
+  await killConnection(stack);
+  for (let kill = 0; kill < SUCCESSION; kill++) {
+    await until(() => killConnection(stack).then(() => true, () => false));
+    await pause(200);
+  }
+}
+
+/** Waits for a random time, in milliseconds at most. */
+function pause(longest: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * longest));
 }
 
 test("the stack stays up when PostgreSQL is killed, and every route answers 503 until it runs again", async () => {
@@ -104,8 +121,9 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
       );
       const kills = (async () => {
         // At any moment of the load.
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
-        await (kill % 3 === 2 ? killPostgres(checkout) : killConnection(stack));
+        await pause(300);
+        const ways = [killConnection, killInSuccession, () => killPostgres(checkout)];
+        await ways[kill % ways.length]!(stack);
         killed = true;
       })();
       await Promise.all([load, kills]);

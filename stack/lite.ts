@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { App, EmailDriver } from "@supabase/lite";
+import type { App, Connection, EmailDriver } from "@supabase/lite";
+import type { Sql } from "postgres";
 
 import { quoteArgumentNames } from "./adapters/argument_names.ts";
 import { keepGrants } from "./adapters/blanket_grants.ts";
@@ -45,12 +46,23 @@ export interface Lite {
   close(): Promise<void>;
 }
 
+/** Milliseconds that a start may take. */
+const START_MS = 60_000;
+
 /**
  * Starts `@supabase/lite` on the database. Its role, `stack_api`, owns the tables of Auth and Storage and
  * nothing in `public`.
+ *
+ * @throws {Error} if it cannot start, or loses a connection meanwhile. Nothing is left open then.
  */
 export async function startLite(options: LiteOptions): Promise<Lite> {
   const adapted = options.adapted ?? true;
+  const { promise: lost, reject: lose } = Promise.withResolvers<never>();
+  lost.catch(() => {});
+  const onclose = () => {
+    lose(new Error("The connection to the database was lost"));
+    options.onConnectionLost?.();
+  };
   const connection = createPostgresConnection({
     url: databaseUrl(options.access, "stack_api"),
     postgresOptions: {
@@ -58,10 +70,34 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
       onnotice: () => {},
       // Connections then end only when they are lost or closed.
       max_lifetime: null,
-      ...(options.onConnectionLost && { onclose: options.onConnectionLost }),
+      onclose,
       ...(adapted && { types: { ...numericAsNumber, ...timestampsAsIso, ...markedJson } }),
     },
   });
+  const listener = connect(options.access, "supabase_admin", { onclose });
+  const close = async () => {
+    // Pending queries end with the server, which stops next.
+    await within(1_000, Promise.all([listener.end(), connection.close()]));
+  };
+  try {
+    // A query of a connection that is lost may never end.
+    const starting = Promise.race([serve(options, connection, listener), lost]);
+    const fetch = await within(START_MS, starting);
+    if (!fetch) throw new Error(`REST, Auth and Storage did not start within ${START_MS / 1000} s`);
+    return { fetch, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Sets the package and its adapters up, and returns what answers requests. */
+async function serve(
+  options: LiteOptions,
+  connection: Connection,
+  listener: Sql,
+): Promise<Lite["fetch"]> {
+  const adapted = options.adapted ?? true;
   if (adapted) {
     keepGrants(connection);
     quoteArgumentNames(connection);
@@ -94,11 +130,6 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
     } as unknown as Awaited<ReturnType<typeof local.getConfig>>);
   const app: App = await inDirectory(options.dir, () => local.createApp());
 
-  const listener = connect(
-    options.access,
-    "supabase_admin",
-    options.onConnectionLost && { onclose: options.onConnectionLost },
-  );
   let asRequest: WithinRequest = (_request, run) => run();
   let markJson: MarkJson = (request) => Promise.resolve(request);
   if (adapted) {
@@ -109,18 +140,12 @@ export async function startLite(options: LiteOptions): Promise<Lite> {
 
   const answer = async (request: Request) => await app.fetch(request);
   const adaptedAnswer = adapted ? undoRefusedWrites(app, answer) : answer;
-  return {
-    fetch: async (request) => {
-      const marked = await markJson(request);
-      return await mailLinks.withinRequest(
-        marked,
-        () => asRequest(marked, () => adaptedAnswer(marked)),
-      );
-    },
-    async close() {
-      // Pending queries end with the server, which stops next.
-      await within(1_000, Promise.all([listener.end(), connection.close()]));
-    },
+  return async (request) => {
+    const marked = await markJson(request);
+    return await mailLinks.withinRequest(
+      marked,
+      () => asRequest(marked, () => adaptedAnswer(marked)),
+    );
   };
 }
 

@@ -70,6 +70,9 @@ async function start(options: StackOptions): Promise<void> {
 /** Where the database driver throws outside of any call when a PostgreSQL backend dies during a write. */
 const DRIVER = /\/postgres\/(src|cjs\/src)\/connection\.js/;
 
+/** With these it also rejects a query of its own, for the types of arrays, that nobody waits for. */
+const LOST_SOCKET = ["ECONNRESET", "EPIPE"];
+
 /**
  * Waits for an uncaught error, upon which the stack stops in order. The database driver's own is none
  * (https://github.com/porsager/postgres/issues/1154): `kept_lite.ts` replaces its connections.
@@ -79,7 +82,7 @@ function nextFault(): Promise<"a fault"> {
     const end = (event: ErrorEvent | PromiseRejectionEvent) => {
       event.preventDefault();
       const error = "reason" in event ? event.reason : event.error;
-      if (DRIVER.test(error?.stack ?? "")) return;
+      if (DRIVER.test(error?.stack ?? "") || LOST_SOCKET.includes(error?.code)) return;
       say(`\nUnexpected error: ${error?.stack ?? error}`);
       resolve("a fault");
     };

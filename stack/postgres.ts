@@ -251,21 +251,36 @@ async function waitUntilReady(
         `If its data is damaged, delete it with: ${taskCommand("reset")}`,
       );
     }
-    const sql = connect(options, "supabase_admin", { connect_timeout: 5 });
     try {
-      await sql`select 1`;
-      return;
-    } catch (error) {
-      if ((error as PostgresError).code === INVALID_PASSWORD) {
-        throw new StackFailure(
-          "The data was created with keys that differ from those in keys.json",
-          `Delete the data with: ${taskCommand("reset")}`,
-        );
-      }
-      await new Promise((resolve) => setTimeout(resolve, 30));
-    } finally {
-      await sql.end();
+      if (await isReachable(options)) return;
+    } catch {
+      throw new StackFailure(
+        "The data was created with keys that differ from those in keys.json",
+        `Delete the data with: ${taskCommand("reset")}`,
+      );
     }
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
+
+/** Milliseconds that an attempt to reach the server may take. */
+const ATTEMPT_MS = 5_000;
+
+/**
+ * Whether the server answers a query. It may end meanwhile, and the driver then waits for ever: hence the limit.
+ *
+ * @param access Port and password.
+ * @throws {PostgresError} if the password is wrong.
+ */
+export async function isReachable(access: DatabaseAccess): Promise<boolean> {
+  const sql = connect(access, "supabase_admin", { fetch_types: false });
+  try {
+    return await within(ATTEMPT_MS, sql`select 1`) !== undefined;
+  } catch (error) {
+    if ((error as PostgresError).code === INVALID_PASSWORD) throw error;
+    return false;
+  } finally {
+    await sql.end({ timeout: 1 });
   }
 }
 

@@ -252,8 +252,11 @@ test("providers that answer with rubbish fail the answer, which costs nothing", 
       );
     });
   }
-  for (const character of ["x", "東", "\u0001"]) {
-    const lines = [say(character.repeat(600_000)), say("more"), FINISH, "[DONE]"];
+  const texts = ["x", "東", "\u0001"].map((character) => character.repeat(600_000));
+  // Cut in proportion, this one leaves room.
+  texts.push("x".repeat(600_000) + "\u0001".repeat(60_000));
+  for (const text of texts) {
+    const lines = [say(text), say("more"), FINISH, "[DONE]"];
     await withProvider(() => lines, async (model) => {
       const { status, body } = await ask(user, { message: "Hi", model });
       assert.equal(status, 200, JSON.stringify(body).slice(0, 500));

@@ -84,16 +84,16 @@ revoke all on function private.refuse_row() from public, anon, authenticated, se
 
 -- JSON ----------------------------------------------------------------------------------------------
 
--- Returns a JSON number as an integer from 0 to 2147483647, or null when it is not one: the caller raises the error.
-create function private.json_integer(value jsonb)
-returns integer
+-- Returns a JSON number as an integer from 0 to most, or null when it is not one: the caller raises the error.
+create function private.json_integer(value jsonb, most bigint default 2147483647)
+returns bigint
 language plpgsql immutable set search_path = ''
 as $$
 begin
-  return case when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and 2147483647
-    and (value #>> '{}')::numeric % 1 = 0 then (value #>> '{}')::numeric::integer end;
+  return case when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and most
+    and (value #>> '{}')::numeric % 1 = 0 then (value #>> '{}')::numeric::bigint end;
 end $$;
-revoke all on function private.json_integer(jsonb) from public, anon, authenticated, service_role;
+revoke all on function private.json_integer(jsonb, bigint) from public, anon, authenticated, service_role;
 
 -- Returns a JSON string as a UUID, or null when it is not one: the caller raises the error.
 create function private.json_uuid(value jsonb)

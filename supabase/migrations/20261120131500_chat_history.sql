@@ -44,17 +44,6 @@ begin
 end $$;
 revoke all on function private.check_chat_head(text, jsonb, bigint) from public, anon, authenticated, service_role;
 
--- Reads a counter, which clients count exactly: 0 to 2^53 - 1. Null when it is anything else.
-create function private.json_counter(value jsonb)
-returns bigint
-language plpgsql immutable set search_path = ''
-as $$
-begin
-  return case when jsonb_typeof(value) = 'number' and (value #>> '{}')::numeric between 0 and 9007199254740991
-    and (value #>> '{}')::numeric % 1 = 0 then (value #>> '{}')::numeric::bigint end;
-end $$;
-revoke all on function private.json_counter(jsonb) from public, anon, authenticated, service_role;
-
 -- Replaces the head of a user's account: history is {expected, counter, sealed}, and null leaves it as it is. expected is
 -- the counter of the head that the client knows, 0 for none, and counter that of the new one, which is greater by at most
 -- a million: so a stolen session cannot use all numbers up. proven_deletions is how many deletions in this transaction the
@@ -65,6 +54,8 @@ returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  -- 2^53 - 1: up to there, clients count exactly.
+  v_most constant bigint := 9007199254740991;
   v_owner private.chat_owners;
   v_json jsonb;
   v_expected bigint;
@@ -73,8 +64,8 @@ begin
   if history is null then
     return;
   end if;
-  v_expected := private.json_counter(history -> 'expected');
-  v_counter := private.json_counter(history -> 'counter');
+  v_expected := private.json_integer(history -> 'expected', most => v_most);
+  v_counter := private.json_integer(history -> 'counter', most => v_most);
   if octet_length(history ->> 'sealed') <= 8192 then
     v_json := private.json_strings(history ->> 'sealed', array['ciphertext', 'key_id', 'mac', 'nonce', 'v']);
   end if;

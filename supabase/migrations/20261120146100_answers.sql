@@ -62,7 +62,9 @@ comment on column public.answers.usage_source is 'Who counted the tokens: the pr
 
 create index answers_user_id on public.answers (user_id, created_at);
 create index answers_conversation_id on public.answers (conversation_id, created_at);
-create index answers_project_id on public.answers (project_id, created_at);
+create index answers_project_id on public.answers (project_id, user_id, created_at);
+create index answers_question_id on public.answers (question_id);
+create index answers_message_id on public.answers (message_id);
 create index answers_running on public.answers (created_at) where state = 'running';
 create index answers_running_user_id on public.answers (user_id) where state = 'running';
 create index answers_ended_at on public.answers (ended_at);

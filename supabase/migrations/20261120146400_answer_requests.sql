@@ -109,7 +109,6 @@ declare
 begin
   select a.* into v_answer from public.messages as q
   join public.answers as a on a.question_id = q.id and a.user_id = earlier_answer.user_id
-    and (a.conversation_id = q.conversation_id or a.project_id = q.project_id)
   join public.messages as m on m.id = a.message_id
   where q.id = private.find_message(message ->> 'id', earlier_answer.project_id, earlier_answer.conversation_id)
     and q.content = message -> 'content' and a.state <> 'failed'
@@ -365,8 +364,7 @@ declare
   v_end integer;
 begin
   select min(a.first_part) into v_end from public.answers as a
-  where (a.conversation_id = answer.conversation_id or a.project_id = answer.project_id)
-    and a.created_at > answer.created_at and a.message_id = answer.message_id;
+  where a.message_id = answer.message_id and a.created_at > answer.created_at;
   if v_end is null or jsonb_typeof(content) <> 'array' then
     return content;
   end if;

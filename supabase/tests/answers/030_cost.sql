@@ -18,31 +18,58 @@ create function pg_temp.fill(name text, messages integer) returns void language 
 $$;
 select pg_temp.fill('short', 41);
 select pg_temp.fill('long', 6001);
-insert into answers (user_id, conversation_id, model, prices, input_tokens, state, ended_at, created_at)
-select tests.user_id('long'), md5('long')::uuid, 'lab/one', '{}', 1, 'complete', now(), now() - n * interval '1 minute'
-from generate_series(1, 5000) as n;
+-- Each question of a conversation or project has its answer. The project also has those of somebody else, which are newer.
+insert into answers (user_id, conversation_id, project_id, question_id, message_id, model, prices, input_tokens, state, ended_at, created_at)
+select coalesce(c.user_id, p.user_id), q.conversation_id, q.project_id, q.id, a.id, 'lab/one', '{}', 1, 'complete', now(), a.created_at
+from messages as q
+join messages as a on coalesce(a.conversation_id, a.project_id) = coalesce(q.conversation_id, q.project_id)
+  and a.created_at = q.created_at + interval '1 second' and q.role = 'user'
+left join conversations as c on c.id = q.conversation_id
+left join projects as p on p.id = q.project_id;
+insert into answers (user_id, project_id, model, prices, input_tokens, state, ended_at)
+select tests.user_id('other'), md5('plong')::uuid, 'lab/one', '{}', 1, 'complete', now() from generate_series(1, 5000);
 insert into answers (user_id, model, prices, input_tokens, created_at)
 select tests.user_id('other'), 'lab/one', '{}', 1, now() - n * interval '1 millisecond' from generate_series(1, 3000) as n;
 analyze messages, answers, conversations, projects;
 
--- The pages that a regenerated answer reads. It is then taken back.
-create function pg_temp.pages(name text, project boolean) returns bigint language plpgsql as $$
+-- The pages that a statement reads. What it does is then taken back.
+create function pg_temp.pages(statement text) returns bigint language plpgsql as $$
 declare
   v_plan jsonb;
 begin
-  for v_round in 1..2 loop
+  -- In the first rounds, statements are planned, which reads the catalog.
+  for v_round in 1..7 loop
     begin
-      execute format('explain (analyze, buffers, timing off, format json) select begin_answer(%L, %s, regenerate => true)',
-        tests.user_id(name), case when project then format('project_id => %L', md5('p' || name)) else format('conversation_id => %L', name) end)
-      into v_plan;
+      execute 'explain (analyze, buffers, timing off, format json) ' || statement into v_plan;
       raise exception 'taken back' using errcode = 'ZZ000';
     exception when sqlstate 'ZZ000' then null;
     end;
   end loop;
   return (v_plan #>> '{0,Plan,Shared Hit Blocks}')::bigint + (v_plan #>> '{0,Plan,Shared Read Blocks}')::bigint;
 end $$;
-select cmp_ok(pg_temp.pages('long', false), '<', 2 * pg_temp.pages('short', false), 'a conversation of 6,001 messages costs what one of 41 does');
-select cmp_ok(pg_temp.pages('long', true), '<', 2 * pg_temp.pages('short', true), 'and so does a project');
+create function pg_temp.first_question(name text, project boolean) returns jsonb language sql stable as $$
+  select jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content) from messages as m
+  where m.role = 'user' and case when project then m.project_id = md5('p' || name)::uuid else m.conversation_id = md5(name)::uuid end
+  order by m.created_at limit 1;
+$$;
+create function pg_temp.first_answer(name text, project boolean) returns uuid language sql stable as $$
+  select a.id from answers as a where a.question_id = (select (pg_temp.first_question(name, project) ->> 'id')::uuid);
+$$;
+create function pg_temp.requests(name text, project boolean) returns table (request text, statement text) language sql stable as $$
+  select r.request, 'select ' || format(r.call, tests.user_id(name),
+    format(case when project then 'project_id => %L' else 'conversation_id => %L' end, p.id),
+    pg_temp.first_question(name, project), pg_temp.first_answer(name, project), p.id)
+  from (values
+    ('to ask the last question again', 'begin_answer(%1$L, %2$s, regenerate => true)'),
+    ('to repeat the first question', 'begin_answer(%1$L, %2$s, message => %3$L)'),
+    ('to replay the first answer', 'read_answer(%1$L, %4$L)'),
+    ('to find the newest answer', 'read_answer(%1$L, %5$L)')) as r (request, call)
+  cross join (select md5(case when project then 'p' || name else name end)::uuid as id) as p;
+$$;
+select cmp_ok(pg_temp.pages(l.statement), '<', 2 * pg_temp.pages(s.statement), l.request || ' costs the same ' || k.kind)
+from (values (false, 'in a long conversation'), (true, 'in a long project, with answers to others')) as k (project, kind)
+cross join lateral pg_temp.requests('long', k.project) as l
+join lateral pg_temp.requests('short', k.project) as s using (request);
 
 -- Files in data URLs are taken for 1,500 tokens, and may be much larger.
 select tests.create_user('images');

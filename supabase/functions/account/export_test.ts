@@ -13,6 +13,9 @@ import {
 import { cleanAll, download } from "./account_testing.ts";
 import { fill, ownRows, remove, start, state } from "./exports_testing.ts";
 
+// An export that another test has left would come first.
+await cleanAll("account_exports");
+
 test("POST /account/export makes an archive of all rows, files and encrypted chats of the user", async () => {
   const [user, other] = [await signUp(), await signUp()];
   const size = Math.round(60 * soak);

@@ -21,7 +21,6 @@ import {
   stop,
   type StreamEvent,
   textIn,
-  withModel,
 } from "./answers_testing.ts";
 import { IN_TWO_HALVES, withHeldProvider } from "./held_provider_testing.ts";
 import { assertSettled } from "./odd_provider_testing.ts";
@@ -81,24 +80,19 @@ test("a stop, another stop, a resume and a regenerate when an answer ends leave 
 
 test("an answer costs what its model cost when it began, even if the model is switched off meanwhile", async () => {
   const user = await signUp();
-  await withModel({}, async (model) => {
-    const response = await post(user, { id: "chat", message: "[words=40] [pace=10]", model });
-    let changing: PromiseLike<unknown> | undefined;
-    await readEvents(response, ({ chunk }) => {
-      if (chunk.type === "text-delta") {
-        changing ??= withDatabase((sql) =>
-          sql`insert into models (name, provider, endpoint_model, context_tokens, output_tokens, input_price, output_price,
-              enabled) select name, provider, endpoint_model, context_tokens, output_tokens, 500000, 500000, false
-              from models where name = ${model}`
-        );
-      }
-      return false;
-    });
-    await changing;
+  await withHeldProvider([IN_TWO_HALVES], async (model, goOn) => {
+    const reading = readEvents(await post(user, { id: "chat", message: "Hi", model }));
+    await untilStored(user, "four");
+    await withDatabase((sql) =>
+      sql`insert into models (name, provider, endpoint_model, context_tokens, output_tokens, input_price, output_price,
+          enabled) select name, provider, endpoint_model, context_tokens, output_tokens, 500000, 500000, false
+          from models where name = ${model}`
+    );
+    goOn();
+    assert.ok((await reading).done);
     const { answers: [answer], charged } = await booksOf(user);
-    assert.equal(answer?.state, "complete");
-    const input = Number(answer?.input_tokens) - Number(answer?.cached_input_tokens);
-    const price = input * 1000 + Number(answer?.cached_input_tokens) * 100 + 40 * 4000;
+    assert.deepEqual([answer?.state, answer?.usage_source], ["complete", "provider"]);
+    const price = Number(answer?.input_tokens) * 1000 + Number(answer?.output_tokens) * 4000;
     assert.equal(charged, Math.round(price / 100) / 1e4);
     const next = await ask(user, { id: "chat", message: "Again", model });
     assert.deepEqual([next.status, next.body.code], [422, "unknown_model"]);

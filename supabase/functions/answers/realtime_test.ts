@@ -37,7 +37,8 @@ async function withListeners(
       add(channel, heard);
       channel.on("system", {}, (message) => heard.system.push(message));
       channel.subscribe((status) => heard.status = status);
-      await until(() => heard.status !== "");
+      // After TIMED_OUT, the client tries again.
+      await until(() => ["SUBSCRIBED", "CHANNEL_ERROR"].includes(heard.status));
       return heard;
     });
   } finally {

@@ -47,17 +47,18 @@ export async function findTraces(of: TestStack, text: string): Promise<string[]>
   }
 }
 
-function findInFiles(dir: string, text: Buffer): string[] {
-  return [...Deno.readDirSync(dir)].flatMap(({ name, isDirectory, isFile }) => {
-    const path = `${dir}/${name}`;
-    if (isDirectory) return findInFiles(path, text);
-    if (!isFile) return [];
-    try {
-      return Buffer.from(Deno.readFileSync(path)).includes(text) ? [path] : [];
-    } catch (error) {
-      // PostgreSQL removes files while it runs.
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
+function findInFiles(path: string, text: Buffer): string[] {
+  try {
+    const { isDirectory, isFile } = Deno.lstatSync(path);
+    if (isDirectory) {
+      return [...Deno.readDirSync(path)].flatMap(({ name }) =>
+        findInFiles(`${path}/${name}`, text)
+      );
     }
-  });
+    return isFile && Buffer.from(Deno.readFileSync(path)).includes(text) ? [path] : [];
+  } catch (error) {
+    // PostgreSQL removes files and folders while it runs.
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }

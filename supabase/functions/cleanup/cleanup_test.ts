@@ -84,6 +84,7 @@ test("POST /cleanup without jobs runs the jobs that are due, and sets their next
   const user = await signUp();
   await finishTasks(user, 1);
   await withJob("finished_tasks", { next_run_at: "2020-01-01" }, async () => {
+    const before = new Date();
     const { status, body } = await cleanUp({});
     assert.equal(status, 200);
     // The job that has been due longest comes first.
@@ -102,7 +103,7 @@ test("POST /cleanup without jobs runs the jobs that are due, and sets their next
     const job = health.body.jobs.find(({ job }: { job: string }) => job === "finished_tasks");
     assert.equal(job.overdue, false);
     const at = new Date(job.next_run_at);
-    assert.ok(at > new Date());
+    assert.ok(at > before);
     // 33 3 * * *, in UTC.
     assert.deepEqual([at.getUTCHours(), at.getUTCMinutes(), at.getUTCSeconds()], [3, 33, 0]);
   });
@@ -127,8 +128,8 @@ test("an overdue job is reported as overdue, and a disabled one neither runs nor
 
 test("a leased job is left to the run that has it, until that run's lease expires", async () => {
   const lease = crypto.randomUUID();
-  const soon = new Date(Date.now() + 30_000).toISOString();
-  await withJob("finished_tasks", { lease, leased_until: soon }, async () => {
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  await withJob("finished_tasks", { lease, leased_until: later }, async () => {
     const run = only(await cleanUp({ jobs: ["finished_tasks"] }));
     assert.deepEqual([run.outcome, run.rows, run.run_id], ["leased", 0, null]);
   });
@@ -144,7 +145,7 @@ test("a leased job is left to the run that has it, until that run's lease expire
       ["done", "interrupted"],
     );
   });
-  await withJob("finished_tasks", { lease, leased_until: soon }, async () => {
+  await withJob("finished_tasks", { lease, leased_until: later }, async () => {
     // The holder of an earlier lease can do nothing.
     const args = { job: "finished_tasks", lease: crypto.randomUUID() };
     const { data } = await serviceClient().rpc("run_cleanup_batch", args);

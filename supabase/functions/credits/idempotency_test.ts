@@ -8,6 +8,7 @@ import {
   signUp,
   test,
   type TestUser,
+  until,
   withDatabase,
 } from "../_testing/testing.ts";
 
@@ -40,12 +41,11 @@ test("ten concurrent requests with one Idempotency-Key charge once", async () =>
     sql.begin(async (transaction) => {
       await transaction`select 1 from credit_accounts where user_id = ${user.id} for update`;
       const requests = Array.from({ length: 10 }, () => deduct(user, key, sku));
-      let waiting = 0;
-      while (waiting < 10) {
+      await until(async () => {
         const [row] =
           await transaction`select count(*)::int as waiting from pg_locks where not granted`;
-        waiting = row?.waiting;
-      }
+        return row?.waiting === 10;
+      });
       return { requests };
     })
   ).then(({ requests }) => Promise.all(requests));

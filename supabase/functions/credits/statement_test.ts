@@ -1,14 +1,11 @@
 import assert from "node:assert/strict";
 
-import { invoke, serviceClient, signUp, test, type TestUser, until } from "../_testing/testing.ts";
+import { invoke, serviceClient, signUp, test, type TestUser } from "../_testing/testing.ts";
+import { withinOneDay } from "./days_testing.ts";
 
 const service = serviceClient();
 
-const monthOf = (milliseconds: number) => new Date(milliseconds).toISOString().slice(0, 7);
-
-// All entries of a test are of one month.
-await until(() => monthOf(Date.now()) === monthOf(Date.now() + 60_000));
-const month = monthOf(Date.now());
+const month = await withinOneDay();
 
 async function charged(amounts: [amount: number, description: string][]): Promise<TestUser> {
   const user = await signUp();

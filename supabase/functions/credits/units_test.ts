@@ -8,10 +8,10 @@ import {
   test,
   type TestUser,
 } from "../_testing/testing.ts";
+import { withinOneDay } from "./days_testing.ts";
 
 const service = serviceClient();
 const IMAGES = "test_images";
-const month = new Date().toISOString().slice(0, 7);
 
 /** Creates a price in a unit, which it adds if it is not there yet. */
 async function priceIn(unit: string, price: number): Promise<string> {
@@ -127,6 +127,7 @@ test("holds, captures, refunds and transfers stay in their unit", async () => {
 });
 
 test("an overdraft, an alert and a statement are of the unit that they name", async () => {
+  const month = await withinOneDay();
   const user = await userWithImages();
   const overdraft = await invoke(service, "credits/overdraft", {
     method: "PUT",
@@ -164,6 +165,7 @@ test("an overdraft, an alert and a statement are of the unit that they name", as
 });
 
 test("an owner limits a member in images with an upsert, which leaves the limit in credits alone", async () => {
+  await withinOneDay();
   const [owner, member] = await Promise.all([signUp(), signUp()]);
   const { data: team } = await service.from("teams").insert({ name: "Team" }).select().single();
   const team_id = team?.id ?? "";

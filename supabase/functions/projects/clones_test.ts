@@ -169,7 +169,8 @@ test("a portion that is interrupted is copied again, and no message twice", asyn
       select * from private.continue_clones(500);
       select pg_backend_pid() as process, (select count(*)::int from messages where project_id = '${begun.id}')`)
       .simple().then((results) => results[2] as unknown as postgres.Row[]);
-    assert.equal(copied?.count, begun.messages + 500);
+    // Not necessarily all 500: a portion ends after two seconds.
+    assert.ok(copied?.count > begun.messages, `${copied?.count} ${begun.messages}`);
     await withDatabase((other) => other`select pg_terminate_backend(${copied?.process})`);
   });
   await copyAll();

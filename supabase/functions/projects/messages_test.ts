@@ -69,7 +69,8 @@ test("POST /projects/:id/messages saves one message, or a batch in order", async
   );
   const { data } = await user.client.from("messages").select("content").order("sequence_number");
   assert.deepEqual(data?.map((row) => row.content), [{ text: "Hello" }, "b", ["c"]]);
-  const { data: project } = await user.client.from("projects").select("updated_at").single();
+  const { data: project } = await user.client.from("projects").select("updated_at").eq("id", id)
+    .single();
   assert.ok((project?.updated_at ?? "") > updated_at);
 });
 
@@ -143,6 +144,8 @@ test("a member of the team can write, a reader of a public project and a strange
   }
   const { data } = await owner.client.from("projects").select("status").eq("id", shared.id);
   assert.deepEqual(data, [{ status: "active" }]);
+  // Everybody could read it, also in other tests.
+  await owner.client.from("projects").delete().eq("id", open.id);
 });
 
 test("each bad message has its own code, and nothing of its batch is saved", async () => {

@@ -57,19 +57,29 @@ function routesOf(stack: TestStack, { id, token }: { id: string; token: string }
   ];
 }
 
-/** Kills one process of the API's connections: PostgreSQL then ends all others and recovers. */
-async function killConnection(stack: TestStack): Promise<void> {
+/**
+ * Kills one process of the API's connections: PostgreSQL then ends all others and recovers.
+ *
+ * @returns Whether there was one.
+ */
+async function killConnection(stack: TestStack): Promise<boolean> {
   const sql = postgres(stack.adminDbUrl, { max: 1, fetch_types: false });
   const [row] = await sql`
     select pid from pg_stat_activity where usename = 'stack_api' order by random() limit 1`;
   // Before the kill, because the driver cannot end a connection that was lost.
   await sql.end();
-  if (row) Deno.kill(row.pid, "SIGKILL");
+  try {
+    if (row) Deno.kill(row.pid, "SIGKILL");
+    return row !== undefined;
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
 }
 
 /** Kills connections while PostgreSQL and the API recover from the loss of the one before. */
 async function killInSuccession(stack: TestStack): Promise<void> {
-  await killConnection(stack);
+  await until(() => killConnection(stack));
   for (let kill = 0; kill < SUCCESSION; kill++) {
     await until(() => killConnection(stack).then(() => true, () => false));
     await pause(200);
@@ -122,8 +132,12 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
       const kills = (async () => {
         // At any moment of the load.
         await pause(300);
-        const ways = [killConnection, killInSuccession, () => killPostgres(checkout)];
-        await ways[kill % ways.length]!(stack);
+        const ways = [
+          () => until(() => killConnection(stack)),
+          () => killInSuccession(stack),
+          () => killPostgres(checkout),
+        ];
+        await ways[kill % ways.length]!();
         killed = true;
       })();
       await Promise.all([load, kills]);

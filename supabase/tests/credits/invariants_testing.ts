@@ -37,7 +37,7 @@ type Args = Record<string, string | number>;
 /** A way to make requests, as a service. */
 export interface Way {
   name: string;
-  /** Makes a request, with an idempotency key if one is given. */
+  /** Makes a request, with an idempotency key if one is given; it is then repeated until there is an answer. */
   ask(request: keyof typeof REQUESTS, args: Args, key?: string): Promise<Outcome>;
 }
 
@@ -48,11 +48,10 @@ const overHttp: Way = {
   async ask(request, { hold_id = "", ...body }, key) {
     const { method, path } = REQUESTS[request];
     const headers: Record<string, string> = key === undefined ? {} : { "idempotency-key": key };
-    const answer = await invoke(service, `credits/${path(`${hold_id}`)}`, {
-      method,
-      body,
-      headers,
-    });
+    const send = () => invoke(service, `credits/${path(`${hold_id}`)}`, { method, body, headers });
+    let answer = await send();
+    // As an app does: a busy machine may not have answered in time, and have done it all the same.
+    while (key !== undefined && [503, 504].includes(answer.status)) answer = await send();
     return answer.status < 300 ? { row: answer.body } : { refused: answer.body.code };
   },
 };

@@ -149,3 +149,46 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
     assert.deepEqual(processesOf(checkout.root), []);
   });
 });
+
+test("a start waits for the remaining processes of a PostgreSQL that was killed", async () => {
+  await withCheckout(async (checkout) => {
+    const first = await checkout.start();
+    const { adminDbUrl } = await checkout.stack();
+    const folder = `${checkout.dir}/postgres`;
+    const goOn = () => Deno.writeTextFile(`${folder}/data/go_on`, "");
+    const sql = postgres(adminDbUrl, { max: 1 });
+    // A busy process does not notice that its parent is gone.
+    const busy = sql`do $$ begin
+      while (pg_stat_file('go_on', true)).size is null loop end loop; end $$`.catch(() => {});
+    try {
+      const watcher = postgres(adminDbUrl, { max: 1 });
+      let backend: number | undefined;
+      await until(async () => {
+        const [row] = await watcher`
+          select pid from pg_stat_activity where query like 'do %' and state = 'active'`;
+        backend = row?.pid;
+        return backend !== undefined;
+      });
+      await watcher.end();
+      const [, parent] =
+        (await Deno.readTextFile(`/proc/${backend}/status`)).match(/^PPid:\s*(\d+)/m) ??
+          [];
+      Deno.kill(Number(parent), "SIGKILL");
+      first.child.kill("SIGKILL");
+      await first.child.status;
+
+      let ended = false;
+      const second = checkout.start().finally(() => ended = true);
+      await until(async () =>
+        ended || (await Deno.readTextFile(`${folder}/postgres.log`))
+          .includes("pre-existing shared memory block")
+      );
+      if (!ended) await goOn();
+      assert.match((await second).output, /Strongroom is running/);
+    } finally {
+      await goOn();
+    }
+    await busy;
+    await sql.end();
+  });
+});

@@ -19,19 +19,49 @@ async function rowsRead(here: Sql, product: string, step: string | null = null):
   return row?.rows;
 }
 
-/** Starts an import, and kills it in the middle: as soon as it has come so far. */
-async function killImport(args: string[], isFarEnough: () => Promise<boolean>): Promise<void> {
+/** A place in an import: when so many rows have been read, of all tables or of one. */
+interface Place {
+  product: string;
+  step?: string;
+  rows: number;
+}
+
+/** Starts an import, and kills it in the middle. */
+async function killImport(here: Sql, args: string[], place: Place): Promise<void> {
+  const { product, step = null, rows } = place;
+  await holdAt(here, place);
   const child = startImport(args);
   const output = Promise.all(
     [child.stdout, child.stderr].map((stream) => new Response(stream).text()),
   );
   let ended = false;
   child.status.then(() => ended = true);
-  await until(async () => ended || await isFarEnough());
+  await until(async () => ended || await rowsRead(here, product, step) >= rows);
   assert.ok(!ended, `It ended before it could be killed: ${ended && await output}`);
   child.kill("SIGKILL");
   await output;
   assert.equal((await child.status).signal, "SIGKILL", "it was killed before it could end");
+  await here`select pg_advisory_unlock(${HOLD})`;
+  // Waits for the transaction that was held, which is taken back.
+  await here`drop function private.hold_import cascade`;
+}
+
+const HOLD = 20261128;
+
+/** Lets no import go beyond a place while the session lives, so that a kill finds it in the middle, however fast it is. */
+async function holdAt(here: Sql, { step, rows }: Place): Promise<void> {
+  await here.unsafe(`
+    create function private.hold_import() returns trigger language plpgsql as $$
+    begin
+      if (select sum(i.rows) from private.imports as i
+          where i.product = new.product ${step ? `and i.step = '${step}'` : ""}) >= ${rows} then
+        perform pg_catalog.pg_advisory_xact_lock_shared(${HOLD});
+      end if;
+      return new;
+    end $$;
+    create trigger hold_import before insert or update on private.imports
+      for each row execute function private.hold_import();
+    select pg_advisory_lock(${HOLD})`).simple();
 }
 
 /** Imports a product, and kills the import three times in the middle. */
@@ -45,10 +75,7 @@ async function importKilled(product: string, source: TestSource, batch: number):
     let before = 0;
     for (let kill = 1; kill <= KILLS; kill++) {
       const enough = Math.floor(count?.rows * kill / (KILLS + 1));
-      await killImport(
-        [...args, "--batch", String(batch)],
-        async () => await rowsRead(here, product) >= enough,
-      );
+      await killImport(here, [...args, "--batch", String(batch)], { product, rows: enough });
       const rows = await rowsRead(here, product);
       assert.ok(rows > before && rows < count?.rows, `${rows} of ${count?.rows} rows`);
       before = rows;
@@ -179,14 +206,15 @@ test("an import that is killed three times while it copies objects ends complete
     await withObjects(source, async ({ dir, objects, assertMoved }) => {
       const args = ["--product", "chuk", "--from", dir];
       await withDatabase(async (here) => {
-        const copied = () => rowsRead(here, "chuk", "storage.objects");
+        const place = { product: "chuk", step: "storage.objects" };
+        const copied = () => rowsRead(here, place.product, place.step);
         let before = 0;
         for (let kill = 1; kill <= KILLS; kill++) {
-          const enough = Math.floor(objects.length * kill / (KILLS + 1));
-          await killImport([...args, "--batch", "5"], async () => await copied() >= enough);
-          const rows = await copied();
-          assert.ok(rows > before && rows < objects.length, `${rows} of ${objects.length} objects`);
-          before = rows;
+          const rows = Math.floor(objects.length * kill / (KILLS + 1));
+          await killImport(here, [...args, "--batch", "5"], { ...place, rows });
+          const read = await copied();
+          assert.ok(read > before && read < objects.length, `${read} of ${objects.length} objects`);
+          before = read;
         }
         const { code, output, report } = await runImport(args);
         assert.equal(code, 0, output);

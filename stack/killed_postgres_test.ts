@@ -57,19 +57,29 @@ function routesOf(stack: TestStack, { id, token }: { id: string; token: string }
   ];
 }
 
-/** Kills one process of the API's connections: PostgreSQL then ends all others and recovers. */
-async function killConnection(stack: TestStack): Promise<void> {
+/**
+ * Kills one process of the API's connections: PostgreSQL then ends all others and recovers.
+ *
+ * @returns Whether there was one.
+ */
+async function killConnection(stack: TestStack): Promise<boolean> {
   const sql = postgres(stack.adminDbUrl, { max: 1, fetch_types: false });
   const [row] = await sql`
     select pid from pg_stat_activity where usename = 'stack_api' order by random() limit 1`;
   // Before the kill, because the driver cannot end a connection that was lost.
   await sql.end();
-  if (row) Deno.kill(row.pid, "SIGKILL");
+  try {
+    if (row) Deno.kill(row.pid, "SIGKILL");
+    return row !== undefined;
+  } catch {
+    // It has ended meanwhile.
+    return false;
+  }
 }
 
 /** Kills connections while PostgreSQL and the API recover from the loss of the one before. */
 async function killInSuccession(stack: TestStack): Promise<void> {
-  await killConnection(stack);
+  await until(() => killConnection(stack));
   for (let kill = 0; kill < SUCCESSION; kill++) {
     await until(() => killConnection(stack).then(() => true, () => false));
     await pause(200);
@@ -122,8 +132,12 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
       const kills = (async () => {
         // At any moment of the load.
         await pause(300);
-        const ways = [killConnection, killInSuccession, () => killPostgres(checkout)];
-        await ways[kill % ways.length]!(stack);
+        const ways = [
+          () => until(() => killConnection(stack)),
+          () => killInSuccession(stack),
+          () => killPostgres(checkout),
+        ];
+        await ways[kill % ways.length]!();
         killed = true;
       })();
       await Promise.all([load, kills]);
@@ -133,5 +147,48 @@ test("the stack stays up when PostgreSQL is killed, and every route answers 503 
     assert.match((await checkout.command("stop")).output, /Stopped/);
     assert.equal((await child.status).code, 0);
     assert.deepEqual(processesOf(checkout.root), []);
+  });
+});
+
+test("a start waits for the remaining processes of a PostgreSQL that was killed", async () => {
+  await withCheckout(async (checkout) => {
+    const first = await checkout.start();
+    const { adminDbUrl } = await checkout.stack();
+    const folder = `${checkout.dir}/postgres`;
+    const goOn = () => Deno.writeTextFile(`${folder}/data/go_on`, "");
+    const sql = postgres(adminDbUrl, { max: 1 });
+    // A busy process does not notice that its parent is gone.
+    const busy = sql`do $$ begin
+      while (pg_stat_file('go_on', true)).size is null loop end loop; end $$`.catch(() => {});
+    try {
+      const watcher = postgres(adminDbUrl, { max: 1 });
+      let backend: number | undefined;
+      await until(async () => {
+        const [row] = await watcher`
+          select pid from pg_stat_activity where query like 'do %' and state = 'active'`;
+        backend = row?.pid;
+        return backend !== undefined;
+      });
+      await watcher.end();
+      const [, parent] =
+        (await Deno.readTextFile(`/proc/${backend}/status`)).match(/^PPid:\s*(\d+)/m) ??
+          [];
+      Deno.kill(Number(parent), "SIGKILL");
+      first.child.kill("SIGKILL");
+      await first.child.status;
+
+      let ended = false;
+      const second = checkout.start().finally(() => ended = true);
+      await until(async () =>
+        ended || (await Deno.readTextFile(`${folder}/postgres.log`))
+          .includes("pre-existing shared memory block")
+      );
+      if (!ended) await goOn();
+      assert.match((await second).output, /Strongroom is running/);
+    } finally {
+      await goOn();
+    }
+    await busy;
+    await sql.end();
   });
 });

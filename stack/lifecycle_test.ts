@@ -89,37 +89,6 @@ test("a stack that is killed ends with its processes, loses nothing and starts a
   });
 });
 
-test("a start waits for the remaining processes of a PostgreSQL that was killed", async () => {
-  await withCheckout(async (checkout) => {
-    const first = await checkout.start();
-    const env = await Deno.readTextFile(`${checkout.dir}/env`);
-    const url = env.match(/^SUPABASE_DB_URL=(.*)$/m)?.[1] ?? "";
-    const sql = postgres(url, { max: 1 });
-    // A busy process does not notice that its parent is gone.
-    const busy = sql`do $$ declare until timestamptz := clock_timestamp() + interval '3 s'; begin
-      while clock_timestamp() < until loop end loop; end $$`.catch(() => {});
-    const watcher = postgres(url, { max: 1 });
-    let backend: number | undefined;
-    await until(async () => {
-      const [row] = await watcher`select pid from pg_stat_activity where query like 'do %'`;
-      backend = row?.pid;
-      return backend !== undefined;
-    });
-    await watcher.end();
-    const [, parent] =
-      (await Deno.readTextFile(`/proc/${backend}/status`)).match(/^PPid:\s*(\d+)/m) ??
-        [];
-    Deno.kill(Number(parent), "SIGKILL");
-    first.child.kill("SIGKILL");
-    await first.child.status;
-
-    const second = await checkout.start();
-    assert.match(second.output, /Strongroom is running/);
-    await busy;
-    await sql.end();
-  });
-});
-
 test("a stack runs in a folder that is closed to other users, even as root", async () => {
   await withCheckout(async (checkout) => {
     const { child } = await checkout.start();

@@ -42,7 +42,7 @@ export async function withRealtime(
   const connect = (token?: string | (() => string)) => {
     const client = createClient(of.url, of.publishableKey, {
       auth: { persistSession: false, autoRefreshToken: false },
-      realtime: { reconnectAfterMs: () => 50, heartbeatIntervalMs: 1_000 },
+      realtime: { reconnectAfterMs: () => 50 },
       ...(token && {
         accessToken: () => Promise.resolve(typeof token === "string" ? token : token()),
       }),

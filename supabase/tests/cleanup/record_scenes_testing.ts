@@ -83,7 +83,7 @@ export const RECORD_SCENES: Record<string, Scene> = {
         from ${series};
         insert into answer_parts (answer_id, number, user_id, pieces, input_tokens, output_tokens, written_at)
         select ${id(label)}, 0, ${id(label, "user")}, '[]', 1000, 2000, ${
-        when("-1 minute", "1 minute")
+        when("-1 minute", "1 day")
       } from ${series};
         update answers set created_at = now() - interval '1 hour' where id in (select ${
         id(label)

@@ -19,8 +19,10 @@ const SCENES: Record<string, Scene> = {
 /** The jobs that have a scene. */
 export const JOBS: string[] = Object.keys(SCENES);
 
-/** Creates a scene for every job, and makes the jobs' batches small. */
+/** Creates a scene for every job, and makes the jobs' batches small and their leases long. */
 export async function fillScenes(stage: Stage, label: string): Promise<void> {
+  // A lease that a kill has left must not run out before the test looks at it, however long the recovery takes.
+  await stage.sql`update private.settings set value = maximum where name = 'cleanup.lease'`;
   for (const [job, scene] of Object.entries(SCENES)) await scene.fill(stage, `${label} ${job}`);
   await setBatches(stage);
 }

@@ -133,7 +133,7 @@ select is((select array_agg(actor_id order by entry_no) from credit_transactions
 select is_empty($$ select pg_temp.books() $$, 'the books agree');
 
 -- what readers see -------------------------------------------------------------------------------------------------
-select is((public.credit_statement(date_trunc('month', now())::date, tests.user_id('member'))).transferred, 38::numeric,
+select is((public.credit_statement(date_trunc('month', now() at time zone 'UTC')::date, tests.user_id('member'))).transferred, 38::numeric,
   'a statement has their sum');
 select tests.authenticate_as('member');
 select is((select count(*) from credit_transactions where kind = 'transfer' and counterpart is not null), 3::bigint,

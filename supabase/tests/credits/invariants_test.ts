@@ -113,7 +113,7 @@ test("5. a request that is sent 64 times at once is posted once", () =>
 test("6. 500 credits at once all arrive", () =>
   bothWays(async (way) => {
     const user_id = await newUser();
-    (await atOnce(500, () => way.ask("grant", { user_id, amount: 1 }))).map(done);
+    (await atOnce(500, (n) => way.ask("grant", { user_id, amount: 1 }, `six-${n}`))).map(done);
     const { balance, grants, problems } = await booksOf(user_id);
     assert.deepEqual([balance, total(Object.values(grants)), problems], [500, 500, []]);
   }));

@@ -49,14 +49,21 @@ async function send(client: Client, request: Sent): Promise<boolean> {
   return false;
 }
 
-/** Charges, holds and captures until a request fails. */
-async function spend(client: Client, user_id: string, log: Sent[]): Promise<void> {
+/**
+ * Charges, holds and captures until a request fails, or all is over: a request can be on its way until PostgreSQL runs again,
+ * and then nothing of the kill is seen.
+ */
+async function spend(
+  client: Client,
+  user_id: string,
+  { log, isOver }: { log: Sent[]; isOver: () => boolean },
+): Promise<void> {
   const next = async (path: string, body: Record<string, unknown>) => {
     const request: Sent = { path, body, key: crypto.randomUUID() };
     log.push(request);
     return await send(client, request) ? request.done : undefined;
   };
-  for (let n = 1;; n++) {
+  for (let n = 1; !isOver(); n++) {
     if (!await next("credits/deduct", { user_id, amount: n })) return;
     const hold = await next("credits/holds", { user_id, amount: n });
     if (!hold || !await next(`credits/holds/${hold.body.id}/capture`, { amount: n / 2 })) return;
@@ -132,18 +139,20 @@ test("charges that succeeded before PostgreSQL is killed exist once, and all oth
     const sent: Sent[] = [];
     for (let kill = 1; kill <= KILLS; kill++) {
       const logs = Array.from({ length: CLIENTS }, (): Sent[] => []);
-      let killed = false;
+      let [killed, over] = [false, false];
       const load = Promise.all(logs.map(async (log, i) => {
-        await spend(client, users[i % ACCOUNTS] as string, log);
+        await spend(client, users[i % ACCOUNTS] as string, { log, isOver: () => over });
         assert.ok(killed, `A request failed before the kill: ${inspect(log.at(-1)?.failure)}`);
       }));
       await until(() => logs.every((log) => log.length > 1));
       await new Promise((resolve) => setTimeout(resolve, 300 + Math.random() * 700));
       killed = true;
       await killPostgres(checkout);
-      await load;
-
       await untilAnswering(stack);
+      over = true;
+      await load;
+      assert.ok(logs.flat().some(({ done }) => !done), "The kill interrupted nothing");
+
       await repeat(client, logs);
       sent.push(...logs.flat());
       await assertBooks(stack, users, sent);

@@ -156,6 +156,12 @@ test("a lying server: the answer to a change names the chat, and what the change
   await server.telling(about("DELETE", members({ proven: false })), () => laptop.delete(chat));
   assert.deepEqual((await laptop.store.state()).history, history);
   assert.equal((await laptop.sync()).verified, true);
+  const starred = await phone.save(phone.create(), "starred", { star: true });
+  const backup = await phone.backup(starred.id);
+  await phone.delete(starred);
+  const unstarred = about("PUT", members({ is_starred: false }));
+  const restore = () => laptop.restore(backup);
+  assert.equal(code(await server.telling(unstarred, restore)), "false_answer");
 });
 
 test("a lying server: the head of a change is not made from another chat", async () => {

@@ -87,6 +87,9 @@ test("a lying server: what is read is what was asked for", async () => {
     const error = await server.telling(about("GET", change), () => fresh.open(a.id));
     assert.equal(code(error), expected, name);
   }
+  const noEnd = atMost(about("GET", members({ has_more: true })));
+  const error = await server.telling(noEnd, () => fresh.open(a.id));
+  assert.equal(code(error), "segments_missing");
   assert.deepEqual(await fresh.open(a.id), a);
 });
 

@@ -15,11 +15,12 @@ import { methodsOf, sender } from "../api/caller.ts";
 import { USER_ROUTES } from "../api/routes.ts";
 import { StrongroomError } from "../api/strongroom_error.ts";
 import type { Keyring } from "../chats/keyring.ts";
+import { readList } from "../chats/members.ts";
 import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import { CryptoError } from "../crypto/mod.ts";
 import { putFile, type UploadProgress } from "../files/storage.ts";
 import { type Attachment, type AttachmentChunk, manifestOf, readManifest } from "./manifest.ts";
-import { ChunkCipher } from "./chunk_cipher.ts";
+import { ChunkCipher, nonceOf } from "./chunk_cipher.ts";
 
 export type { Attachment, AttachmentChunk } from "./manifest.ts";
 export { StrongroomError } from "../api/strongroom_error.ts";
@@ -97,15 +98,15 @@ export class Attachments {
         onProgress?.({ sent: Math.min(index * CHUNK_BYTES, file.size), total: file.size });
         const blob = file.slice(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
         const bytes = new Uint8Array(await blob.arrayBuffer());
-        const id = await this.#upload(chat_id, "chunk", bytes, signal);
-        chunks.push({ id, size: bytes.length });
+        const sent = await this.#upload(chat_id, "chunk", bytes, signal);
+        chunks.push({ ...sent, size: bytes.length });
       }
       const about = { name, type, size: file.size, chunks };
       const manifest = manifestOf(about);
       if (await this.#cipher.envelopeSize(manifest.length) > MANIFEST_BYTES) {
         throw new StrongroomError("invalid_name", "The name of the attachment is too long");
       }
-      const id = await this.#upload(chat_id, "manifest", manifest, signal);
+      const { id } = await this.#upload(chat_id, "manifest", manifest, signal);
       onProgress?.({ sent: file.size, total: file.size });
       return { id, ...about };
     } catch (error) {
@@ -119,7 +120,7 @@ export class Attachments {
    * Lists the attachments of a chat, in the order in which they were added.
    *
    * @param chat_id of the chat
-   * @throws StrongroomError `unreachable`; CryptoError; ChatsError `keys_locked`
+   * @throws StrongroomError `unreachable`; CryptoError; ChatsError `keys_locked`, `unexpected_answer`
    */
   async list(chat_id: string): Promise<Attachment[]> {
     const found: Attachment[] = [];
@@ -141,13 +142,11 @@ export class Attachments {
    */
   async open(chat_id: string, { type, chunks }: Attachment): Promise<Blob> {
     const contents: Uint8Array<ArrayBuffer>[] = [];
-    for (const { id, size } of chunks) {
-      const { kind, content } = await this.#cipher.open(
-        chat_id,
-        id,
-        await this.#fetch(chat_id, id),
-      );
-      if (kind !== "chunk" || content.length !== size) {
+    for (const { id, size, nonce } of chunks) {
+      const envelope = await this.#fetch(chat_id, id);
+      const { kind, content } = await this.#cipher.open(chat_id, id, envelope);
+      const isAnother = nonce !== undefined && nonce !== nonceOf(envelope);
+      if (kind !== "chunk" || content.length !== size || isAnother) {
         throw new CryptoError("decryption_failed", "Cannot decrypt: a chunk is not what was added");
       }
       contents.push(content);
@@ -172,7 +171,7 @@ export class Attachments {
     kind: "chunk" | "manifest",
     content: Uint8Array,
     signal: AbortSignal | undefined,
-  ): Promise<string> {
+  ): Promise<{ id: string; nonce: string }> {
     const size = await this.#cipher.envelopeSize(content.length);
     const reservation = await this.#calls.chats.reserveAttachment(chat_id, { size }, { signal })
       .throwOnError();
@@ -187,7 +186,7 @@ export class Attachments {
       });
       if (failure) throw failure;
       await this.#calls.files.complete(id, {}, { signal }).throwOnError();
-      return id;
+      return { id, nonce: nonceOf(envelope) };
     } catch (error) {
       await this.#delete(chat_id, [id]).catch(() => {});
       throw error;
@@ -206,10 +205,12 @@ export class Attachments {
         const code = status === 0 ? "unreachable" : "unexpected_answer";
         throw new StrongroomError(code, error.message, { status, cause: error });
       }
-      page = data.length;
-      ids.push(...data.map(({ id }: { id: string }) => id));
+      const rows = readList(data, PAGE);
+      page = rows.length;
+      ids.push(...rows.map((row) => row.uuid("id")));
     }
-    return ids;
+    // A page that begins after another device has deleted something repeats none, but the server may.
+    return [...new Set(ids)];
   }
 
   async #fetch(chat_id: string, id: string): Promise<string> {

@@ -73,6 +73,11 @@ export class ChunkCipher {
   }
 }
 
+/** Returns the nonce of an envelope. No two envelopes have the same. */
+export function nonceOf(envelope: string): string {
+  return JSON.parse(envelope).nonce;
+}
+
 /** The length of a content after it was padded, encrypted and written as base64. */
 function base64Length(content_bytes: number): number {
   return 4 * Math.ceil(padmeLength(content_bytes + 1) / 3);

@@ -11,6 +11,8 @@ export interface AttachmentChunk {
   readonly id: string;
   /** Bytes of the file in this chunk. */
   readonly size: number;
+  /** The nonce of its envelope: the server may have given the id to another chunk as well. Older attachments have none. */
+  readonly nonce?: string;
 }
 
 /** An attachment. */
@@ -35,7 +37,10 @@ export function manifestOf(about: Omit<Attachment, "id">): Uint8Array {
 export function readManifest(bytes: Uint8Array): Omit<Attachment, "id"> {
   try {
     const { name, type, size, chunks } = JSON.parse(new TextDecoder().decode(bytes));
-    const read = (chunks as AttachmentChunk[]).map(({ id, size }) => ({ id, size }));
+    const read = (chunks as AttachmentChunk[]).map(({ id, size, nonce }) => ({
+      ...{ id, size },
+      ...(nonce !== undefined && { nonce }),
+    }));
     const total = read.reduce((sum, chunk) => sum + chunk.size, 0);
     if (typeof name === "string" && typeof type === "string" && total === size) {
       return { name, type, size, chunks: read };

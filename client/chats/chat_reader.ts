@@ -47,11 +47,11 @@ export async function readChat(
       content = { id, data_version, encrypted_data, segments: [], next_segment };
       replaced = true;
     }
-    if (!content) throw segmentsMissing(id);
+    const before: StoredContent = content!; // a page without it continues what the device has
     content = {
-      ...content,
-      segments: [...content.segments, ...segments],
-      next_segment: content.next_segment + segments.length,
+      ...before,
+      segments: [...before.segments, ...segments],
+      next_segment: before.next_segment + segments.length,
     };
     if (page.has_more && segments.length > 0) continue;
     if (page.has_more || content.next_segment !== chat.next_segment) throw segmentsMissing(id);

@@ -217,7 +217,6 @@ export class Keyring {
   async revokeDevice(device_id: string): Promise<void> {
     const made = await this.#requests.revoke(device_id);
     if (made && this.#openKeys.version === made.version - 1) this.#openKeys.version = made.version;
-    if (this.#openKeys.device?.device_id === device_id) this.#openKeys.device = undefined;
   }
 
   /**

@@ -110,8 +110,8 @@ function withWrap(stored: WrappedKeys, wrap: KeyWrap & { key_id: string }): Wrap
   if (current?.id !== wrap.key_id) {
     throw new ChatsError("keys_rotated", "The keys were rotated since: it opens an older key");
   }
-  const others = current.wraps.filter(({ kind }) => kind !== wrap.kind);
-  return { ...stored, keys: [{ ...current, wraps: [wrap, ...others] }, ...older] };
+  // The first of its kind is used.
+  return { ...stored, keys: [{ ...current, wraps: [wrap, ...current.wraps] }, ...older] };
 }
 
 function readReplacedKey(key: Members): ReplacedKey {

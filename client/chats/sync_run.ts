@@ -190,10 +190,11 @@ export class SyncRun {
     await updater.exclusively(async () => {
       for (const id of this.#doomed) {
         const stored = await store.get(id);
-        if (!proven && stored?.deleted && !stored.unsaved) unproven.push(id);
-        if (proven && stored?.deleted && !stored.unsaved) this.#removed.add(id);
-        if (proven || !stored?.deleted) this.#doomed.delete(id);
+        if (!stored?.deleted || stored.unsaved) continue;
+        if (proven) this.#removed.add(id);
+        else unproven.push(id);
       }
+      if (proven) this.#doomed.clear();
       await store.apply({
         remove: [...this.#removed],
         ...(verified && { state: { proven_key } }),

@@ -37,7 +37,6 @@ export interface NewKeyWrap {
 /** A wrap as the server returns it. */
 export interface KeyWrap extends NewKeyWrap {
   created_at: string;
-  wrapped_by?: string;
 }
 
 /** The data key of one epoch. */
@@ -96,7 +95,6 @@ export function readKeys(answer: unknown): WrappedKeys {
 function readWrap(wrap: Members): KeyWrap {
   const optional = {
     device_id: wrap.optionalText("device_id"),
-    wrapped_by: wrap.optionalText("wrapped_by"),
     salt: wrap.optionalText("salt"),
     iterations: wrap.optionalCount("iterations"),
     memory_kib: wrap.optionalCount("memory_kib"),

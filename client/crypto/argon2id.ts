@@ -50,7 +50,7 @@ export function checkCost(cost: Argon2idCost): void {
  * @param salt 16 bytes or more
  * @param cost memory and passes
  * @throws CryptoError `invalid_argument` for an empty password, `not_text` for half of a character,
- * `key_parameters_refused`, `argon2id_missing` if the library cannot be loaded
+ * `key_parameters_refused`, `argon2id_missing` if the library cannot be loaded or run
  */
 export async function argon2idBytes(
   password: string,
@@ -61,18 +61,20 @@ export async function argon2idBytes(
   checkCost(cost);
   const { memory_kib: memorySize, passes: iterations } = cost;
   const options = { salt, memorySize, iterations, parallelism: 1, hashLength: 32 };
-  const argon2id = await load();
-  const hash = await argon2id({ ...options, password: toUtf8(password), outputType: "binary" });
-  return Uint8Array.from(hash);
+  return await run({ ...options, password: toUtf8(password), outputType: "binary" });
 }
 
-async function load(): Promise<typeof import("hash-wasm").argon2id> {
+async function run(
+  options: Parameters<typeof import("hash-wasm").argon2id>[0] & { outputType: "binary" },
+): Promise<Bytes> {
   try {
-    return (await import("hash-wasm")).argon2id;
+    const { argon2id } = await import("hash-wasm");
+    // A page that forbids WebAssembly loads the library. It fails here.
+    return Uint8Array.from(await argon2id(options));
   } catch {
     throw new CryptoError(
       "argon2id_missing",
-      "Cannot load hash-wasm: install it, and allow WebAssembly (wasm-unsafe-eval)",
+      "Cannot run hash-wasm: install it, and allow WebAssembly (wasm-unsafe-eval)",
     );
   }
 }

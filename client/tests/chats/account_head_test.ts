@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 
-import { mustFollowHead, nextHead, type OpenedHead, openHead } from "../../chats/account_head.ts";
+import {
+  keyOf,
+  mustFollowHead,
+  nextHead,
+  type OpenedHead,
+  openHead,
+} from "../../chats/account_head.ts";
 import { generateDataKey } from "../../crypto/mod.ts";
 
 const [phone, laptop] = ["0123456789abcdef", "fedcba9876543210"];
@@ -84,4 +90,14 @@ Deno.test("head of the account: the next one names who made it, and at most 64 d
   await assert.rejects(openHead({ ...before!, counter: 71 }, user_id, key), {
     code: "decryption_failed",
   });
+});
+
+Deno.test("head of the account: one that names no key is refused", async () => {
+  const key = await generateDataKey();
+  const next = { user_id: crypto.randomUUID(), writer: phone, counter: 1, chats: 0, sum };
+  const { sealed } = await nextHead(key, null, { ...next, min_epoch: 1 });
+  assert.equal(keyOf({ counter: 1, sealed }), key.key_id);
+  for (const malformed of ["", "{}", sealed.slice(1), sealed.replace(key.key_id, "key")]) {
+    assert.throws(() => keyOf({ counter: 1, sealed: malformed }), { code: "history_false" });
+  }
 });

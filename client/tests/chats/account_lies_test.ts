@@ -155,6 +155,13 @@ test("history: a deletion that nothing proves removes nothing, until the user ac
   const { unproven, verified, removed, kept } = result as Awaited<ReturnType<Chats["sync"]>>;
   assert.deepEqual([unproven, verified, removed, kept], [[a.id], false, [], [a.id]]);
   assert.deepEqual(await laptop.openKept(a.id), a);
+  // A chat with unsaved changes stays in any case.
+  await laptop.markUnsaved(a.id, true);
+  const again = await server.telling(claim, () => laptop.sync());
+  assert.deepEqual((again as Awaited<ReturnType<Chats["sync"]>>).unproven, []);
+  await laptop.markUnsaved(a.id, false);
+  await laptop.sync({ startOver: true });
+  await laptop.open(a.id);
   // The claim must be about as many chats as are missing.
   const two = inSync((answer) => ({
     ...answer,
@@ -167,4 +174,21 @@ test("history: a deletion that nothing proves removes nothing, until the user ac
   );
   await showsTruth(laptop, phone);
   assert.equal((await laptop.open(b.id)).verified, true);
+});
+
+test("history: a server that lets nobody continue it after a rotation stops a change, and not the device for ever", async () => {
+  const { server, laptop, password, phone, a } = await deceived();
+  let refused = 0;
+  // A client that never gives up would come to the end of the lie.
+  server.swallow = async (_, path) =>
+    await Promise.resolve(path === "chats/history" && refused++ < 20 ? {} : undefined);
+  await laptop.keys.unlock({ password });
+  const { recoveryKey } = await laptop.keys.rotate(password);
+  assert.ok(recoveryKey);
+  const append = async () => await laptop.append(await laptop.open(a.id), "A4 ");
+  assert.equal(code(await append().catch((error: unknown) => error)), "history_unproven");
+  server.swallow = undefined;
+  assert.deepEqual((await append()).segments.at(-1), "A4 ");
+  await phone.keys.unlock({ password });
+  await showsTruth(laptop, phone);
 });

@@ -99,3 +99,16 @@ Deno.test("answers: a head of the account has a length, and its change the count
   readHistoryChange({ counter: 7 }, 7);
   for (const counter of [6, 8]) assert.throws(() => readHistoryChange({ counter }, 7), FALSE);
 });
+
+Deno.test("answers: each member has its form, and nothing around it", () => {
+  for (const value of [null, undefined, "text", 1, [], [{ id: ID }]]) {
+    assert.throws(() => new Members(value), UNEXPECTED, JSON.stringify(value));
+  }
+  for (const id of [null, 1, [ID], { length: 1 }, `x${ID}`, `${ID}x`, ` ${ID}`, ID.toUpperCase()]) {
+    assert.throws(() => new Members({ id }).uuid("id"), UNEXPECTED, JSON.stringify(id));
+  }
+  for (const text of [undefined, 1, true, [], { length: 1 }, "x".repeat(1025)]) {
+    assert.throws(() => new Members({ text }).text("text"), UNEXPECTED, JSON.stringify(text));
+  }
+  assert.equal(new Members({ id: ID }).uuid("id"), ID);
+});

@@ -215,3 +215,24 @@ test("closed epochs: none is closed while something is not proven", async () => 
   await phone.closeEpochs();
   assert.equal((await phone.store.state()).min_epoch, phone.keys.current.key_id);
 });
+
+test("closed epochs: a chat that was overlooked, because the server hid it, is shown when the user accepts it, and proves nothing", async () => {
+  const { user, password, phone } = await newUser();
+  const server = new LyingServer();
+  const chat = await phone.save(phone.create(), "before");
+  await phone.keys.rotate(password);
+  // The head has the new key, and the content has the old one.
+  await phone.rename(chat, "A title");
+  const laptop = device(user, { fetch: server.fetch, attempts: 1 });
+  await laptop.keys.unlock({ password });
+  const hidden: Lie = (answer, { path }) =>
+    path === "chats/keys"
+      ? { ...answer, keys: answer.keys.map((key: Json) => ({ ...key, envelopes: 0 })) }
+      : undefined;
+  assert.equal(await server.telling(hidden, () => laptop.closeEpochs()), undefined);
+  await rejection(laptop.open(chat.id), ChatsError, "epoch_closed");
+  const shown = await laptop.open(chat.id, { unproven: true });
+  assert.deepEqual([shown.content, shown.verified], ["before", false]);
+  assert.equal((await laptop.save(shown, shown.content)).verified, true);
+  assert.deepEqual((await laptop.open(chat.id)).content, "before");
+});

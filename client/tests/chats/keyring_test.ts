@@ -173,3 +173,63 @@ test("Keyring: each error has its code", async () => {
   await rejection(other.keys.setUp("once again"), ChatsError);
   await other.keys.revokeDevice(crypto.randomUUID());
 });
+
+test("Keyring: a rotation does not let a revoked device in again, and is not lost when no sync follows", async () => {
+  const user = await signUp();
+  let offline = false;
+  const [phone, tablet] = [
+    device(user),
+    device(user, {
+      attempts: 1,
+      fetch: (input, init) =>
+        offline && new Request(input, init).url.includes("sync_chats")
+          ? Promise.reject(new TypeError("The network is down"))
+          : fetch(input, init),
+    }),
+  ];
+  await phone.keys.setUp(PASSWORDS[0]);
+  await tablet.keys.unlock({ password: PASSWORDS[0] });
+  for (const revoking of [phone, tablet]) {
+    const { device_id } = await tablet.keys.rememberDevice();
+    await revoking.keys.revokeDevice(device_id);
+    offline = true;
+    const { recoveryKey, device: renewed } = await tablet.keys.rotate(PASSWORDS[0]);
+    offline = false;
+    assert.equal(renewed, undefined);
+    assert.deepEqual(await tablet.keys.devices(), []);
+    await device(user).keys.recover(recoveryKey, PASSWORDS[0]);
+    for (const { keys } of [phone, tablet]) await keys.unlock({ password: PASSWORDS[0] });
+  }
+});
+
+test("Keyring: a device that revokes another does not overlook what a third has changed", async () => {
+  const user = await signUp();
+  const [phone, laptop] = [device(user), device(user)];
+  await phone.keys.setUp(PASSWORDS[0]);
+  await laptop.keys.unlock({ password: PASSWORDS[0] });
+  const { device_id } = await laptop.keys.rememberDevice();
+  await phone.keys.revokeDevice(device_id);
+  assert.equal((await phone.sync()).keys_changed, true);
+  await phone.keys.unlock({ password: PASSWORDS[0] });
+  const { device_id: next } = await phone.keys.rememberDevice();
+  await phone.keys.revokeDevice(next);
+  assert.equal((await phone.sync()).keys_changed, false);
+});
+
+test("Keyring: after a recovery that was interrupted, a new recovery key leaves the keys open", async () => {
+  const user = await signUp();
+  let offline = true;
+  const recoveryKey = await device(user).keys.setUp(PASSWORDS[0]);
+  const { keys } = device(user, {
+    attempts: 1,
+    fetch: (input, init) =>
+      offline && new Request(input, init).method === "PUT"
+        ? Promise.reject(new TypeError("The network is down"))
+        : fetch(input, init),
+  });
+  await rejection(keys.recover(recoveryKey, PASSWORDS[1]), ChatsError, "unreachable");
+  offline = false;
+  await keys.newRecoveryKey();
+  await keys.changePassword(PASSWORDS[1]);
+  await device(user).keys.unlock({ password: PASSWORDS[1] });
+});

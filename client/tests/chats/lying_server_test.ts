@@ -87,6 +87,9 @@ test("a lying server: what is read is what was asked for", async () => {
     const error = await server.telling(about("GET", change), () => fresh.open(a.id));
     assert.equal(code(error), expected, name);
   }
+  const noEnd = atMost(about("GET", members({ has_more: true })));
+  const error = await server.telling(noEnd, () => fresh.open(a.id));
+  assert.equal(code(error), "segments_missing");
   assert.deepEqual(await fresh.open(a.id), a);
 });
 
@@ -156,6 +159,12 @@ test("a lying server: the answer to a change names the chat, and what the change
   await server.telling(about("DELETE", members({ proven: false })), () => laptop.delete(chat));
   assert.deepEqual((await laptop.store.state()).history, history);
   assert.equal((await laptop.sync()).verified, true);
+  const starred = await phone.save(phone.create(), "starred", { star: true });
+  const backup = await phone.backup(starred.id);
+  await phone.delete(starred);
+  const unstarred = about("PUT", members({ is_starred: false }));
+  const restore = () => laptop.restore(backup);
+  assert.equal(code(await server.telling(unstarred, restore)), "false_answer");
 });
 
 test("a lying server: the head of a change is not made from another chat", async () => {

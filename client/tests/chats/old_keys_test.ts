@@ -17,7 +17,7 @@ import {
   makeHead,
   wrap,
 } from "../../crypto/mod.ts";
-import { MemoryStore } from "../../mod.ts";
+import { type Chat, MemoryStore } from "../../mod.ts";
 import { device, newUser } from "../support/devices.ts";
 import { type Json, type Lie, LyingServer } from "../support/lying_server.ts";
 
@@ -178,6 +178,10 @@ test("old keys: after a rotation, nobody writes into chats under the key from be
     assert.equal(code(await server.telling(lie, run)), "head_false");
     assert.deepEqual((await laptop.list()).map(({ title }) => title), ["true"]);
   }
+  // If the user wants to see it all the same, it is not shown as proven.
+  const accepted = await server.telling(inChat, () => laptop.open(chat.id, { unproven: true }));
+  const { content, verified } = accepted as Chat;
+  assert.deepEqual([content, verified], ["FORGED", false]);
   // A device that knows only the version from its user asks the server for the rest.
   const other = device(user, { fetch: server.fetch, attempts: 1 });
   await other.keys.unlock({ password });

@@ -10,7 +10,14 @@ import {
   type PasswordParameters,
   wrap,
 } from "../../crypto/mod.ts";
-import { ChatsError, CryptoError, MemoryStore, oldSignInPassword, signIn } from "../../mod.ts";
+import {
+  type AnySupabaseClient,
+  ChatsError,
+  CryptoError,
+  MemoryStore,
+  oldSignInPassword,
+  signIn,
+} from "../../mod.ts";
 import { rejection } from "../support/assertions.ts";
 import { device } from "../support/devices.ts";
 import { type Json, LyingServer } from "../support/lying_server.ts";
@@ -142,4 +149,47 @@ test("signIn: an old sign-in password is replaced at the next sign-in", async ()
   assert.equal((await signIn(supabase, { ...account, replaceOld: true })).error, null);
   assert.equal((await signIn(supabase, account)).error, null);
   assert.ok((await supabase.auth.signInWithPassword({ email, password: old })).error);
+});
+
+test("password: a device remembers the costliest derivation, whoever opens the keys in between", async () => {
+  const user = await signUp();
+  const costly = { memory_kib: 32_768, passes: 3 };
+  const store = new MemoryStore();
+  const phone = device(user, { store, password_cost: costly });
+  await phone.keys.setUp(PASSWORD);
+  const key = await phone.keys.rememberDevice();
+  const recoveryKey = await phone.keys.newRecoveryKey();
+  const remembered = async () => (await store.state()).password_cost;
+  assert.deepEqual(await remembered(), costly);
+  // A program that would choose less.
+  const again = device(user, { store });
+  await again.keys.unlock({ device: key });
+  assert.deepEqual(await remembered(), costly);
+  await again.keys.recover(recoveryKey, "another password");
+  assert.deepEqual(await remembered(), costly);
+  const { body } = await invoke(user.client, "chats/keys");
+  assert.equal(passwordWrap(body).memory_kib, costly.memory_kib);
+});
+
+Deno.test("signIn: only a wrong password makes it try the old one, which is easier to guess", async () => {
+  const account = { email: "ada@example.com", password: PASSWORD, replaceOld: true };
+  for (
+    const [code, tried] of [
+      ["invalid_credentials", 2],
+      ["over_request_rate_limit", 1],
+      ["email_not_confirmed", 1],
+      [undefined, 1],
+    ] as const
+  ) {
+    const sent: string[] = [];
+    const auth = {
+      signInWithPassword: ({ password }: { password: string }) => {
+        sent.push(password);
+        return Promise.resolve({ data: {}, error: { code } });
+      },
+    };
+    const { error } = await signIn({ auth } as unknown as AnySupabaseClient, account);
+    assert.equal(error?.code, code);
+    assert.equal(sent.length, tried, code);
+  }
 });

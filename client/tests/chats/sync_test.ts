@@ -27,6 +27,27 @@ test("Chats: a sync fetches what has changed since the last one, page by page", 
   assert.deepEqual(titles.sort(), ["a true", "b true", "c true", "d false", "e false"]);
 });
 
+test("Chats: the first sync continues where it was interrupted", async () => {
+  const { user, key, phone } = await newUser();
+  let pages = 2;
+  const laptop = device(user, {
+    page_size: 1,
+    attempts: 1,
+    fetch: (input, init) =>
+      new Request(input, init).url.includes("sync_chats") && pages-- <= 0
+        ? Promise.reject(new TypeError("The network is down"))
+        : fetch(input, init),
+  });
+  await laptop.keys.unlock({ device: key });
+  for (const content of "abc") await phone.save(phone.create(), content);
+  await rejection(laptop.sync(), ChatsError, "unreachable");
+  assert.equal((await laptop.list()).length, 2);
+  assert.notEqual((await laptop.store.state()).cursor, null);
+  pages = Infinity;
+  const { changed, verified } = await laptop.sync();
+  assert.deepEqual([changed.length, verified], [1, true]);
+});
+
 test("Chats: a sync does not undo a change that was made while it ran", async () => {
   const { user, key, phone } = await newUser();
   const asked = Promise.withResolvers<void>();
@@ -44,11 +65,14 @@ test("Chats: a sync does not undo a change that was made while it ran", async ()
   let slow = 0;
   await laptop.keys.unlock({ device: key });
   const chat = await phone.save(phone.create(), "Hello");
+  const gone = await phone.save(phone.create(), "Goodbye");
   await laptop.sync();
   const longer = await phone.append(chat, " there");
+  const starred = await phone.star(gone, true);
   slow = 1;
   const synced = laptop.sync();
   await asked.promise;
+  await laptop.delete(starred);
   const opened = await laptop.open(chat.id);
   await laptop.delete(await laptop.save(laptop.create(), "short-lived"));
   const last = await laptop.append(opened, "!");

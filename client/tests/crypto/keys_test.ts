@@ -208,3 +208,13 @@ Deno.test("keys: a page without WebCrypto is told so", async () => {
     Object.defineProperty(crypto, "subtle", { value: subtle, configurable: true });
   }
 });
+
+Deno.test("keys: a page that forbids WebAssembly is told so", async () => {
+  const allowed = Object.getOwnPropertyDescriptor(globalThis, "WebAssembly")!; // every runtime has it
+  Object.defineProperty(globalThis, "WebAssembly", { value: undefined, configurable: true });
+  try {
+    await assert.rejects(derivePasswordKey("password"), coded("argon2id_missing"));
+  } finally {
+    Object.defineProperty(globalThis, "WebAssembly", allowed);
+  }
+});

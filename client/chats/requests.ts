@@ -110,12 +110,7 @@ export class Requests {
     args: Record<string, unknown>,
     read: (answer: unknown) => A,
   ): Promise<A> {
-    const answer = await this.#untilAnswered(async () => {
-      const signal = AbortSignal.timeout(this.#options.timeout_ms);
-      const answer = await this.#supabase.rpc(name, args).abortSignal(signal);
-      return answer.error ? readDatabaseError(answer.error, answer.status) : answer;
-    });
-    return read(answer);
+    return await this.select((supabase) => supabase.rpc(name, args), read);
   }
 
   /**
@@ -126,11 +121,12 @@ export class Requests {
    * @throws ChatsError the database's refusal; `unreachable`, `unexpected_answer`, `false_answer`
    */
   async select<A>(
-    query: (supabase: AnySupabaseClient) => PromiseLike<Selected>,
+    query: (supabase: AnySupabaseClient) => Query,
     read: (answer: unknown) => A,
   ): Promise<A> {
     const answer = await this.#untilAnswered(async () => {
-      const answer = await query(this.#supabase);
+      const signal = AbortSignal.timeout(this.#options.timeout_ms);
+      const answer = await query(this.#supabase).abortSignal(signal);
       return answer.error ? readDatabaseError(answer.error, answer.status) : answer;
     });
     return read(answer);
@@ -160,7 +156,12 @@ export class Requests {
   }
 }
 
-/** What a query of supabase-js resolves to. */
+/** A query of supabase-js. */
+interface Query {
+  abortSignal(signal: AbortSignal): PromiseLike<Selected>;
+}
+
+/** What it resolves to. */
 interface Selected {
   data: unknown;
   error: DatabaseError | null;

@@ -73,3 +73,26 @@ Deno.test("requests: a server decides how long the client waits, but not for mor
     assert.deepEqual(made, [waited_ms], `${asked_s} s`);
   }
 });
+
+Deno.test("requests: a server that never answers does not hold the client", async () => {
+  const silence: typeof fetch = (_url, init) =>
+    new Promise((_resolve, reject) => {
+      init?.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+    });
+  const supabase = createClient("http://127.0.0.1", "key", {
+    accessToken: () => Promise.resolve("token"),
+    global: { fetch: silence },
+  });
+  const requests = new Requests(supabase, { attempts: 2, pause_ms: 0, timeout_ms: 5 });
+  const read = () => {};
+  const path = "keys";
+  for (
+    const ask of [
+      () => requests.send({ method: "GET", path, read }, read),
+      () => requests.rpc("sync_chats", {}, read),
+      () => requests.select((supabase) => supabase.from("encrypted_chats").select("id"), read),
+    ]
+  ) {
+    assert.equal((await rejection(ask(), ChatsError)).code, "unreachable");
+  }
+});

@@ -190,6 +190,6 @@ Deno.test("signIn: only a wrong password makes it try the old one, which is easi
     };
     const { error } = await signIn({ auth } as unknown as AnySupabaseClient, account);
     assert.equal(error?.code, code);
-    assert.equal(sent.length, tried, code);
+    assert.equal(sent.length, tried, String(code));
   }
 });

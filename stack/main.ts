@@ -70,7 +70,7 @@ async function start(options: StackOptions): Promise<void> {
 /** Where the database driver throws outside of any call when a PostgreSQL backend dies during a write. */
 const DRIVER = /\/postgres\/(src|cjs\/src)\/connection\.js/;
 
-/** With these it also rejects a query of its own, for the types of arrays, that nobody waits for. */
+/** Codes of a lost socket. The driver also rejects a query of its own with them, which nobody waits for. */
 const LOST_SOCKET = ["ECONNRESET", "EPIPE"];
 
 /**

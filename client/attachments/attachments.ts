@@ -209,7 +209,7 @@ export class Attachments {
       page = rows.length;
       ids.push(...rows.map((row) => row.uuid("id")));
     }
-    // A page that begins after another device has deleted something repeats none, but the server may.
+    // The server may repeat rows.
     return [...new Set(ids)];
   }
 

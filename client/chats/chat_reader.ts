@@ -47,7 +47,7 @@ export async function readChat(
       content = { id, data_version, encrypted_data, segments: [], next_segment };
       replaced = true;
     }
-    const before: StoredContent = content!; // a page without it continues what the device has
+    const before: StoredContent = content!; // a page without it is refused if the device has none
     content = {
       ...before,
       segments: [...before.segments, ...segments],

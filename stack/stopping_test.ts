@@ -26,7 +26,7 @@ async function postgresLog({ dir }: Checkout): Promise<string> {
 
 test("a Ctrl-C in the terminal, which reaches all processes, stops them in order", async () => {
   await withCheckout(async (checkout) => {
-    const { child, rest } = await checkout.start(undefined, true);
+    const { child, ended } = await checkout.start(undefined, true);
     // The stack cannot do anything yet: whatever ends now has got the signal itself.
     child.kill("SIGSTOP");
     Deno.kill(-child.pid, "SIGINT");
@@ -34,9 +34,10 @@ test("a Ctrl-C in the terminal, which reaches all processes, stops them in order
     await sql`select 1`;
     await sql.end();
     child.kill("SIGCONT");
-    assert.equal((await child.status).code, 0);
-    assert.match(rest(), /Stopped\. The data has been kept/);
-    assert.doesNotMatch(rest(), /ended unexpectedly/);
+    const { code, output } = await ended();
+    assert.equal(code, 0);
+    assert.match(output, /Stopped\. The data has been kept/);
+    assert.doesNotMatch(output, /ended unexpectedly/);
     assert.deepEqual(processesOf(checkout.root), []);
   });
 });

@@ -37,8 +37,10 @@ export interface Started {
   child: Deno.ChildProcess;
   /** What it printed until it ran. */
   output: string;
-  /** Returns what it has printed since. */
+  /** Returns what has been read of its output since. */
   rest(): string;
+  /** Waits until it has ended and everything that it printed has been read. */
+  ended(): Promise<Ended>;
 }
 
 const PROJECT_DIR = fileURLToPath(new URL("../../..", import.meta.url)).replace(/\/$/, "");
@@ -209,9 +211,9 @@ async function copy(from: string, to: string): Promise<void> {
 }
 
 async function readUntil(
-  { stdout, stderr }: Deno.ChildProcess,
+  { stdout, stderr, status }: Deno.ChildProcess,
   text: string,
-): Promise<Pick<Started, "output" | "rest">> {
+): Promise<Omit<Started, "child">> {
   const decoder = new TextDecoder();
   const reader = stdout.getReader();
   const errors = new Response(stderr).text();
@@ -223,10 +225,18 @@ async function readUntil(
   }
   // Reads the rest too, so that the pipe does not fill up.
   let rest = "";
-  (async () => {
+  const read = (async () => {
     for await (const chunk of readable(reader)) rest += decoder.decode(chunk, { stream: true });
   })();
-  return { output, rest: () => rest };
+  return {
+    output,
+    rest: () => rest,
+    async ended() {
+      const { code } = await status;
+      await read;
+      return { code, output: output + rest + await errors };
+    },
+  };
 }
 
 async function* readable(reader: ReadableStreamDefaultReader<Uint8Array>) {

@@ -33,6 +33,9 @@ const content = z.optional(z.nullable(z.union([z.string(), z.array(z.unknown())]
 
 const count = z.int().check(z.minimum(0));
 
+/** A number that only some providers report. */
+const perhaps = z.catch(z.nullish(count), undefined);
+
 /** The members that are read; providers send others, too. */
 const Completion = z.looseObject({
   error: z.optional(z.unknown()),
@@ -68,6 +71,11 @@ const MadeImage = z.looseObject({ image_url: z.looseObject({ url: z.string() }) 
 const CompletionUsage = z.looseObject({
   prompt_tokens: count,
   completion_tokens: count,
+  total_tokens: perhaps,
+  /** What DeepSeek calls the cached tokens. */
+  prompt_cache_hit_tokens: perhaps,
+  /** What Moonshot calls them. */
+  cached_tokens: perhaps,
   prompt_tokens_details: z.nullish(z.looseObject({ cached_tokens: z.nullish(count) })),
   completion_tokens_details: z.nullish(z.looseObject({ reasoning_tokens: z.nullish(count) })),
 });
@@ -112,19 +120,23 @@ export function toEvents(data: string): ProviderEvent[] {
   }
   if (finish_reason) events.push({ type: "finish", reason: finish_reason });
   const { data: usage } = z.safeParse(CompletionUsage, completion.usage);
-  if (usage) {
-    events.push({
-      type: "usage",
-      usage: {
-        input_tokens: usage.prompt_tokens,
-        cached_input_tokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-        output_tokens: usage.completion_tokens,
-        reasoning_tokens: usage.completion_tokens_details?.reasoning_tokens ?? 0,
-        source: "provider",
-      },
-    });
-  }
+  if (usage) events.push({ type: "usage", usage: toUsage(usage) });
   return events;
+}
+
+/** xAI and Gemini do not count the reasoning among the completion; then only the total has it. It costs what output costs. */
+function toUsage(reported: z.infer<typeof CompletionUsage>): Usage {
+  const { prompt_tokens, completion_tokens, total_tokens } = reported;
+  const beside = Math.max(0, (total_tokens ?? 0) - prompt_tokens - completion_tokens);
+  const reasoning = reported.completion_tokens_details?.reasoning_tokens ?? 0;
+  return {
+    input_tokens: prompt_tokens,
+    cached_input_tokens: reported.prompt_tokens_details?.cached_tokens ??
+      reported.prompt_cache_hit_tokens ?? reported.cached_tokens ?? 0,
+    output_tokens: completion_tokens + beside,
+    reasoning_tokens: Math.max(reasoning, beside),
+    source: "provider",
+  };
 }
 
 /** The elements of a list that have a known form. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { signUp, test } from "../_testing/testing.ts";
-import { booksOf, post, readEvents, stopToEnd } from "./answers_testing.ts";
+import { ask, booksOf, post, readEvents, stopToEnd } from "./answers_testing.ts";
 import {
   asked,
   FINISH,
@@ -36,6 +36,63 @@ test("of several reports of usage, the last one counts, if it is of all that was
     assert.equal(body.answer.usage_source, source, context);
     if (tokens) assert.equal(body.answer.output_tokens, tokens, context);
     else assert.ok(body.answer.output_tokens >= 40, context);
+  }
+});
+
+test("reasoning and cached tokens count wherever the provider reports them", async () => {
+  const user = await signUp();
+  const OPENAI = {
+    prompt_tokens: 32,
+    completion_tokens: 103,
+    total_tokens: 135,
+    prompt_tokens_details: { cached_tokens: 6 },
+    completion_tokens_details: { reasoning_tokens: 94 },
+  };
+  const { completion_tokens_details: _, ...untold } = OPENAI;
+  const { prompt_tokens_details: __, ...uncached } = OPENAI;
+  const cases: [string, Record<string, unknown>, number[]][] = [
+    ["OpenAI", OPENAI, [32, 6, 103, 94]],
+    ["xAI", { ...OPENAI, completion_tokens: 9 }, [32, 6, 103, 94]],
+    ["Gemini", { ...untold, completion_tokens: 9 }, [32, 6, 103, 94]],
+    ["DeepSeek", { ...uncached, prompt_cache_hit_tokens: 7 }, [32, 7, 103, 94]],
+    ["Moonshot", { ...uncached, cached_tokens: 8 }, [32, 8, 103, 94]],
+    ["an estimate of the reasoning", { ...OPENAI, completion_tokens: 90, total_tokens: 122 }, [
+      32,
+      6,
+      90,
+      94,
+    ]],
+    ["no total", { ...OPENAI, total_tokens: undefined }, [32, 6, 103, 94]],
+    ["a total that is too small", { ...OPENAI, total_tokens: 3 }, [32, 6, 103, 94]],
+    ["a total that is no number", { ...OPENAI, total_tokens: "135" }, [32, 6, 103, 94]],
+    ["a negative number of its own", { ...uncached, prompt_cache_hit_tokens: -7 }, [
+      32,
+      0,
+      103,
+      94,
+    ]],
+  ];
+  for (const [name, usage, expected] of cases) {
+    await withOddProvider(
+      (response) =>
+        stream(response, [toStream([say("Hi"), FINISH, { choices: [], usage }, "[DONE]"])]),
+      async (model) => {
+        const { body: { answer } } = await ask(user, { message: "Hi", model });
+        const told = [
+          answer.input_tokens,
+          answer.cached_input_tokens,
+          answer.output_tokens,
+          answer.reasoning_tokens,
+        ];
+        assert.deepEqual(told, expected, name);
+        const [input = 0, cached = 0, output = 0, reasoning = 0] = expected;
+        const thought = Math.min(reasoning, output);
+        const price = (input - cached) * 1000 + cached * 100 + (output - thought) * 10_000 +
+          thought * 20_000;
+        assert.equal(answer.credits, Math.round(price / 100) / 10_000, name);
+      },
+      { input_price: 1000, cached_input_price: 100, output_price: 10_000, reasoning_price: 20_000 },
+    );
   }
 });
 

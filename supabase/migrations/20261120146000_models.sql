@@ -7,6 +7,7 @@ create table public.model_providers (
   base_url text,
   secret_name text not null,
   output_limit_name text not null default 'max_tokens',
+  stream_options boolean not null default true,
   created_at timestamptz not null default now(),
   constraint model_providers_name_check check (name ~ '^[a-z][a-z0-9_]{0,39}$'),
   constraint model_providers_base_url_check check (base_url ~ '^https?://[^\s?#]+[^\s?#/]$'),
@@ -21,6 +22,9 @@ comment on column public.model_providers.base_url is
 comment on column public.model_providers.secret_name is 'The variable of the functions that has the key: OPENAI_API_KEY';
 comment on column public.model_providers.output_limit_name is
   'What the provider calls the most tokens of an answer; the reasoning models of OpenAI know only max_completion_tokens';
+
+comment on column public.model_providers.stream_options is
+  'Whether requests have stream_options.include_usage. Mistral refuses them, and reports usage without';
 
 alter table public.model_providers enable row level security;
 revoke all on public.model_providers from public, anon, authenticated, service_role;
@@ -160,7 +164,8 @@ as $$
 begin
   return (
     select jsonb_agg(jsonb_build_object('model', x.name, 'endpoint_model', x.endpoint_model, 'provider', p.name,
-      'base_url', p.base_url, 'secret_name', p.secret_name, 'output_limit_name', p.output_limit_name, 'capabilities', x.capabilities) order by x.name <> model.name)
+      'base_url', p.base_url, 'secret_name', p.secret_name, 'output_limit_name', p.output_limit_name,
+      'stream_options', p.stream_options, 'capabilities', x.capabilities) order by x.name <> model.name)
     from (
       select distinct on (m.name) m.* from public.models as m
       where m.name in (model.name, model.fallback) and m.valid_from <= statement_timestamp()

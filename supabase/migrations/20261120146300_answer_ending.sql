@@ -43,8 +43,10 @@ begin
         when 'step-start' then jsonb_build_object('type', x.type)
         when 'text' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
         when 'reasoning' then jsonb_build_object('type', x.type, 'text', x.text, 'state', 'done')
+          || case when x.metadata is not null then jsonb_build_object('providerMetadata', x.metadata) else '{}' end
         when 'tool' then jsonb_build_object('type', 'tool-' || x.tool_name, 'toolCallId', x.tool_call_id)
           || case when x.server then jsonb_build_object('providerExecuted', true) else '{}' end
+          || case when x.metadata is not null then jsonb_build_object('callProviderMetadata', x.metadata) else '{}' end
           || case when private.parse_json(x.text) is not null
             then jsonb_build_object('input', private.parse_json(x.text)) || case
               when x.output is not null then x.output
@@ -60,6 +62,7 @@ begin
         coalesce(string_agg(i.value ->> 'text', '' order by s.number, i.ordinality), '') as text,
         max(i.value ->> 'tool_call_id') as tool_call_id, max(i.value ->> 'tool_name') as tool_name,
         coalesce(bool_or(i.value -> 'server' = 'true'), false) as server,
+        (array_agg(i.value -> 'provider_metadata') filter (where i.value ? 'provider_metadata'))[1] as metadata,
         (array_agg(i.value -> 'output') filter (where i.value ->> 'type' = 'output'))[1] as output,
         (array_agg(i.value -> 'approval') filter (where i.value ->> 'type' = 'approval'))[1] as approval,
         (array_agg(i.value -> 'data') filter (where i.value ? 'data'))[1] as data

@@ -1525,6 +1525,7 @@ export type Database = {
           "name": string;
           "output_limit_name": string;
           "secret_name": string;
+          "stream_options": boolean;
         };
         ComputedFields: never;
         Insert: {
@@ -1533,6 +1534,7 @@ export type Database = {
           "name": string;
           "output_limit_name"?: string;
           "secret_name": string;
+          "stream_options"?: boolean;
         };
         Update: {
           "base_url"?: string | null;
@@ -1540,6 +1542,7 @@ export type Database = {
           "name"?: string;
           "output_limit_name"?: string;
           "secret_name"?: string;
+          "stream_options"?: boolean;
         };
         Relationships: [];
       };

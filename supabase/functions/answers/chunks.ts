@@ -85,6 +85,7 @@ export class Chunker {
   /** Takes a piece, which is only counted if it is not shown. */
   #add(piece: Piece, shown: boolean): void {
     if (this.#open && !continues(this.#open, piece)) this.#close();
+    else if (this.#open) this.#open = { ...this.#open, ...metadataOf(piece) };
     const aboutCall = toCallChunk(piece);
     if (aboutCall) {
       this.#one(aboutCall, shown);
@@ -104,7 +105,9 @@ export class Chunker {
         break;
       case "text":
       case "reasoning":
-        if (isNew) this.#one({ type: `${piece.type}-start`, id }, shown);
+        if (isNew) {
+          this.#one({ type: `${piece.type}-start`, id, ...toMetadataMember(piece) }, shown);
+        }
         this.#delta(
           piece.text ?? "",
           shown,
@@ -182,7 +185,7 @@ export class Chunker {
     this.#one(
       input === undefined
         ? { type: "tool-input-error", ...call, input: text, errorText: INCOMPLETE }
-        : { type: "tool-input-available", ...call, input },
+        : { type: "tool-input-available", ...call, input, ...toMetadataMember(piece) },
       shown,
     );
   }
@@ -191,6 +194,14 @@ export class Chunker {
 /** Whether a piece goes on with the part that is open. */
 function continues(open: Piece, { part, type }: Piece): boolean {
   return open.part === part && open.type === type;
+}
+
+function metadataOf({ provider_metadata }: Piece): Pick<Piece, "provider_metadata"> {
+  return provider_metadata ? { provider_metadata } : {};
+}
+
+function toMetadataMember({ provider_metadata: providerMetadata }: Piece) {
+  return providerMetadata && { providerMetadata };
 }
 
 /** The AI SDK leaves calls that the provider executes to the provider: here, the server is the provider. */

@@ -4,6 +4,7 @@ import fc from "fast-check";
 
 import { Chunker, parsePosition, type PlacedChunk, type Position } from "./chunks.ts";
 import { addPiece, type Part, type Piece, toPieces } from "./pieces.ts";
+import type { ProviderMetadata } from "./provider_metadata.ts";
 
 const SEED = Number(Deno.env.get("SEED") ?? crypto.getRandomValues(new Uint32Array(1))[0]);
 console.log(`SEED=${SEED}`);
@@ -15,6 +16,10 @@ const TAIL = [{ type: "message-metadata", messageMetadata: {} }, {
 
 const text = fc.string({ unit: "binary", minLength: 1, maxLength: 12 });
 
+const metadata = fc.option(fc.constant({ gemini: { extra_content: { a: 1 } } }), {
+  nil: undefined,
+});
+
 /** A message: its pieces as they come from a model. */
 const written = fc.array(
   fc.oneof(
@@ -22,11 +27,15 @@ const written = fc.array(
     fc.record({
       type: fc.constantFrom("text" as const, "reasoning" as const),
       texts: fc.array(text, { minLength: 1, maxLength: 5 }),
+      metadata,
     }),
     fc.record({
       type: fc.constant("tool" as const),
       input: fc.jsonValue({ maxDepth: 1 }),
       cut: fc.nat(6),
+      metadata,
+      /** With which piece it comes. */
+      late: fc.nat(2),
       end: fc.constantFrom("client", "returned", "asked", "approved", "denied"),
     }),
   ),
@@ -71,20 +80,33 @@ const idOf = ({ part }: Pick<Piece, "part">) => ({ id: `a/${part}` });
 
 type WrittenPart =
   | { type: "step-start" }
-  | { type: "text" | "reasoning"; texts: string[] }
-  | { type: "tool"; input: unknown; cut: number };
+  | { type: "text" | "reasoning"; texts: string[]; metadata?: ProviderMetadata | undefined }
+  | {
+    type: "tool";
+    input: unknown;
+    cut: number;
+    metadata?: ProviderMetadata | undefined;
+    late: number;
+  };
 
 function toWritten(part: WrittenPart, index: number): Piece[] {
   if (part.type === "step-start") return [{ part: index, type: "step-start" }];
   if (part.type !== "tool") {
-    return part.texts.map((text) => ({ part: index, type: part.type, text }));
+    return part.texts.map((text, n) => ({
+      part: index,
+      type: part.type,
+      text,
+      ...n === 0 && part.type === "reasoning" && part.metadata &&
+        { provider_metadata: part.metadata },
+    }));
   }
   const call = { part: index, type: "tool" as const, tool_call_id: `c${index}`, tool_name: "t" };
   const input = JSON.stringify(part.input);
-  return [{ ...call, text: "" }, { ...call, text: input.slice(0, part.cut) }, {
+  return ["", input.slice(0, part.cut), input.slice(part.cut)].map((text, n) => ({
     ...call,
-    text: input.slice(part.cut),
-  }];
+    text,
+    ...n === part.late && part.metadata && { provider_metadata: part.metadata },
+  }));
 }
 
 function chunksOf(pieces: Piece[], after?: Position): PlacedChunk[] {
@@ -111,7 +133,9 @@ function joined(chunks: PlacedChunk[]): unknown[] {
 
 function toMessage(pieces: Piece[]): Part[] {
   const parts: Part[] = [];
-  for (const { part, type, text = "", tool_call_id = "", output, approval } of pieces) {
+  for (const piece of pieces) {
+    const { part, type, text = "", tool_call_id = "", output, approval } = piece;
+    const { provider_metadata: metadata } = piece;
     const known = parts[part];
     if (output || approval) {
       parts[part] = { ...known!, ...output, ...approval && { approval } };
@@ -123,10 +147,18 @@ function toMessage(pieces: Piece[]): Part[] {
         toolCallId: tool_call_id,
         state: "input-available",
         raw: `${known?.raw ?? ""}${text}`,
+        callProviderMetadata: metadata ?? known?.callProviderMetadata,
       };
-    } else {parts[part] = type === "step-start"
-        ? { type }
-        : { type, text: `${known?.text ?? ""}${text}`, state: "done" };}
+    } else if (type === "step-start") parts[part] = { type };
+    else {
+      const providerMetadata = metadata ?? known?.providerMetadata;
+      parts[part] = {
+        type,
+        text: `${known?.text ?? ""}${text}`,
+        state: "done",
+        ...providerMetadata !== undefined && { providerMetadata },
+      };
+    }
   }
   return parts.map(({ raw, ...part }) =>
     raw === undefined ? part as Part : { ...part, input: JSON.parse(String(raw)) } as Part

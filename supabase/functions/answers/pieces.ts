@@ -6,6 +6,7 @@
  */
 
 import type { Json } from "../_shared/database.types.ts";
+import { type ProviderMetadata, toMetadata } from "./provider_metadata.ts";
 
 /** Something that an answer says. */
 export interface Piece {
@@ -29,6 +30,8 @@ export interface Piece {
   data?: Part;
   /** Whether the server runs the tool. */
   server?: boolean;
+  /** Of reasoning or a call, in one of its pieces. */
+  provider_metadata?: ProviderMetadata;
   /** What a call has returned. */
   output?: ToolOutput;
   /** What the user is asked before the call is run, or has said. */
@@ -57,7 +60,7 @@ export interface Part {
 export function addPiece(list: Piece[], piece: Piece): void {
   const last = list.at(-1);
   if (last && last.part === piece.part && last.text !== undefined && piece.text !== undefined) {
-    list[list.length - 1] = { ...last, text: last.text + piece.text };
+    list[list.length - 1] = { ...last, ...piece, text: last.text + piece.text };
   } else {
     list.push(piece);
   }
@@ -91,10 +94,17 @@ export function toPieces(content: unknown): Piece[] {
 function toPiece(data: Part, part: number): Piece {
   if (data.type === "step-start") return { part, type: "step-start" };
   if (data.type === "text" || data.type === "reasoning") {
-    return { part, type: data.type, text: asText(data.text) };
+    const metadata = data.type === "reasoning" && toMetadata(data.providerMetadata);
+    return {
+      part,
+      type: data.type,
+      text: asText(data.text),
+      ...metadata && { provider_metadata: metadata },
+    };
   }
   if (!data.type.startsWith("tool-")) return { part, type: "data", data };
   const { input, rawInput } = data;
+  const metadata = toMetadata(data.callProviderMetadata);
   return {
     part,
     type: "tool",
@@ -102,6 +112,7 @@ function toPiece(data: Part, part: number): Piece {
     tool_name: data.type.slice("tool-".length),
     text: input === undefined ? asText(rawInput) : JSON.stringify(input),
     ...data.providerExecuted === true && { server: true },
+    ...metadata && { provider_metadata: metadata },
   };
 }
 

@@ -8,6 +8,7 @@ import { kindOf } from "./file_kinds.ts";
 import type { GivenFiles } from "./given_files.ts";
 import { isInternal } from "./hosts.ts";
 import { asText, type Part, toParts } from "./pieces.ts";
+import { type ProviderMetadata, toMetadata } from "./provider_metadata.ts";
 import { toReference } from "./references.ts";
 
 /** A message for a model. */
@@ -16,6 +17,14 @@ export interface ChatMessage {
   content: string | ContentPart[] | null;
   tool_calls?: ToolCall[];
   tool_call_id?: string;
+  /** What the model thought before, for the provider that the metadata names. */
+  reasoning?: Reasoning | undefined;
+}
+
+/** What a model thought. */
+export interface Reasoning {
+  text: string;
+  metadata: ProviderMetadata;
 }
 
 /** A part of what a user says. */
@@ -29,6 +38,8 @@ export interface ToolCall {
   id: string;
   type: "function";
   function: { name: string; arguments: string };
+  /** What the provider that it names is given back with the call. */
+  metadata?: ProviderMetadata | undefined;
 }
 
 /** A message as the database returns it. */
@@ -45,7 +56,8 @@ const NOT_RUN = "The tool was not run";
 const DENIED = "The user did not allow this call";
 
 /**
- * Writes the messages for a model. Reasoning is left out: models do not read it again.
+ * Writes the messages for a model. Reasoning is left out, because models do not read it again, but in answers that have
+ * called tools: some providers want it back there.
  *
  * @param system The system prompt, if there is one.
  * @param history The messages, the oldest first.
@@ -130,16 +142,16 @@ function toSteps(parts: Part[]): ChatMessage[] {
     if (part.type === "step-start") steps.push([]);
     else steps.at(-1)?.push(part);
   }
+  const hasCalls = parts.some(isCall);
   return steps.flatMap((step): ChatMessage[] => {
-    const calls = step.filter(({ type, input, providerExecuted }) =>
-      type.startsWith("tool-") && (input !== undefined || providerExecuted === true)
-    );
+    const calls = step.filter(isCall);
     const text = toText(step);
     if (!text && calls.length === 0) return [];
     return [
       {
         role: "assistant",
         content: text || null,
+        ...hasCalls && { reasoning: toReasoning(step) },
         ...calls.length > 0 && { tool_calls: calls.map(toCall) },
       },
       ...calls.map((call): ChatMessage => ({
@@ -151,11 +163,22 @@ function toSteps(parts: Part[]): ChatMessage[] {
   });
 }
 
-function toCall({ type, toolCallId, input }: Part): ToolCall {
+function isCall({ type, input, providerExecuted }: Part): boolean {
+  return type.startsWith("tool-") && (input !== undefined || providerExecuted === true);
+}
+
+function toReasoning(step: Part[]): Reasoning | undefined {
+  const thoughts = step.filter(({ type }) => type === "reasoning");
+  const metadata = toMetadata(thoughts[0]?.providerMetadata);
+  return metadata && { text: thoughts.map(({ text }) => asText(text)).join(""), metadata };
+}
+
+function toCall({ type, toolCallId, input, callProviderMetadata }: Part): ToolCall {
   return {
     id: asText(toolCallId),
     type: "function",
     function: { name: type.slice("tool-".length), arguments: JSON.stringify(input ?? {}) },
+    metadata: toMetadata(callProviderMetadata),
   };
 }
 

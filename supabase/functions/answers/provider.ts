@@ -9,6 +9,7 @@ import { createParser } from "eventsource-parser";
 import type { ChatMessage } from "./prompt.ts";
 import { ProviderError, toError } from "./provider_error.ts";
 import { type ProviderEvent, toEvents } from "./provider_events.ts";
+import { toWire } from "./provider_metadata.ts";
 
 /** The largest event in characters: more than any message may be, and far less than a function may take. */
 const LARGEST_EVENT = 4 * 1024 * 1024;
@@ -21,6 +22,8 @@ export interface Endpoint {
   base_url: string | null;
   secret_name: string;
   output_limit_name: "max_tokens" | "max_completion_tokens";
+  /** Whether the provider takes `stream_options`, by which it is asked to report usage. */
+  stream_options: boolean;
   capabilities: string[];
 }
 
@@ -66,7 +69,7 @@ export async function* ask(
     for await (const data of eventsOf(body, ending.signal, stayAlive)) {
       stayAlive();
       if (data === "[DONE]") return;
-      for (const event of toEvents(data)) {
+      for (const event of toEvents(data, endpoint.provider)) {
         ended ||= event.type === "finish";
         yield event;
       }
@@ -112,10 +115,10 @@ async function open(
       body: JSON.stringify({
         ...parameters,
         model: endpoint.endpoint_model,
-        messages,
+        messages: messages.map((message) => toWire(message, endpoint.provider)),
         [endpoint.output_limit_name]: output_tokens,
         stream: true,
-        stream_options: { include_usage: true },
+        ...endpoint.stream_options && { stream_options: { include_usage: true } },
       }),
       // Another address would be told the prompt.
       redirect: "manual",

@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 
 import { ProviderError } from "./provider_error.ts";
+import { type ProviderMetadata, REASONING_FIELDS, toCallMetadata } from "./provider_metadata.ts";
 
 /** Tokens, as a provider or the server has counted them. */
 export interface Usage {
@@ -19,8 +20,15 @@ export interface Usage {
 
 /** Something that a provider sends. */
 export type ProviderEvent =
-  | { type: "text" | "reasoning"; text: string }
-  | { type: "tool"; index: number; id: string | undefined; name: string | undefined; text: string }
+  | { type: "text" | "reasoning"; text: string; metadata?: ProviderMetadata }
+  | {
+    type: "tool";
+    index: number;
+    id: string | undefined;
+    name: string | undefined;
+    text: string;
+    metadata?: ProviderMetadata | undefined;
+  }
   | { type: "source"; url: string; title: string }
   | { type: "file"; url: string }
   | { type: "finish"; reason: string }
@@ -52,6 +60,7 @@ const Completion = z.looseObject({
       tool_calls: z.optional(z.nullable(z.array(z.looseObject({
         index: z.optional(z.nullable(z.number())),
         id: text,
+        extra_content: z.optional(z.unknown()),
         function: z.optional(z.nullable(z.looseObject({ name: text, arguments: text }))),
       })))),
     }))),
@@ -84,9 +93,10 @@ const CompletionUsage = z.looseObject({
  * Reads an event.
  *
  * @param data Its data: a chunk of a chat completion.
+ * @param provider The name of the provider.
  * @throws {ProviderError} if it is none, or reports an error.
  */
-export function toEvents(data: string): ProviderEvent[] {
+export function toEvents(data: string, provider: string): ProviderEvent[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(data);
@@ -100,8 +110,11 @@ export function toEvents(data: string): ProviderEvent[] {
   const events: ProviderEvent[] = [];
   // One choice was asked for. Some send more.
   const { delta, finish_reason } = completion.choices?.find(({ index }) => !index) ?? {};
-  const reasoning = delta?.reasoning_content ?? delta?.reasoning;
-  if (reasoning) events.push({ type: "reasoning", text: reasoning });
+  const field = REASONING_FIELDS.find((name) => delta?.[name]);
+  if (field) {
+    const metadata = { [provider]: { field } };
+    events.push({ type: "reasoning", text: delta?.[field] ?? "", metadata });
+  }
   events.push(...toTexts(delta?.content), ...toTexts(delta?.refusal));
   for (const { url_citation } of known(delta?.annotations, Annotation)) {
     events.push({ type: "source", url: url_citation.url, title: url_citation.title ?? "" });
@@ -109,13 +122,14 @@ export function toEvents(data: string): ProviderEvent[] {
   for (const { image_url } of known(delta?.images, MadeImage)) {
     events.push({ type: "file", url: image_url.url });
   }
-  for (const { index, id, function: called } of delta?.tool_calls ?? []) {
+  for (const { index, id, extra_content, function: called } of delta?.tool_calls ?? []) {
     events.push({
       type: "tool",
       index: index ?? 0,
       id: id || undefined,
       name: called?.name ?? undefined,
       text: called?.arguments ?? "",
+      metadata: toCallMetadata(provider, extra_content),
     });
   }
   if (finish_reason) events.push({ type: "finish", reason: finish_reason });

@@ -175,7 +175,7 @@ export class Run {
     for (let step = 1;; step++) {
       const writer = new PieceWriter((piece) => this.#write(piece), part, isServers, ids);
       const prompt = messages;
-      this.#meter.begin(() => countPrompt(prompt) + extra);
+      this.#meter.begin(() => countPrompt(prompt, begun.endpoints[0]?.provider) + extra);
       const told = await askStep(writer, {
         begun,
         messages,
@@ -202,7 +202,8 @@ export class Run {
       const results = await runCalls(calls, calling);
       if (this.#abort.signal.aborted) return this.#stopped();
       if (results.isWaiting) return told;
-      messages = [...messages, toAssistantMessage(told.text, calls), ...results.messages];
+      const said = toAssistantMessage(told.text, calls, writer.reasoning);
+      messages = [...messages, said, ...results.messages];
       most = nextOutputTokens(begun, this.#meter.usage, messages, extra);
       if (step === steps || most < 1) return { state: "complete", reason: "length" };
     }
@@ -248,6 +249,7 @@ export class Run {
   #write(piece: Piece): void {
     this.#bytes += sizeOf(piece.text ?? "") - 2;
     if (piece.data) this.#bytes += sizeOf(piece.data);
+    if (piece.provider_metadata) this.#bytes += sizeOf(piece.provider_metadata);
     if (piece.output) this.#bytes += sizeOf(piece.output);
     if (piece.part !== this.#lastPart) this.#bytes += PART_BYTES;
     this.#lastPart = piece.part;

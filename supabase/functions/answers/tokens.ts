@@ -39,9 +39,15 @@ export function estimateTokens(messages: ChatMessage[]): number {
     8 * messages.length;
 }
 
-/** Counts the tokens of the messages that a model is sent. */
-export function countPrompt(messages: ChatMessage[]): number {
-  return messages.reduce((sum, { content, tool_calls }) => {
+/**
+ * Counts the tokens of the messages that a model is sent.
+ *
+ * @param messages The messages.
+ * @param provider The name of the model's provider.
+ */
+export function countPrompt(messages: ChatMessage[], provider = ""): number {
+  return messages.reduce((sum, message) => {
+    const { content, tool_calls, reasoning } = message;
     const parts = typeof content === "string"
       ? [{ type: "text" as const, text: content }]
       : content ?? [];
@@ -49,7 +55,8 @@ export function countPrompt(messages: ChatMessage[]): number {
       (tokens, part) => tokens + (part.type === "text" ? countTokens(part.text) : PER_FILE),
       0,
     );
-    return sum + PER_MESSAGE + inContent +
-      (tool_calls ? countTokens(JSON.stringify(tool_calls)) : 0);
+    const calls = tool_calls?.map(({ metadata: _, ...call }) => call);
+    return sum + PER_MESSAGE + inContent + (calls ? countTokens(JSON.stringify(calls)) : 0) +
+      (reasoning?.metadata[provider] ? countTokens(reasoning.text) : 0);
   }, 0);
 }

@@ -7,7 +7,9 @@
 import { Buffer } from "node:buffer";
 
 import type { Part, Piece } from "./pieces.ts";
+import type { Reasoning } from "./prompt.ts";
 import type { ProviderEvent } from "./provider_events.ts";
+import type { ProviderMetadata } from "./provider_metadata.ts";
 
 /** Text of an answer, or of the input of a call. */
 export type SaidEvent = Extract<ProviderEvent, { text: string }>;
@@ -21,6 +23,7 @@ interface Call {
   /** What came before its part could be written: the input of one call is written at a time. */
   text: string;
   part: number | undefined;
+  metadata: ProviderMetadata | undefined;
 }
 
 /** A call that a step has made. */
@@ -30,6 +33,7 @@ export interface WrittenCall {
   /** The input as JSON, as the model wrote it. */
   text: string;
   part: number;
+  metadata: ProviderMetadata | undefined;
 }
 
 /** The most sources of a step, and of characters of their URLs and titles. */
@@ -52,6 +56,9 @@ export class PieceWriter {
   #part: number;
   #type: "text" | "reasoning" | "tool" | undefined;
   #held = "";
+  /** A piece with what its part has besides text, until text is written. */
+  #unwritten: Piece | undefined;
+  #reasoning: Reasoning | undefined;
   readonly #calls = new Set<Call>();
   /** The calls by the index that the provider gives them. */
   readonly #byIndex = new Map<number, Call>();
@@ -87,9 +94,14 @@ export class PieceWriter {
 
   /** The calls whose parts are written. */
   get calls(): WrittenCall[] {
-    return [...this.#calls].flatMap(({ id, name, part, text }) =>
-      part === undefined ? [] : [{ id, name, part, text: cleanInput(text) }]
+    return [...this.#calls].flatMap(({ id, name, part, text, metadata }) =>
+      part === undefined ? [] : [{ id, name, part, text: cleanInput(text), metadata }]
     ).sort((a, b) => a.part - b.part);
+  }
+
+  /** What the model has thought, if its provider may want it back. */
+  get reasoning(): Reasoning | undefined {
+    return this.#reasoning;
   }
 
   /** Number of the part that follows the step. */
@@ -119,6 +131,11 @@ export class PieceWriter {
       // What a call still gets after a text would come too late for its part.
       this.#current = undefined;
       this.#type = event.type;
+      this.#note({ part: this.#part, type: event.type }, event.metadata);
+    }
+    if (event.type === "reasoning" && event.metadata) {
+      this.#reasoning ??= { text: "", metadata: event.metadata };
+      this.#reasoning.text += clean(event.text);
     }
     this.#text({ part: this.#part, type: event.type }, event.text);
   }
@@ -148,7 +165,9 @@ export class PieceWriter {
     this.#sources.clear();
   }
 
-  #addCall({ index, id, name, text }: Extract<ProviderEvent, { type: "tool" }>): void {
+  #addCall(
+    { index, id, name, text, metadata }: Extract<ProviderEvent, { type: "tool" }>,
+  ): void {
     let call = this.#byIndex.get(index);
     // Some providers give all calls the same index, and each its own id.
     if (!call || id !== undefined && call.givenId !== undefined && id !== call.givenId) {
@@ -160,14 +179,18 @@ export class PieceWriter {
         name: known,
         text: "",
         part: undefined,
+        metadata,
       };
       this.#byIndex.set(index, call);
       this.#calls.add(call);
       if (this.#type !== "tool") this.#openCall(call);
-      else this.#waiting += CALL_BYTES + call.id.length + known.length;
+      else this.#waiting += CALL_BYTES + call.id.length + known.length + sizeOf(metadata);
+    } else if (metadata && !call.metadata) {
+      call.metadata = metadata;
+      if (call === this.#current) this.#note(this.#piece(call), metadata);
     }
     if (call === this.#current) this.#text(this.#piece(call), text);
-    else this.#waiting += Buffer.byteLength(JSON.stringify(text));
+    else this.#waiting += sizeOf(text);
     call.text += text;
   }
 
@@ -189,7 +212,11 @@ export class PieceWriter {
     this.#type = "tool";
     this.#current = call;
     call.part = this.#part;
-    this.#write({ ...this.#piece(call), text: cleanInput(call.text) });
+    this.#write({
+      ...this.#piece(call),
+      text: cleanInput(call.text),
+      ...call.metadata && { provider_metadata: call.metadata },
+    });
   }
 
   #piece({ id, name, part = 0 }: Call): Piece {
@@ -218,12 +245,25 @@ export class PieceWriter {
     const cut = half?.index ?? whole.length;
     this.#held = whole.slice(cut);
     const said = whole.slice(0, cut);
-    if (cut > 0) this.#write({ ...piece, text: isInput ? cleanInput(said) : clean(said) });
+    if (cut === 0) return;
+    this.#write({ ...piece, ...this.#unwritten, text: isInput ? cleanInput(said) : clean(said) });
+    this.#unwritten = undefined;
+  }
+
+  /** Writes metadata with the next text of the part, or without any at its end. */
+  #note(piece: Piece, metadata: ProviderMetadata | undefined): void {
+    if (metadata) this.#unwritten = { ...piece, provider_metadata: metadata };
   }
 
   #flush(): void {
     this.#held = "";
+    if (this.#unwritten) this.#write({ ...this.#unwritten, text: "" });
+    this.#unwritten = undefined;
   }
+}
+
+function sizeOf(value: unknown): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
 }
 
 /** Replaces what the database cannot hold. */

@@ -5,7 +5,7 @@
  */
 
 import { asText, type Part, type Piece, type ToolOutput, toParts } from "../pieces.ts";
-import { type ChatMessage, outputText } from "../prompt.ts";
+import { type ChatMessage, outputText, type Reasoning } from "../prompt.ts";
 import type { WrittenCall } from "../writer.ts";
 import { parseInput } from "./input.ts";
 import { type AnswerContext, checkCall, failed, runCall } from "./run_tool.ts";
@@ -115,11 +115,17 @@ export async function runApproved(content: unknown, options: CallOptions): Promi
  *
  * @param text What it said besides.
  * @param calls The calls.
+ * @param reasoning What it thought before.
  */
-export function toAssistantMessage(text: string, calls: WrittenCall[]): ChatMessage {
+export function toAssistantMessage(
+  text: string,
+  calls: WrittenCall[],
+  reasoning: Reasoning | undefined,
+): ChatMessage {
   return {
     role: "assistant",
     content: text || null,
+    reasoning,
     tool_calls: calls.map((call) => ({
       id: call.id,
       type: "function",
@@ -128,6 +134,7 @@ export function toAssistantMessage(text: string, calls: WrittenCall[]): ChatMess
         name: call.name,
         arguments: parseInput(call.text) === undefined ? "{}" : call.text,
       },
+      metadata: call.metadata,
     })),
   };
 }

@@ -62,7 +62,8 @@ begin
         coalesce(string_agg(i.value ->> 'text', '' order by s.number, i.ordinality), '') as text,
         max(i.value ->> 'tool_call_id') as tool_call_id, max(i.value ->> 'tool_name') as tool_name,
         coalesce(bool_or(i.value -> 'server' = 'true'), false) as server,
-        (array_agg(i.value -> 'provider_metadata') filter (where i.value ? 'provider_metadata'))[1] as metadata,
+        (array_agg(i.value -> 'provider_metadata' order by s.number desc, i.ordinality desc)
+          filter (where i.value ? 'provider_metadata'))[1] as metadata,
         (array_agg(i.value -> 'output') filter (where i.value ->> 'type' = 'output'))[1] as output,
         (array_agg(i.value -> 'approval') filter (where i.value ->> 'type' = 'approval'))[1] as approval,
         (array_agg(i.value -> 'data') filter (where i.value ? 'data'))[1] as data

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 
 import {
   lastAssistantMessageIsCompleteWithApprovalResponses,
@@ -15,8 +16,17 @@ const SIGNED = { google: { thought_signature: "EoYCCoMCARFNMg/vBOfJ+==" } };
 /** What DeepSeek and Moonshot want back. */
 const THOUGHTS = ["I need ", "the weather. 😀"];
 
+/** What OpenRouter sends of the reasoning and of the signatures in it, and wants back. */
+const DETAILS = [
+  { type: "reasoning.summary", summary: "Weather.", format: "x", index: 0 },
+  { type: "reasoning.text", text: THOUGHTS.join(""), signature: "s1", format: "x", index: 1 },
+  { type: "reasoning.text", text: "Second", signature: null, format: "x", index: 2 },
+  { type: "reasoning.encrypted", data: "EoYCCo", id: "a", format: "google-gemini-v1", index: 3 },
+];
+
 type Told = {
   role: string;
+  reasoning_details?: unknown;
   reasoning_content?: string;
   reasoning?: string;
   tool_calls?: Record<string, unknown>[];
@@ -25,11 +35,11 @@ type Told = {
 const think = (field: string) =>
   THOUGHTS.map((text) => ({ choices: [{ delta: { [field]: text } }] }));
 
-/** An event with two calls, of which the first is signed, as Gemini sends parallel calls. */
-const calls = (name: string) => ({
+/** An event with calls, of which the first is signed, as Gemini sends parallel calls. */
+const calls = (name: string, ids = ["a", "b"]) => ({
   choices: [{
     delta: {
-      tool_calls: ["a", "b"].map((id, index) => ({
+      tool_calls: ids.map((id, index) => ({
         index,
         id: `${id}${crypto.randomUUID().slice(0, 8)}`,
         type: "function",
@@ -39,6 +49,37 @@ const calls = (name: string) => ({
     },
   }],
 });
+
+/** A provider that does as OpenRouter. */
+function gateway(name: string, order: readonly string[]): Script {
+  const [summary, first, second, encrypted] = DETAILS;
+  const detail = (...reasoning_details: unknown[]) => ({
+    choices: [{ delta: { reasoning: order[0] === "details" ? "so" : null, reasoning_details } }],
+  });
+  const { signature, ...words } = first!;
+  const said: Record<string, unknown[]> = {
+    details: [
+      detail({ ...summary, summary: "Wea" }),
+      detail({ ...summary, summary: "ther." }, { ...words, text: THOUGHTS[0], signature: null }),
+      detail({ ...words, text: THOUGHTS[1] }),
+      detail({ type: "reasoning.text", signature, index: 1 }, second),
+      detail({ ...second, text: null }, encrypted, "nothing", null, { data: "\0" }),
+    ],
+    call: [calls(name, ["a"])],
+    calls: [calls(name)],
+  };
+  return (request) => {
+    const messages = request.messages as Told[];
+    const isComplete = messages.filter(({ tool_calls }) => tool_calls).every((message) =>
+      isDeepStrictEqual(message.reasoning_details, DETAILS) &&
+      message.reasoning === undefined
+    );
+    if (!isComplete) return Response.json({ error: { message: "missing" } }, { status: 400 });
+    return messages.at(-1)?.role === "tool"
+      ? [say("Done"), FINISH, "[DONE]"]
+      : [...order.flatMap((what) => said[what]!), FINISH, "[DONE]"];
+  };
+}
 
 /** A provider that refuses every request in which an assistant that has called tools is not as it was. */
 function strict(name: string, field = "reasoning_content", told: Told[][] = []): Script {
@@ -50,7 +91,7 @@ function strict(name: string, field = "reasoning_content", told: Told[][] = []):
       const signatures = tool_calls.map(({ extra_content }) => extra_content);
       return tool_calls.length === 0 ||
         message[field as "reasoning"] === THOUGHTS.join("") &&
-          JSON.stringify(signatures) === JSON.stringify([SIGNED, undefined]);
+          isDeepStrictEqual(signatures, [SIGNED, undefined]);
     });
     if (!isComplete) return Response.json({ error: { message: "missing" } }, { status: 400 });
     return messages.at(-1)?.role === "tool"
@@ -110,6 +151,36 @@ test("a provider is given them back when the client has run its tools, or the us
         assert.equal(textOf(chat.lastMessage), "Done", `${path} ${tool}`);
       }
     });
+  }
+});
+
+test("details of the reasoning are given back, whether they come before the calls or after", async () => {
+  const user = await signUp();
+  for (const order of [["details", "calls"], ["calls", "details"], ["call", "details"]]) {
+    for (
+      const [tool, path, parameters] of [
+        ["search_messages", "", { server_tools: ["search_messages"] }],
+        ["weather", "", { tools: [{ name: "weather" }] }],
+        ["weather", "/ephemeral", { tools: [{ name: "weather" }] }],
+      ] as const
+    ) {
+      await withProvider(gateway(tool, order), async (model) => {
+        const options = { body: { model, parameters } };
+        const chat: Chat = new Chat(user, {
+          sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
+          onToolCall: ({ toolCall: { toolCallId, providerExecuted } }) => {
+            if (!providerExecuted) {
+              chat.addToolOutput({ tool, toolCallId, output: "blue", options });
+            }
+          },
+        }, path);
+        for (const text of ["Hi", "And now?"]) {
+          await chat.sendMessage({ text }, options);
+          assert.equal(chat.status, "ready", String(chat.error));
+          assert.equal(textOf(chat.lastMessage), "Done", `${order} ${path} ${tool}`);
+        }
+      });
+    }
   }
 });
 

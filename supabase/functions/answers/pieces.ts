@@ -30,7 +30,7 @@ export interface Piece {
   data?: Part;
   /** Whether the server runs the tool. */
   server?: boolean;
-  /** Of reasoning or a call, in one of its pieces. */
+  /** Of reasoning or a call; if several of its pieces have it, the last one counts. */
   provider_metadata?: ProviderMetadata;
   /** What a call has returned. */
   output?: ToolOutput;

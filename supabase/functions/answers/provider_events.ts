@@ -7,7 +7,13 @@
 import * as z from "zod/mini";
 
 import { ProviderError } from "./provider_error.ts";
-import { type ProviderMetadata, REASONING_FIELDS, toCallMetadata } from "./provider_metadata.ts";
+import {
+  type Detail,
+  type ProviderMetadata,
+  REASONING_FIELDS,
+  toCallMetadata,
+  toDetails,
+} from "./provider_metadata.ts";
 
 /** Tokens, as a provider or the server has counted them. */
 export interface Usage {
@@ -29,6 +35,7 @@ export type ProviderEvent =
     text: string;
     metadata?: ProviderMetadata | undefined;
   }
+  | { type: "details"; provider: string; details: Detail[] }
   | { type: "source"; url: string; title: string }
   | { type: "file"; url: string }
   | { type: "finish"; reason: string }
@@ -55,6 +62,7 @@ const Completion = z.looseObject({
       refusal: text,
       reasoning_content: text,
       reasoning: text,
+      reasoning_details: z.optional(z.unknown()),
       annotations: z.optional(z.unknown()),
       images: z.optional(z.unknown()),
       tool_calls: z.optional(z.nullable(z.array(z.looseObject({
@@ -115,6 +123,8 @@ export function toEvents(data: string, provider: string): ProviderEvent[] {
     const metadata = { [provider]: { field } };
     events.push({ type: "reasoning", text: delta?.[field] ?? "", metadata });
   }
+  const details = toDetails(delta?.reasoning_details);
+  if (details.length > 0) events.push({ type: "details", provider, details });
   events.push(...toTexts(delta?.content), ...toTexts(delta?.refusal));
   for (const { url_citation } of known(delta?.annotations, Annotation)) {
     events.push({ type: "source", url: url_citation.url, title: url_citation.title ?? "" });

@@ -63,6 +63,7 @@ export async function askStep(writer: PieceWriter, options: StepOptions): Promis
     for await (const event of events) {
       if (event.type === "finish") told.reason = event.reason;
       else if (event.type === "usage") options.report(event.usage);
+      else if (event.type === "details") writer.addDetails(event.provider, event.details);
       else if (event.type === "source") writer.addSource(event.url, event.title);
       else if (event.type === "file") {
         // Each may be large, and those that are too many are refused as one.

@@ -9,7 +9,7 @@ import { Buffer } from "node:buffer";
 import type { Part, Piece } from "./pieces.ts";
 import type { Reasoning } from "./prompt.ts";
 import type { ProviderEvent } from "./provider_events.ts";
-import type { ProviderMetadata } from "./provider_metadata.ts";
+import { addDetail, type Detail, type ProviderMetadata } from "./provider_metadata.ts";
 
 /** Text of an answer, or of the input of a call. */
 export type SaidEvent = Extract<ProviderEvent, { text: string }>;
@@ -59,6 +59,7 @@ export class PieceWriter {
   /** A piece with what its part has besides text, until text is written. */
   #unwritten: Piece | undefined;
   #reasoning: Reasoning | undefined;
+  #details: { provider: string; list: Detail[] } | undefined;
   readonly #calls = new Set<Call>();
   /** The calls by the index that the provider gives them. */
   readonly #byIndex = new Map<number, Call>();
@@ -115,6 +116,13 @@ export class PieceWriter {
     this.#sources.set(clean(url), clean(title.slice(0, MOST_TITLE)));
   }
 
+  /** Takes details of the reasoning, which are written with the last call. Without calls, no provider wants them back. */
+  addDetails(provider: string, details: Detail[]): void {
+    this.#details ??= { provider, list: [] };
+    for (const detail of details) addDetail(this.#details.list, detail);
+    this.#waiting += sizeOf(details);
+  }
+
   /** Writes a whole part after the last one. */
   addPart(data: Part): void {
     this.#next();
@@ -147,6 +155,7 @@ export class PieceWriter {
    */
   end(complete: boolean): void {
     this.#flush();
+    this.#placeDetails();
     for (const call of this.#calls) {
       if (complete && call.text === "") call.text = "{}";
       else if (call.part !== undefined) continue;
@@ -163,6 +172,16 @@ export class PieceWriter {
       });
     }
     this.#sources.clear();
+  }
+
+  #placeDetails(): void {
+    const call = [...this.#calls].at(-1);
+    if (!this.#details || !call) return;
+    const { provider, list } = this.#details;
+    call.metadata = { [provider]: { ...call.metadata?.[provider], reasoning_details: list } };
+    // The other calls are written later.
+    if (call !== this.#current) return;
+    this.#write({ ...this.#piece(call), text: "", provider_metadata: call.metadata });
   }
 
   #addCall(

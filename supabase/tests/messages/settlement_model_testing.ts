@@ -110,6 +110,8 @@ export class SettlementModel {
         this.#member = this.#user;
         break;
       case "delete_account":
+        // What ends after the deletion is not forgotten by another one, which finds no user.
+        if (!this.#user) break;
         [this.#user, this.#member] = [false, false];
         if (this.setting.parent !== "team_project") this.happen({ name: "delete_parent" });
         if (this.setting.payer === "user") this.lines = null;

@@ -92,7 +92,9 @@ test("history: chats from before there were heads open as they are, and the next
   assert.equal((await old.append(open, "1")).verified, true);
   const renamed = await old.rename((await old.list()).find(({ id }) => id === d.id)!, "D");
   assert.equal(renamed.verified, true);
-  await old.save(await old.open(b.id), "b again");
+  const other = await old.open(b.id);
+  assert.deepEqual(await old.openKept(b.id), other);
+  await old.save(other, "b again");
   await old.delete(c);
   assert.equal((await old.sync()).verified, true);
 

@@ -48,6 +48,35 @@ test("Chats: the first sync continues where it was interrupted", async () => {
   assert.deepEqual([changed.length, verified], [1, true]);
 });
 
+test("Chats: a sync that starts over begins again after it was interrupted, and overlooks no deletion", async () => {
+  const { user, key, phone } = await newUser();
+  let pages = Infinity;
+  const laptop = device(user, {
+    page_size: 1,
+    attempts: 1,
+    fetch: (input, init) =>
+      new Request(input, init).url.includes("sync_chats") && pages-- <= 0
+        ? Promise.reject(new TypeError("The network is down"))
+        : fetch(input, init),
+  });
+  await laptop.keys.unlock({ device: key });
+  const [first, gone, last] = [
+    await phone.save(phone.create(), "first"),
+    await phone.save(phone.create(), "gone"),
+    await phone.save(phone.create(), "last"),
+  ];
+  await laptop.sync();
+  await phone.delete(gone);
+  // Now they come after the deletion, of which the pages from the second one on say nothing.
+  for (const chat of [first, last]) await phone.star(chat, true);
+  pages = 1;
+  await rejection(laptop.sync({ startOver: true }), ChatsError, "unreachable");
+  pages = Infinity;
+  const { removed, verified } = await laptop.sync();
+  assert.deepEqual([removed, verified], [[gone.id], true]);
+  assert.deepEqual((await laptop.list()).map(({ id }) => id).sort(), [first.id, last.id].sort());
+});
+
 test("Chats: a sync does not undo a change that was made while it ran", async () => {
   const { user, key, phone } = await newUser();
   const asked = Promise.withResolvers<void>();

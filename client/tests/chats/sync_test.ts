@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 
+import { encrypt } from "../../crypto/mod.ts";
 import { ChatsError } from "../../mod.ts";
 import { test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
 import { rejection } from "../support/assertions.ts";
@@ -23,8 +24,18 @@ test("Chats: a sync fetches what has changed since the last one, page by page", 
   assert.deepEqual(await sync(), [0, [true]]);
   for (const chat of made.slice(0, 3)) await phone.star(chat, true);
   assert.deepEqual(await sync(), [3, [true, true]]);
+  const gone = await phone.save(phone.create(), "");
+  assert.deepEqual(await sync(), [1, [true]]);
+  await phone.delete(gone);
+  assert.deepEqual(await sync(), [0, [true]]);
+  const place = { user_id: user.id, chat_id: crypto.randomUUID(), part: "data" as const };
+  const encrypted_data = await encrypt("by an older app", { ...place, key: phone.keys.current });
+  const row = { id: place.chat_id, user_id: user.id, encrypted_data };
+  await user.client.from("encrypted_chats").insert(row).throwOnError();
+  assert.deepEqual(await sync(), [1, [true]]);
   const titles = (await laptop.list()).map(({ title, is_starred }) => `${title} ${is_starred}`);
-  assert.deepEqual(titles.sort(), ["a true", "b true", "c true", "d false", "e false"]);
+  const all = ["a true", "b true", "c true", "d false", "e false", "null false"];
+  assert.deepEqual(titles.sort(), all);
 });
 
 test("Chats: the first sync continues where it was interrupted", async () => {
@@ -140,7 +151,7 @@ test("Chats: a device that was away too long starts over and drops deleted chats
 });
 
 test("Chats: a chat with unsaved changes stays in the store when it is deleted", async () => {
-  const { phone, laptop } = await newUser();
+  const { user, password, phone, laptop } = await newUser();
   const chat = await phone.save(phone.create(), "Hello");
   await laptop.sync();
   await laptop.markUnsaved(chat.id, true);
@@ -151,6 +162,14 @@ test("Chats: a chat with unsaved changes stays in the store when it is deleted",
   assert.deepEqual([kept, removed], [[chat.id], []]);
   const [summary] = await laptop.list();
   assert.deepEqual([summary?.deleted, summary?.unsaved], [true, true]);
+  // After the app was closed, the store has a chat more than the server.
+  const capture = new Capture();
+  const reopened = device(user, { store: laptop.store, fetch: capture.fetch });
+  await reopened.keys.unlock({ password });
+  capture.requests.length = 0;
+  const result = await reopened.sync();
+  assert.deepEqual([result.verified, result.removed], [true, []]);
+  assert.equal(capture.requests.length, 1);
 });
 
 test("Chats: a server with an older version than the device is noticed", async () => {

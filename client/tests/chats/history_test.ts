@@ -232,6 +232,9 @@ test("history: while the keys are locked, deleted chats stay until they are unlo
   const { kept, verified } = await locked.sync();
   assert.deepEqual([kept, verified], [[chat.id], false]);
   assert.deepEqual((await store.list()).map(({ id, deleted }) => [id, deleted]), [[chat.id, true]]);
+  // It has no title: nothing of it is missing.
+  const [summary] = await locked.list();
+  assert.deepEqual([summary?.title_error, summary?.verified], [undefined, false]);
   await locked.keys.unlock({ device: key });
   const result = await locked.sync();
   assert.deepEqual([result.removed, result.verified], [[chat.id], true]);

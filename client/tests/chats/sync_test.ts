@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { encrypt } from "../../crypto/mod.ts";
-import { ChatsError } from "../../mod.ts";
+import { ChatsError, MemoryStore } from "../../mod.ts";
 import { test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
 import { rejection } from "../support/assertions.ts";
 import { Capture } from "../support/capture.ts";
@@ -10,7 +10,14 @@ import { device, newUser } from "../support/devices.ts";
 test("Chats: a sync fetches what has changed since the last one, page by page", async () => {
   const { user, key, phone } = await newUser();
   const capture = new Capture();
-  const laptop = device(user, { fetch: capture.fetch, page_size: 2 });
+  const store = new MemoryStore();
+  const looked: string[] = [];
+  const get = store.get.bind(store);
+  store.get = (id) => {
+    looked.push(id);
+    return get(id);
+  };
+  const laptop = device(user, { fetch: capture.fetch, page_size: 2, store });
   await laptop.keys.unlock({ device: key });
   const made = [];
   for (const title of "abcde") made.push(await phone.save(phone.create(), "", { title }));
@@ -27,7 +34,12 @@ test("Chats: a sync fetches what has changed since the last one, page by page", 
   const gone = await phone.save(phone.create(), "");
   assert.deepEqual(await sync(), [1, [true]]);
   await phone.delete(gone);
+  await phone.delete(await phone.save(phone.create(), "never seen"));
   assert.deepEqual(await sync(), [0, [true]]);
+  // What is deleted for good is not looked at again.
+  looked.length = 0;
+  assert.deepEqual(await sync(), [0, [true]]);
+  assert.deepEqual(looked, []);
   const place = { user_id: user.id, chat_id: crypto.randomUUID(), part: "data" as const };
   const encrypted_data = await encrypt("by an older app", { ...place, key: phone.keys.current });
   const row = { id: place.chat_id, user_id: user.id, encrypted_data };

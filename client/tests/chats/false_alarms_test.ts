@@ -149,6 +149,25 @@ test("false alarms: after a rotation, a chat that an older key has proven is lis
   assert.equal((await laptop.backup(chat.id)).chat.version, chat.version);
 });
 
+test("false alarms: a chat opens that another device encrypts again meanwhile, before it closes the epoch", async () => {
+  const { user, password, phone } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch, attempts: 1 });
+  const chat = await phone.save(phone.create(), "A");
+  await phone.keys.rotate(password);
+  await laptop.keys.unlock({ password });
+  let closed = false;
+  // After the server has answered, and before the laptop has read it.
+  server.lie = async (_, { method, path }) => {
+    if (closed || method !== "GET" || !path.startsWith(`chats/${chat.id}`)) return;
+    closed = true;
+    await phone.reencrypt();
+    await phone.closeEpochs();
+  };
+  const { content, verified } = await laptop.open(chat.id);
+  assert.deepEqual([content, verified, closed], ["A", true, true]);
+});
+
 test("false alarms: a device that changes a version which an older app has replaced is told of a conflict", async () => {
   const { user, phone, laptop } = await newUser();
   const chat = await phone.save(phone.create(), "A");

@@ -229,8 +229,8 @@ test("history: while the keys are locked, deleted chats stay until they are unlo
   await laptop.sync();
   await phone.delete(chat);
   const locked = device(user, { store });
-  const { kept, verified } = await locked.sync();
-  assert.deepEqual([kept, verified], [[chat.id], false]);
+  const { kept, verified, keys_changed } = await locked.sync();
+  assert.deepEqual([kept, verified, keys_changed], [[chat.id], false, false]);
   assert.deepEqual((await store.list()).map(({ id, deleted }) => [id, deleted]), [[chat.id, true]]);
   // It has no title: nothing of it is missing.
   const [summary] = await locked.list();

@@ -15,7 +15,7 @@ import { methodsOf, sender } from "../api/caller.ts";
 import { USER_ROUTES } from "../api/routes.ts";
 import { StrongroomError } from "../api/strongroom_error.ts";
 import type { Keyring } from "../chats/keyring.ts";
-import { readList } from "../chats/members.ts";
+import { must, readList } from "../chats/members.ts";
 import type { AnySupabaseClient } from "../chats/supabase_client.ts";
 import { CryptoError } from "../crypto/mod.ts";
 import { putFile, type UploadProgress } from "../files/storage.ts";
@@ -49,6 +49,9 @@ const MOST_CHUNKS = 500;
 
 /** Rows of a page when the chunks of a chat are listed. */
 const PAGE = 1000;
+
+/** The most rows of a chat. A server that never comes to an end could make up as many ids as it likes. */
+const MOST_ROWS = 100 * PAGE;
 
 /** The attachments of one user's encrypted chats. They are deleted with their chat. */
 export class Attachments {
@@ -120,7 +123,8 @@ export class Attachments {
    * Lists the attachments of a chat, in the order in which they were added.
    *
    * @param chat_id of the chat
-   * @throws StrongroomError `unreachable`; CryptoError; ChatsError `keys_locked`, `unexpected_answer`
+   * @throws StrongroomError `unreachable`; CryptoError; ChatsError `keys_locked`, `unexpected_answer`; `false_answer` if the
+   * server's list has no end
    */
   async list(chat_id: string): Promise<Attachment[]> {
     const found: Attachment[] = [];
@@ -197,6 +201,7 @@ export class Attachments {
   async #maybeManifests(chat_id: string): Promise<string[]> {
     const ids: string[] = [];
     for (let page = PAGE; page === PAGE;) {
+      must(ids.length < MOST_ROWS, "the list has no end");
       const { data, error, status } = await this.#supabase.from("file_uploads").select("id")
         .eq("chat_id", chat_id).eq("bucket_name", BUCKET).eq("status", "complete")
         .lte("file_size", MANIFEST_BYTES).order("created_at").order("id")

@@ -82,7 +82,7 @@ export async function readProven<T>(
   try {
     return await check(await readChat(requests, id, device));
   } catch (error) {
-    if (!device.kept || (error as ChatsError).code !== "head_false") throw error;
+    if ((error as ChatsError).code !== "head_false") throw error;
     return await check(await readChat(requests, id, { ...device, kept: undefined }));
   }
 }

@@ -56,8 +56,7 @@ export class Chats {
     const parts = { requests: this.#requests, keys: this.keys, store, user_id };
     this.#heads = new ChatHeads(parts);
     this.#history = new History(parts);
-    const [heads, history, updater] = [this.#heads, this.#history, this.#updater];
-    const more = { ...parts, heads, history, updater };
+    const more = { ...parts, heads: this.#heads, history: this.#history, updater: this.#updater };
     this.#writer = new ChatWriter({ ...more, cipher: this.#cipher, open, sync });
     this.#sync = new Sync({ ...more, limit: page_size });
     this.#join = join ?? ((content, segments) => content + segments.join(""));
@@ -85,18 +84,21 @@ export class Chats {
   async open(id: string, { unproven = false }: { unproven?: boolean } = {}): Promise<Chat> {
     const { proven_key } = await this.store.state();
     const device = { known: await this.store.get(id), kept: await this.store.content(id) };
-    return await readProven(this.#requests, id, device, async (read) => {
+    const opened = await readProven(this.#requests, id, device, async (read) => {
       if (unproven) this.#heads.accept(read.chat);
       const used = this.#heads.keyIds(read.chat, read.content);
       const synced = await this.#history.learn(used, () => this.sync());
-      if (synced) return await this.open(id, { unproven });
+      if (synced) return undefined;
       const isNew = this.#heads.isNew(read.chat, device.known, proven_key);
       const chat = await this.#decrypt(read.chat, read.content, isNew);
+      // What the device knew before says nothing of what another sync has proven meanwhile.
+      if ((await this.store.state()).proven_key !== proven_key) return undefined;
       this.#heads.remember(read.chat);
       // Only now: if it does not decrypt, it must be fetched again next time. What is not proven must not replace what is.
       if (chat.verified || !read.chat.head) await this.#updater.read(read);
       return chat;
     });
+    return opened ?? await this.open(id, { unproven });
   }
 
   /**
@@ -130,9 +132,8 @@ export class Chats {
 
   /** Lists the chats in the store, the most recently changed first. Call `sync` to learn what other devices changed. */
   async list(): Promise<ChatSummary[]> {
-    const newestFirst = (await this.store.list()).toSorted((a, b) =>
-      Date.parse(b.updated_at) - Date.parse(a.updated_at)
-    );
+    const time = ({ updated_at }: StoredChat) => Date.parse(updated_at);
+    const newestFirst = (await this.store.list()).toSorted((a, b) => time(b) - time(a));
     return await Promise.all(newestFirst.map((chat) => this.#summary(chat)));
   }
 
@@ -282,9 +283,8 @@ export class Chats {
    * @param options `limit`: the largest number of chats (100); `after`: from the previous result
    */
   async reencrypt(options: { limit?: number; after?: string } = {}): Promise<Reencryption> {
-    return await reencrypt(this.#requests, this.keys.current.key_id, options, async (id) => {
-      await this.compact(await this.open(id));
-    });
+    const renew = async (id: string) => void await this.compact(await this.open(id));
+    return await reencrypt(this.#requests, this.keys.current.key_id, options, renew);
   }
 
   /**

@@ -151,7 +151,7 @@ export class Keyring {
     await checkNewPassword(newPassword);
     const recovery = await deriveRecoveryKey(recoveryKey);
     await this.#openKeys.open(await this.#requests.read(), recovery);
-    await this.changePassword(newPassword);
+    await this.#setPassword(newPassword);
   }
 
   /**

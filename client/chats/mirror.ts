@@ -13,7 +13,7 @@ const AT_ONCE = 200;
 
 /** The chats of an account as the sync has listed them. */
 export class Mirror {
-  /** The cursor after what was listed; null at the beginning. */
+  /** The cursor after the page that was listed last; null before the first one. */
   cursor: string | null = null;
   readonly #chats = new Map<string, StoredChat>();
   /** Heads that were added (in) or replaced (out) since the sum was computed. */
@@ -22,9 +22,8 @@ export class Mirror {
   #key: DataKey | undefined;
 
   /** Takes over what a store has: what was listed up to its cursor. */
-  static of(stored: StoredChat[], cursor: string | null): Mirror {
+  static of(stored: StoredChat[]): Mirror {
     const mirror = new Mirror();
-    mirror.cursor = cursor;
     for (const chat of stored) if (!chat.deleted) mirror.#chats.set(chat.id, chat);
     return mirror;
   }
@@ -74,6 +73,6 @@ export class Mirror {
   /** A head that comes or goes changes the sum in the same way. */
   #toggle(id: string): void {
     const head = this.#chats.get(id)?.head;
-    if (head && this.#key) this.#changed.push({ id, head });
+    if (head) this.#changed.push({ id, head });
   }
 }

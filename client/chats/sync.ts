@@ -103,7 +103,7 @@ export class Sync {
     const stored = await store.list();
     for (const { id, deleted } of stored) if (deleted) this.#doomed.add(id);
     if (cursor !== null) {
-      this.#mirror = Mirror.of(stored, cursor);
+      this.#mirror = Mirror.of(stored);
       return { cursor, run: new SyncRun(this.#parts, this.#mirror, options) };
     }
     updater.forgetDeleted();

@@ -125,7 +125,7 @@ test("attachments: two chunks to which the server has given the same id do not t
   assert.equal(await (shown as Blob).text(), "first");
 });
 
-test("attachments: one that is listed twice, and chunks that are listed, add nothing; one that is left out or brought back is believed", async () => {
+test("attachments: one that is listed twice, and chunks that are listed, add nothing; a list ends; one that is left out or brought back is believed", async () => {
   const { attachments, chat, other, add, telling, stored } = await deceived();
   const [first, second] = [await add(chat.id, "first"), await add(chat.id, "other")];
   const elsewhere = await add(other.id, "there");
@@ -137,6 +137,11 @@ test("attachments: one that is listed twice, and chunks that are listed, add not
   for (const rows of [[{ id: "../first" }], [{}], { id: first.id }, null]) {
     assert.equal(await list(() => rows), "unexpected_answer", JSON.stringify(rows));
   }
+  let pages = 0;
+  // A client that never gives up would come to the end of the lie.
+  const endless = () =>
+    ++pages > 150 ? [] : Array.from({ length: 1000 }, () => ({ id: crypto.randomUUID() }));
+  assert.equal(await list(endless), "false_answer");
   assert.deepEqual(await list((rows) => rows.filter(({ id }) => id !== first.id)), [second]);
   // What the app has kept in the chat opens all the same.
   assert.equal(await (await attachments.open(chat.id, first)).text(), "first");

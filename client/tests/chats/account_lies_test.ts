@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 
 import { test } from "../../../supabase/functions/_testing/testing.ts";
-import { type Chats } from "../../mod.ts";
+import { type Chats, type ChatsError } from "../../mod.ts";
 import { code, deceived, inSync, recorded, showsTruth } from "../support/history_lies.ts";
 import { type Json, type Lie } from "../support/lying_server.ts";
 
@@ -22,6 +22,10 @@ test("history: chats that are left out, deleted or brought back by the server ar
   const back = row.changes[0];
   const listing = (change: (changes: Json[]) => Json[]) =>
     inSync((answer) => ({ ...answer, changes: change(answer.changes) }));
+  // The user is told which of the stored ones are missing.
+  const hidden = listing((all) => all.filter(({ id }) => id !== a.id && id !== added.id));
+  const error = await server.telling(hidden, () => laptop.sync());
+  assert.deepEqual((error as ChatsError).fields.missing, [a.id]);
   for (
     const [name, lie] of [
       ["a new chat is left out", listing((all) => all.filter(({ id }) => id !== added.id))],

@@ -93,6 +93,21 @@ test("Chats: a backup from before a rotation is restored under the new key", asy
   assert.deepEqual((await phone.keys.progress()).left, 0);
 });
 
+test("Chats: a chat opens from the store only while the store has all of it", async () => {
+  const { phone, laptop } = await newUser();
+  let chat = await phone.save(phone.create(), "Hello");
+  const opensAfter = async (change: Promise<typeof chat>) => {
+    chat = await change;
+    await laptop.sync();
+    assert.equal(await laptop.openKept(chat.id), undefined);
+    assert.deepEqual(await laptop.open(chat.id), chat);
+    assert.deepEqual(await laptop.openKept(chat.id), chat);
+  };
+  await opensAfter(phone.append(chat, ", world"));
+  await opensAfter(phone.append(chat, "!"));
+  await opensAfter(phone.save(chat, "Farewell"));
+});
+
 test("Chats: open fetches only what the store does not have", async () => {
   const { user, key, phone } = await newUser();
   const capture = new Capture();

@@ -202,6 +202,32 @@ test("closed epochs: an account without chats can close them, and one to which a
   await phone.closeEpochs();
 });
 
+test("closed epochs: a device closes them after what it has begun before", async () => {
+  const { user, password, phone } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch, attempts: 1 });
+  await laptop.keys.unlock({ password });
+  const chat = await laptop.save(laptop.create(), "A");
+  await laptop.keys.rotate(password);
+  await laptop.reencrypt();
+  const opened = await laptop.open(chat.id);
+  for (const run of [() => laptop.append(opened, "B"), () => laptop.sync()]) {
+    let sent = 0;
+    let during = 0;
+    let closing: Promise<void> | undefined;
+    server.swallow = async () => {
+      if (++sent > 1) return;
+      closing = laptop.closeEpochs();
+      await phone.sync();
+      during = sent;
+    };
+    await run();
+    await closing;
+    assert.equal(during, 1);
+    assert.equal((await laptop.store.state()).min_epoch, laptop.keys.current.key_id);
+  }
+});
+
 test("closed epochs: none is closed while something is not proven", async () => {
   const { user, password, phone } = await newUser();
   const chats = [await phone.save(phone.create(), "A"), await phone.save(phone.create(), "B")];

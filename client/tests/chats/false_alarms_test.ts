@@ -136,6 +136,38 @@ test("false alarms: what another device has written before a rotation is no lie,
   assert.equal((await laptop.list()).length, 2);
 });
 
+test("false alarms: after a rotation, a chat that an older key has proven is listed anew, and backed up", async () => {
+  const { password, phone, laptop } = await newUser();
+  const chat = await phone.save(phone.create(), "A");
+  await laptop.sync();
+  await phone.keys.rotate(password);
+  await laptop.keys.unlock({ password });
+  assert.equal((await laptop.sync()).verified, true);
+  // As if the server had refused the cursor, which was too old.
+  await laptop.store.apply({ state: { cursor: null } });
+  assert.equal((await laptop.sync()).verified, true);
+  assert.equal((await laptop.backup(chat.id)).chat.version, chat.version);
+});
+
+test("false alarms: a chat opens that another device encrypts again meanwhile, before it closes the epoch", async () => {
+  const { user, password, phone } = await newUser();
+  const server = new LyingServer();
+  const laptop = device(user, { fetch: server.fetch, attempts: 1 });
+  const chat = await phone.save(phone.create(), "A");
+  await phone.keys.rotate(password);
+  await laptop.keys.unlock({ password });
+  let closed = false;
+  // After the server has answered, and before the laptop has read it.
+  server.lie = async (_, { method, path }) => {
+    if (closed || method !== "GET" || !path.startsWith(`chats/${chat.id}`)) return;
+    closed = true;
+    await phone.reencrypt();
+    await phone.closeEpochs();
+  };
+  const { content, verified } = await laptop.open(chat.id);
+  assert.deepEqual([content, verified, closed], ["A", true, true]);
+});
+
 test("false alarms: a device that changes a version which an older app has replaced is told of a conflict", async () => {
   const { user, phone, laptop } = await newUser();
   const chat = await phone.save(phone.create(), "A");

@@ -84,8 +84,10 @@ test("history: contents and segments of two times, and titles and stars of other
       ],
     ] as [string, (answer: Json) => Json, string?][]
   ) {
-    const error = await server.telling(inOpen(change), () => chats.open(a.id));
-    assert.equal(code(error), expected ?? "head_false", name);
+    for (const read of [() => chats.open(a.id), () => chats.backup(a.id)]) {
+      const error = await server.telling(inOpen(change), read);
+      assert.equal(code(error), expected ?? "head_false", name);
+    }
   }
   for (
     const [name, change] of [
@@ -115,11 +117,9 @@ test("history: a chat cannot be rolled back under a higher version, nor lose its
     ] as [string, Json, string][]
   ) {
     const { segments: _s, encrypted_data: _d, has_more: _m, ...row } = answer;
-    assert.equal(
-      code(await server.telling(inOpen(() => answer), () => laptop.open(a.id))),
-      expected,
-      name,
-    );
+    for (const read of [() => laptop.open(a.id), () => laptop.backup(a.id)]) {
+      assert.equal(code(await server.telling(inOpen(() => answer), read)), expected, name);
+    }
     const listed = inSync((now) => ({
       ...now,
       cursor: String(Number(now.cursor) + 1),

@@ -92,7 +92,9 @@ test("history: chats from before there were heads open as they are, and the next
   assert.equal((await old.append(open, "1")).verified, true);
   const renamed = await old.rename((await old.list()).find(({ id }) => id === d.id)!, "D");
   assert.equal(renamed.verified, true);
-  await old.save(await old.open(b.id), "b again");
+  const other = await old.open(b.id);
+  assert.deepEqual(await old.openKept(b.id), other);
+  await old.save(other, "b again");
   await old.delete(c);
   assert.equal((await old.sync()).verified, true);
 
@@ -227,9 +229,12 @@ test("history: while the keys are locked, deleted chats stay until they are unlo
   await laptop.sync();
   await phone.delete(chat);
   const locked = device(user, { store });
-  const { kept, verified } = await locked.sync();
-  assert.deepEqual([kept, verified], [[chat.id], false]);
+  const { kept, verified, keys_changed } = await locked.sync();
+  assert.deepEqual([kept, verified, keys_changed], [[chat.id], false, false]);
   assert.deepEqual((await store.list()).map(({ id, deleted }) => [id, deleted]), [[chat.id, true]]);
+  // It has no title: nothing of it is missing.
+  const [summary] = await locked.list();
+  assert.deepEqual([summary?.title_error, summary?.verified], [undefined, false]);
   await locked.keys.unlock({ device: key });
   const result = await locked.sync();
   assert.deepEqual([result.removed, result.verified], [[chat.id], true]);

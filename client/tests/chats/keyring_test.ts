@@ -233,3 +233,29 @@ test("Keyring: after a recovery that was interrupted, a new recovery key leaves 
   await keys.changePassword(PASSWORDS[1]);
   await device(user).keys.unlock({ password: PASSWORDS[1] });
 });
+
+test("Keyring: after a rotation elsewhere, the keys are read again, once for all envelopes that need them", async () => {
+  const user = await signUp();
+  const phone = device(user);
+  let asked = 0;
+  let offline = false;
+  const laptop = device(user, {
+    attempts: 1,
+    fetch: (input, init) => {
+      if (!new Request(input, init).url.endsWith("/chats/keys")) return fetch(input, init);
+      asked++;
+      return offline ? Promise.reject(new TypeError("The network is down")) : fetch(input, init);
+    },
+  });
+  await phone.keys.setUp(PASSWORDS[0]);
+  await laptop.keys.unlock({ password: PASSWORDS[0] });
+  await phone.keys.rotate(PASSWORDS[0]);
+  const chat = await phone.save(phone.create(), "content", { title: "title" });
+  await phone.append(chat, "segment");
+  for (const [down, code] of [[true, "unreachable"], [false, "keys_locked"]] as const) {
+    offline = down;
+    asked = 0;
+    await rejection(laptop.open(chat.id), ChatsError, code);
+    assert.equal(asked, 1);
+  }
+});

@@ -231,7 +231,7 @@ test("a lying server: what is to be encrypted again is in order, and progress is
 
 test("a lying server: epochs have no gap and no second key, and changes of keys are what was asked for", async () => {
   const { server, fresh, laptop, password, phone } = await deceived();
-  await phone.keys.rotate(password);
+  const { recoveryKey } = await phone.keys.rotate(password);
   const [first, second] = [0, 1];
   for (
     const [name, change, expected] of [
@@ -262,6 +262,18 @@ test("a lying server: epochs have no gap and no second key, and changes of keys 
   });
   const error = await server.telling(gap, () => fresh.keys.unlock({ password }));
   assert.equal(code(error), "false_answer");
+  const without = (kind: string) =>
+    about("GET", ({ keys, ...answer }) => ({
+      ...answer,
+      keys: keys.map(({ wraps, ...key }: Json) => ({
+        ...key,
+        wraps: wraps.filter((wrap: Json) => wrap.kind !== kind),
+      })),
+    }));
+  const unlock = () => fresh.keys.unlock({ password });
+  assert.equal(code(await server.telling(without("epoch"), unlock)), "keys_rolled_back");
+  const recover = () => fresh.keys.recover(recoveryKey, password);
+  assert.equal(code(await server.telling(without("recovery"), recover)), "keys_locked");
   await laptop.keys.unlock({ password });
   for (const wrong of [{ version: 99 }, { key_id: crypto.randomUUID() }]) {
     const lie = about("PUT", members(wrong));

@@ -146,6 +146,10 @@ test("old keys: after a rotation, nobody writes into chats under the key from be
   const late = device(user, { fetch: server.fetch, attempts: 1 });
   await late.keys.unlock({ device: key });
   await late.sync();
+  const away = device(user, { fetch: server.fetch, attempts: 1 });
+  await away.keys.unlock({ device: key });
+  await away.sync();
+  await away.open(chat.id);
   const old = phone.keys.current;
   await phone.keys.rotate(password);
   await laptop.keys.unlock({ password });
@@ -200,9 +204,20 @@ test("old keys: after a rotation, nobody writes into chats under the key from be
     const shown = (await chats.list()).map(({ title, verified }) => [title, verified]);
     assert.deepEqual(shown, [["FORGED", false]]);
   }
-  const opener = device(user, { fetch: server.fetch, attempts: 1 });
-  await opener.keys.unlock({ password });
-  assert.equal(code(await server.telling(inChat, () => opener.open(chat.id))), "head_false");
+  // Nor do those that sync because of what they open, whatever they have of the chat.
+  for (const opener of [away, device(user, { fetch: server.fetch, attempts: 1 })]) {
+    await opener.keys.unlock({ password });
+    assert.equal(code(await server.telling(inChat, () => opener.open(chat.id))), "head_false");
+  }
+  // Nor one that syncs while the server waits with its answer.
+  const busy = device(user, { fetch: server.fetch, attempts: 1 });
+  await busy.keys.unlock({ password });
+  const meanwhile: Lie = async (answer, request) => {
+    const forgery = inChat(answer, request);
+    if (forgery) await busy.sync();
+    return forgery;
+  };
+  assert.equal(code(await server.telling(meanwhile, () => busy.open(chat.id))), "head_false");
 
   const shown = await laptop.open(chat.id);
   assert.deepEqual([shown.content, shown.verified], ["true", true]);

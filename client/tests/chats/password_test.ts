@@ -133,7 +133,9 @@ test("password: new ones are neither short nor among the first that attackers tr
   }
   const recoveryKey = await chats.keys.setUp(PASSWORD);
   await rejection(chats.keys.changePassword("short"), ChatsError, "password_too_short");
-  await rejection(chats.keys.recover(recoveryKey, "short"), ChatsError, "password_too_short");
+  const { keys } = device(user);
+  await rejection(keys.recover(recoveryKey, "short"), ChatsError, "password_too_short");
+  assert.equal(keys.locked, true);
 });
 
 test("signIn: an old sign-in password is replaced at the next sign-in", async () => {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
-import { ChatsError } from "../../mod.ts";
+import { encrypt } from "../../crypto/mod.ts";
+import { ChatsError, MemoryStore } from "../../mod.ts";
 import { test, withDatabase } from "../../../supabase/functions/_testing/testing.ts";
 import { rejection } from "../support/assertions.ts";
 import { Capture } from "../support/capture.ts";
@@ -9,7 +10,14 @@ import { device, newUser } from "../support/devices.ts";
 test("Chats: a sync fetches what has changed since the last one, page by page", async () => {
   const { user, key, phone } = await newUser();
   const capture = new Capture();
-  const laptop = device(user, { fetch: capture.fetch, page_size: 2 });
+  const store = new MemoryStore();
+  const looked: string[] = [];
+  const get = store.get.bind(store);
+  store.get = (id) => {
+    looked.push(id);
+    return get(id);
+  };
+  const laptop = device(user, { fetch: capture.fetch, page_size: 2, store });
   await laptop.keys.unlock({ device: key });
   const made = [];
   for (const title of "abcde") made.push(await phone.save(phone.create(), "", { title }));
@@ -23,8 +31,23 @@ test("Chats: a sync fetches what has changed since the last one, page by page", 
   assert.deepEqual(await sync(), [0, [true]]);
   for (const chat of made.slice(0, 3)) await phone.star(chat, true);
   assert.deepEqual(await sync(), [3, [true, true]]);
+  const gone = await phone.save(phone.create(), "");
+  assert.deepEqual(await sync(), [1, [true]]);
+  await phone.delete(gone);
+  await phone.delete(await phone.save(phone.create(), "never seen"));
+  assert.deepEqual(await sync(), [0, [true]]);
+  // What is deleted for good is not looked at again.
+  looked.length = 0;
+  assert.deepEqual(await sync(), [0, [true]]);
+  assert.deepEqual(looked, []);
+  const place = { user_id: user.id, chat_id: crypto.randomUUID(), part: "data" as const };
+  const encrypted_data = await encrypt("by an older app", { ...place, key: phone.keys.current });
+  const row = { id: place.chat_id, user_id: user.id, encrypted_data };
+  await user.client.from("encrypted_chats").insert(row).throwOnError();
+  assert.deepEqual(await sync(), [1, [true]]);
   const titles = (await laptop.list()).map(({ title, is_starred }) => `${title} ${is_starred}`);
-  assert.deepEqual(titles.sort(), ["a true", "b true", "c true", "d false", "e false"]);
+  const all = ["a true", "b true", "c true", "d false", "e false", "null false"];
+  assert.deepEqual(titles.sort(), all);
 });
 
 test("Chats: the first sync continues where it was interrupted", async () => {
@@ -46,6 +69,35 @@ test("Chats: the first sync continues where it was interrupted", async () => {
   pages = Infinity;
   const { changed, verified } = await laptop.sync();
   assert.deepEqual([changed.length, verified], [1, true]);
+});
+
+test("Chats: a sync that starts over begins again after it was interrupted, and overlooks no deletion", async () => {
+  const { user, key, phone } = await newUser();
+  let pages = Infinity;
+  const laptop = device(user, {
+    page_size: 1,
+    attempts: 1,
+    fetch: (input, init) =>
+      new Request(input, init).url.includes("sync_chats") && pages-- <= 0
+        ? Promise.reject(new TypeError("The network is down"))
+        : fetch(input, init),
+  });
+  await laptop.keys.unlock({ device: key });
+  const [first, gone, last] = [
+    await phone.save(phone.create(), "first"),
+    await phone.save(phone.create(), "gone"),
+    await phone.save(phone.create(), "last"),
+  ];
+  await laptop.sync();
+  await phone.delete(gone);
+  // Now they come after the deletion, of which the pages from the second one on say nothing.
+  for (const chat of [first, last]) await phone.star(chat, true);
+  pages = 1;
+  await rejection(laptop.sync({ startOver: true }), ChatsError, "unreachable");
+  pages = Infinity;
+  const { removed, verified } = await laptop.sync();
+  assert.deepEqual([removed, verified], [[gone.id], true]);
+  assert.deepEqual((await laptop.list()).map(({ id }) => id).sort(), [first.id, last.id].sort());
 });
 
 test("Chats: a sync does not undo a change that was made while it ran", async () => {
@@ -111,7 +163,7 @@ test("Chats: a device that was away too long starts over and drops deleted chats
 });
 
 test("Chats: a chat with unsaved changes stays in the store when it is deleted", async () => {
-  const { phone, laptop } = await newUser();
+  const { user, password, phone, laptop } = await newUser();
   const chat = await phone.save(phone.create(), "Hello");
   await laptop.sync();
   await laptop.markUnsaved(chat.id, true);
@@ -122,6 +174,14 @@ test("Chats: a chat with unsaved changes stays in the store when it is deleted",
   assert.deepEqual([kept, removed], [[chat.id], []]);
   const [summary] = await laptop.list();
   assert.deepEqual([summary?.deleted, summary?.unsaved], [true, true]);
+  // After the app was closed, the store has a chat more than the server.
+  const capture = new Capture();
+  const reopened = device(user, { store: laptop.store, fetch: capture.fetch });
+  await reopened.keys.unlock({ password });
+  capture.requests.length = 0;
+  const result = await reopened.sync();
+  assert.deepEqual([result.verified, result.removed], [true, []]);
+  assert.equal(capture.requests.length, 1);
 });
 
 test("Chats: a server with an older version than the device is noticed", async () => {

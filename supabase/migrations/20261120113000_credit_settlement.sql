@@ -12,53 +12,51 @@ as $$ select 1000 $$;
 revoke all on function private.settlement_portion() from public, anon, authenticated, service_role;
 
 -- Expires the holds of an account that are due, when all of them are of its head, and returns the account, which the
--- caller writes: the most common thing that comes due, in one statement. Returns null, and changes nothing, in any other
--- case.
+-- caller writes: the most common thing that comes due, in the fewest statements. Returns null, and changes nothing, in any
+-- other case.
 create function private.expire_head_holds(account public.credit_accounts, at timestamptz)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_next_at timestamptz;
   v_ended record;
 begin
   if account.head_grant_id is null or account.overdraft_used > 0 or account.debt > 0 or account.team_id is not null
     or account.open_holds = 0 or account.open_holds > private.settlement_portion() then
     return null;
   end if;
-  with found as materialized (
-    select least(
-        (select min(g.expires_at) from private.credit_grants as g
-          where g.account_id = account.id and g.status in ('pending', 'active')),
-        (select min(g.effective_at) from private.credit_grants as g
-          where g.account_id = account.id and g.status = 'pending')) as next_at,
-      exists (select from private.credit_holds as h
-        where h.account_id = account.id and h.expires_at <= expire_head_holds.at
-          and h.grant_id is distinct from account.head_grant_id) as others
-  ), ended as (
-    delete from private.credit_holds as h using found as f
+  v_next_at := least(
+    (select min(g.expires_at) from private.credit_grants as g
+      where g.account_id = account.id and g.status in ('pending', 'active')),
+    (select min(g.effective_at) from private.credit_grants as g
+      where g.account_id = account.id and g.status = 'pending'));
+  if v_next_at <= at then
+    return null;
+  end if;
+  if exists (select from private.credit_holds as h
     where h.account_id = account.id and h.expires_at <= expire_head_holds.at
-      and not f.others and (f.next_at <= expire_head_holds.at) is not true
+      and h.grant_id is distinct from account.head_grant_id) then
+    return null;
+  end if;
+  with ended as (
+    delete from private.credit_holds as h
+    where h.account_id = account.id and h.expires_at <= expire_head_holds.at
     returning h.*
   ), kept as (
     insert into private.ended_credit_holds select e.*, 'expired', e.expires_at from ended as e
     returning amount, expires_at
   )
-  select k.holds, k.amount, k.expires_at, f.next_at, f.others into v_ended
-  from found as f
-  cross join (
-    select count(*) as holds, coalesce(sum(k.amount), 0) as amount, max(k.expires_at) as expires_at from kept as k
-  ) as k;
-  if v_ended.others or v_ended.next_at <= at then
-    return null;
-  end if;
+  select count(*) as holds, coalesce(sum(k.amount), 0) as amount, max(k.expires_at) as expires_at into v_ended
+  from kept as k;
   account.held := account.held - v_ended.amount;
   account.head_held := account.head_held - v_ended.amount;
   account.head_free := account.head_free + v_ended.amount;
   account.open_holds := account.open_holds - v_ended.holds;
   account.updated_at := greatest(account.updated_at, v_ended.expires_at);
-  account.next_due_at := v_ended.next_at;
+  account.next_due_at := v_next_at;
   if account.open_holds > 0 then
-    account.next_due_at := least(v_ended.next_at,
+    account.next_due_at := least(v_next_at,
       (select min(h.expires_at) from private.credit_holds as h where h.account_id = account.id));
   end if;
   return account;

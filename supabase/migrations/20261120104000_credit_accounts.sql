@@ -248,10 +248,11 @@ revoke all on function private.credit_account_ids(uuid, uuid) from public, anon,
 
 -- Locks an account, settles it and returns it: the account of a user, of a team that the user belongs to, or the one
 -- with account_id. team_id without user_id is for the service when it acts for no user. An account in another unit than
--- credits is opened.
+-- credits is opened. Without save, what it has settled may be in the returned account only, which the caller writes.
 -- Raises: PT404 account_not_found; PT422 unknown_unit.
 create function private.lock_credit_account(
-  user_id uuid, team_id uuid default null, account_id uuid default null, unit text default 'credits'
+  user_id uuid, team_id uuid default null, account_id uuid default null, unit text default 'credits',
+  save boolean default true
 )
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
@@ -278,11 +279,11 @@ begin
     v_account := private.open_unit_account(user_id, team_id, account_id, unit);
   end if;
   if v_account.next_due_at <= greatest(clock_timestamp(), v_account.updated_at) then
-    v_account := private.settle_credit_account(v_account, greatest(clock_timestamp(), v_account.updated_at));
+    v_account := private.settle_credit_account(v_account, greatest(clock_timestamp(), v_account.updated_at), save);
   end if;
   return v_account;
 end $$;
-revoke all on function private.lock_credit_account(uuid, uuid, uuid, text)
+revoke all on function private.lock_credit_account(uuid, uuid, uuid, text, boolean)
   from public, anon, authenticated, service_role;
 
 -- Returns the free credits of an account's grants that pay for some skus only.

@@ -189,28 +189,24 @@ returns public.credit_entry
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_account public.credit_accounts := private.lock_credit_account(entry.actor_id, charge_grants.team_id, null, unit);
+  -- What is due is written together with the charge.
+  v_account public.credit_accounts := private.lock_credit_account(entry.actor_id, charge_grants.team_id, null, unit,
+    save => false);
   v_amount numeric := -entry.amount;
-  v_first public.credit_entry;
-  v_posted private.credit_transactions;
   v_drawn record;
 begin
-  -- Only something that was due was in the way of the common charge.
-  if charge_grants.team_id is null and v_amount <= v_account.head_free then
-    v_posted := private.post_credit_entry(entry, null, idempotency_key, unit);
-    if v_posted.entry_no is not null then
-      return private.to_credit_entry(v_posted, unit);
-    end if;
-  end if;
-  -- Again: a request with the same key may have been posted while this one waited for the account.
-  if idempotency_key is not null then
-    v_first := private.repeat_credit_entry(coalesce(entry.actor_id, charge_grants.team_id), entry.actor, idempotency_key,
+  -- A request with the same key may have been posted, even while this one waited for the account.
+  if entry.id is not null and (exists (select from private.credit_transactions as t where t.id = entry.id)
+    or exists (select from private.idempotency_keys as k
+      where k.owner_id = coalesce(entry.actor_id, charge_grants.team_id) and k.actor = entry.actor
+        and k.key = charge_grants.idempotency_key)) then
+    perform private.save_credit_account(v_account);
+    return private.repeat_credit_entry(coalesce(entry.actor_id, charge_grants.team_id), entry.actor, idempotency_key,
       entry.request_hash);
-    if v_first.entry_no is not null then
-      return v_first;
-    end if;
   end if;
-  perform private.require_credits(v_account, v_amount, private.charged_items(entry));
+  if v_amount > v_account.head_free or v_account.balance - v_amount < v_account.held - v_account.overdraft_limit then
+    perform private.require_credits(v_account, v_amount, private.charged_items(entry));
+  end if;
   if v_account.team_id is not null then
     perform private.spend_allowance(v_account, entry.actor_id, v_amount, clock_timestamp());
   end if;

@@ -11,8 +11,9 @@ language sql immutable set search_path = ''
 as $$ select 1000 $$;
 revoke all on function private.settlement_portion() from public, anon, authenticated, service_role;
 
--- Expires the holds of an account that are due, when all of them are of its head, and returns the account: the most
--- common thing that comes due, in the fewest statements. Returns null, and changes nothing, in any other case.
+-- Expires the holds of an account that are due, when all of them are of its head, and returns the account, which the
+-- caller writes: the most common thing that comes due, in the fewest statements. Returns null, and changes nothing, in any
+-- other case.
 create function private.expire_head_holds(account public.credit_accounts, at timestamptz)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
@@ -48,13 +49,16 @@ begin
   )
   select count(*) as holds, coalesce(sum(k.amount), 0) as amount, max(k.expires_at) as expires_at into v_ended
   from kept as k;
-  update public.credit_accounts as a
-  set held = a.held - v_ended.amount, head_held = a.head_held - v_ended.amount, head_free = a.head_free + v_ended.amount,
-    open_holds = a.open_holds - v_ended.holds, updated_at = greatest(a.updated_at, v_ended.expires_at),
-    next_due_at = least(v_next_at,
-      (select min(h.expires_at) from private.credit_holds as h where h.account_id = account.id))
-  where a.id = account.id
-  returning a.* into account;
+  account.held := account.held - v_ended.amount;
+  account.head_held := account.head_held - v_ended.amount;
+  account.head_free := account.head_free + v_ended.amount;
+  account.open_holds := account.open_holds - v_ended.holds;
+  account.updated_at := greatest(account.updated_at, v_ended.expires_at);
+  account.next_due_at := v_next_at;
+  if account.open_holds > 0 then
+    account.next_due_at := least(v_next_at,
+      (select min(h.expires_at) from private.credit_holds as h where h.account_id = account.id));
+  end if;
   return account;
 end $$;
 revoke all on function private.expire_head_holds(public.credit_accounts, timestamptz)
@@ -154,8 +158,10 @@ revoke all on function private.expire_credit_holds(public.credit_accounts, times
 
 -- Posts what has come due on an account up to a time, in order, and returns the account: all of it, or a portion when
 -- there is more. A grant counts from effective_at until just before expires_at, a hold until just before expires_at. The
--- caller holds the lock of the account.
-create function private.settle_credit_account(account public.credit_accounts, at timestamptz)
+-- caller holds the lock of the account, and writes it if save is false.
+create function private.settle_credit_account(
+  account public.credit_accounts, at timestamptz, save boolean default true
+)
 returns public.credit_accounts
 language plpgsql volatile set search_path = ''
 as $$
@@ -166,6 +172,9 @@ declare
   v_hold private.credit_holds;
 begin
   if v_settled.id is not null then
+    if save then
+      return private.save_credit_account(v_settled);
+    end if;
     return v_settled;
   end if;
   if account.overdraft_used = 0 and account.debt = 0 and account.open_holds > 0
@@ -217,7 +226,7 @@ begin
       where g.account_id = account.id and g.status = 'pending'));
   return private.save_credit_account(private.take_credit_head(account));
 end $$;
-revoke all on function private.settle_credit_account(public.credit_accounts, timestamptz)
+revoke all on function private.settle_credit_account(public.credit_accounts, timestamptz, boolean)
   from public, anon, authenticated, service_role;
 
 -- Reading -------------------------------------------------------------------------------------------

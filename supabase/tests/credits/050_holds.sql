@@ -134,6 +134,17 @@ select is((select overdraft_used from credit_accounts where id = tests.account_o
 select throws_ok($$ update private.ended_credit_holds set status = 'captured' where status = 'released' $$, '23514', null,
   'a captured hold is its entry');
 select throws_ok($$ update private.ended_credit_holds set status = 'gone' $$, '23514', null, 'a hold is in one of four states');
+
+-- a repeated request meets an expired hold -----------------------------------------------------------------
+select tests.create_user('repeating');
+select deduct_credits(tests.user_id('repeating'), amount => 1, idempotency_key => 'again');
+select hold_credits(tests.user_id('repeating'), 5, expires_in => 60);
+select tests.pass_time(tests.account_of('repeating'), '1 hour');
+select is((deduct_credits(tests.user_id('repeating'), amount => 1, idempotency_key => 'again')).replayed, true,
+  'a repeated charge posts nothing');
+select results_eq($$ select held, open_holds, next_due_at from credit_accounts where id = tests.account_of('repeating') $$,
+  $$ values (0::numeric, 0, null::timestamptz) $$, 'but the hold that it met has expired');
+
 select is_empty($$ select * from public.credit_reconciliation() $$, 'the books agree');
 
 select * from finish();

@@ -216,9 +216,12 @@ export class Chats {
   async backup(id: string): Promise<ChatBackup> {
     const [{ proven_key }, known] = [await this.store.state(), await this.store.get(id)];
     const { chat, content } = await readChat(this.#requests, id, { known, kept: undefined });
+    const learn = () => this.#history.learn(this.#heads.keyIds(chat, content), () => this.sync());
+    if (!this.keys.locked && await learn()) return await this.backup(id);
     this.#heads.isNew(chat, known, proven_key);
     await this.#heads.checkIfPossible(chat, content);
-    return { chat, content };
+    const isSame = (await this.store.state()).proven_key === proven_key;
+    return isSame ? { chat, content } : await this.backup(id);
   }
 
   /**
@@ -280,6 +283,7 @@ export class Chats {
 
   /**
    * Encrypts outdated chats with the current key, some at a time, after a rotation or `keys.readV1`. It compacts each.
+   *
    * @param options `limit`: the largest number of chats (100); `after`: from the previous result
    */
   async reencrypt(options: { limit?: number; after?: string } = {}): Promise<Reencryption> {

@@ -209,15 +209,20 @@ test("old keys: after a rotation, nobody writes into chats under the key from be
     await opener.keys.unlock({ password });
     assert.equal(code(await server.telling(inChat, () => opener.open(chat.id))), "head_false");
   }
+  const saver = device(user, { fetch: server.fetch, attempts: 1 });
+  await saver.keys.unlock({ password });
+  assert.equal(code(await server.telling(inChat, () => saver.backup(chat.id))), "head_false");
   // Nor one that syncs while the server waits with its answer.
-  const busy = device(user, { fetch: server.fetch, attempts: 1 });
-  await busy.keys.unlock({ password });
-  const meanwhile: Lie = async (answer, request) => {
-    const forgery = inChat(answer, request);
-    if (forgery) await busy.sync();
-    return forgery;
-  };
-  assert.equal(code(await server.telling(meanwhile, () => busy.open(chat.id))), "head_false");
+  for (const way of ["open", "backup"] as const) {
+    const busy = device(user, { fetch: server.fetch, attempts: 1 });
+    await busy.keys.unlock({ password });
+    const meanwhile: Lie = async (answer, request) => {
+      const forgery = inChat(answer, request);
+      if (forgery) await busy.sync();
+      return forgery;
+    };
+    assert.equal(code(await server.telling(meanwhile, () => busy[way](chat.id))), "head_false");
+  }
 
   const shown = await laptop.open(chat.id);
   assert.deepEqual([shown.content, shown.verified], ["true", true]);

@@ -6,7 +6,7 @@ import {
   lastAssistantMessageIsCompleteWithToolCalls,
 } from "ai";
 
-import { serviceClient, signUp, test } from "../_testing/testing.ts";
+import { serviceClient, signUp, test, type TestUser } from "../_testing/testing.ts";
 import { ask, booksOf, Chat, plain, textOf } from "./answers_testing.ts";
 import { FINISH, say, type Script, withProvider } from "./provider_testing.ts";
 
@@ -100,6 +100,21 @@ function strict(name: string, field = "reasoning_content", told: Told[][] = []):
   };
 }
 
+type Options = { body: Record<string, unknown> };
+
+/** A chat whose client runs a tool, and goes on by itself when its calls have outputs or approvals. */
+function chatWith(user: TestUser, tool: string, path: string, options: Options): Chat {
+  const chat: Chat = new Chat(user, {
+    sendAutomaticallyWhen: (state) =>
+      lastAssistantMessageIsCompleteWithToolCalls(state) ||
+      lastAssistantMessageIsCompleteWithApprovalResponses(state),
+    onToolCall: ({ toolCall: { toolCallId, providerExecuted } }) => {
+      if (!providerExecuted) chat.addToolOutput({ tool, toolCallId, output: "blue", options });
+    },
+  }, path);
+  return chat;
+}
+
 test("a provider is given back its reasoning and signatures with the calls of the server's tools", async () => {
   const user = await signUp();
   for (const field of ["reasoning_content", "reasoning"]) {
@@ -129,16 +144,7 @@ test("a provider is given them back when the client has run its tools, or the us
   for (const [tool, path, parameters] of ways) {
     await withProvider(strict(tool), async (model) => {
       const options = { body: { model, parameters } };
-      const chat: Chat = new Chat(user, {
-        sendAutomaticallyWhen: (state) =>
-          lastAssistantMessageIsCompleteWithToolCalls(state) ||
-          lastAssistantMessageIsCompleteWithApprovalResponses(state),
-        onToolCall: ({ toolCall: { toolCallId, providerExecuted } }) => {
-          if (!providerExecuted) {
-            chat.addToolOutput({ tool, toolCallId, output: "blue", options });
-          }
-        },
-      }, path);
+      const chat = chatWith(user, tool, path, options);
       for (const text of ["Hi", "And now?"]) {
         await chat.sendMessage({ text }, options);
         for (const part of chat.lastMessage!.parts) {
@@ -166,14 +172,7 @@ test("details of the reasoning are given back, whether they come before the call
     ) {
       await withProvider(gateway(tool, order), async (model) => {
         const options = { body: { model, parameters } };
-        const chat: Chat = new Chat(user, {
-          sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
-          onToolCall: ({ toolCall: { toolCallId, providerExecuted } }) => {
-            if (!providerExecuted) {
-              chat.addToolOutput({ tool, toolCallId, output: "blue", options });
-            }
-          },
-        }, path);
+        const chat = chatWith(user, tool, path, options);
         for (const text of ["Hi", "And now?"]) {
           await chat.sendMessage({ text }, options);
           assert.equal(chat.status, "ready", String(chat.error));
